@@ -1,0 +1,367 @@
+# Concur. `make` builds the libraries, `make test` tests them, `make help` lists the rest.
+# Everything built goes under build/<variant>/; what a target needs, tools/deps installs.
+
+VERSION   = 0.1.0
+SOVERSION = 0
+
+# ---- Where `make install` puts things ----------------------------------------------------------
+PREFIX     = /usr/local
+LIBDIR     = $(PREFIX)/lib
+INCLUDEDIR = $(PREFIX)/include
+MANDIR     = $(PREFIX)/share/man
+DESTDIR    =
+
+# ---- Variants: `make V=clang` builds into build/clang, and so on -------------------------------
+V        = gcc
+VARIANTS = gcc clang asan tsan valgrind cov bench fuzz
+ifeq (,$(filter $(V),$(VARIANTS)))
+$(error V=$(V) is no variant: choose one of $(VARIANTS))
+endif
+# How tests are run: criterion, or plain (see tests/lib/t.h). Sanitizers need plain.
+MODE = criterion
+B    = build/$(V)
+# ONLY=name picks test programs, fuzz harnesses or benchmark rows by a part of their name.
+ONLY =
+JOBS = $(shell nproc)
+
+CC       = gcc
+CLANG    = clang
+CPPFLAGS =
+CFLAGS   =
+LDFLAGS  =
+
+WARNINGS = -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wsign-conversion -Wstrict-prototypes \
+           -Wmissing-prototypes -Wundef -Wcast-qual -Wpointer-arith -Wwrite-strings -Wvla \
+           -Wformat=2 -Wimplicit-fallthrough $(ERROR)
+# WERROR=1: not under sanitizers and coverage, whose code makes gcc warn of what is not so.
+ERROR    = $(if $(WERROR),$(if $(filter gcc clang,$(V)),-Werror))
+HARDEN   = -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3 -fstack-protector-strong
+SANITIZE = -fno-omit-frame-pointer -fno-sanitize-recover=all
+
+VARIANT_gcc      = -O2 -g $(HARDEN)
+VARIANT_clang    = -O2 -g
+VARIANT_asan     = -O1 -g -fsanitize=address,undefined $(SANITIZE)
+VARIANT_tsan     = -O1 -g -fsanitize=thread $(SANITIZE)
+VARIANT_valgrind = -O1 -g -DT_NO_FILL
+VARIANT_cov      = -O0 -g --coverage
+VARIANT_bench    = -O3 -g
+VARIANT_fuzz     = -O1 -g -fsanitize=fuzzer-no-link,address,undefined $(SANITIZE)
+ifneq (,$(filter $(V),clang fuzz))
+override CC = $(CLANG)
+endif
+
+COMPILE = $(CC) -std=c11 $(WARNINGS) -fno-common -fvisibility=hidden -fPIC $(VARIANT_$(V)) -I. \
+          $(CPPFLAGS) $(CFLAGS) -MMD -MP -c
+LINK    = $(CC) $(VARIANT_$(V)) $(CFLAGS) $(LDFLAGS)
+LDLIBS  = -lxxhash
+# VERBOSE=1 shows the commands in full.
+Q = $(if $(VERBOSE),,@)
+say = @printf '  %-7s %s\n' '$(1)' '$(2)'
+
+# ---- What there is -----------------------------------------------------------------------------
+LAWS_SRC    := $(wildcard crdt/laws/*.c)
+CRDT_SRC    := $(filter-out $(LAWS_SRC),$(wildcard crdt/*.c crdt/*/*.c))
+HEADERS     := $(wildcard crdt/*.h crdt/*.def)
+MAN_PAGES   := $(wildcard docs/man/*.3)
+SUPPORT_SRC := $(wildcard tests/lib/*.c)
+LAWLIB_SRC  := $(wildcard tests/laws/lib/*.c)
+TEST_SRC    := $(wildcard tests/unit/*.c tests/laws/*.c tests/golden/*.c tests/wire/*.c tests/node/*.c)
+CANARY_SRC  := $(wildcard tests/canary/*.c)
+EXAMPLE_SRC := $(wildcard examples/*.c)
+HARNESS_SRC := $(wildcard fuzz/*_fuzz.c)
+FUZZLIB_SRC := $(filter-out fuzz/standalone.c $(HARNESS_SRC),$(wildcard fuzz/*.c))
+BENCH_SRC   := $(wildcard bench/*.c)
+C_FILES     := $(wildcard $(foreach d,crdt crdt/* tests/* tests/laws/lib fuzz bench examples \
+               tools,$(d)/*.c $(d)/*.h))
+
+OBJ       = $(B)/obj
+CRDT_A    = $(B)/libcrdt.a
+CRDT_SO   = $(B)/libcrdt.so.$(SOVERSION)
+# The law kit has its library once it has sources.
+LAWS_A    = $(if $(LAWS_SRC),$(B)/libcrdt_laws.a)
+LAWS_SO   = $(if $(LAWS_SRC),$(B)/libcrdt_laws.so.$(SOVERSION))
+
+only = $(if $(ONLY),$(foreach f,$(1),$(if $(findstring $(ONLY),$(f)),$(f))),$(1))
+
+# ---- Libraries ---------------------------------------------------------------------------------
+.PHONY: all
+all: $(CRDT_A) $(CRDT_SO) $(LAWS_A) $(LAWS_SO)
+
+CRDT_OBJ = $(CRDT_SRC:%.c=$(OBJ)/%.o)
+LAWS_OBJ = $(LAWS_SRC:%.c=$(OBJ)/%.o)
+
+$(OBJ)/%.o: %.c Makefile | deps-build
+	$(call say,CC,$<)
+	@mkdir -p $(@D)
+	$(Q)$(COMPILE) -o $@ $<
+
+# The list of objects is a prerequisite, so that a source that goes away leaves the library too.
+# `ar q`, not `ar r`: two objects may have the same name in different folders.
+$(CRDT_A): $(CRDT_OBJ) $(B)/crdt.list
+	$(call say,AR,$@)
+	@rm -f $@
+	$(Q)ar qcs $@ $(CRDT_OBJ)
+$(B)/libcrdt_laws.a: $(LAWS_OBJ) $(B)/laws.list
+	$(call say,AR,$@)
+	@rm -f $@
+	$(Q)ar qcs $@ $(LAWS_OBJ)
+
+NO_UNDEFINED = $(if $(filter $(V),gcc clang),-Wl$(comma)-z$(comma)defs)
+comma := ,
+$(CRDT_SO): $(CRDT_OBJ) $(B)/crdt.list
+	$(call say,LD,$@)
+	$(Q)$(LINK) -shared -Wl,-soname,$(@F) $(NO_UNDEFINED) -o $@ $(CRDT_OBJ) $(LDLIBS)
+	@ln -sf $(@F) $(@:.$(SOVERSION)=)
+$(B)/libcrdt_laws.so.$(SOVERSION): $(LAWS_OBJ) $(B)/laws.list $(CRDT_SO)
+	$(call say,LD,$@)
+	$(Q)$(LINK) -shared -Wl,-soname,$(@F) $(NO_UNDEFINED) -o $@ $(LAWS_OBJ) -L$(B) -lcrdt
+	@ln -sf $(@F) $(@:.$(SOVERSION)=)
+
+$(B)/crdt.list: FORCE
+	@mkdir -p $(@D); echo '$(CRDT_OBJ)' | cmp -s - $@ || echo '$(CRDT_OBJ)' >$@
+$(B)/laws.list: FORCE
+	@mkdir -p $(@D); echo '$(LAWS_OBJ)' | cmp -s - $@ || echo '$(LAWS_OBJ)' >$@
+.PHONY: FORCE
+FORCE:
+
+# ---- Dependencies: tools/deps, once per checkout and target -------------------------------------
+DEPS_TARGETS = build test lint sanitize format fuzz bench coverage clang install-check
+.PHONY: $(DEPS_TARGETS:%=deps-%)
+$(DEPS_TARGETS:%=deps-%): deps-%: build/.deps/%
+$(DEPS_TARGETS:%=build/.deps/%): build/.deps/%: tools/deps
+	@tools/deps $*
+	@mkdir -p $(@D); touch $@
+ifeq ($(V),clang)
+deps-build: build/.deps/clang
+endif
+
+# ---- Tests: each file one program, in $(B)/criterion/ or $(B)/plain/ ----------------------------
+TEST_OBJ     = $(B)/$(MODE)/obj
+SUPPORT_OBJ  = $(SUPPORT_SRC:%.c=$(TEST_OBJ)/%.o)
+LAWLIB_OBJ   = $(LAWLIB_SRC:%.c=$(TEST_OBJ)/%.o)
+TEST_BIN     = $(patsubst tests/%.c,$(B)/$(MODE)/%,$(call only,$(TEST_SRC)))
+ALL_TEST_BIN = $(patsubst tests/%.c,$(B)/$(MODE)/%,$(TEST_SRC) $(CANARY_SRC))
+.SECONDARY:
+
+$(B)/criterion/obj/%.o: %.c Makefile | deps-test
+	$(call say,CC,$<)
+	@mkdir -p $(@D)
+	$(Q)$(COMPILE) -o $@ $<
+$(B)/plain/obj/%.o: %.c Makefile | deps-build
+	$(call say,CC,$< (plain))
+	@mkdir -p $(@D)
+	$(Q)$(COMPILE) -DT_PLAIN -o $@ $<
+
+$(filter $(B)/$(MODE)/laws/%,$(ALL_TEST_BIN)): $(LAWLIB_OBJ)
+$(ALL_TEST_BIN): $(B)/$(MODE)/%: $(TEST_OBJ)/tests/%.o $(SUPPORT_OBJ) $(LAWS_A) $(CRDT_A)
+	$(call say,LD,$@)
+	@mkdir -p $(@D)
+	$(Q)$(LINK) -o $@ $(filter %.o,$^) $(filter %.a,$^) $(LDLIBS) \
+	    $(if $(filter criterion,$(MODE)),-lcriterion) -pthread
+
+# What the runner is given: programs, example:PROGRAM (output compared), replay:HARNESS (corpus).
+EXAMPLE_ITEMS = $(patsubst examples/%.c,example:$(B)/examples/%,$(call only,$(EXAMPLE_SRC)))
+REPLAY_ITEMS  = $(patsubst fuzz/%.c,replay:$(B)/fuzz/%,$(call only,$(HARNESS_SRC)))
+RUN           = tools/run-tests -j $(JOBS)
+
+.PHONY: test examples fuzz-replay soak canary run-tests run-all-tests run-law-tests run-canary
+test: run-all-tests
+run-all-tests: $(TEST_BIN) $(EXAMPLE_ITEMS:example:%=%) $(REPLAY_ITEMS:replay:%=%)
+	@$(RUN) $(EXAMPLE_ITEMS) $(REPLAY_ITEMS) $(TEST_BIN)
+run-tests: $(TEST_BIN)
+	@$(RUN) $(TEST_BIN)
+run-canary: $(B)/$(MODE)/canary/$(CANARY)
+	@$(RUN) $<
+
+# The law tests at full length: a million triples per type, the larger small scope.
+soak:
+	@CRDT_SOAK=1 TEST_TIMEOUT=86400 $(MAKE) --no-print-directory MODE=plain run-law-tests
+run-law-tests: $(filter $(B)/$(MODE)/laws/%,$(TEST_BIN))
+	@$(RUN) $(filter $(B)/$(MODE)/laws/%,$(TEST_BIN))
+
+# Shows that each fault the tests are to find is found, by the configuration meant to find it.
+canary: | deps-test deps-sanitize
+	@tools/check-canaries
+
+# ---- Examples: against the public headers and the shared libraries only, warnings are errors ----
+PUBLIC      = build/include
+EXAMPLE_BIN = $(EXAMPLE_SRC:%.c=$(B)/%)
+examples: $(patsubst example:%,%,$(EXAMPLE_ITEMS))
+	@$(RUN) $(EXAMPLE_ITEMS)
+$(PUBLIC)/%: %
+	@mkdir -p $(@D); cp $< $@
+$(EXAMPLE_BIN): $(B)/examples/%: examples/%.c $(HEADERS:%=$(PUBLIC)/%) $(CRDT_SO) $(LAWS_SO)
+	$(call say,CC,$<)
+	@mkdir -p $(@D)
+	$(Q)$(CC) -std=c11 -Wall -Wextra -Wpedantic -Werror $(VARIANT_$(V)) -I$(PUBLIC) $(CPPFLAGS) \
+	    $(CFLAGS) $(LDFLAGS) -o $@ $< -L$(B) $(if $(LAWS_SRC),-lcrdt_laws) -lcrdt \
+	    -Wl,-rpath,$(abspath $(B))
+
+# ---- Fuzzing -----------------------------------------------------------------------------------
+# fuzz-replay runs the harnesses over fuzz/corpus, without libFuzzer. `make fuzz T=60 ONLY=decode`
+# searches with it: new inputs go to build/fuzz/corpus, what crashes to build/fuzz/crashes.
+T           = 60
+HARNESS_BIN = $(HARNESS_SRC:%.c=$(B)/%)
+FUZZ_OBJ    = $(patsubst %.c,$(B)/plain/obj/%.o,$(FUZZLIB_SRC) $(LAWLIB_SRC) \
+              $(filter-out tests/lib/main.c,$(SUPPORT_SRC)))
+FUZZ_DRIVER = $(if $(filter fuzz,$(V)),,$(B)/plain/obj/fuzz/standalone.o)
+$(HARNESS_BIN): $(B)/fuzz/%: $(B)/plain/obj/fuzz/%.o $(FUZZ_DRIVER) $(FUZZ_OBJ) $(LAWS_A) $(CRDT_A)
+	$(call say,LD,$@)
+	@mkdir -p $(@D)
+	$(Q)$(LINK) $(if $(filter fuzz,$(V)),-fsanitize=fuzzer) -o $@ $(filter %.o,$^) \
+	    $(filter %.a,$^) $(LDLIBS)
+
+fuzz-replay:
+	@$(MAKE) --no-print-directory run-replay
+	@$(ASAN_ENV) $(MAKE) --no-print-directory V=asan run-replay
+.PHONY: run-replay fuzz fuzz-corpus fuzz-programs
+run-replay: $(patsubst replay:%,%,$(REPLAY_ITEMS))
+	@$(RUN) $(REPLAY_ITEMS)
+fuzz: | deps-fuzz
+	@$(MAKE) --no-print-directory V=fuzz fuzz-programs
+	@tools/fuzz $(T) $(patsubst fuzz/%.c,build/fuzz/fuzz/%,$(call only,$(HARNESS_SRC)))
+# Writes the seeds anew, from real histories; what searches found stays.
+fuzz-corpus: $(firstword $(HARNESS_BIN))
+	$< --make-corpus fuzz/corpus
+fuzz-programs: $(patsubst %.c,$(B)/%,$(call only,$(HARNESS_SRC)))
+
+# ---- Sanitizers: the plain runner, see tests/lib/t.h --------------------------------------------
+ASAN_ENV = ASAN_OPTIONS=detect_leaks=1:abort_on_error=1:strict_string_checks=1 \
+           UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1
+VALGRIND = valgrind -q --error-exitcode=9 --leak-check=full --errors-for-leak-kinds=all
+.PHONY: sanitize sanitize-asan sanitize-tsan sanitize-valgrind
+sanitize:
+	@$(MAKE) --no-print-directory sanitize-asan
+	@$(MAKE) --no-print-directory sanitize-tsan
+	@$(MAKE) --no-print-directory sanitize-valgrind
+# Law tests read CRDT_TRIPLES (random triples per type) and CRDT_SCOPE (operations in the exhaustive
+# small scope). SUITE: what is run; the canaries go this way, too.
+sanitize-asan:
+	@CRDT_TRIPLES=2000 CRDT_SCOPE=4 $(ASAN_ENV) \
+	    $(MAKE) --no-print-directory V=asan MODE=plain $(or $(SUITE),run-all-tests)
+sanitize-tsan:
+	@CRDT_TRIPLES=2000 CRDT_SCOPE=4 TSAN_OPTIONS=halt_on_error=1 RUN_WRAP=tools/no-aslr \
+	    $(MAKE) --no-print-directory V=tsan MODE=plain $(or $(SUITE),run-tests)
+sanitize-valgrind: | deps-sanitize
+	@CRDT_TRIPLES=200 CRDT_SCOPE=3 RUN_WRAP='$(VALGRIND)' \
+	    $(MAKE) --no-print-directory V=valgrind MODE=plain $(or $(SUITE),run-tests)
+
+# ---- Benchmarks --------------------------------------------------------------------------------
+.PHONY: bench run-bench
+bench:
+	@$(MAKE) --no-print-directory V=bench run-bench
+run-bench: $(B)/bench
+	@$(B)/bench $(if $(ONLY),--only $(ONLY)) $(if $(JSON),--json)
+$(B)/bench: $(patsubst %.c,$(B)/plain/obj/%.o,$(BENCH_SRC)) $(CRDT_A)
+	$(call say,LD,$@)
+	$(Q)$(LINK) -o $@ $^ $(LDLIBS)
+
+# ---- Coverage of crdt/ -------------------------------------------------------------------------
+# Fails below the goals, unless COVERAGE_REPORT_ONLY=1. Uncovered places: build/cov/uncovered.txt.
+COVERAGE_LINES    = 95
+COVERAGE_BRANCHES = 90
+.PHONY: coverage
+coverage: | deps-coverage
+	@find build/cov -name '*.gcda' -delete 2>/dev/null || :
+	@CRDT_TRIPLES=2000 CRDT_SCOPE=4 $(MAKE) --no-print-directory V=cov MODE=plain run-all-tests
+	@tools/coverage build/cov $(COVERAGE_LINES) $(COVERAGE_BRANCHES)
+
+# ---- Lint --------------------------------------------------------------------------------------
+LINTS = layers symbols headers tidy format cppcheck docs
+.PHONY: lint $(LINTS:%=lint-%)
+lint:
+	@$(MAKE) --no-print-directory -k $(LINTS:%=lint-%) && echo 'lint: clean'
+lint-layers:
+	@tools/check-layers
+lint-symbols: all
+	@tools/check-symbols $(B)
+lint-headers: | deps-lint
+	@tools/check-headers
+lint-tidy:
+	@tools/tidy
+lint-format: | deps-lint
+	@$(MAKE) --no-print-directory format-check
+lint-cppcheck: | deps-lint
+	@tools/run-cppcheck $(B)/cppcheck
+lint-docs: $(if $(wildcard tools/types_doc.c),$(B)/types_doc)
+	@if [ -x "$<" ] && ! "$<" | diff -u docs/TYPES.md - ; then \
+	    echo 'docs/TYPES.md is not what the operation tables say: run `make docs`, commit it' >&2; \
+	    exit 1; \
+	fi
+
+CLANG_FORMAT = clang-format-14
+.PHONY: format format-check
+format: | deps-format
+	@$(CLANG_FORMAT) -i $(C_FILES)
+format-check: | deps-format
+	@$(CLANG_FORMAT) --dry-run -Werror $(C_FILES) || \
+	    { echo 'format: the lines above are not formatted: run `make format`' >&2; exit 1; }
+
+# ---- Documentation -----------------------------------------------------------------------------
+.PHONY: docs
+docs: $(B)/types_doc
+	@mkdir -p docs
+	$(Q)$(B)/types_doc >docs/TYPES.md.new && mv docs/TYPES.md.new docs/TYPES.md
+$(B)/types_doc: $(OBJ)/tools/types_doc.o $(CRDT_A)
+	$(call say,LD,$@)
+	$(Q)$(LINK) -o $@ $^ $(LDLIBS)
+
+# ---- Install -----------------------------------------------------------------------------------
+INSTALLED_LIBS = crdt $(if $(LAWS_SRC),crdt_laws)
+.PHONY: install uninstall install-check
+# Installs into an empty folder, and compiles and runs an example against what is there.
+install-check: all | deps-install-check
+	@tools/install-check
+install: all
+	install -d $(DESTDIR)$(LIBDIR)/pkgconfig $(DESTDIR)$(INCLUDEDIR)/crdt $(DESTDIR)$(MANDIR)/man3
+	install -m 644 $(HEADERS) $(DESTDIR)$(INCLUDEDIR)/crdt
+	install -m 644 $(MAN_PAGES) $(DESTDIR)$(MANDIR)/man3
+	@set -e; for lib in $(INSTALLED_LIBS); do \
+	    set -x; \
+	    install -m 644 $(B)/lib$$lib.a $(DESTDIR)$(LIBDIR); \
+	    install -m 755 $(B)/lib$$lib.so.$(SOVERSION) $(DESTDIR)$(LIBDIR)/lib$$lib.so.$(VERSION); \
+	    ln -sf lib$$lib.so.$(VERSION) $(DESTDIR)$(LIBDIR)/lib$$lib.so.$(SOVERSION); \
+	    ln -sf lib$$lib.so.$(SOVERSION) $(DESTDIR)$(LIBDIR)/lib$$lib.so; \
+	    sed -e 's|@PREFIX@|$(PREFIX)|; s|@LIBDIR@|$(LIBDIR)|; s|@INCLUDEDIR@|$(INCLUDEDIR)|' \
+	        -e 's|@VERSION@|$(VERSION)|' tools/$$lib.pc.in \
+	        >$(DESTDIR)$(LIBDIR)/pkgconfig/$$lib.pc; \
+	    { set +x; } 2>/dev/null; \
+	done
+	@[ -n '$(DESTDIR)' ] || ldconfig 2>/dev/null || \
+	    echo 'install: run ldconfig as root if programs do not find libcrdt.so.$(SOVERSION)'
+uninstall:
+	rm -f $(HEADERS:crdt/%=$(DESTDIR)$(INCLUDEDIR)/crdt/%) \
+	    $(MAN_PAGES:docs/man/%=$(DESTDIR)$(MANDIR)/man3/%)
+	@set -ex; for lib in crdt crdt_laws; do \
+	    rm -f $(DESTDIR)$(LIBDIR)/lib$$lib.a $(DESTDIR)$(LIBDIR)/lib$$lib.so \
+	        $(DESTDIR)$(LIBDIR)/lib$$lib.so.$(SOVERSION) $(DESTDIR)$(LIBDIR)/lib$$lib.so.$(VERSION) \
+	        $(DESTDIR)$(LIBDIR)/pkgconfig/$$lib.pc; \
+	done
+	@rmdir $(DESTDIR)$(INCLUDEDIR)/crdt 2>/dev/null || :
+
+# ---- Housekeeping ------------------------------------------------------------------------------
+.PHONY: clean help
+clean:
+	rm -rf build
+
+help:
+	@echo 'make             libcrdt and the law kit, static and shared, in $(B)/'
+	@echo 'make test        tests, examples, fuzz corpus; ONLY=name picks; ends in "N passed, N failed"'
+	@echo 'make lint        layers, symbols, headers, tidy, format, cppcheck, generated docs'
+	@echo 'make sanitize    the tests under ASan+UBSan+LSan, TSan, valgrind (also sanitize-asan, ...)'
+	@echo 'make canary      shows that leaks, overflows, races and so on are found'
+	@echo 'make soak        the law tests at full length'
+	@echo 'make examples    examples/, their output compared'
+	@echo 'make fuzz        search T=60 seconds per harness; ONLY=name'
+	@echo 'make fuzz-corpus write the seed inputs in fuzz/corpus/ anew'
+	@echo 'make fuzz-replay the corpus under gcc and under ASan'
+	@echo 'make bench       benchmarks; ONLY=orset filters, JSON=1 for one JSON line per row'
+	@echo 'make coverage    line and branch coverage of crdt/'
+	@echo 'make format      clang-format all; format-check only looks'
+	@echo 'make docs        write docs/TYPES.md from the operation tables'
+	@echo 'make install     PREFIX=/usr/local DESTDIR= ; also uninstall'
+	@echo 'make clean       remove build/'
+	@echo 'Variables: V=$(VARIANTS)'
+	@echo '           WERROR=1 VERBOSE=1 JOBS=n CFLAGS= LDFLAGS=, DEPS=skip to install nothing'
+
+-include $(shell find $(B) -name '*.d' 2>/dev/null)
