@@ -1,0 +1,34 @@
+/* core/bytes.h: 64-bit numbers as bytes. Written out, so that each becomes one load or store. */
+#ifndef CRDT_CORE_BYTES_H
+#define CRDT_CORE_BYTES_H
+#include <stdint.h>
+
+/* Little endian: on the wire and in digests. */
+static inline uint64_t crdt__load_le64(const uint8_t *at)
+{
+    return (uint64_t)at[0] | (uint64_t)at[1] << 8 | (uint64_t)at[2] << 16 | (uint64_t)at[3] << 24 |
+           (uint64_t)at[4] << 32 | (uint64_t)at[5] << 40 | (uint64_t)at[6] << 48 |
+           (uint64_t)at[7] << 56;
+}
+
+static inline void crdt__store_le64(uint8_t *at, uint64_t n)
+{
+    at[0] = (uint8_t)n;
+    at[1] = (uint8_t)(n >> 8);
+    at[2] = (uint8_t)(n >> 16);
+    at[3] = (uint8_t)(n >> 24);
+    at[4] = (uint8_t)(n >> 32);
+    at[5] = (uint8_t)(n >> 40);
+    at[6] = (uint8_t)(n >> 48);
+    at[7] = (uint8_t)(n >> 56);
+}
+
+/* Big endian: compares as the bytes do. */
+static inline uint64_t crdt__load_be64(const uint8_t *at)
+{
+    return (uint64_t)at[0] << 56 | (uint64_t)at[1] << 48 | (uint64_t)at[2] << 40 |
+           (uint64_t)at[3] << 32 | (uint64_t)at[4] << 24 | (uint64_t)at[5] << 16 |
+           (uint64_t)at[6] << 8 | (uint64_t)at[7];
+}
+
+#endif

@@ -1,0 +1,30 @@
+/* core/mem.h: the allocator's short names, and asserts. */
+#ifndef CRDT_CORE_MEM_H
+#define CRDT_CORE_MEM_H
+#include "crdt/mem.h"
+
+/* On in release too: for our own bugs only, never reachable from input. */
+#define CRDT_ASSERT(cond) ((cond) ? (void)0 : crdt__assert_failed())
+_Noreturn void crdt__assert_failed(void);
+
+static inline void *crdt__alloc(const crdt_mem *mem, size_t size)
+{
+    return mem->alloc(mem->user, size);
+}
+static inline void *crdt__resize(const crdt_mem *mem, void *p, size_t old_size, size_t new_size)
+{
+    return p == NULL ? mem->alloc(mem->user, new_size)
+                     : mem->resize(mem->user, p, old_size, new_size);
+}
+static inline void crdt__release(const crdt_mem *mem, void *p, size_t size)
+{
+    if (p != NULL) mem->release(mem->user, p, size);
+}
+/* The capacity to grow to when `need` items no longer fit in `cap`: 1.5x. */
+static inline size_t crdt__grow(size_t cap, size_t need)
+{
+    size_t next = cap + cap / 2 + 4;
+    return next < need ? need : next;
+}
+
+#endif
