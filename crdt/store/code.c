@@ -1,0 +1,441 @@
+/* store/code.c: the canonical bytes of stores and deltas.
+ *
+ *   byte    0xC7, format 1, kind: 1 state, 2 delta of one author, 3 since, 4 delta group
+ *   ids     varint count, then 8 bytes each, ascending: exactly those used below
+ *   context (context.h)
+ *   kind 2  varint author's place, varint number of its last dots that are new
+ *   kind 4  context of the dots that are new
+ *   kind 3  context of the base
+ *   kind 1, 3: context of the cut; varint count of retired replicas, each 8 bytes id, varint end + 1
+ *   objects varint count, then in order of (name, type):
+ *           varint size and bytes of the name, varint type, flags (1 presence, 2 keep, 4 fragments)
+ *           [presence] [context of kept dots] varint size and bytes of the body
+ */
+#include <string.h>
+
+#include "crdt/store/impl.h"
+
+#define MAGIC 0xC7u
+#define FORMAT 1u
+#define GROUP 4u
+#define FLAG_PRESENCE 1u
+#define FLAG_KEEP 2u
+#define FLAG_FRAGMENTS 4u
+
+/* -- Encoding ----------------------------------------------------------------------------------------- */
+
+static bool is_listed(const crdt_store *store, const crdt__object *o)
+{
+    return store->kind != CRDT__STATE || !crdt__object_is_empty(o);
+}
+
+static unsigned kind_code(const crdt_store *store)
+{
+    const crdt_context *b = &store->brought;
+    if (store->kind != CRDT__DELTA) return (unsigned)store->kind;
+    bool one = b->count == 1 && crdt_context_max(&store->context, b->runs[0].replica) == b->runs[0].hi;
+    return one ? (unsigned)CRDT__DELTA : GROUP;
+}
+
+static bool is_native_opaque(const crdt_store *store, const crdt__object *o)
+{
+    return o->type == &crdt__opaque_type && store->kind == CRDT__DELTA &&
+           crdt__opaque_native(&store->space, o->state, NULL, NULL);
+}
+
+static void mark_all(const crdt_store *store, crdt_replicas *ids)
+{
+    crdt_context_mark(&store->context, ids);
+    crdt_context_mark(&store->brought, ids);
+    crdt_context_mark(&store->base, ids);
+    crdt_context_mark(&store->cut, ids);
+    crdt__objects it = crdt__objects_of(store);
+    for (crdt__object *o; (o = crdt__objects_next(&it)) != NULL;) {
+        if (!is_listed(store, o)) continue;
+        if (is_native_opaque(store, o)) crdt__opaque_native(&store->space, o->state, NULL, ids);
+        else o->type->mark(o->state, ids);
+        crdt__sibs_mark(&o->presence, ids);
+        if (o->keep != NULL) crdt_context_mark(o->keep, ids);
+    }
+}
+
+static void put_head(const crdt_store *store, crdt_enc *enc)
+{
+    unsigned kind = kind_code(store);
+    crdt_buf_byte(enc->out, MAGIC);
+    crdt_buf_byte(enc->out, FORMAT);
+    crdt_buf_byte(enc->out, (uint8_t)kind);
+    crdt_buf_varint(enc->out, enc->dict->count);
+    for (size_t i = 0; i < enc->dict->count; i++) crdt_buf_u64(enc->out, enc->dict->ids[i]);
+    crdt_context_put(&store->context, enc);
+    if (kind == (unsigned)CRDT__DELTA) {
+        const crdt_run *run = &store->brought.runs[0];
+        crdt_enc_replica(enc, run->replica);
+        crdt_buf_varint(enc->out, run->hi - run->lo + 1);
+        return;
+    }
+    if (kind == GROUP) {
+        crdt_context_put(&store->brought, enc);
+        return;
+    }
+    if (kind == (unsigned)CRDT__SINCE) crdt_context_put(&store->base, enc);
+    crdt_context_put(&store->cut, enc);
+    size_t count = 0;
+    for (size_t i = 0; i < store->retired_count; i++) count += store->retired[i].end != 0;
+    crdt_buf_varint(enc->out, count);
+    for (size_t i = 0; i < store->retired_count; i++) {
+        if (store->retired[i].end == 0) continue;
+        crdt_buf_u64(enc->out, store->retired[i].replica);
+        crdt_buf_varint(enc->out, store->retired[i].end);
+    }
+}
+
+static void put_object(const crdt_store *store, const crdt__object *o, crdt_enc *enc,
+                       crdt_buf *scratch)
+{
+    bool     native = is_native_opaque(store, o);
+    unsigned flags = 0;
+    if (crdt__sibs_count(&o->presence) > 0) flags |= FLAG_PRESENCE;
+    if (o->keep != NULL) flags |= FLAG_KEEP;
+    if (o->type == &crdt__opaque_type && !native) flags |= FLAG_FRAGMENTS;
+    crdt_buf_view(enc->out, o->key.bytes);
+    crdt_buf_varint(enc->out, o->key.minor);
+    crdt_buf_byte(enc->out, (uint8_t)flags);
+    if (flags & FLAG_PRESENCE) crdt__sibs_encode(&crdt__presence, &o->presence, enc);
+    if (flags & FLAG_KEEP) crdt_context_put(o->keep, enc);
+    crdt_enc body = {scratch, enc->dict};
+    crdt_buf_reset(scratch);
+    if (native) crdt__opaque_native(&store->space, o->state, scratch, NULL);
+    else o->type->encode(o->state, &body);
+    if (crdt_buf_status(scratch) != CRDT_OK) enc->out->failed = true;
+    crdt_buf_view(enc->out, crdt_buf_bytes(scratch));
+}
+
+crdt_err crdt_store_encode(const crdt_store *store, crdt_buf *out)
+{
+    if (store->txn.delta != NULL) return CRDT_EBUSY;
+    size_t        start = out->size;
+    crdt_buf      scratch;
+    crdt_replicas ids;
+    crdt_buf_init(&scratch, store->space.mem);
+    crdt_replicas_init(&ids, store->space.mem);
+    mark_all(store, &ids);
+    crdt_err err = crdt_replicas_seal(&ids);
+    if (err == CRDT_OK) {
+        crdt_enc enc = {out, &ids};
+        put_head(store, &enc);
+        size_t        count = 0;
+        crdt__objects it = crdt__objects_of(store);
+        for (crdt__object *o; (o = crdt__objects_next(&it)) != NULL;) count += is_listed(store, o);
+        crdt_buf_varint(out, count);
+        it = crdt__objects_of(store);
+        for (crdt__object *o; (o = crdt__objects_next(&it)) != NULL;) {
+            if (is_listed(store, o)) put_object(store, o, &enc, &scratch);
+        }
+        err = crdt_buf_status(out);
+    }
+    crdt_replicas_clear(&ids);
+    crdt_buf_clear(&scratch);
+    if (err != CRDT_OK && out->size > start) out->size = start;
+    return err;
+}
+
+/* -- Decoding ------------------------------------------------------------------------------------------- */
+
+/* A decode in progress: the ids, and which of them were used (all must be). */
+typedef struct reading {
+    crdt_store *store;
+    crdt_dec    dec;
+    uint64_t   *ids;
+    size_t      ids_count;
+} reading;
+
+static crdt_err get_ids(reading *r)
+{
+    crdt_dec *dec = &r->dec;
+    size_t    count = crdt_dec_count(dec, 8, "replica ids");
+    if (count == 0) return crdt_dec_status(dec);
+    r->ids = crdt__alloc(r->store->space.mem, count * sizeof *r->ids);
+    if (r->ids == NULL) return CRDT_ENOMEM;
+    r->ids_count = count;
+    for (size_t i = 0; i < count; i++) {
+        r->ids[i] = crdt_dec_u64(dec);
+        if (r->ids[i] == 0 || (i > 0 && r->ids[i] <= r->ids[i - 1])) {
+            return crdt_dec_fail(dec, CRDT_EMALFORMED, "replica ids are out of order");
+        }
+    }
+    dec->dict = r->ids;
+    dec->dict_count = count;
+    return crdt_dec_status(dec);
+}
+
+static crdt_err get_author(reading *r)
+{
+    crdt_store *s = r->store;
+    crdt_dec   *dec = &r->dec;
+    uint64_t    author = crdt_dec_replica(dec);
+    uint64_t    count = crdt_dec_varint(dec);
+    uint64_t    hi = crdt_context_max(&s->context, author);
+    if (crdt_dec_status(dec) != CRDT_OK) return crdt_dec_status(dec);
+    if (count == 0 || count > hi) {
+        return crdt_dec_fail(dec, CRDT_EMALFORMED, "a delta's count of new dots is impossible");
+    }
+    crdt_run run = {author, hi - count + 1, hi};
+    if (!crdt_context_has_run(&s->context, run)) {
+        return crdt_dec_fail(dec, CRDT_EMALFORMED, "a delta's new dots are not in its context");
+    }
+    crdt_err err = crdt_context_reserve(&s->brought, 1);
+    if (err == CRDT_OK) crdt_context_add_reserved(&s->brought, run);
+    return err;
+}
+
+static crdt_err get_retired(reading *r)
+{
+    crdt_dec *dec = &r->dec;
+    size_t    count = crdt_dec_count(dec, 9, "retired replicas");
+    uint64_t  last = 0;
+    for (size_t i = 0; i < count; i++) {
+        uint64_t id = crdt_dec_u64(dec), end = crdt_dec_varint(dec);
+        if (crdt_dec_status(dec) != CRDT_OK) return crdt_dec_status(dec);
+        if (id <= last || end == 0 || end > CRDT_SEQ_MAX + 1) {
+            return crdt_dec_fail(dec, CRDT_EMALFORMED, "retired replicas are out of order");
+        }
+        last = id;
+        crdt_err err = crdt__retired_add(r->store, id, end);
+        if (err != CRDT_OK) return err;
+    }
+    return crdt_dec_status(dec);
+}
+
+static crdt_err within_context(reading *r, const crdt_context *part, const char *reason)
+{
+    if (crdt_context_within(part, &r->store->context)) return CRDT_OK;
+    return crdt_dec_fail(&r->dec, CRDT_EMALFORMED, reason);
+}
+
+static crdt_err get_head(reading *r, unsigned kind)
+{
+    crdt_store *s = r->store;
+    crdt_err    err = get_ids(r);
+    if (err == CRDT_OK) err = crdt_context_get(&s->context, &r->dec);
+    if (err != CRDT_OK) return err;
+    if (kind == (unsigned)CRDT__DELTA) return get_author(r);
+    if (kind == GROUP) {
+        err = crdt_context_get(&s->brought, &r->dec);
+        if (err == CRDT_OK) err = within_context(r, &s->brought, "new dots outside the context");
+        if (err == CRDT_OK && kind_code(s) != GROUP) {
+            err = crdt_dec_fail(&r->dec, CRDT_EMALFORMED, "a delta of one author as a group");
+        }
+        return err;
+    }
+    if (kind == (unsigned)CRDT__SINCE) {
+        err = crdt_context_get(&s->base, &r->dec);
+        if (err == CRDT_OK) err = within_context(r, &s->base, "the base is outside the context");
+    }
+    if (err == CRDT_OK) err = crdt_context_get(&s->cut, &r->dec);
+    if (err == CRDT_OK) err = within_context(r, &s->cut, "the cut is outside the context");
+    return err == CRDT_OK ? get_retired(r) : err;
+}
+
+/* The type that id names, or the opaque one. A stand-alone store takes only its own. */
+static const crdt_type *type_of(reading *r, crdt_view name, uint16_t id)
+{
+    const crdt_store *s = r->store;
+    if (s->solo != NULL) {
+        if (name.size == 0 && id == s->solo->id) return s->solo;
+        crdt_dec_fail(&r->dec, CRDT_ETYPE, "bytes of another type than the stand-alone object's");
+        return NULL;
+    }
+    const crdt_type *type = crdt_types_by_id(s->types, id);
+    return type != NULL ? type : &crdt__opaque_type;
+}
+
+static crdt_err get_object_head(reading *r, crdt__object *o, unsigned flags)
+{
+    crdt_store *s = r->store;
+    crdt_err    err = CRDT_OK;
+    if (flags & FLAG_PRESENCE) {
+        err = crdt__sibs_decode(&crdt__presence, &s->space, &o->presence, &r->dec);
+        if (err == CRDT_OK && crdt__sibs_count(&o->presence) == 0) {
+            err = crdt_dec_fail(&r->dec, CRDT_EMALFORMED, "an empty presence");
+        }
+    }
+    if (err == CRDT_OK && (flags & FLAG_KEEP)) {
+        o->keep = crdt__alloc(s->space.mem, sizeof *o->keep);
+        if (o->keep == NULL) return CRDT_ENOMEM;
+        crdt_context_init(o->keep, s->space.mem);
+        err = crdt_context_get(o->keep, &r->dec);
+    }
+    return err;
+}
+
+static crdt_err get_body(reading *r, crdt__object *o, unsigned flags)
+{
+    crdt_store       *s = r->store;
+    const crdt_space *space = &s->space;
+    crdt_view         body = crdt_dec_view(&r->dec, SIZE_MAX, "an object's body");
+    if (crdt_dec_status(&r->dec) != CRDT_OK) return crdt_dec_status(&r->dec);
+    if (o->type == &crdt__opaque_type && (flags & FLAG_FRAGMENTS) == 0) {
+        return crdt__opaque_add(space, o->state, r->ids, r->ids_count, &s->context, body);
+    }
+    crdt_dec dec;
+    crdt_dec_init(&dec, body, &s->limits);
+    dec.dict = r->ids;
+    dec.dict_count = r->ids_count;
+    crdt_err err;
+    if ((flags & FLAG_FRAGMENTS) && o->type != &crdt__opaque_type) {
+        err = crdt__opaque_replay(space, &dec, o->type, o->state);
+    } else {
+        err = o->type->decode(space, o->state, &dec);
+    }
+    if (err == CRDT_OK && crdt_dec_left(&dec) > 0) {
+        err = crdt_dec_fail(&dec, CRDT_EMALFORMED, "bytes after an object's body");
+    }
+    if (err != CRDT_OK && err != CRDT_ENOMEM) {
+        crdt_dec_fail(&r->dec, err, dec.reason != NULL ? dec.reason : "a damaged body");
+    }
+    return err;
+}
+
+static crdt_err check_object(reading *r, const crdt__object *o)
+{
+    crdt_store *s = r->store;
+    const char *reason = "a damaged object";
+    if (!o->type->check(&s->space, o->state, &s->context, &reason) ||
+        !crdt__sibs_check(&crdt__presence, &s->space, &o->presence, &s->context, &reason)) {
+        return crdt_dec_fail(&r->dec, CRDT_EMALFORMED, reason);
+    }
+    if (s->kind == CRDT__STATE && crdt__object_is_empty(o)) {
+        return crdt_dec_fail(&r->dec, CRDT_EMALFORMED, "an object that holds nothing");
+    }
+    if (o->keep != NULL) return within_context(r, o->keep, "a kept dot is outside the context");
+    return CRDT_OK;
+}
+
+static crdt_err get_object(reading *r, crdt_view *last, uint32_t *last_id)
+{
+    crdt_store *s = r->store;
+    crdt_dec   *dec = &r->dec;
+    crdt_view   name = crdt_dec_view(dec, s->limits.name_bytes, "an object's name");
+    uint64_t    id = crdt_dec_varint(dec);
+    unsigned    flags = crdt_dec_byte(dec);
+    if (crdt_dec_status(dec) != CRDT_OK) return crdt_dec_status(dec);
+    int order = last->data == NULL ? 1 : crdt_view_compare(name, *last);
+    if (order < 0 || (order == 0 && id <= *last_id)) {
+        return crdt_dec_fail(dec, CRDT_EMALFORMED, "objects are out of order");
+    }
+    bool keep = (flags & FLAG_KEEP) != 0;
+    if (id > UINT16_MAX || flags > 7 || keep != (s->kind == CRDT__SINCE)) {
+        return crdt_dec_fail(dec, CRDT_EMALFORMED, "an object's type or flags are impossible");
+    }
+    const crdt_type *type = type_of(r, name, (uint16_t)id);
+    if (type == NULL) return crdt_dec_status(dec);
+    crdt__object *o;
+    crdt_err      err = crdt__object_make(s, name, type, (uint16_t)id, &o);
+    if (err == CRDT_OK) err = get_object_head(r, o, flags);
+    if (err == CRDT_OK) err = get_body(r, o, flags);
+    if (err == CRDT_OK) err = check_object(r, o);
+    if (err == CRDT_OK) crdt__object_touched(s, o, true);
+    *last = name.data == NULL ? crdt_view_of("", 0) : name;
+    *last_id = (uint32_t)id;
+    return err;
+}
+
+/* Every id of the dictionary must be used, or the same state would have many encodings. */
+static crdt_err check_ids(reading *r)
+{
+    crdt_replicas used;
+    crdt_replicas_init(&used, r->store->space.mem);
+    mark_all(r->store, &used);
+    crdt_err err = crdt_replicas_seal(&used);
+    if (err == CRDT_OK && used.count != r->ids_count) {
+        err = crdt_dec_fail(&r->dec, CRDT_EMALFORMED, "an unused replica id");
+    }
+    crdt_replicas_clear(&used);
+    return err;
+}
+
+static crdt_err read_all(reading *r, unsigned kind)
+{
+    crdt_store *s = r->store;
+    crdt_view   last = {NULL, 0};
+    uint32_t    last_id = 0;
+    crdt_err    err = get_head(r, kind);
+    if (err != CRDT_OK) return err;
+    size_t count = crdt_dec_count(&r->dec, 4, "objects");
+    if (s->solo != NULL && count != 1 && (count != 0 || s->kind != CRDT__STATE)) {
+        crdt_dec_fail(&r->dec, CRDT_EMALFORMED, "a stand-alone object must be one");
+    }
+    for (size_t i = 0; i < count && crdt_dec_status(&r->dec) == CRDT_OK; i++) {
+        err = get_object(r, &last, &last_id);
+        if (err != CRDT_OK) return err;
+    }
+    if (crdt_dec_status(&r->dec) == CRDT_OK && crdt_dec_left(&r->dec) > 0) {
+        crdt_dec_fail(&r->dec, CRDT_EMALFORMED, "bytes after the last object");
+    }
+    err = crdt_dec_status(&r->dec);
+    return err == CRDT_OK ? check_ids(r) : err;
+}
+
+static crdt_err read_kind(crdt_dec *dec, unsigned *ret_kind)
+{
+    unsigned magic = crdt_dec_byte(dec), format = crdt_dec_byte(dec), kind = crdt_dec_byte(dec);
+    if (crdt_dec_status(dec) != CRDT_OK) return crdt_dec_status(dec);
+    if (magic != MAGIC) return crdt_dec_fail(dec, CRDT_EMALFORMED, "not the bytes of a store");
+    if (format != FORMAT) return crdt_dec_fail(dec, CRDT_EVERSION, "a format newer than this library");
+    if (kind < 1 || kind > GROUP) return crdt_dec_fail(dec, CRDT_EMALFORMED, "an unknown kind of bytes");
+    *ret_kind = kind;
+    return CRDT_OK;
+}
+
+/* Into an empty store made for it; frees the store on error. */
+static crdt_err decode_into(crdt_store *store, crdt_view in, crdt_store **ret_store,
+                            const char **ret_reason)
+{
+    reading  r;
+    unsigned kind = 0;
+    memset(&r, 0, sizeof r);
+    r.store = store;
+    crdt_dec_init(&r.dec, in, &store->limits);
+    crdt_err err = CRDT_OK;
+    if (in.size > store->limits.message_bytes) {
+        err = crdt_dec_fail(&r.dec, CRDT_ELIMIT, "longer than limits.message_bytes");
+    }
+    if (err == CRDT_OK) err = read_kind(&r.dec, &kind);
+    if (err == CRDT_OK) {
+        store->kind = kind == GROUP ? CRDT__DELTA : (crdt__store_kind)kind;
+        err = read_all(&r, kind);
+    }
+    crdt__release(store->space.mem, r.ids, r.ids_count * sizeof *r.ids);
+    if (err != CRDT_OK) {
+        crdt_store_free(store);
+        if (ret_reason != NULL) *ret_reason = r.dec.reason != NULL ? r.dec.reason : crdt_err_text(err);
+        return err;
+    }
+    *ret_store = store;
+    return CRDT_OK;
+}
+
+crdt_err crdt_store_decode(const crdt_options *options, crdt_view in, crdt_store **ret_store,
+                           const char **ret_reason)
+{
+    crdt_store *store;
+    crdt_err    err = crdt_store_new(options, &store);
+    if (err != CRDT_OK) {
+        if (ret_reason != NULL) *ret_reason = crdt_err_text(err);
+        return err;
+    }
+    return decode_into(store, in, ret_store, ret_reason);
+}
+
+crdt_err crdt_delta_decode(const crdt_store *like, crdt_view in, crdt_delta **ret_delta,
+                           const char **ret_reason)
+{
+    crdt_store *store;
+    crdt_err    err = crdt__store_like(like, CRDT__STATE, &store);
+    if (err != CRDT_OK) {
+        if (ret_reason != NULL) *ret_reason = crdt_err_text(err);
+        return err;
+    }
+    return decode_into(store, in, ret_delta, ret_reason);
+}

@@ -1,0 +1,76 @@
+/* store/digest.c: digests of objects and of the whole store (rule R5). */
+#include <string.h>
+
+#include "crdt/store/impl.h"
+
+#define PRESENCE_SECTION UINT64_MAX
+
+static crdt_digest object_digest(const crdt__object *o)
+{
+    if (o->type == &crdt__opaque_type) return (crdt_digest){0, 0}; /* R8: not comparable */
+    crdt_blocks blocks;
+    crdt_digest name = crdt_digest_of(o->key.bytes.data, o->key.bytes.size);
+    crdt_blocks_init(&blocks, crdt_digest_block(name, o->key.minor, 0, name));
+    o->type->digest(o->state, &blocks);
+    crdt_blocks_section(&blocks, PRESENCE_SECTION);
+    crdt__sibs_digest(&crdt__presence, &o->presence, &blocks);
+    return crdt_blocks_end(&blocks);
+}
+
+/* The hash of (context, cut, members). */
+static crdt_digest rest_digest(const crdt_store *store)
+{
+    crdt_blocks         blocks;
+    const crdt_context *parts[2] = {&store->context, &store->cut};
+    crdt_digest         zero = {0, 0};
+    crdt_dot            none = {1, 1};
+    crdt_blocks_init(&blocks, zero);
+    for (int p = 0; p < 2; p++) {
+        crdt_blocks_section(&blocks, (uint64_t)p + 1);
+        crdt_blocks_atom(&blocks, none);
+        for (uint32_t i = 0; i < parts[p]->count; i++) {
+            crdt_blocks_put(&blocks, &parts[p]->runs[i], sizeof(crdt_run)); /* 3 u64, no padding */
+        }
+    }
+    crdt_blocks_section(&blocks, 3);
+    crdt_blocks_atom(&blocks, none);
+    for (size_t i = 0; i < store->retired_count; i++) {
+        if (store->retired[i].end == 0) continue;
+        crdt_blocks_u64(&blocks, store->retired[i].replica);
+        crdt_blocks_u64(&blocks, store->retired[i].end);
+    }
+    return crdt_blocks_end(&blocks);
+}
+
+static void clean_all(crdt_store *store)
+{
+    while (store->dirty != NULL) {
+        crdt__object *o = store->dirty;
+        o->digest = object_digest(o);
+        store->sum = crdt_digest_add(store->sum, o->digest);
+        crdt__object_clean(store, o);
+    }
+}
+
+crdt_digest crdt_store_digest(crdt_store *store, const crdt_types *types)
+{
+    clean_all(store);
+    crdt_digest sum = store->sum;
+    if (types != NULL) {
+        crdt__objects it = crdt__objects_of(store);
+        for (crdt__object *o; (o = crdt__objects_next(&it)) != NULL;) {
+            if (crdt_types_by_id(types, (uint16_t)o->key.minor) != NULL) continue;
+            sum = crdt_digest_sub(sum, o->digest);
+        }
+    }
+    return crdt_digest_add(sum, rest_digest(store));
+}
+
+crdt_digest crdt_ref_digest(const crdt_ref *ref)
+{
+    crdt_blocks blocks;
+    crdt_digest zero = {0, 0};
+    crdt_blocks_init(&blocks, zero);
+    if (ref->state != NULL) ref->type->digest(ref->state, &blocks);
+    return crdt_blocks_end(&blocks);
+}

@@ -1,0 +1,122 @@
+/* store/impl.h: the inside of a store, shared by the files of crdt/store/ and nobody else. */
+#ifndef CRDT_STORE_IMPL_H
+#define CRDT_STORE_IMPL_H
+#include "crdt/core/mem.h"
+#include "crdt/core/omap.h"
+#include "crdt/core/sibs.h"
+#include "crdt/store.h"
+
+/* What a store's bytes and joins mean. */
+typedef enum crdt__store_kind {
+    CRDT__STATE = 1, /* everything within its context */
+    CRDT__DELTA = 2, /* whole entries: what `brought` names, and what those removed */
+    CRDT__SINCE = 3  /* what a holder of `base` lacks */
+} crdt__store_kind;
+
+/* One object of one type under a name. Several types may live under one name; one of them shows. */
+typedef struct crdt__object {
+    crdt__okey           key; /* name and type id; first, for the map */
+    const crdt_type     *type;
+    crdt__sibs           presence; /* dot -> stamp, written when the name was seen absent */
+    crdt_context        *keep;     /* SINCE: live dots whose content was left out; else NULL */
+    crdt_digest          digest;
+    struct crdt__object *next_dirty, *prev_dirty, *next_change, *next_prune;
+    size_t               bytes; /* of this allocation */
+    bool                 live;  /* holds content or presence: counted */
+    bool                 dirty; /* on the store's dirty list: digest is old */
+    bool                 listed, remote; /* on the list of changes; by a join */
+    bool                 mutated, removed, wants_presence; /* in a transaction's delta */
+    bool                 born;  /* made by the join being prepared */
+    _Alignas(max_align_t) unsigned char state[];
+} crdt__object;
+
+typedef struct crdt__retired {
+    uint64_t replica, end; /* end: one past its last dot */
+} crdt__retired;
+
+struct crdt_txn {
+    crdt_store         *store;
+    crdt_store         *delta; /* NULL: no transaction is open */
+    const crdt_context *at;
+    uint64_t            now_ms, first, next; /* dots [first, next) are taken */
+    uint64_t            stamp;
+    crdt_err            failed; /* an operation was left half done: only rollback is allowed */
+};
+
+struct crdt_store {
+    crdt_space       space;
+    crdt_limits      limits;
+    const crdt_types *types;
+    const crdt_type  *solo;
+    uint64_t         replica;
+    crdt__store_kind kind;
+    bool             track_changes;
+    crdt_context     context;
+    crdt_context     brought; /* DELTA: the dots of its whole entries */
+    crdt_context     base;    /* SINCE */
+    crdt_context     cut;     /* what has been collected; within context */
+    crdt__retired   *retired; /* ascending by replica; end 0: a place kept for a join that failed */
+    size_t           retired_count;
+    crdt__omap       objects; /* named objects */
+    crdt__object    *only;    /* the solo object; then objects is empty */
+    size_t           names;   /* names that exist */
+    crdt_digest      sum;     /* of the clean objects' digests */
+    crdt__object    *dirty, *changes, *changes_last;
+    crdt__object    *reported; /* the change handed out last: pruned at the next call */
+    crdt_clock       clock;
+    crdt_txn         txn;
+};
+
+extern const crdt_type crdt__opaque_type;
+/* Of presence dots: stamps by the clock, no values, the greatest shows. */
+extern const crdt__shape crdt__presence;
+
+/* -- objects (store.c) */
+crdt_err crdt__object_new(crdt_store *store, crdt_view name, const crdt_type *type, uint16_t id,
+                          crdt__object **ret_object);
+void     crdt__object_free(crdt_store *store, crdt__object *object);
+/* The object with exactly this name and type id, or NULL. */
+crdt__object *crdt__object_get(const crdt_store *store, crdt_view name, uint16_t id);
+/* ... made and put into the store if there is none. Errors: ENOMEM. */
+crdt_err crdt__object_make(crdt_store *store, crdt_view name, const crdt_type *type, uint16_t id,
+                           crdt__object **ret_object);
+bool     crdt__object_is_empty(const crdt__object *object);
+/* Take out and free an object that holds nothing and that no list needs. */
+void     crdt__object_prune(crdt_store *store, crdt__object *object);
+/* Take off the dirty list: its digest is up to date, or it goes. */
+void     crdt__object_clean(crdt_store *store, crdt__object *object);
+/* After its content changed: live flag and count of names, dirty list, list of changes. */
+void     crdt__object_touched(crdt_store *store, crdt__object *object, bool remote);
+
+/* Every object in order of (name, type id), the solo object or the named ones. */
+typedef struct crdt__objects {
+    crdt__omap_iter at;
+    crdt__object   *only;
+} crdt__objects;
+crdt__objects crdt__objects_of(const crdt_store *store);
+crdt__object *crdt__objects_next(crdt__objects *it);
+
+crdt_ref crdt__object_ref(const crdt_store *store, const crdt__object *object);
+
+/* A bare store that shares `like`'s types, limits and allocator. Errors: ENOMEM. */
+crdt_err crdt__store_like(const crdt_store *like, crdt__store_kind kind, crdt_store **ret_store);
+crdt_err crdt__retired_add(crdt_store *store, uint64_t replica, uint64_t end);
+uint64_t crdt__retired_end(const crdt_store *store, uint64_t replica); /* UINT64_MAX: not retired */
+
+/* -- join.c */
+/* Join at value level; `now_ms` for the clock. remote: for the list of changes. */
+crdt_err crdt__store_join(crdt_store *store, const crdt_store *other, uint64_t now_ms, bool remote);
+
+/* Forget the residues that the store's cut covers. Cannot fail. */
+void crdt__store_collect(crdt_store *store, bool remote);
+
+/* -- opaque.c: objects of types that this library does not know, kept verbatim */
+crdt_err crdt__opaque_add(const crdt_space *space, void *state, const uint64_t *dict, size_t dict_count,
+                          const crdt_context *seen, crdt_view body);
+/* True if it holds one fragment only: its body is put into ret_body, its ids into ids (each may be NULL). */
+bool crdt__opaque_native(const crdt_space *space, const void *state, crdt_buf *ret_body,
+                         crdt_replicas *ids);
+/* Rebuild the state of a type that is known now from fragments. */
+crdt_err crdt__opaque_replay(const crdt_space *space, crdt_dec *dec, const crdt_type *type, void *state);
+
+#endif

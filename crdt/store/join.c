@@ -1,0 +1,315 @@
+/* store/join.c: joins of deltas and states, at value level (merge) and in causal order (join).
+ *
+ * Two passes: prepare every object (may fail; nothing that can be seen has changed), then commit every
+ * object (cannot fail). Source: Almeida, Shoker, Baquero, JPDC 111, 2018; the causal delta-merging
+ * condition is the gap check.
+ */
+#include <string.h>
+
+#include "crdt/store/impl.h"
+
+typedef struct pass {
+    crdt_store       *store;
+    const crdt_store *other;
+    crdt_join         join;
+    void             *bottom; /* a bottom state of the greatest size met, for objects the other lacks */
+    size_t            bottom_size;
+    bool              remote;
+} pass;
+
+static void cover_of(pass *p, const crdt__object *theirs)
+{
+    p->join.space = &p->store->space;
+    p->join.mine.seen = &p->store->context;
+    p->join.mine.keep = NULL;
+    p->join.theirs.seen = &p->other->context;
+    p->join.theirs.keep = theirs == NULL ? NULL : theirs->keep;
+}
+
+/* -- Objects that both sides may hold ---------------------------------------------------------------- */
+
+static crdt_err prepare_pair(pass *p, crdt__object *mine, const crdt__object *theirs)
+{
+    cover_of(p, theirs);
+    crdt_err err = mine->type->prepare(&p->join, mine->state, theirs->state);
+    if (err != CRDT_OK) return err;
+    return crdt__sibs_prepare(&p->join, &mine->presence, &theirs->presence);
+}
+
+static void commit_pair(pass *p, crdt__object *mine, const crdt__object *theirs)
+{
+    cover_of(p, theirs);
+    bool changed = mine->type->commit(&p->join, mine->state, theirs->state);
+    changed |= crdt__sibs_commit(&crdt__presence, &p->join, &mine->presence, &theirs->presence);
+    mine->born = false;
+    if (changed) crdt__object_touched(p->store, mine, p->remote);
+}
+
+static crdt_err prepare_theirs(pass *p)
+{
+    crdt__objects it = crdt__objects_of(p->other);
+    for (crdt__object *theirs; (theirs = crdt__objects_next(&it)) != NULL;) {
+        crdt__object *mine;
+        crdt_err      err = crdt__object_make(p->store, theirs->key.bytes, theirs->type,
+                                              (uint16_t)theirs->key.minor, &mine);
+        if (err == CRDT_OK && mine->type != theirs->type) err = CRDT_EINVAL;
+        if (err == CRDT_OK) err = prepare_pair(p, mine, theirs);
+        if (err != CRDT_OK) return err;
+    }
+    return CRDT_OK;
+}
+
+/* -- Objects that only this store holds: joined with bottom --------------------------------------------- */
+
+/* The next object of mine, in order, that the other lacks. Both walks go up together. */
+typedef struct lacking {
+    crdt__objects mine, theirs;
+    crdt__object *their_next;
+} lacking;
+
+static int key_compare(const crdt__object *a, const crdt__object *b)
+{
+    int order = crdt_view_compare(a->key.bytes, b->key.bytes);
+    if (order != 0) return order;
+    return a->key.minor == b->key.minor ? 0 : a->key.minor < b->key.minor ? -1 : 1;
+}
+
+static lacking lacking_of(const pass *p)
+{
+    lacking l;
+    l.mine = crdt__objects_of(p->store);
+    l.theirs = crdt__objects_of(p->other);
+    l.their_next = crdt__objects_next(&l.theirs);
+    return l;
+}
+
+static crdt__object *lacking_next(lacking *l)
+{
+    for (crdt__object *o; (o = crdt__objects_next(&l->mine)) != NULL;) {
+        while (l->their_next != NULL && key_compare(l->their_next, o) < 0) {
+            l->their_next = crdt__objects_next(&l->theirs);
+        }
+        if (l->their_next == NULL || key_compare(l->their_next, o) != 0) return o;
+    }
+    return NULL;
+}
+
+/* Room for a bottom state of any type of mine, as an object of the other would be. */
+static crdt_err make_bottom(pass *p)
+{
+    lacking l = lacking_of(p);
+    for (crdt__object *o; (o = lacking_next(&l)) != NULL;) {
+        if (o->type->size > p->bottom_size) p->bottom_size = o->type->size;
+    }
+    if (p->bottom_size == 0) return CRDT_OK;
+    p->bottom = crdt__alloc(p->store->space.mem, p->bottom_size);
+    return p->bottom == NULL ? CRDT_ENOMEM : CRDT_OK;
+}
+
+static crdt_err prepare_lacking(pass *p)
+{
+    crdt_err err = make_bottom(p);
+    lacking  l = lacking_of(p);
+    for (crdt__object *o; err == CRDT_OK && (o = lacking_next(&l)) != NULL;) {
+        crdt__sibs none;
+        memset(&none, 0, sizeof none);
+        cover_of(p, NULL);
+        o->type->init(&p->store->space, p->bottom);
+        err = o->type->prepare(&p->join, o->state, p->bottom);
+        if (err == CRDT_OK) err = crdt__sibs_prepare(&p->join, &o->presence, &none);
+    }
+    return err;
+}
+
+static void commit_lacking(pass *p)
+{
+    lacking l = lacking_of(p);
+    for (crdt__object *o; (o = lacking_next(&l)) != NULL;) {
+        crdt__sibs none;
+        memset(&none, 0, sizeof none);
+        cover_of(p, NULL);
+        o->type->init(&p->store->space, p->bottom);
+        bool changed = o->type->commit(&p->join, o->state, p->bottom);
+        changed |= crdt__sibs_commit(&crdt__presence, &p->join, &o->presence, &none);
+        if (changed) crdt__object_touched(p->store, o, p->remote);
+    }
+}
+
+/* -- The whole ------------------------------------------------------------------------------------------- */
+
+/* Take out objects that an unfinished prepare made, and of a state those that hold nothing any more: of the
+ * names that `of` lists. */
+static void sweep(crdt_store *store, const crdt_store *of)
+{
+    crdt__object *drop = NULL;
+    crdt__objects it = crdt__objects_of(of);
+    for (crdt__object *o; (o = crdt__objects_next(&it)) != NULL;) {
+        crdt__object *mine = o;
+        if (of != store) mine = crdt__object_get(store, o->key.bytes, (uint16_t)o->key.minor);
+        if (mine == NULL || (store->kind != CRDT__STATE && !mine->born)) continue;
+        mine->born = false;
+        if (!crdt__object_is_empty(mine)) continue;
+        mine->next_prune = drop;
+        drop = mine;
+    }
+    while (drop != NULL) {
+        crdt__object *o = drop;
+        drop = o->next_prune;
+        crdt__object_prune(store, o);
+    }
+}
+
+/* Residues below the cut go, also those that the join just brought back. */
+void crdt__store_collect(crdt_store *store, bool remote)
+{
+    crdt__objects it = crdt__objects_of(store);
+    for (crdt__object *o; (o = crdt__objects_next(&it)) != NULL;) {
+        if (o->type->stabilise == NULL) continue;
+        if (o->type->stabilise(&store->space, o->state, &store->cut)) {
+            crdt__object_touched(store, o, remote);
+        }
+    }
+    sweep(store, store);
+}
+
+static crdt_err prepare_rest(pass *p)
+{
+    crdt_store       *s = p->store;
+    const crdt_store *o = p->other;
+    crdt_err          err = crdt_context_reserve(&s->context, o->context.count);
+    if (err == CRDT_OK) err = crdt_context_reserve(&s->brought, o->brought.count);
+    if (err == CRDT_OK) err = crdt_context_reserve(&s->cut, o->cut.count);
+    for (size_t i = 0; err == CRDT_OK && i < o->retired_count; i++) {
+        err = crdt__retired_add(s, o->retired[i].replica, 0);
+    }
+    return err;
+}
+
+static void commit_rest(pass *p)
+{
+    crdt_store       *s = p->store;
+    const crdt_store *o = p->other;
+    crdt_context_union_reserved(&s->context, &o->context);
+    if (s->kind == CRDT__DELTA) {
+        if (o->kind == CRDT__STATE) {
+            s->kind = CRDT__STATE;
+            crdt_context_reset(&s->brought);
+        } else {
+            crdt_context_union_reserved(&s->brought, &o->brought);
+        }
+    }
+    crdt_context_union_reserved(&s->cut, &o->cut);
+    for (size_t i = 0; i < o->retired_count; i++) {
+        crdt_err err = crdt__retired_add(s, o->retired[i].replica, o->retired[i].end);
+        CRDT_ASSERT(err == CRDT_OK); /* prepare_rest made the place */
+    }
+}
+
+/* Do objects that the other does not list take part? Not with deltas: those list whatever they touch. */
+static bool whole(const crdt_store *other)
+{
+    return other->kind != CRDT__DELTA;
+}
+
+crdt_err crdt__store_join(crdt_store *store, const crdt_store *other, uint64_t now_ms, bool remote)
+{
+    pass p;
+    memset(&p, 0, sizeof p);
+    p.store = store;
+    p.other = other;
+    p.remote = remote;
+    crdt_err err = prepare_theirs(&p);
+    if (err == CRDT_OK && whole(other)) err = prepare_lacking(&p);
+    if (err == CRDT_OK) err = prepare_rest(&p);
+    if (err != CRDT_OK) {
+        crdt__release(store->space.mem, p.bottom, p.bottom_size);
+        sweep(store, other);
+        return err;
+    }
+    crdt__objects it = crdt__objects_of(other);
+    for (crdt__object *theirs; (theirs = crdt__objects_next(&it)) != NULL;) {
+        uint16_t id = (uint16_t)theirs->key.minor;
+        commit_pair(&p, crdt__object_get(store, theirs->key.bytes, id), theirs);
+    }
+    if (whole(other)) commit_lacking(&p);
+    commit_rest(&p);
+    crdt__release(store->space.mem, p.bottom, p.bottom_size);
+    sweep(store, whole(other) ? store : other);
+    if (store->cut.count > 0) crdt__store_collect(store, remote);
+    if (p.join.stamp_max > 0) crdt_clock_observe(&store->clock, now_ms, p.join.stamp_max);
+    return CRDT_OK;
+}
+
+/* -- Conditions --------------------------------------------------------------------------------------------- */
+
+static bool compatible(const crdt_store *store, const crdt_store *other)
+{
+    return store != other && store->solo == other->solo &&
+           store->limits.value_bytes >= other->limits.value_bytes &&
+           store->limits.name_bytes >= other->limits.name_bytes;
+}
+
+crdt_err crdt_store_merge(crdt_store *store, const crdt_store *other)
+{
+    if (!compatible(store, other) || store->kind == CRDT__SINCE) return CRDT_EINVAL;
+    if (store->txn.delta != NULL || other->txn.delta != NULL) return CRDT_EBUSY;
+    if (other->kind == CRDT__SINCE && !crdt_context_within(&other->base, &store->context)) {
+        return CRDT_EGAP;
+    }
+    return crdt__store_join(store, other, 0, true);
+}
+
+/* A delta's entries must follow what is held, and what they remove must be held or come with them. */
+static crdt_err check_delta(const crdt_store *store, const crdt_store *delta)
+{
+    for (uint32_t i = 0; i < delta->brought.count; i++) {
+        const crdt_run *run = &delta->brought.runs[i];
+        uint64_t        held = crdt_context_base(&store->context, run->replica);
+        if (run->lo > held + 1) return CRDT_EGAP;
+    }
+    for (uint32_t i = 0; i < delta->context.count; i++) {
+        crdt_run run = delta->context.runs[i];
+        uint64_t held = crdt_context_base(&store->context, run.replica);
+        while (run.lo <= run.hi) { /* each stretch is held, or brought */
+            if (run.lo <= held) {
+                run.lo = held + 1;
+                continue;
+            }
+            crdt_dot dot = {run.replica, run.lo};
+            if (!crdt_context_has(&delta->brought, dot)) return CRDT_EGAP;
+            uint32_t at = crdt_context_find(&delta->brought, run.replica);
+            while (delta->brought.runs[at].hi < run.lo) at++;
+            run.lo = delta->brought.runs[at].hi + 1;
+        }
+    }
+    return CRDT_OK;
+}
+
+static crdt_err check_retired(const crdt_store *store, const crdt_store *other)
+{
+    for (size_t i = 0; i < store->retired_count; i++) {
+        uint64_t id = store->retired[i].replica;
+        uint64_t end = crdt__retired_end(store, id);
+        uint64_t agreed = crdt__retired_end(other, id);
+        if (agreed != UINT64_MAX && agreed > end) end = agreed;
+        if (crdt_context_max(&other->context, id) > end) return CRDT_ERETIRED;
+    }
+    return CRDT_OK;
+}
+
+crdt_err crdt_store_join(crdt_store *store, const crdt_store *other, uint64_t now_ms)
+{
+    if (!compatible(store, other) || store->kind != CRDT__STATE) return CRDT_EINVAL;
+    if (now_ms > CRDT_CLOCK_MS_MAX) return CRDT_EINVAL;
+    if (store->txn.delta != NULL || other->txn.delta != NULL) return CRDT_EBUSY;
+    crdt_err err = check_retired(store, other);
+    if (err != CRDT_OK) return err;
+    if (other->kind == CRDT__DELTA) err = check_delta(store, other);
+    else if (!crdt_context_is_vector(&other->context)) err = CRDT_EGAP;
+    if (err == CRDT_OK && other->kind == CRDT__SINCE &&
+        !crdt_context_within(&other->base, &store->context)) {
+        err = CRDT_EGAP;
+    }
+    if (err != CRDT_OK) return err;
+    return crdt__store_join(store, other, now_ms, true);
+}

@@ -1,0 +1,259 @@
+/* store/read.c: reading a store: what shows under a name, iteration, changes, statistics, audit. */
+#include <string.h>
+
+#include "crdt/store/impl.h"
+
+crdt_ref crdt__object_ref(const crdt_store *store, const crdt__object *object)
+{
+    crdt_ref ref = {object->type, &store->space, object->state, NULL, NULL};
+    return ref;
+}
+
+/* The greatest presence of an object, as (stamp, dot): the order in which types show (R12). An object
+ * that lives by its content alone comes last. */
+static bool shows_before(const crdt__object *a, const crdt__object *b)
+{
+    const crdt__sib *x = crdt__sibs_top(&a->presence);
+    const crdt__sib *y = crdt__sibs_top(&b->presence);
+    if (x == NULL || y == NULL) {
+        if (x != NULL || y != NULL) return x != NULL;
+        return a->key.minor < b->key.minor;
+    }
+    return crdt__sib_compare_stamps(x, y) > 0;
+}
+
+/* How many live objects under o's name show before it. */
+static size_t rank_of(const crdt_store *store, const crdt__object *o)
+{
+    size_t          rank = 0;
+    crdt__omap_iter it = crdt__omap_seek(&store->objects, o->key.bytes, 0);
+    for (crdt__object *p; (p = crdt__omap_next(&it)) != NULL;) {
+        if (crdt_view_compare(p->key.bytes, o->key.bytes) != 0) break;
+        if (p != o && p->live && shows_before(p, o)) rank++;
+    }
+    return rank;
+}
+
+static crdt__object *object_at(const crdt_store *store, crdt_view name, size_t rank)
+{
+    if (store->only != NULL) return name.size == 0 && rank == 0 ? store->only : NULL;
+    crdt__omap_iter it = crdt__omap_seek(&store->objects, name, 0);
+    for (crdt__object *o; (o = crdt__omap_next(&it)) != NULL;) {
+        if (crdt_view_compare(o->key.bytes, name) != 0) break;
+        if (o->live && rank_of(store, o) == rank) return o;
+    }
+    return NULL;
+}
+
+crdt_err crdt_store_find(const crdt_store *store, crdt_view name, const crdt_type *type,
+                         crdt_ref *ret_ref)
+{
+    const crdt__object *o = object_at(store, name, 0);
+    if (o == NULL) return CRDT_ENOENT;
+    if (type != NULL && o->type != type) return CRDT_ETYPE;
+    *ret_ref = crdt__object_ref(store, o);
+    return CRDT_OK;
+}
+
+crdt_ref crdt_store_solo(const crdt_store *store)
+{
+    CRDT_ASSERT(store->only != NULL);
+    return crdt__object_ref(store, store->only);
+}
+
+const crdt_type *crdt_store_type_at(const crdt_store *store, crdt_view name, size_t i)
+{
+    const crdt__object *o = object_at(store, name, i);
+    return o == NULL ? NULL : o->type;
+}
+
+static crdt_store_iter iter_of(const crdt_store *store, crdt__omap_iter at)
+{
+    crdt_store_iter it = {store, {at.leaf, NULL}, at.index};
+    return it;
+}
+
+crdt_store_iter crdt_store_iterate(const crdt_store *store)
+{
+    return iter_of(store, crdt__omap_first(&store->objects));
+}
+
+crdt_store_iter crdt_store_iterate_from(const crdt_store *store, crdt_view name)
+{
+    return iter_of(store, crdt__omap_seek(&store->objects, name, 0));
+}
+
+bool crdt_store_next(crdt_store_iter *it, crdt_view *ret_name, crdt_ref *ret_ref)
+{
+    if (it->store->only != NULL) {
+        if (it->at[1] != NULL) return false;
+        it->at[1] = it->store->only;
+        *ret_name = CRDT_SOLO;
+        *ret_ref = crdt_store_solo(it->store);
+        return true;
+    }
+    crdt__omap_iter at = {it->at[0], (unsigned)it->index};
+    for (crdt__object *o; (o = crdt__omap_next(&at)) != NULL;) {
+        if (!o->live || rank_of(it->store, o) != 0) continue;
+        it->at[0] = at.leaf;
+        it->index = at.index;
+        *ret_name = o->key.bytes;
+        *ret_ref = crdt__object_ref(it->store, o);
+        return true;
+    }
+    it->at[0] = NULL;
+    return false;
+}
+
+size_t crdt_store_count(const crdt_store *store)
+{
+    return store->names;
+}
+
+bool crdt_store_is_empty(const crdt_store *store)
+{
+    return store->context.count == 0;
+}
+
+const crdt_context *crdt_store_context(const crdt_store *store)
+{
+    return &store->context;
+}
+
+uint64_t crdt_store_replica(const crdt_store *store)
+{
+    return store->replica;
+}
+
+crdt_clock *crdt_store_clock(crdt_store *store)
+{
+    return &store->clock;
+}
+
+bool crdt_store_next_change(crdt_store *store, crdt_change *ret_change)
+{
+    if (store->reported != NULL) {
+        crdt__object *last = store->reported;
+        store->reported = NULL;
+        last->listed = false;
+        crdt__object_prune(store, last);
+    }
+    crdt__object *o = store->changes;
+    if (o == NULL) return false;
+    store->changes = o->next_change;
+    if (store->changes == NULL) store->changes_last = NULL;
+    store->reported = o;
+    const crdt__object *shown = object_at(store, o->key.bytes, 0);
+    ret_change->name = o->key.bytes;
+    ret_change->type = shown == NULL ? NULL : shown->type;
+    ret_change->remote = o->remote;
+    return true;
+}
+
+/* -- Statistics and text ----------------------------------------------------------------------------- */
+
+crdt_stats crdt_ref_stats(const crdt_ref *ref)
+{
+    crdt_stats stats;
+    memset(&stats, 0, sizeof stats);
+    if (ref->state != NULL) ref->type->stats(ref->state, &stats);
+    return stats;
+}
+
+crdt_stats crdt_store_stats(const crdt_store *store)
+{
+    crdt_stats stats;
+    memset(&stats, 0, sizeof stats);
+    crdt__objects it = crdt__objects_of(store);
+    for (crdt__object *o; (o = crdt__objects_next(&it)) != NULL;) {
+        o->type->stats(o->state, &stats);
+        crdt_stats presence;
+        memset(&presence, 0, sizeof presence);
+        crdt__sibs_stats(&crdt__presence, &o->presence, &presence);
+        stats.dots += presence.dots;
+        if (presence.stamp_max > stats.stamp_max) stats.stamp_max = presence.stamp_max;
+        stats.payload += o->key.bytes.size;
+        stats.metadata += presence.payload + presence.metadata + o->bytes - o->key.bytes.size;
+    }
+    stats.metadata += sizeof *store + store->objects.bytes + store->retired_count * sizeof(crdt__retired);
+    const crdt_context *all[] = {&store->context, &store->brought, &store->base, &store->cut};
+    for (size_t i = 0; i < 4; i++) {
+        if (all[i]->cap > 2) stats.metadata += all[i]->cap * sizeof(crdt_run);
+    }
+    return stats;
+}
+
+void crdt_ref_print(const crdt_ref *ref, crdt_buf *out)
+{
+    ref->type->print(ref, out);
+}
+
+bool crdt_ref_conflict(const crdt_ref *ref, size_t i, crdt_conflict *ret_conflict)
+{
+    return ref->type->conflict != NULL && ref->type->conflict(ref, i, ret_conflict);
+}
+
+void crdt_store_print(const crdt_store *store, crdt_buf *out)
+{
+    crdt_store_iter it = crdt_store_iterate(store);
+    crdt_view       name;
+    crdt_ref        ref;
+    while (crdt_store_next(&it, &name, &ref)) {
+        crdt_value text = crdt_bytes(name.data, name.size);
+        crdt_buf_print_value(out, text);
+        crdt_buf_text(out, ": ");
+        crdt_ref_print(&ref, out);
+        crdt_buf_text(out, "\n");
+    }
+}
+
+/* -- Audit ----------------------------------------------------------------------------------------------- */
+
+static bool check_object(const crdt_store *store, const crdt__object *o, const char **ret_reason)
+{
+    if (!o->type->check(&store->space, o->state, &store->context, ret_reason)) return false;
+    if (!crdt__sibs_check(&crdt__presence, &store->space, &o->presence, &store->context, ret_reason)) return false;
+    if (o->keep != NULL && !crdt_context_within(o->keep, &store->context)) {
+        *ret_reason = "a kept dot is outside the context";
+        return false;
+    }
+    return true;
+}
+
+static bool check_counts(const crdt_store *store, const char **ret_reason)
+{
+    size_t              names = 0;
+    const crdt__object *last = NULL;
+    crdt__omap_iter     it = crdt__omap_first(&store->objects);
+    for (crdt__object *o; (o = crdt__omap_next(&it)) != NULL;) {
+        bool live = crdt__sibs_count(&o->presence) > 0 || o->type->alive(o->state);
+        if (store->kind == CRDT__STATE && live != o->live) {
+            *ret_reason = "an object's live flag is wrong";
+            return false;
+        }
+        if (!o->live) continue;
+        if (last == NULL || crdt_view_compare(last->key.bytes, o->key.bytes) != 0) names++;
+        last = o;
+    }
+    if (store->kind == CRDT__STATE && store->only == NULL && names != store->names) {
+        *ret_reason = "the count of names is wrong";
+        return false;
+    }
+    return true;
+}
+
+bool crdt_store_check(const crdt_store *store, const char **ret_reason)
+{
+    const char  *ignored;
+    const char **reason = ret_reason != NULL ? ret_reason : &ignored;
+    if (!crdt__omap_check(&store->objects, reason)) return false;
+    if (!crdt_context_within(&store->cut, &store->context)) {
+        *reason = "the cut is outside the context";
+        return false;
+    }
+    crdt__objects it = crdt__objects_of(store);
+    for (crdt__object *o; (o = crdt__objects_next(&it)) != NULL;) {
+        if (!check_object(store, o, reason)) return false;
+    }
+    return check_counts(store, reason);
+}

@@ -1,0 +1,270 @@
+/* store.c: stores and their objects: making, finding, walking. See crdt/store.h. */
+#include "crdt/store.h"
+
+#include <string.h>
+
+#include "crdt/store/impl.h"
+
+crdt_options crdt_options_default(uint64_t replica, const crdt_types *types)
+{
+    crdt_options o;
+    memset(&o, 0, sizeof o);
+    o.struct_size = sizeof o;
+    o.replica = replica;
+    o.types = types;
+    o.limits = crdt_limits_default();
+    o.clock_bound_ms = 60000;
+    return o;
+}
+
+const crdt__shape crdt__presence = {CRDT__CLOCK_STAMPS, CRDT__NO_VALUES, false,
+                                    crdt__sib_compare_stamps};
+
+static bool limits_ok(const crdt_limits *l)
+{
+    return l->value_bytes > 0 && l->value_bytes <= CRDT_VALUE_BYTES_MAX && l->name_bytes > 0 &&
+           l->name_bytes <= CRDT_NAME_BYTES_MAX && l->depth > 0 && l->message_bytes > 0;
+}
+
+static crdt_err store_make(const crdt_options *o, const crdt_mem *mem, crdt__store_kind kind,
+                           crdt_store **ret_store)
+{
+    crdt_store *s = crdt__alloc(mem, sizeof *s);
+    if (s == NULL) return CRDT_ENOMEM;
+    memset(s, 0, sizeof *s);
+    s->limits = o->limits;
+    s->space.mem = mem;
+    s->space.limits = &s->limits;
+    s->types = o->types;
+    s->solo = o->solo;
+    s->replica = o->replica;
+    s->kind = kind;
+    s->track_changes = o->track_changes;
+    crdt_context_init(&s->context, mem);
+    crdt_context_init(&s->brought, mem);
+    crdt_context_init(&s->base, mem);
+    crdt_context_init(&s->cut, mem);
+    crdt__omap_init(&s->objects, mem);
+    crdt_clock_init(&s->clock);
+    s->clock.bound_ms = o->clock_bound_ms;
+    s->txn.store = s;
+    if (s->solo != NULL) {
+        crdt_err err = crdt__object_new(s, CRDT_SOLO, s->solo, s->solo->id, &s->only);
+        if (err != CRDT_OK) {
+            crdt__release(mem, s, sizeof *s);
+            return err;
+        }
+        s->names = 1;
+    }
+    *ret_store = s;
+    return CRDT_OK;
+}
+
+crdt_err crdt_store_new(const crdt_options *options, crdt_store **ret_store)
+{
+    if (options == NULL || options->struct_size != sizeof *options) return CRDT_EINVAL;
+    if (options->types == NULL && options->solo == NULL) return CRDT_EINVAL;
+    if (!limits_ok(&options->limits)) return CRDT_EINVAL;
+    const crdt_mem *mem = options->mem != NULL ? options->mem : crdt_mem_default();
+    return store_make(options, mem, CRDT__STATE, ret_store);
+}
+
+crdt_err crdt_store_new_solo(const crdt_type *type, uint64_t replica, const crdt_mem *mem,
+                             crdt_store **ret_store)
+{
+    if (type == NULL) return CRDT_EINVAL;
+    crdt_options o = crdt_options_default(replica, NULL);
+    o.solo = type;
+    o.mem = mem;
+    return crdt_store_new(&o, ret_store);
+}
+
+crdt_err crdt__store_like(const crdt_store *like, crdt__store_kind kind, crdt_store **ret_store)
+{
+    crdt_options o = crdt_options_default(0, like->types);
+    o.solo = like->solo;
+    o.limits = like->limits;
+    o.clock_bound_ms = like->clock.bound_ms;
+    return store_make(&o, like->space.mem, kind, ret_store);
+}
+
+void crdt_store_free(crdt_store *store)
+{
+    if (store == NULL) return;
+    const crdt_mem *mem = store->space.mem;
+    crdt_store_rollback(store);
+    crdt__objects it = crdt__objects_of(store);
+    for (crdt__object *o; (o = crdt__objects_next(&it)) != NULL;) crdt__object_free(store, o);
+    crdt__omap_clear(&store->objects);
+    crdt_context_clear(&store->context);
+    crdt_context_clear(&store->brought);
+    crdt_context_clear(&store->base);
+    crdt_context_clear(&store->cut);
+    crdt__release(mem, store->retired, store->retired_count * sizeof *store->retired);
+    crdt__release(mem, store, sizeof *store);
+}
+
+crdt_err crdt_store_clone(const crdt_store *store, uint64_t replica, crdt_store **ret_store)
+{
+    if (store->txn.delta != NULL) return CRDT_EBUSY;
+    crdt_store *copy;
+    crdt_err    err = crdt__store_like(store, store->kind, &copy);
+    if (err != CRDT_OK) return err;
+    copy->replica = replica;
+    copy->track_changes = store->track_changes;
+    err = crdt_context_copy(&copy->base, &store->base);
+    if (err == CRDT_OK) err = crdt__store_join(copy, store, 0, false);
+    crdt_change change;
+    while (crdt_store_next_change(copy, &change)) {
+    }
+    if (err != CRDT_OK) {
+        crdt_store_free(copy);
+        return err;
+    }
+    copy->clock = store->clock;
+    *ret_store = copy;
+    return CRDT_OK;
+}
+
+/* -- Objects ------------------------------------------------------------------------------------- */
+
+crdt_err crdt__object_new(crdt_store *store, crdt_view name, const crdt_type *type, uint16_t id,
+                          crdt__object **ret_object)
+{
+    size_t        bytes = sizeof(crdt__object) + type->size + name.size;
+    crdt__object *o = crdt__alloc(store->space.mem, bytes);
+    if (o == NULL) return CRDT_ENOMEM;
+    memset(o, 0, sizeof *o);
+    o->bytes = bytes;
+    o->type = type;
+    o->key.minor = id;
+    o->key.bytes = crdt_view_of(o->state + type->size, name.size);
+    if (name.size > 0) memcpy(o->state + type->size, name.data, name.size);
+    type->init(&store->space, o->state);
+    *ret_object = o;
+    return CRDT_OK;
+}
+
+void crdt__object_free(crdt_store *store, crdt__object *object)
+{
+    const crdt_mem *mem = store->space.mem;
+    object->type->clear(&store->space, object->state);
+    crdt__sibs_clear(&store->space, &object->presence);
+    if (object->keep != NULL) {
+        crdt_context_clear(object->keep);
+        crdt__release(mem, object->keep, sizeof *object->keep);
+    }
+    crdt__release(mem, object, object->bytes);
+}
+
+crdt__object *crdt__object_get(const crdt_store *store, crdt_view name, uint16_t id)
+{
+    if (store->only != NULL) {
+        return name.size == 0 && id == store->only->key.minor ? store->only : NULL;
+    }
+    return crdt__omap_get(&store->objects, name, id);
+}
+
+crdt_err crdt__object_make(crdt_store *store, crdt_view name, const crdt_type *type, uint16_t id,
+                           crdt__object **ret_object)
+{
+    crdt__object *o = crdt__object_get(store, name, id);
+    if (o == NULL) {
+        if (store->only != NULL) return CRDT_EINVAL;
+        crdt_err err = crdt__object_new(store, name, type, id, &o);
+        if (err != CRDT_OK) return err;
+        err = crdt__omap_put(&store->objects, o);
+        if (err != CRDT_OK) {
+            crdt__object_free(store, o);
+            return err;
+        }
+        o->born = true;
+    }
+    *ret_object = o;
+    return CRDT_OK;
+}
+
+bool crdt__object_is_empty(const crdt__object *object)
+{
+    return crdt__sibs_count(&object->presence) == 0 && object->type->empty(object->state);
+}
+
+void crdt__object_clean(crdt_store *store, crdt__object *object)
+{
+    if (!object->dirty) return;
+    object->dirty = false;
+    if (object->prev_dirty != NULL) object->prev_dirty->next_dirty = object->next_dirty;
+    else store->dirty = object->next_dirty;
+    if (object->next_dirty != NULL) object->next_dirty->prev_dirty = object->prev_dirty;
+}
+
+void crdt__object_prune(crdt_store *store, crdt__object *object)
+{
+    if (object == store->only || object->listed) return;
+    if (object->keep != NULL || !crdt__object_is_empty(object)) return;
+    crdt__object_clean(store, object);
+    crdt__omap_remove(&store->objects, object->key.bytes, object->key.minor);
+    crdt__object_free(store, object);
+}
+
+/* Does another type live under the same name? */
+static bool other_lives(const crdt_store *store, const crdt__object *object)
+{
+    crdt__omap_iter it = crdt__omap_seek(&store->objects, object->key.bytes, 0);
+    for (crdt__object *o; (o = crdt__omap_next(&it)) != NULL;) {
+        if (crdt_view_compare(o->key.bytes, object->key.bytes) != 0) break;
+        if (o != object && o->live) return true;
+    }
+    return false;
+}
+
+static void list_change(crdt_store *store, crdt__object *object, bool remote)
+{
+    object->remote = remote;
+    if (object->listed) return;
+    object->listed = true;
+    object->next_change = NULL;
+    if (store->changes == NULL) store->changes = object;
+    else store->changes_last->next_change = object;
+    store->changes_last = object;
+}
+
+void crdt__object_touched(crdt_store *store, crdt__object *object, bool remote)
+{
+    bool live = crdt__sibs_count(&object->presence) > 0 || object->type->alive(object->state);
+    if (live != object->live) {
+        object->live = live;
+        if (store->only == NULL && !other_lives(store, object)) {
+            if (live) store->names++;
+            else store->names--;
+        }
+    }
+    if (!object->dirty) {
+        object->dirty = true;
+        object->prev_dirty = NULL;
+        object->next_dirty = store->dirty;
+        if (store->dirty != NULL) store->dirty->prev_dirty = object;
+        store->dirty = object;
+        store->sum = crdt_digest_sub(store->sum, object->digest);
+        object->digest = (crdt_digest){0, 0};
+    }
+    if (store->track_changes) list_change(store, object, remote);
+}
+
+crdt__objects crdt__objects_of(const crdt_store *store)
+{
+    crdt__objects it;
+    it.only = store->only;
+    it.at = crdt__omap_first(&store->objects);
+    return it;
+}
+
+crdt__object *crdt__objects_next(crdt__objects *it)
+{
+    if (it->only != NULL) {
+        crdt__object *o = it->only;
+        it->only = NULL;
+        return o;
+    }
+    return crdt__omap_next(&it->at);
+}

@@ -1,0 +1,407 @@
+/* store/txn.c: transactions: operations gather one delta, commit joins it into the store. */
+#include <string.h>
+
+#include "crdt/store/impl.h"
+
+crdt_err crdt_store_begin(crdt_store *store, uint64_t now_ms, crdt_txn **ret_txn)
+{
+    if (store->replica == 0 || store->kind != CRDT__STATE) return CRDT_EINVAL;
+    if (now_ms > CRDT_CLOCK_MS_MAX) return CRDT_EINVAL;
+    crdt_txn *txn = &store->txn;
+    if (txn->delta != NULL) return CRDT_EBUSY;
+    if (crdt__retired_end(store, store->replica) != UINT64_MAX) return CRDT_ERETIRED;
+    crdt_store *delta;
+    crdt_err    err = crdt__store_like(store, CRDT__DELTA, &delta);
+    if (err != CRDT_OK) return err;
+    txn->store = store;
+    txn->delta = delta;
+    txn->at = NULL;
+    txn->now_ms = now_ms;
+    txn->first = txn->next = crdt_context_max(&store->context, store->replica) + 1;
+    txn->stamp = 0;
+    txn->failed = CRDT_OK;
+    *ret_txn = txn;
+    return CRDT_OK;
+}
+
+void crdt_txn_at(crdt_txn *txn, const crdt_context *ctx)
+{
+    txn->at = ctx;
+}
+
+uint64_t crdt_txn_stamp(const crdt_txn *txn)
+{
+    return txn->stamp;
+}
+
+void crdt_store_rollback(crdt_store *store)
+{
+    crdt_store *delta = store->txn.delta;
+    store->txn.delta = NULL;
+    crdt_store_free(delta);
+}
+
+/* -- What the transaction sees --------------------------------------------------------------------- */
+
+/* Presence as the transaction sees it: the greatest stamp of what it has not covered, or -1. */
+static bool presence_seen(const crdt_txn *txn, const crdt__object *mine, const crdt__object *own,
+                          crdt__sib *ret_greatest)
+{
+    const crdt__sibs *parts[2] = {mine != NULL ? &mine->presence : NULL,
+                                  own != NULL ? &own->presence : NULL};
+    bool              found = false;
+    for (int p = 0; p < 2; p++) {
+        for (size_t i = 0; parts[p] != NULL && i < crdt__sibs_count(parts[p]); i++) {
+            const crdt__sib *sib = crdt__sibs_at(parts[p], i);
+            if (p == 0 && crdt_context_has(&txn->delta->context, crdt__sib_dot(sib))) continue;
+            if (found && crdt__sib_compare_stamps(sib, ret_greatest) < 0) continue;
+            *ret_greatest = *sib;
+            found = true;
+        }
+    }
+    return found;
+}
+
+/* Does the object exist for the transaction, and since when? */
+static bool lives_in_txn(const crdt_txn *txn, const crdt__object *mine, const crdt__object *own,
+                         crdt__sib *ret_since)
+{
+    memset(ret_since, 0, sizeof *ret_since);
+    if (presence_seen(txn, mine, own, ret_since)) return true;
+    if (own != NULL && own->mutated && own->type->alive(own->state)) return true;
+    if (own != NULL && own->removed) return false;
+    return mine != NULL && mine->type->alive(mine->state);
+}
+
+typedef struct seen {
+    const crdt_type *type;
+    uint16_t         id;
+    crdt__sib        since;
+} seen;
+
+static bool shows_before(const seen *a, const seen *b)
+{
+    int order = crdt__sib_compare_stamps(&a->since, &b->since);
+    return order != 0 ? order > 0 : a->id < b->id;
+}
+
+/* Which object shows under name in the transaction: committed ones first, then those only in the delta. */
+static bool find_showing(const crdt_txn *txn, crdt_view name, seen *ret_seen)
+{
+    const crdt_store *stores[2] = {txn->store, txn->delta};
+    bool              found = false;
+    for (int s = 0; s < 2; s++) {
+        crdt__omap_iter it = crdt__omap_seek(&stores[s]->objects, name, 0);
+        for (crdt__object *o; (o = crdt__omap_next(&it)) != NULL;) {
+            if (crdt_view_compare(o->key.bytes, name) != 0) break;
+            uint16_t      id = (uint16_t)o->key.minor;
+            crdt__object *other = crdt__object_get(stores[1 - s], name, id);
+            if (s == 1 && other != NULL) continue;
+            seen now;
+            now.type = o->type;
+            now.id = id;
+            if (!lives_in_txn(txn, s == 0 ? o : NULL, s == 0 ? other : o, &now.since)) continue;
+            if (!found || shows_before(&now, ret_seen)) *ret_seen = now;
+            found = true;
+        }
+    }
+    return found;
+}
+
+static crdt_ref ref_in_txn(const crdt_txn *txn, crdt_view name, const crdt_type *type, uint16_t id)
+{
+    const crdt__object *mine = crdt__object_get(txn->store, name, id);
+    const crdt__object *own = crdt__object_get(txn->delta, name, id);
+    crdt_ref            ref = {type, &txn->store->space, mine == NULL ? NULL : mine->state,
+                               own == NULL ? NULL : own->state, &txn->delta->context};
+    return ref;
+}
+
+crdt_err crdt_txn_find(const crdt_txn *txn, crdt_view name, const crdt_type *type, crdt_ref *ret_ref)
+{
+    seen now;
+    if (txn->store->only != NULL) {
+        if (name.size != 0) return CRDT_ENOENT;
+        now.type = txn->store->solo;
+        now.id = now.type->id;
+    } else if (!find_showing(txn, name, &now)) {
+        return CRDT_ENOENT;
+    }
+    if (type != NULL && now.type != type) return CRDT_ETYPE;
+    *ret_ref = ref_in_txn(txn, name, now.type, now.id);
+    return CRDT_OK;
+}
+
+/* -- Targets ------------------------------------------------------------------------------------------- */
+
+static crdt_err open_object(crdt_txn *txn, crdt_view name, const crdt_type *type, uint16_t id,
+                            crdt_target *ret_target)
+{
+    crdt__object *own;
+    crdt_err      err = crdt__object_make(txn->delta, name, type, id, &own);
+    if (err != CRDT_OK) return err;
+    own->wants_presence = false;
+    ret_target->txn = txn;
+    ret_target->space = &txn->delta->space;
+    ret_target->now = ref_in_txn(txn, name, type, id);
+    ret_target->delta = own->state;
+    ret_target->object = own;
+    return CRDT_OK;
+}
+
+crdt_err crdt_target_open(crdt_txn *txn, crdt_view name, const crdt_type *type,
+                          crdt_target *ret_target)
+{
+    if (txn->failed != CRDT_OK) return txn->failed;
+    const crdt_store *store = txn->store;
+    if (store->only != NULL) {
+        if (name.size != 0 || type != store->solo) return CRDT_ETYPE;
+        return open_object(txn, name, type, type->id, ret_target);
+    }
+    if (crdt_types_by_id(store->types, type->id) != type) return CRDT_EINVAL;
+    if (name.size > store->limits.name_bytes) return CRDT_ELIMIT;
+    seen now;
+    bool exists = find_showing(txn, name, &now);
+    if (exists && now.type != type) return CRDT_ETYPE;
+    if (!exists && store->names >= store->limits.objects) return CRDT_ELIMIT;
+    crdt_err err = open_object(txn, name, type, type->id, ret_target);
+    if (err == CRDT_OK) ((crdt__object *)ret_target->object)->wants_presence = !exists;
+    return err;
+}
+
+crdt_err crdt_target_reserve(crdt_target *target, size_t dots, size_t covers)
+{
+    crdt_txn     *txn = target->txn;
+    crdt__object *own = target->object;
+    if (own->wants_presence) {
+        dots++;
+        crdt_err err = crdt__sibs_reserve(target->space, &own->presence,
+                                          crdt__sibs_count(&own->presence) + 1);
+        if (err != CRDT_OK) return err;
+    }
+    if (dots > CRDT_SEQ_MAX - txn->next) return CRDT_ELIMIT;
+    crdt_err err = crdt_context_reserve(&txn->delta->context, covers + 1);
+    if (err == CRDT_OK) err = crdt_context_reserve(&txn->delta->brought, 1);
+    if (err == CRDT_OK) own->mutated = true;
+    return err;
+}
+
+static crdt_dot next_dot(crdt_txn *txn)
+{
+    crdt_dot dot = {txn->store->replica, txn->next++};
+    crdt_run run = {dot.replica, dot.seq, dot.seq};
+    crdt_context_add_reserved(&txn->delta->context, run);
+    crdt_context_add_reserved(&txn->delta->brought, run);
+    return dot;
+}
+
+/* The name exists from now on. Room for the dot and its sibling is there. */
+static void write_presence(crdt_target *target)
+{
+    crdt__object *own = target->object;
+    own->wants_presence = false;
+    uint64_t stamp = crdt_target_stamp(target, 0);
+    crdt_dot dot = next_dot(target->txn);
+    crdt_err err = crdt__sibs_insert(&crdt__presence, target->space, &own->presence, dot, stamp,
+                                     crdt_int(0));
+    CRDT_ASSERT(err == CRDT_OK);
+}
+
+crdt_dot crdt_target_dot(crdt_target *target)
+{
+    crdt__object *own = target->object;
+    if (own->wants_presence) {
+        write_presence(target);
+    }
+    return next_dot(target->txn);
+}
+
+void crdt_target_cover(crdt_target *target, crdt_dot dot)
+{
+    crdt_run run = {dot.replica, dot.seq, dot.seq};
+    crdt_context_add_reserved(&target->txn->delta->context, run);
+}
+
+bool crdt_target_sees(const crdt_target *target, crdt_dot dot)
+{
+    const crdt_txn *txn = target->txn;
+    if (txn->at == NULL) return true;
+    if (dot.replica == txn->store->replica && dot.seq >= txn->first) return true;
+    return crdt_context_has(txn->at, dot);
+}
+
+uint64_t crdt_target_stamp(crdt_target *target, uint64_t over)
+{
+    crdt_txn *txn = target->txn;
+    txn->stamp = crdt_clock_stamp(&txn->store->clock, txn->now_ms, over);
+    return txn->stamp;
+}
+
+crdt_err crdt_target_value_ok(const crdt_target *target, crdt_value value)
+{
+    if (value.kind == CRDT_INT) return CRDT_OK;
+    if (value.kind != CRDT_BYTES) return CRDT_EINVAL;
+    return value.bytes.size <= target->space->limits->value_bytes ? CRDT_OK : CRDT_ELIMIT;
+}
+
+uint64_t crdt_target_replica(const crdt_target *target)
+{
+    return target->txn->store->replica;
+}
+
+/* -- Names ----------------------------------------------------------------------------------------------- */
+
+crdt_err crdt_txn_create(crdt_txn *txn, crdt_view name, const crdt_type *type)
+{
+    crdt_target   target;
+    crdt_err      err = crdt_target_open(txn, name, type, &target);
+    crdt__object *own = target.object;
+    if (err != CRDT_OK || txn->store->only != NULL || !own->wants_presence) return err;
+    err = crdt_target_reserve(&target, 0, 0);
+    if (err != CRDT_OK) return err;
+    write_presence(&target);
+    return CRDT_OK;
+}
+
+/* Cover the presence dots the transaction sees; a removal without content still takes a dot. */
+static crdt_err remove_presence(crdt_target *target, const crdt__object *mine, bool took_dot)
+{
+    crdt__object *own = target->object;
+    size_t        count = mine == NULL ? 0 : crdt__sibs_count(&mine->presence);
+    size_t        own_count = crdt__sibs_count(&own->presence);
+    if (count + own_count == 0) return CRDT_OK;
+    crdt_err err = crdt_target_reserve(target, took_dot ? 0 : 1, count);
+    if (err != CRDT_OK) return err;
+    for (size_t i = 0; i < count; i++) {
+        crdt_dot dot = crdt__sib_dot(crdt__sibs_at(&mine->presence, i));
+        if (crdt_target_sees(target, dot)) crdt_target_cover(target, dot);
+    }
+    for (size_t i = own_count; i-- > 0;) {
+        crdt_dot dot = crdt__sib_dot(crdt__sibs_at(&own->presence, i));
+        crdt__sibs_kill(&crdt__presence, target->space, &own->presence, dot);
+    }
+    if (!took_dot) (void)next_dot(target->txn);
+    return CRDT_OK;
+}
+
+static crdt_err remove_one(crdt_txn *txn, crdt_view name, const crdt_type *type, uint16_t id)
+{
+    crdt_target target;
+    crdt_err    err = open_object(txn, name, type, id, &target);
+    if (err != CRDT_OK) return err;
+    uint64_t before = txn->next;
+    err = type->reset(&target);
+    if (err != CRDT_OK) return err;
+    crdt__object *own = target.object;
+    err = remove_presence(&target, crdt__object_get(txn->store, name, id), txn->next > before);
+    if (err == CRDT_OK) own->removed = true;
+    if (err != CRDT_OK && txn->next > before) txn->failed = err;
+    return err;
+}
+
+/* The next type id above `last` under name, in the store or in the delta. */
+static bool next_type(const crdt_txn *txn, crdt_view name, uint32_t last, seen *ret_seen)
+{
+    const crdt_store *stores[2] = {txn->store, txn->delta};
+    uint32_t          best = UINT32_MAX;
+    for (int s = 0; s < 2; s++) {
+        crdt__omap_iter it = crdt__omap_seek(&stores[s]->objects, name, last);
+        crdt__object   *o = crdt__omap_next(&it);
+        if (o == NULL || crdt_view_compare(o->key.bytes, name) != 0 || o->key.minor >= best) continue;
+        best = o->key.minor;
+        ret_seen->type = o->type;
+        ret_seen->id = (uint16_t)o->key.minor;
+    }
+    return best != UINT32_MAX;
+}
+
+crdt_err crdt_txn_remove(crdt_txn *txn, crdt_view name)
+{
+    if (txn->failed != CRDT_OK) return txn->failed;
+    const crdt_store *store = txn->store;
+    if (store->only != NULL) {
+        if (name.size != 0) return CRDT_ENOENT;
+        return remove_one(txn, name, store->solo, store->solo->id);
+    }
+    seen now;
+    if (!find_showing(txn, name, &now)) return CRDT_ENOENT;
+    uint64_t before = txn->next;
+    for (uint32_t last = 0; next_type(txn, name, last, &now); last = (uint32_t)now.id + 1) {
+        crdt_err err = remove_one(txn, name, now.type, now.id);
+        if (err == CRDT_OK) continue;
+        if (txn->next > before) txn->failed = err; /* half removed: this transaction cannot commit */
+        return err;
+    }
+    return CRDT_OK;
+}
+
+crdt_err crdt_txn_apply(crdt_txn *txn, crdt_view name, const crdt_op *op, const crdt_value *args,
+                        size_t argc)
+{
+    if (op == NULL || strlen(op->args) != argc) return CRDT_EINVAL;
+    for (size_t i = 0; i < argc; i++) {
+        char kind = op->args[i];
+        if (kind == 'b' && args[i].kind != CRDT_BYTES) return CRDT_EINVAL;
+        if (strchr("int", kind) != NULL && args[i].kind != CRDT_INT) return CRDT_EINVAL;
+        if (kind == 'n' && args[i].i < 1) return CRDT_EINVAL;
+        if (kind == 't' && args[i].i < 0) return CRDT_EINVAL;
+    }
+    return op->apply(txn, name, args);
+}
+
+/* -- Ends -------------------------------------------------------------------------------------------------- */
+
+/* Objects that were opened and not mutated are no part of the delta. */
+static void drop_unmutated(crdt_store *delta)
+{
+    crdt__object *drop = NULL;
+    crdt__objects it = crdt__objects_of(delta);
+    for (crdt__object *o; (o = crdt__objects_next(&it)) != NULL;) {
+        if (o->mutated || o == delta->only) continue;
+        o->next_prune = drop;
+        drop = o;
+    }
+    while (drop != NULL) {
+        crdt__object *o = drop;
+        drop = o->next_prune;
+        crdt__omap_remove(&delta->objects, o->key.bytes, o->key.minor);
+        crdt__object_free(delta, o);
+    }
+}
+
+crdt_err crdt_store_commit(crdt_store *store, crdt_delta **ret_delta)
+{
+    crdt_txn *txn = &store->txn;
+    if (txn->delta == NULL) return CRDT_EINVAL;
+    if (txn->failed != CRDT_OK) return txn->failed;
+    crdt_store *delta = txn->delta;
+    drop_unmutated(delta);
+    txn->delta = NULL;
+    crdt_err err = crdt__store_join(store, delta, txn->now_ms, false);
+    if (err != CRDT_OK) {
+        txn->delta = delta;
+        return err;
+    }
+    if (ret_delta == NULL) {
+        crdt_store_free(delta);
+        return CRDT_OK;
+    }
+    crdt__objects it = crdt__objects_of(delta); /* it can be read like any store */
+    for (crdt__object *o; (o = crdt__objects_next(&it)) != NULL;) {
+        crdt__object_touched(delta, o, false);
+    }
+    *ret_delta = delta;
+    return CRDT_OK;
+}
+
+crdt_err crdt_store_apply(crdt_store *store, uint64_t now_ms, crdt_view name, const crdt_op *op,
+                          const crdt_value *args, size_t argc, crdt_delta **ret_delta)
+{
+    crdt_txn *txn;
+    crdt_err  err = crdt_store_begin(store, now_ms, &txn);
+    if (err != CRDT_OK) return err;
+    err = crdt_txn_apply(txn, name, op, args, argc);
+    if (err == CRDT_OK) err = crdt_store_commit(store, ret_delta);
+    if (err != CRDT_OK) crdt_store_rollback(store);
+    return err;
+}
