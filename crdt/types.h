@@ -1,0 +1,28 @@
+/* types.h: all types of the library, and the registry that stores are given. */
+#ifndef CRDT_TYPES_H
+#define CRDT_TYPES_H
+#include "crdt/dwflag.h"
+#include "crdt/ewflag.h"
+#include "crdt/gcounter.h"
+#include "crdt/gset.h"
+#include "crdt/lww.h"
+#include "crdt/lwwts.h"
+#include "crdt/max.h"
+#include "crdt/min.h"
+#include "crdt/mvreg.h"
+#include "crdt/orset.h"
+#include "crdt/pncounter.h"
+#include "crdt/rwset.h"
+#include "crdt/store.h"
+#include "crdt/twopset.h"
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* The built-in types, static. A user's own list may copy these entries and add to them. */
+CRDT_API const crdt_types *crdt_types_builtin(void);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,342 @@
+/* Stores: transactions, joins, reading, limits of what may be joined. */
+#include <string.h>
+
+#include "tests/lib/stores.h"
+#include "tests/lib/t.h"
+#include "tests/lib/testmem.h"
+
+TEST(store, transaction_over_several_objects_is_one_delta)
+{
+    crdt_store *a = store_of(1), *b = store_of(2);
+    crdt_txn   *txn = begin(a);
+    CHECK_OK(crdt_orset_add(txn, name_of("cart"), crdt_text("apple")));
+    CHECK_OK(crdt_pncounter_inc(txn, name_of("stock"), 5));
+    CHECK_OK(crdt_lww_set(txn, name_of("title"), crdt_text("shop")));
+    crdt_delta *delta = commit(a);
+    CHECK_EQ_INT(crdt_store_count(delta), 3);
+    join(b, delta);
+    CHECK_EQ_STR(shown(b, "cart"), "{\"apple\"}");
+    CHECK_EQ_STR(shown(b, "stock"), "5");
+    CHECK_EQ_STR(shown(b, "title"), "\"shop\"");
+    CHECK(same_bytes(a, b));
+    free_all(a, b, delta, NULL);
+}
+
+TEST(store, transaction_reads_its_own_writes)
+{
+    crdt_store *a = store_of(1);
+    crdt_ref    ref;
+    DO(a, "s", &crdt_orset_type, "add", "x");
+    crdt_txn *txn = begin(a);
+    CHECK_OK(crdt_orset_add(txn, name_of("s"), crdt_text("y")));
+    CHECK_OK(crdt_orset_remove(txn, name_of("s"), crdt_text("x")));
+    CHECK_OK(crdt_txn_find(txn, name_of("s"), &crdt_orset_type, &ref));
+    CHECK(!crdt_orset_has(ref, crdt_text("x")));
+    CHECK(crdt_orset_has(ref, crdt_text("y")));
+    CHECK_EQ_INT(crdt_orset_count(ref), 1);
+    CHECK_EQ_STR(shown(a, "s"), "{\"x\"}"); /* not yet committed */
+    crdt_store_free(commit(a));
+    CHECK_EQ_STR(shown(a, "s"), "{\"y\"}");
+    crdt_store_free(a);
+}
+
+TEST(store, rollback_leaves_nothing)
+{
+    crdt_store *a = store_of(1);
+    DO(a, "s", &crdt_orset_type, "add", "x");
+    crdt_store *before = recoded(a);
+    crdt_txn   *txn = begin(a);
+    CHECK_OK(crdt_orset_add(txn, name_of("s"), crdt_text("y")));
+    CHECK_OK(crdt_txn_remove(txn, name_of("s")));
+    CHECK_OK(crdt_lww_set(txn, name_of("s"), crdt_text("z")));
+    crdt_store_rollback(a);
+    CHECK(same_bytes(a, before));
+    check_store(a);
+    free_all(a, before, NULL);
+}
+
+TEST(store, one_transaction_at_a_time_and_no_join_while_open)
+{
+    crdt_store *a = store_of(1), *b = store_of(2);
+    crdt_txn   *txn;
+    crdt_buf    buf;
+    crdt_buf_init(&buf, NULL);
+    (void)begin(a);
+    CHECK_ERR(crdt_store_begin(a, NOW, &txn), CRDT_EBUSY);
+    CHECK_ERR(crdt_store_join(a, b, NOW), CRDT_EBUSY);
+    CHECK_ERR(crdt_store_merge(a, b), CRDT_EBUSY);
+    CHECK_ERR(crdt_store_join(b, a, NOW), CRDT_EBUSY);
+    CHECK_ERR(crdt_store_encode(a, &buf), CRDT_EBUSY);
+    crdt_store_rollback(a);
+    CHECK_OK(crdt_store_join(a, b, NOW));
+    free_all(a, b, NULL);
+}
+
+TEST(store, delta_of_nothing_is_empty)
+{
+    crdt_store *a = store_of(1);
+    DO(a, "s", &crdt_orset_type, "add", "x");
+    crdt_delta *delta = apply(a, "s", &crdt_orset_type, "remove", "never added");
+    CHECK(crdt_store_is_empty(delta));
+    CHECK_EQ_INT(crdt_store_count(delta), 0);
+    free_all(a, delta, NULL);
+}
+
+TEST(store, wrong_type_under_a_name_is_refused)
+{
+    crdt_store *a = store_of(1);
+    DO(a, "n", &crdt_orset_type, "add", "x");
+    crdt_txn *txn = begin(a);
+    CHECK_ERR(crdt_lww_set(txn, name_of("n"), crdt_text("y")), CRDT_ETYPE);
+    CHECK_OK(crdt_txn_remove(txn, name_of("n")));
+    CHECK_OK(crdt_lww_set(txn, name_of("n"), crdt_text("y")));
+    crdt_store_free(commit(a));
+    CHECK_EQ_STR(shown(a, "n"), "\"y\"");
+    check_store(a);
+    crdt_store_free(a);
+}
+
+TEST(store, names_come_in_key_order_with_counts)
+{
+    crdt_store *a = store_of(1);
+    const char *names[] = {"b", "a", "ab", "", "aa"};
+    for (size_t i = 0; i < 5; i++) DO(a, names[i], &crdt_ewflag_type, "enable");
+    crdt_store_iter it = crdt_store_iterate(a);
+    crdt_view       name;
+    crdt_ref        ref;
+    const char     *sorted[] = {"", "a", "aa", "ab", "b"};
+    for (size_t i = 0; i < 5; i++) {
+        CHECK(crdt_store_next(&it, &name, &ref));
+        CHECK_EQ_MEM(name.data, name.size, sorted[i], strlen(sorted[i]));
+    }
+    CHECK(!crdt_store_next(&it, &name, &ref));
+    CHECK(!crdt_store_next(&it, &name, &ref));
+    CHECK_EQ_INT(crdt_store_count(a), 5);
+    it = crdt_store_iterate_from(a, name_of("aab"));
+    CHECK(crdt_store_next(&it, &name, &ref));
+    CHECK_EQ_MEM(name.data, name.size, "ab", 2);
+    crdt_store_free(a);
+}
+
+TEST(store, changes_are_listed_once_each_local_and_remote)
+{
+    crdt_store *a = store_of(1), *b = store_of(2);
+    crdt_change change;
+    DO(a, "x", &crdt_orset_type, "add", "1");
+    DO(a, "y", &crdt_orset_type, "add", "1");
+    DO(a, "x", &crdt_orset_type, "add", "2");
+    CHECK(crdt_store_next_change(a, &change));
+    CHECK_EQ_MEM(change.name.data, change.name.size, "x", 1);
+    CHECK(!change.remote && change.type == &crdt_orset_type);
+    CHECK(crdt_store_next_change(a, &change));
+    CHECK_EQ_MEM(change.name.data, change.name.size, "y", 1);
+    CHECK(!crdt_store_next_change(a, &change));
+    join(b, a);
+    CHECK(crdt_store_next_change(b, &change) && change.remote);
+    CHECK(crdt_store_next_change(b, &change) && change.remote);
+    CHECK(!crdt_store_next_change(b, &change));
+    remove_name(a, "x");
+    join(b, a);
+    CHECK(crdt_store_next_change(b, &change));
+    CHECK(change.type == NULL);
+    CHECK_EQ_MEM(change.name.data, change.name.size, "x", 1);
+    CHECK(!crdt_store_next_change(b, &change));
+    check_store(b);
+    free_all(a, b, NULL);
+}
+
+TEST(store, read_context_limits_what_a_remove_removes)
+{
+    crdt_store  *a = store_of(1), *b = store_of(2);
+    crdt_context seen;
+    crdt_context_init(&seen, NULL);
+    DO(a, "s", &crdt_orset_type, "add", "x");
+    CHECK_OK(crdt_context_copy(&seen, crdt_store_context(a)));
+    join(b, a);
+    DO(b, "s", &crdt_orset_type, "add", "x"); /* again, unseen by the reader */
+    join(a, b);
+    crdt_txn *txn = begin(a);
+    crdt_txn_at(txn, &seen);
+    CHECK_OK(crdt_orset_remove(txn, name_of("s"), crdt_text("x")));
+    crdt_store_free(commit(a));
+    CHECK_EQ_STR(shown(a, "s"), "{\"x\"}");
+    join(b, a);
+    CHECK(same_bytes(a, b));
+    crdt_context_clear(&seen);
+    free_all(a, b, NULL);
+}
+
+TEST(store, retired_replica_is_refused_beyond_its_end)
+{
+    crdt_store *a = store_of(1), *b = store_of(2);
+    crdt_delta *d1 = apply(b, "s", &crdt_orset_type, "add", "x");
+    join(a, d1);
+    CHECK_OK(crdt_store_retire(a, 2));
+    crdt_delta *d2 = apply(b, "s", &crdt_orset_type, "add", "y");
+    crdt_store *before = recoded(a);
+    CHECK_ERR(crdt_store_join(a, d2, NOW), CRDT_ERETIRED);
+    CHECK_ERR(crdt_store_join(a, b, NOW), CRDT_ERETIRED);
+    CHECK(same_bytes(a, before));
+    CHECK_OK(crdt_store_join(a, d1, NOW)); /* within its end */
+    crdt_store *copy = recoded(a);
+    CHECK_ERR(crdt_store_join(copy, d2, NOW),
+              CRDT_ERETIRED); /* the marker travels with the state */
+    crdt_store *c = store_of(2);
+    join(c, a);
+    crdt_txn *txn;
+    CHECK_ERR(crdt_store_begin(c, NOW, &txn), CRDT_ERETIRED);
+    free_all(a, b, c, d1, d2, before, copy, NULL);
+}
+
+TEST(store, reused_dot_with_other_content_is_a_fork)
+{
+    crdt_store *a = store_of(1), *b = store_of(1), *c = store_of(3);
+    crdt_delta *d1 = apply(a, "s", &crdt_orset_type, "add", "x");
+    crdt_delta *d2 = apply(b, "s", &crdt_orset_type, "add", "y"); /* the same dots */
+    join(c, d1);
+    crdt_store *before = recoded(c);
+    CHECK_ERR(crdt_store_join(c, d2, NOW), CRDT_EFORK);
+    CHECK_ERR(crdt_store_join(c, b, NOW), CRDT_EFORK);
+    CHECK(same_bytes(c, before));
+    free_all(a, b, c, d1, d2, before, NULL);
+}
+
+TEST(store, user_can_list_names_of_hidden_types)
+{
+    crdt_store *a = store_of(1), *b = store_of(2);
+    DO(a, "n", &crdt_orset_type, "add", "x");
+    DO(b, "n", &crdt_lww_type, "set", "y");
+    join(a, b);
+    CHECK(crdt_store_type_at(a, name_of("n"), 0) != NULL);
+    CHECK(crdt_store_type_at(a, name_of("n"), 1) != NULL);
+    CHECK(crdt_store_type_at(a, name_of("n"), 2) == NULL);
+    CHECK_EQ_INT(crdt_store_count(a), 1);
+    free_all(a, b, NULL);
+}
+
+TEST(store, comparison_tells_the_lattice_order)
+{
+    crdt_store *a = store_of(1), *b = store_of(2);
+    crdt_order  order;
+    DO(a, "s", &crdt_orset_type, "add", "x");
+    CHECK_OK(crdt_store_compare(a, b, &order));
+    CHECK_EQ_INT(order, CRDT_AFTER);
+    join(b, a);
+    CHECK_OK(crdt_store_compare(a, b, &order));
+    CHECK_EQ_INT(order, CRDT_EQUAL);
+    DO(b, "s", &crdt_orset_type, "add", "y");
+    CHECK_OK(crdt_store_compare(a, b, &order));
+    CHECK_EQ_INT(order, CRDT_BEFORE);
+    DO(a, "t", &crdt_orset_type, "add", "y");
+    CHECK_OK(crdt_store_compare(a, b, &order));
+    CHECK_EQ_INT(order, CRDT_CONCURRENT);
+    free_all(a, b, NULL);
+}
+
+TEST(store, parts_merge_back_to_the_whole)
+{
+    crdt_store *a = store_of(1), *back = store_of(0);
+    DO(a, "s", &crdt_orset_type, "add", "x");
+    DO(a, "t", &crdt_pncounter_type, "inc", 3);
+    DO(a, "s", &crdt_orset_type, "remove", "x");
+    DO(a, "s", &crdt_orset_type, "add", "z");
+    for (size_t i = 0;; i++) {
+        crdt_delta *part;
+        CHECK_OK(crdt_store_part(a, i, &part));
+        if (part == NULL) break;
+        CHECK_OK(crdt_store_merge(back, part));
+        crdt_store_free(part);
+    }
+    CHECK(same_bytes(a, back));
+    free_all(a, back, NULL);
+}
+
+TEST(store, stats_count_payload_metadata_and_dots)
+{
+    crdt_store *a = store_of(1);
+    DO(a, "s", &crdt_orset_type, "add", "four");
+    crdt_stats stats = crdt_store_stats(a);
+    CHECK_EQ_INT(stats.payload, 5); /* the name and the element */
+    CHECK_EQ_INT(stats.dots, 2);    /* presence and element */
+    CHECK(stats.metadata > 0 && stats.residues == 0);
+    crdt_store_free(a);
+}
+
+/* Each allocation of a multi-object transaction and join fails in turn: nothing changes, nothing leaks. */
+TEST(store, every_failing_allocation_leaves_the_store_unchanged)
+{
+    for (uint64_t n = 1;; n++) {
+        testmem      tm;
+        crdt_options o = crdt_options_default(1, crdt_types_builtin());
+        testmem_init(&tm);
+        o.mem = &tm.mem;
+        crdt_store *a, *b = store_of(2);
+        CHECK_OK(crdt_store_new(&o, &a));
+        DO(a, "s", &crdt_orset_type, "add", "an element longer than a word");
+        DO(b, "t", &crdt_orset_type, "add", "another one that is long");
+        DO(b, "c", &crdt_gcounter_type, "inc", 2);
+        DO(b, "l", &crdt_lww_type, "set", "a value longer than a word");
+        crdt_store *before = recoded(a);
+        testmem_fail_nth(&tm, n);
+        crdt_err err = crdt_store_join(a, b, NOW);
+        bool     refused = testmem_refused(&tm);
+        testmem_fail_never(&tm);
+        check_store(a);
+        if (err != CRDT_OK) {
+            CHECK_ERR(err, CRDT_ENOMEM);
+            CHECK(same_bytes(a, before));
+        }
+        free_all(a, b, NULL);
+        crdt_store_free(before);
+        TESTMEM_DONE(&tm);
+        if (!refused) break;
+    }
+}
+
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__) || defined(T_NO_FILL)
+#define CYCLES 20000
+#else
+#define CYCLES 1000000
+#endif
+
+/* A name that is created and removed again and again leaves nothing behind but the count of dots. */
+static void cycles(const crdt_type *type, const char *op, const char *arg)
+{
+    crdt_store *a = store_of(1);
+    DO(a, "k", type, op, arg);
+    remove_name(a, "k");
+    size_t start = encoded_size(a);
+    for (int i = 0; i < CYCLES; i++) {
+        crdt_txn *txn = begin(a);
+        crdt_err  err = CRDT_OK;
+        if (type == &crdt_orset_type) err = crdt_orset_add(txn, name_of("k"), crdt_text(arg));
+        if (type == &crdt_lww_type) err = crdt_lww_set(txn, name_of("k"), crdt_text(arg));
+        if (type == &crdt_ewflag_type) err = crdt_ewflag_enable(txn, name_of("k"));
+        CHECK_OK(err);
+        if (i % 2 == 0) { /* removed in the same transaction, or in the next one */
+            CHECK_OK(crdt_store_commit(a, NULL));
+            txn = begin(a);
+        }
+        CHECK_OK(crdt_txn_remove(txn, name_of("k")));
+        CHECK_OK(crdt_store_commit(a, NULL));
+    }
+    CHECK_EQ_INT(crdt_store_count(a), 0);
+    CHECK(encoded_size(a) <= start + 64);
+    check_store(a);
+    crdt_store_free(a);
+}
+
+TEST(store, a_million_created_and_removed_sets_leave_no_tombstones)
+{
+    cycles(&crdt_orset_type, "add", "x");
+}
+
+TEST(store, a_million_created_and_removed_registers_leave_no_tombstones)
+{
+    cycles(&crdt_lww_type, "set", "x");
+}
+
+TEST(store, a_million_created_and_removed_flags_leave_no_tombstones)
+{
+    cycles(&crdt_ewflag_type, "enable", "");
+}
