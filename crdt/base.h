@@ -76,8 +76,9 @@ typedef struct crdt_i128 {
     int64_t  hi;
 } crdt_i128;
 
-/* A dot names one mutation: the seq-th (from 1) of a replica (Almeida et al., "Delta state replicated
- * data types", 2018). Replica ids are 64 random bits chosen by the caller and never 0. */
+/* A dot names one mutation: the seq-th (from 1) of a replica (Almeida et al., "Delta state
+ * replicated data types", 2018). Replica ids are 64 random bits chosen by the caller and never
+ * 0. */
 typedef struct crdt_dot {
     uint64_t replica, seq;
 } crdt_dot;

@@ -1,7 +1,8 @@
 /* buf.h: a growing byte buffer, the encoder that writes into one, and the bounded decoder.
  *
- * Numbers are little endian; varints are LEB128 in their shortest form (a longer one is malformed), so
- * that one value has one encoding. Both sides speak of replicas by their place in a dictionary of ids.
+ * Numbers are little endian; varints are LEB128 in their shortest form (a longer one is malformed),
+ * so that one value has one encoding. Both sides speak of replicas by their place in a dictionary
+ * of ids.
  */
 #ifndef CRDT_BUF_H
 #define CRDT_BUF_H
@@ -22,20 +23,20 @@ typedef struct crdt_buf {
 } crdt_buf;
 
 CRDT_API void     crdt_buf_init(crdt_buf *buf, const crdt_mem *mem); /* mem NULL: malloc(3) */
-CRDT_API void     crdt_buf_clear(crdt_buf *buf);                     /* frees; ready for use again */
-CRDT_API void     crdt_buf_reset(crdt_buf *buf);                     /* size 0, memory kept */
-CRDT_API crdt_err crdt_buf_status(const crdt_buf *buf);              /* OK or ENOMEM */
-CRDT_API bool     crdt_buf_reserve(crdt_buf *buf, size_t more);      /* room; false: failed is set */
+CRDT_API void     crdt_buf_clear(crdt_buf *buf);                /* frees; ready for use again */
+CRDT_API void     crdt_buf_reset(crdt_buf *buf);                /* size 0, memory kept */
+CRDT_API crdt_err crdt_buf_status(const crdt_buf *buf);         /* OK or ENOMEM */
+CRDT_API bool     crdt_buf_reserve(crdt_buf *buf, size_t more); /* room; false: failed is set */
 CRDT_API void     crdt_buf_put(crdt_buf *buf, const void *data, size_t size);
 CRDT_API void     crdt_buf_byte(crdt_buf *buf, uint8_t byte);
 CRDT_API void     crdt_buf_varint(crdt_buf *buf, uint64_t n);
-CRDT_API void     crdt_buf_u64(crdt_buf *buf, uint64_t n); /* 8 bytes */
+CRDT_API void     crdt_buf_u64(crdt_buf *buf, uint64_t n);   /* 8 bytes */
 CRDT_API void     crdt_buf_view(crdt_buf *buf, crdt_view v); /* varint size, then the bytes */
 /* A value: INT: varint 0, 8 bytes. BYTES: varint size + 1, then the bytes. */
 CRDT_API void      crdt_buf_value(crdt_buf *buf, crdt_value v);
 CRDT_API crdt_view crdt_buf_bytes(const crdt_buf *buf); /* borrowed until the next append */
-/* Text, for print functions: a C string; a decimal; a value (an integer, or a quoted string with \xNN
- * for what is not printable ASCII). */
+/* Text, for print functions: a C string; a decimal; a value (an integer, or a quoted string with
+ * \xNN for what is not printable ASCII). */
 CRDT_API void crdt_buf_text(crdt_buf *buf, const char *text);
 CRDT_API void crdt_buf_decimal(crdt_buf *buf, int64_t n);
 CRDT_API void crdt_buf_udecimal(crdt_buf *buf, uint64_t n);
@@ -58,10 +59,10 @@ typedef struct crdt_replicas {
     bool            sealed, failed;
 } crdt_replicas;
 
-CRDT_API void crdt_replicas_init(crdt_replicas *set, const crdt_mem *mem);
-CRDT_API void crdt_replicas_clear(crdt_replicas *set);
-CRDT_API void crdt_replicas_add(crdt_replicas *set, uint64_t id); /* failed is set on ENOMEM */
-CRDT_API crdt_err crdt_replicas_seal(crdt_replicas *set);         /* sorts, drops doubles */
+CRDT_API void     crdt_replicas_init(crdt_replicas *set, const crdt_mem *mem);
+CRDT_API void     crdt_replicas_clear(crdt_replicas *set);
+CRDT_API void     crdt_replicas_add(crdt_replicas *set, uint64_t id); /* failed is set on ENOMEM */
+CRDT_API crdt_err crdt_replicas_seal(crdt_replicas *set);             /* sorts, drops doubles */
 /* The place of id. It must be in the sealed set. Cost: O(log n). */
 CRDT_API uint32_t crdt_replicas_place(const crdt_replicas *set, uint64_t id);
 
@@ -87,17 +88,20 @@ typedef struct crdt_dec {
 } crdt_dec;
 
 CRDT_API void      crdt_dec_init(crdt_dec *dec, crdt_view in, const crdt_limits *limits);
-CRDT_API crdt_err  crdt_dec_fail(crdt_dec *dec, crdt_err err, const char *reason); /* keeps the first */
+CRDT_API crdt_err  crdt_dec_fail(crdt_dec *dec, crdt_err err,
+                                 const char *reason); /* keeps the first */
 CRDT_API crdt_err  crdt_dec_status(const crdt_dec *dec);
 CRDT_API size_t    crdt_dec_left(const crdt_dec *dec);
 CRDT_API uint8_t   crdt_dec_byte(crdt_dec *dec);
 CRDT_API uint64_t  crdt_dec_varint(crdt_dec *dec);
 CRDT_API uint64_t  crdt_dec_u64(crdt_dec *dec);
 CRDT_API crdt_view crdt_dec_bytes(crdt_dec *dec, size_t size); /* borrowed from the input */
-CRDT_API crdt_view crdt_dec_view(crdt_dec *dec, size_t max, const char *what); /* ELIMIT above max */
-CRDT_API crdt_value crdt_dec_value(crdt_dec *dec); /* bytes borrowed; ELIMIT above limits.value_bytes */
-/* A count of things that take at least min_size bytes each in what is left: malformed if it cannot be,
- * so nothing is allocated for a count that the input does not hold. */
+CRDT_API crdt_view crdt_dec_view(crdt_dec *dec, size_t max,
+                                 const char *what); /* ELIMIT above max */
+CRDT_API crdt_value
+crdt_dec_value(crdt_dec *dec); /* bytes borrowed; ELIMIT above limits.value_bytes */
+/* A count of things that take at least min_size bytes each in what is left: malformed if it cannot
+ * be, so nothing is allocated for a count that the input does not hold. */
 CRDT_API size_t   crdt_dec_count(crdt_dec *dec, size_t min_size, const char *what);
 CRDT_API uint64_t crdt_dec_replica(crdt_dec *dec); /* an id, by its place */
 

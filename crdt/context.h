@@ -1,8 +1,11 @@
 /* context.h: causal contexts: sets of dots.
  *
- * Shape    runs (replica, lo, hi), both ends included, sorted, never touching:  {r1: 1..4, r2: 1..7 9..9}
- *          A run that starts at 1 is the replica's base; runs above it appear only in deltas and in wants.
- * Use      what a store has seen; what a delta brings and removes; what a reader had seen (read context);
+ * Shape runs (replica, lo, hi), both ends included, sorted, never touching: {r1: 1..4, r2: 1..7
+ * 9..9}
+ *          A run that starts at 1 is the replica's base; runs above it appear only in deltas and in
+ *          wants.
+ * Use what a store has seen; what a delta brings and removes; what a reader had seen (read
+ * context);
  *          the stable cut. Values: copied, encoded, sent to thin clients and back.
  * Merge    union, linear in the number of runs.
  * Source   Almeida, Shoker, Baquero, "Delta state replicated data types", JPDC 111, 2018.
@@ -29,8 +32,8 @@ typedef struct crdt_context {
 } crdt_context;
 
 CRDT_API void crdt_context_init(crdt_context *ctx, const crdt_mem *mem); /* mem NULL: malloc(3) */
-CRDT_API void crdt_context_clear(crdt_context *ctx);                     /* frees; empty and usable */
-CRDT_API void crdt_context_reset(crdt_context *ctx);                     /* empty, memory kept */
+CRDT_API void crdt_context_clear(crdt_context *ctx); /* frees; empty and usable */
+CRDT_API void crdt_context_reset(crdt_context *ctx); /* empty, memory kept */
 CRDT_MUST_CHECK CRDT_API crdt_err crdt_context_copy(crdt_context *ctx, const crdt_context *from);
 
 CRDT_API bool crdt_context_has(const crdt_context *ctx, crdt_dot dot); /* O(log runs) */
@@ -47,27 +50,30 @@ CRDT_API uint32_t crdt_context_find(const crdt_context *ctx, uint64_t replica);
 /* Total number of dots. */
 CRDT_API uint64_t crdt_context_dots(const crdt_context *ctx);
 
-/* Room for `more` further runs; then as many add, remove, union calls cannot fail (each adds at most one
- * run; a union at most the other's count). */
+/* Room for `more` further runs; then as many add, remove, union calls cannot fail (each adds at
+ * most one run; a union at most the other's count). */
 CRDT_MUST_CHECK CRDT_API crdt_err crdt_context_reserve(crdt_context *ctx, size_t more);
-CRDT_API void crdt_context_add_reserved(crdt_context *ctx, crdt_run run);
-CRDT_API void crdt_context_remove_reserved(crdt_context *ctx, crdt_run run);
+CRDT_API void                     crdt_context_add_reserved(crdt_context *ctx, crdt_run run);
+CRDT_API void                     crdt_context_remove_reserved(crdt_context *ctx, crdt_run run);
 CRDT_API void crdt_context_union_reserved(crdt_context *ctx, const crdt_context *other);
 CRDT_MUST_CHECK CRDT_API crdt_err crdt_context_add(crdt_context *ctx, crdt_dot dot);
 CRDT_MUST_CHECK CRDT_API crdt_err crdt_context_union(crdt_context *ctx, const crdt_context *other);
 /* Keep what is also in other / not in other. May add up to other->count runs. Errors: ENOMEM. */
-CRDT_MUST_CHECK CRDT_API crdt_err crdt_context_intersect(crdt_context *ctx, const crdt_context *other);
-CRDT_MUST_CHECK CRDT_API crdt_err crdt_context_subtract(crdt_context *ctx, const crdt_context *other);
+CRDT_MUST_CHECK CRDT_API crdt_err crdt_context_intersect(crdt_context       *ctx,
+                                                         const crdt_context *other);
+CRDT_MUST_CHECK CRDT_API crdt_err crdt_context_subtract(crdt_context       *ctx,
+                                                        const crdt_context *other);
 
-CRDT_API bool       crdt_context_within(const crdt_context *ctx, const crdt_context *of); /* subset */
-CRDT_API bool       crdt_context_equal(const crdt_context *a, const crdt_context *b);
+CRDT_API bool crdt_context_within(const crdt_context *ctx, const crdt_context *of); /* subset */
+CRDT_API bool crdt_context_equal(const crdt_context *a, const crdt_context *b);
 CRDT_API crdt_order crdt_context_compare(const crdt_context *a, const crdt_context *b);
 
 /* With a dictionary (inside stores and deltas) ... */
 CRDT_API void     crdt_context_mark(const crdt_context *ctx, crdt_replicas *ids);
 CRDT_API void     crdt_context_put(const crdt_context *ctx, crdt_enc *enc);
 CRDT_API crdt_err crdt_context_get(crdt_context *ctx, crdt_dec *dec); /* into an empty ctx */
-/* ... and as bytes of their own, for clients. decode: ctx unchanged on error; ret_reason may be NULL. */
+/* ... and as bytes of their own, for clients. decode: ctx unchanged on error; ret_reason may be
+ * NULL. */
 CRDT_MUST_CHECK CRDT_API crdt_err crdt_context_encode(const crdt_context *ctx, crdt_buf *out);
 CRDT_MUST_CHECK CRDT_API crdt_err crdt_context_decode(crdt_context *ctx, crdt_view in,
                                                       const char **ret_reason);

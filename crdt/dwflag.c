@@ -49,10 +49,9 @@ bool crdt_dwflag_get(crdt_ref dwflag)
     return top != NULL && !crdt__sib_is_tomb(top);
 }
 
-static bool alive(const void *state)
+static bool alive(const crdt_ref *ref)
 {
-    const crdt__sib *top = crdt__sibs_top(state);
-    return top != NULL && !crdt__sib_is_tomb(top);
+    return crdt_dwflag_get(*ref);
 }
 
 static crdt_err reset(crdt_target *target)

@@ -66,4 +66,5 @@ const crdt_type crdt_gset_type = {
     .ops_count = sizeof ops / sizeof ops[0],
     .ops = ops,
     CRDT__SET_SLOTS(one),
+    .reset = crdt__one_reset,
 };

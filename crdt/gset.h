@@ -2,8 +2,10 @@
  *
  * Shape    dot -> element:  {r1:1 -> "a", r2:1 -> 7}. The set shows the elements of all dots.
  * Merge    by dot; nothing is ever removed but by removing the whole object.
- * Invariants  adding what is visible takes no dot; two dots of one element come from concurrent writers.
- * Source   Shapiro, Preguica, Baquero, Zawirski, "A comprehensive study of CRDTs", INRIA RR-7506, 2011.
+ * Invariants  adding what is visible takes no dot; two dots of one element come from concurrent
+ *          writers.
+ * Source   Shapiro, Preguica, Baquero, Zawirski, "A comprehensive study of CRDTs", INRIA RR-7506,
+ *          2011.
  * Threads  none inside; one store, one thread at a time.
  *
  *      crdt_gset_add(txn, CRDT_SOLO, crdt_int(7));

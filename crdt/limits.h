@@ -1,8 +1,8 @@
 /* limits.h: bounds on what a store accepts.
  *
- * Hard limits bind atoms (one value, one name, one message): the decoder refuses what exceeds them, and
- * no legal write or merge can produce it. Soft limits bind counts and totals: only the author's write is
- * refused, never a merge, so two legal states never merge into one that cannot be decoded.
+ * Hard limits bind atoms (one value, one name, one message): the decoder refuses what exceeds them,
+ * and no legal write or merge can produce it. Soft limits bind counts and totals: only the author's
+ * write is refused, never a merge, so two legal states never merge into one that cannot be decoded.
  */
 #ifndef CRDT_LIMITS_H
 #define CRDT_LIMITS_H

@@ -77,9 +77,9 @@ uint64_t crdt_lwwts_stamp(crdt_ref lwwts)
     return top != NULL ? top->stamp : 0;
 }
 
-static bool alive(const void *state)
+static bool alive(const crdt_ref *ref)
 {
-    const crdt__sib *top = crdt__sibs_top(state);
+    const crdt__sib *top = crdt__ref_top(&shape, ref);
     return top != NULL && !crdt__sib_is_tomb(top);
 }
 

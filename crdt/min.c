@@ -71,7 +71,7 @@ const crdt_type crdt_min_type = {
     .ops_count = sizeof ops / sizeof ops[0],
     .ops = ops,
     CRDT__SIBS_VTABLE,
-    .alive = crdt__sibs_alive,
+    .alive = crdt__ref_alive,
     .reset = reset,
     .print = print,
     .conflict = conflict,

@@ -1,10 +1,12 @@
 /* orset.h: add-wins set of integers and byte strings (observed-remove set).
  *
  * Shape    dot -> element:  {r1:3 -> "a", r2:1 -> 7}. The set shows the elements of all dots.
- * Merge    by dot: an addition lives on unless the other side has seen its dot and does not hold it.
- *          A removal takes away the additions that its writer has seen; one made concurrently survives.
- * Invariants  no tombstones: what is removed leaves nothing behind. An element that concurrent writers have
- *          added has several dots; the next addition or removal that sees them replaces all.
+ * Merge    by dot: an addition lives on unless the other side has seen its dot and does not hold
+ *          it. A removal takes away the additions that its writer has seen; one made concurrently
+ *          survives.
+ * Invariants  no tombstones: what is removed leaves nothing behind. An element that concurrent
+ *          writers have added has several dots; the next addition or removal that sees them
+ *          replaces all.
  * Source   Bieniusa et al., "An optimized conflict-free replicated set", INRIA RR-8083, 2012;
  *          Almeida, Shoker, Baquero, "Delta state replicated data types", JPDC 111, 2018.
  * Threads  none inside; one store, one thread at a time.
@@ -25,7 +27,7 @@ CRDT_API extern const crdt_type crdt_orset_type;
 
 /* A stand-alone set, written by `replica`; mem NULL: malloc(3). Errors: ENOMEM, EINVAL. */
 CRDT_MUST_CHECK CRDT_API crdt_err crdt_orset_new(uint64_t replica, const crdt_mem *mem,
-                                                crdt_store **ret_store);
+                                                 crdt_store **ret_store);
 
 /* Add elem (copied), over all its additions that the transaction sees. O(1) on average.
  * Errors: ENOMEM, EINVAL (no kind of value), ELIMIT, ETYPE. */

@@ -2,10 +2,13 @@
  *
  * Shape    adds dot -> element, rms dot -> element:  adds {r1:2 -> "a"} rms {r2:1 -> 7}
  *          The set shows the elements of adds that are not in rms.
- * Merge    by dot, each part for itself. An addition takes away what it sees of its element in both parts;
- *          so does a removal. Of a concurrent addition and removal both stay, and the removal hides.
- * Invariants  rms are residues, remembered until causal stability: then every addition that an operation
- *          without knowledge of the removal could make is here, and goes with it.
+ * Merge    by dot, each part for itself. An addition takes away what it sees of its element in
+ *          both parts; so does a removal. Of a concurrent addition and removal both stay, and the
+ *          removal hides.
+ *          Under a read context (crdt_txn_at) an addition that had not seen a removal in view does
+ *          nothing, for the removal wins.
+ * Invariants  rms are residues, remembered until they and the additions that they beat are causally
+ *          stable: then both go. So whatever covers a removal covers all additions beside it.
  * Source   Almeida, Shoker, Baquero, "Delta state replicated data types", JPDC 111, 2018;
  *          Baquero, Almeida, Shoker, "Pure operation-based CRDTs", arXiv 1710.04469, 2017.
  * Threads  none inside; one store, one thread at a time.
@@ -26,13 +29,13 @@ CRDT_API extern const crdt_type crdt_rwset_type;
 
 /* A stand-alone set, written by `replica`; mem NULL: malloc(3). Errors: ENOMEM, EINVAL. */
 CRDT_MUST_CHECK CRDT_API crdt_err crdt_rwset_new(uint64_t replica, const crdt_mem *mem,
-                                                crdt_store **ret_store);
+                                                 crdt_store **ret_store);
 
 /* Add elem (copied), over what the transaction sees of it. O(1) on average.
  * Errors: ENOMEM, EINVAL (no kind of value), ELIMIT, ETYPE. */
 CRDT_MUST_CHECK CRDT_API crdt_err crdt_rwset_add(crdt_txn *txn, crdt_view name, crdt_value elem);
-/* Remove elem, also from under concurrent additions. Nothing is seen of it, neither addition nor removal:
- * OK, no change. O(1) on average. Errors: ENOMEM, EINVAL, ELIMIT, ETYPE. */
+/* Remove elem, also from under concurrent additions. Nothing is seen of it, neither addition nor
+ * removal: OK, no change. O(1) on average. Errors: ENOMEM, EINVAL, ELIMIT, ETYPE. */
 CRDT_MUST_CHECK CRDT_API crdt_err crdt_rwset_remove(crdt_txn *txn, crdt_view name, crdt_value elem);
 
 /* The first of these reads builds an index, O(elements). After it: O(1) on average. */

@@ -3,8 +3,8 @@
  * Shape    name -> object of a type; context {r1: 1..7, r2: 1..3}
  * Write    begin, operations, commit: one delta over many objects, atomic on every replica.
  * Merge    join (ordered, whole entries) or merge (value level, any order). A delta is itself a small
- *          store: the same bytes are the operation (apply it), the delta-state (join it) and, from an
- *          empty base, the state.
+ *          store: the same bytes are the operation (apply it), the delta-state (join it) and, from
+ *          an empty base, the state.
  * Source   Almeida, Shoker, Baquero, "Delta state replicated data types", JPDC 111, 2018.
  * Threads  none inside; one store, one thread at a time.
  */
@@ -38,72 +38,82 @@ CRDT_API crdt_options crdt_options_default(uint64_t replica, const crdt_types *t
 
 /* Errors: ENOMEM, EINVAL (neither types nor solo, or limits out of bounds). */
 CRDT_MUST_CHECK CRDT_API crdt_err crdt_store_new(const crdt_options *options,
-                                                 crdt_store **ret_store);
+                                                 crdt_store        **ret_store);
 /* A stand-alone object: a store of one unnamed object of `type`. */
 CRDT_MUST_CHECK CRDT_API crdt_err crdt_store_new_solo(const crdt_type *type, uint64_t replica,
                                                       const crdt_mem *mem, crdt_store **ret_store);
-CRDT_API void crdt_store_free(crdt_store *store); /* an open transaction is rolled back; NULL is fine */
+/* An open transaction is rolled back; NULL is fine. */
+CRDT_API void crdt_store_free(crdt_store *store);
 /* An independent copy, written by `replica`. Errors: ENOMEM, EBUSY. */
 CRDT_MUST_CHECK CRDT_API crdt_err crdt_store_clone(const crdt_store *store, uint64_t replica,
                                                    crdt_store **ret_store);
 
-/* -- Writing ----------------------------------------------------------------------------------------- */
+/* -- Writing ----------------------------------------------------------------------------------- */
 
-/* Open the store's one transaction at time now_ms (since 1970). Errors: EBUSY, EINVAL (no replica id),
- * ENOMEM. */
+/* Open the store's one transaction at time now_ms (since 1970). Errors: EBUSY, EINVAL (no replica
+ * id, a delta, a time past 2^47 ms), ERETIRED (this store's replica), ENOMEM. */
 CRDT_MUST_CHECK CRDT_API crdt_err crdt_store_begin(crdt_store *store, uint64_t now_ms,
                                                    crdt_txn **ret_txn);
-/* From now on removals of this transaction cover only what ctx has (a read context; borrowed until the
- * end of the transaction; NULL: everything seen). */
+/* From now on removals of this transaction cover only what ctx has (a read context; borrowed until
+ * the end of the transaction; NULL: everything seen). Types that remember removals tell what a
+ * context older than the stable cut had seen only as far as they still remember it. */
 CRDT_API void crdt_txn_at(crdt_txn *txn, const crdt_context *ctx);
 /* Make the name exist as an empty object. Errors: ETYPE, ENOMEM, ELIMIT. */
 CRDT_MUST_CHECK CRDT_API crdt_err crdt_txn_create(crdt_txn *txn, crdt_view name,
                                                   const crdt_type *type);
-/* Remove the name: every observed type under it is reset. ENOENT if it does not exist. */
+/* Remove the name: every observed type under it is reset. Errors: ENOENT, ENOMEM, ETYPE (what shows
+ * is of a type that this store does not know). */
 CRDT_MUST_CHECK CRDT_API crdt_err crdt_txn_remove(crdt_txn *txn, crdt_view name);
-/* Run an operation from a type's table. argc must fit op->args. Errors: EINVAL, and the operation's. */
+/* Run an operation from a type's table. argc must fit op->args. Errors: EINVAL, and the
+ * operation's. */
 CRDT_MUST_CHECK CRDT_API crdt_err crdt_txn_apply(crdt_txn *txn, crdt_view name, const crdt_op *op,
                                                  const crdt_value *args, size_t argc);
 /* The object as this transaction sees it. Errors: ENOENT, ETYPE; type NULL: whatever shows. */
 CRDT_MUST_CHECK CRDT_API crdt_err crdt_txn_find(const crdt_txn *txn, crdt_view name,
                                                 const crdt_type *type, crdt_ref *ret_ref);
-/* End the transaction. *ret_delta is the caller's (empty if nothing was mutated); ret_delta may be NULL.
- * On error (ENOMEM) the transaction stays open. */
+/* End the transaction. *ret_delta is the caller's (empty if nothing was mutated); ret_delta may be
+ * NULL. On error (ENOMEM) the transaction stays open. */
 CRDT_MUST_CHECK CRDT_API crdt_err crdt_store_commit(crdt_store *store, crdt_delta **ret_delta);
 CRDT_API void crdt_store_rollback(crdt_store *store); /* free; nothing open is fine */
 /* begin, one operation, commit. */
-CRDT_MUST_CHECK CRDT_API crdt_err crdt_store_apply(crdt_store *store, uint64_t now_ms, crdt_view name,
-                                                   const crdt_op *op, const crdt_value *args,
-                                                   size_t argc, crdt_delta **ret_delta);
+CRDT_MUST_CHECK CRDT_API crdt_err crdt_store_apply(crdt_store *store, uint64_t now_ms,
+                                                   crdt_view name, const crdt_op *op,
+                                                   const crdt_value *args, size_t argc,
+                                                   crdt_delta **ret_delta);
 
-/* -- Joining ----------------------------------------------------------------------------------------- */
+/* -- Joining ----------------------------------------------------------------------------------- */
 
-/* Deliver a delta, or take in a whole state, in causal order: its author's previous delta and the dots
- * it removes must be held, so that the context always means entries delivered whole. now_ms bounds
- * observed stamps. What is already held changes nothing.
- * Errors (store unchanged): EGAP, EFORK, ERETIRED, EBUSY, ENOMEM, EINVAL (limits or solo type differ). */
+/* Deliver a delta, or take in a whole state, in causal order: its author's previous delta and the
+ * dots it removes must be held, so that the context always means entries delivered whole. now_ms
+ * bounds observed stamps. What is already held changes nothing. Errors (store unchanged): EGAP,
+ * EFORK, ERETIRED, EBUSY, ENOMEM, EINVAL (limits or solo type differ). */
 CRDT_MUST_CHECK CRDT_API crdt_err crdt_store_join(crdt_store *store, const crdt_store *other,
                                                   uint64_t now_ms);
-/* Join at value level, in any order. The result converges once every delta has come, but its context may
- * have holes: never use it to ask for what is missing, and do not write to it. Also joins deltas
- * into a delta group. Errors: as join, without EGAP and ERETIRED. */
+/* Join at value level, in any order. The result converges once every delta has come, but its
+ * context may have holes: never use it to ask for what is missing, and do not write to it. Also
+ * joins deltas into a delta group. Errors: EGAP (a delta since a context that is not held), EFORK,
+ * EBUSY, ENOMEM, EINVAL (as join; into a delta since a context). */
 CRDT_MUST_CHECK CRDT_API crdt_err crdt_store_merge(crdt_store *store, const crdt_store *other);
-/* What a holder of ctx lacks: content of live dots outside ctx, the live dots inside it, all residues,
- * and the whole context. Only joinable where ctx is held (else EGAP). Errors: ENOMEM. */
+/* What a holder of ctx lacks: content of live dots outside ctx, the live dots inside it, all
+ * residues, and the whole context. Only joinable where ctx is held (else EGAP). Errors: ENOMEM,
+ * EINVAL (a delta), EBUSY. */
 CRDT_MUST_CHECK CRDT_API crdt_err crdt_store_since(const crdt_store *store, const crdt_context *ctx,
                                                    crdt_delta **ret_delta);
-/* Smallest parts of a delta or state whose merge is the whole: one object each. NULL past the end. */
+/* Parts of a delta or state whose merge is the whole: one object each, and last what no object
+ * holds. *ret_part is NULL past the end. Errors: ENOMEM, EINVAL (a delta since a context),
+ * EBUSY. */
 CRDT_MUST_CHECK CRDT_API crdt_err crdt_store_part(const crdt_store *store, size_t i,
                                                   crdt_delta **ret_part);
 
-/* -- Reading ----------------------------------------------------------------------------------------- */
+/* -- Reading ----------------------------------------------------------------------------------- */
 
 /* The object that shows under name. Errors: ENOENT, ETYPE (another type shows). type NULL: any. */
 CRDT_MUST_CHECK CRDT_API crdt_err crdt_store_find(const crdt_store *store, crdt_view name,
                                                   const crdt_type *type, crdt_ref *ret_ref);
 /* The object of a stand-alone store or of a delta of one. */
 CRDT_API crdt_ref crdt_store_solo(const crdt_store *store);
-/* Names in key order, with the type that shows. Allocates nothing; ends with any change of the store. */
+/* Names in key order, with the type that shows. Allocates nothing; ends with any change of the
+ * store. */
 typedef struct crdt_store_iter {
     const crdt_store *store;
     void             *at[2];
@@ -111,18 +121,20 @@ typedef struct crdt_store_iter {
 } crdt_store_iter;
 CRDT_API crdt_store_iter crdt_store_iterate(const crdt_store *store);
 CRDT_API crdt_store_iter crdt_store_iterate_from(const crdt_store *store, crdt_view name);
-CRDT_API bool crdt_store_next(crdt_store_iter *it, crdt_view *ret_name, crdt_ref *ret_ref);
+CRDT_API bool   crdt_store_next(crdt_store_iter *it, crdt_view *ret_name, crdt_ref *ret_ref);
 CRDT_API size_t crdt_store_count(const crdt_store *store); /* names that exist; O(1) */
 /* The i-th type that lives under name, the one that shows first; NULL past the end. */
 CRDT_API const crdt_type *crdt_store_type_at(const crdt_store *store, crdt_view name, size_t i);
 /* True for a delta that changes nothing (of a transaction without mutations). */
 CRDT_API bool crdt_store_is_empty(const crdt_store *store);
 
-/* What this store has seen: also the read context for observed removes. Borrowed until the next change. */
+/* What this store has seen: also the read context for observed removes. Borrowed until the next
+ * change. */
 CRDT_API const crdt_context *crdt_store_context(const crdt_store *store);
-CRDT_API uint64_t crdt_store_replica(const crdt_store *store);
-CRDT_API crdt_clock *crdt_store_clock(crdt_store *store);
-CRDT_API uint64_t crdt_txn_stamp(const crdt_txn *txn); /* the last stamp this transaction gave; 0: none */
+CRDT_API uint64_t            crdt_store_replica(const crdt_store *store);
+CRDT_API crdt_clock         *crdt_store_clock(crdt_store *store);
+/* The last stamp that this transaction gave; 0: none. */
+CRDT_API uint64_t crdt_txn_stamp(const crdt_txn *txn);
 
 /* One name that a commit or join changed. */
 typedef struct crdt_change {
@@ -133,9 +145,10 @@ typedef struct crdt_change {
 /* Drain the list of changed names, oldest first; each at most once. Only with track_changes. */
 CRDT_API bool crdt_store_next_change(crdt_store *store, crdt_change *ret_change);
 
-CRDT_API crdt_stats crdt_store_stats(const crdt_store *store); /* of all objects and the store itself */
+/* Of all objects and the store itself. */
+CRDT_API crdt_stats crdt_store_stats(const crdt_store *store);
 CRDT_API crdt_stats crdt_ref_stats(const crdt_ref *ref);
-CRDT_API void crdt_ref_print(const crdt_ref *ref, crdt_buf *out);
+CRDT_API void       crdt_ref_print(const crdt_ref *ref, crdt_buf *out);
 /* The i-th competing content of an object; false past the end, and for types that have none. */
 CRDT_API bool crdt_ref_conflict(const crdt_ref *ref, size_t i, crdt_conflict *ret_conflict);
 /* Every object as "name: value" lines in key order. */
@@ -143,35 +156,41 @@ CRDT_API void crdt_store_print(const crdt_store *store, crdt_buf *out);
 /* Full audit. False: *ret_reason says what is wrong. */
 CRDT_API bool crdt_store_check(const crdt_store *store, const char **ret_reason);
 /* How two stores stand to each other. CONCURRENT also when compared states were never joined.
- * Errors: ENOMEM, EFORK. Cost: a copy and a join. */
+ * Errors: ENOMEM, EFORK, EBUSY. Cost: two copies and joins. */
 CRDT_MUST_CHECK CRDT_API crdt_err crdt_store_compare(const crdt_store *a, const crdt_store *b,
                                                      crdt_order *ret_order);
 
-/* Digest of the whole: objects, context, cut and members. Equal iff the states are. Cost: what changed
- * since the last call. types not NULL: only objects of these types (what both peers know). */
+/* Digest of the whole: objects, context, cut and members. Equal iff the states are. Cost: what
+ * changed since the last call. types not NULL: only objects of these types (what both peers
+ * know). */
 CRDT_API crdt_digest crdt_store_digest(crdt_store *store, const crdt_types *types);
 CRDT_API crdt_digest crdt_ref_digest(const crdt_ref *ref);
 
-/* -- Stability and retirement --------------------------------------------------------------------------- */
+/* -- Stability and retirement ------------------------------------------------------------------ */
 
-/* Forget the residues that the cut covers. The caller vouches for rule R2: every member holds the cut and
- * whatever was concurrent to it, and each applies the same cut. Errors: ENOMEM, EGAP (cut not held). */
+/* Forget the residues that the cut covers. The caller vouches for rule R2: every member holds the
+ * cut and whatever was concurrent to it, and each applies the same cut. Errors: ENOMEM, EGAP (cut
+ * not held), EBUSY, EINVAL (a delta). */
 CRDT_MUST_CHECK CRDT_API crdt_err crdt_store_stabilise(crdt_store *store, const crdt_context *cut);
 /* Retire a replica at the end seen here: later dots of it are refused with ERETIRED. Kept for ever.
- * Errors: ENOMEM. */
+ * Errors: ENOMEM, EBUSY, EINVAL (a delta, replica 0). */
 CRDT_MUST_CHECK CRDT_API crdt_err crdt_store_retire(crdt_store *store, uint64_t replica);
 
-/* -- Bytes ------------------------------------------------------------------------------------------------ */
+/* -- Bytes ------------------------------------------------------------------------------------- */
 
-/* Canonical bytes of a state or delta: equal states, equal bytes. Errors: ENOMEM. */
+/* Canonical bytes of a state or delta: equal states, equal bytes. Errors: ENOMEM, EBUSY. */
 CRDT_MUST_CHECK CRDT_API crdt_err crdt_store_encode(const crdt_store *store, crdt_buf *out);
 /* A new store (or delta) from bytes; everything that is not exactly what encode writes is refused.
- * ret_reason (may be NULL) gets a static text. Errors: EMALFORMED, ELIMIT, EVERSION, ENOMEM. */
+ * ret_reason (may be NULL) gets a static text. Time is linear; memory at most 8 bytes per byte of
+ * input, 64 KiB, and a fixed 0.3 KiB per named object. Errors: EMALFORMED, ELIMIT, EVERSION,
+ * ENOMEM, ETYPE (a stand-alone store and bytes of another type). */
 CRDT_MUST_CHECK CRDT_API crdt_err crdt_store_decode(const crdt_options *options, crdt_view in,
-                                                    crdt_store **ret_store, const char **ret_reason);
+                                                    crdt_store **ret_store,
+                                                    const char **ret_reason);
 /* The same with `like`'s options: for deltas that are to be joined into it. */
 CRDT_MUST_CHECK CRDT_API crdt_err crdt_delta_decode(const crdt_store *like, crdt_view in,
-                                                    crdt_delta **ret_delta, const char **ret_reason);
+                                                    crdt_delta **ret_delta,
+                                                    const char **ret_reason);
 
 #ifdef __cplusplus
 }

@@ -68,6 +68,22 @@ bool crdt_twopset_next(crdt_twopset_iter *it, crdt_value *ret_elem)
     return crdt__pair_next(&it->set, it->at, ret_elem);
 }
 
+static crdt_err reset(crdt_target *target)
+{
+    crdt__pair  *delta = target->delta;
+    crdt__over   adds = crdt__pair_adds(&target->now), rms = crdt__pair_rms(&target->now);
+    crdt__aim    all = {NULL, false};
+    crdt__covers a = crdt__over_covers(&adds, target, all);
+    crdt__covers r = crdt__over_covers(&rms, target, all);
+    if (!crdt__pair_sees(target)) return CRDT_OK;
+    crdt_err err = crdt_target_reserve(target, 1, a.state + r.state);
+    if (err) return err;
+    crdt_target_dot(target);
+    crdt__over_cover(&adds, target, &delta->adds, all);
+    crdt__over_cover(&rms, target, &delta->rms, all);
+    return CRDT_OK;
+}
+
 static crdt_err apply_add(crdt_txn *txn, crdt_view name, const crdt_value *args)
 {
     return crdt_twopset_add(txn, name, args[0]);
@@ -93,4 +109,5 @@ const crdt_type crdt_twopset_type = {
     .ops_count = sizeof ops / sizeof ops[0],
     .ops = ops,
     CRDT__SET_SLOTS(pair),
+    .reset = reset,
 };

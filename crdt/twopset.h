@@ -2,11 +2,12 @@
  *
  * Shape    adds dot -> element, rms dot -> element:  adds {r1:1 -> "a"} rms {r2:1 -> 7}
  *          The set shows the elements of adds that are not in rms.
- * Merge    by dot, each part for itself. Removing takes away the additions seen and leaves a removal,
- *          which hides every other addition of the element, for ever.
- * Invariants  removals are kept as long as the object: they are its residues. Removing the object itself
- *          forgets those that its writer has seen.
- * Source   Shapiro, Preguica, Baquero, Zawirski, "A comprehensive study of CRDTs", INRIA RR-7506, 2011.
+ * Merge    by dot, each part for itself. Removing takes away the additions seen and leaves a
+ *          removal, which hides every other addition of the element, for ever.
+ * Invariants  removals are kept as long as the object: they are its residues. Removing the object
+ *          itself forgets those that its writer has seen.
+ * Source   Shapiro, Preguica, Baquero, Zawirski, "A comprehensive study of CRDTs", INRIA RR-7506,
+ *          2011.
  * Threads  none inside; one store, one thread at a time.
  *
  *      crdt_twopset_add(txn, CRDT_SOLO, crdt_text("ticket 1"));
@@ -26,7 +27,7 @@ CRDT_API extern const crdt_type crdt_twopset_type;
 
 /* A stand-alone set, written by `replica`; mem NULL: malloc(3). Errors: ENOMEM, EINVAL. */
 CRDT_MUST_CHECK CRDT_API crdt_err crdt_twopset_new(uint64_t replica, const crdt_mem *mem,
-                                                crdt_store **ret_store);
+                                                   crdt_store **ret_store);
 
 /* Add elem (copied). It is there, or was removed: OK, no change. O(1) on average.
  * Errors: ENOMEM, EINVAL (no kind of value), ELIMIT, ETYPE. */

@@ -1,12 +1,13 @@
 /* type.h: what a type of replicated data is: a state, its join, and its operations as data.
  *
- * Built-in and users' types use this same table. A state is a struct of `size` bytes inside its store;
- * a delta holds a state of the same type. Content is held by dot (Almeida et al. 2018): a dot that a side
- * has seen (its context) and does not hold has been removed there, so removal needs no tombstones.
+ * Built-in and users' types use this same table. A state is a struct of `size` bytes inside its
+ * store; a delta holds a state of the same type. Content is held by dot (Almeida et al. 2018): a
+ * dot that a side has seen (its context) and does not hold has been removed there, so removal needs
+ * no tombstones.
  *
- * The one write path: an operation reads crdt_target.now (the committed state under the transaction's own
- * changes) and changes only crdt_target.delta; commit joins the delta into the state. So rollback is
- * free, and a delta joined is the mutation by construction.
+ * The one write path: an operation reads crdt_target.now (the committed state under the
+ * transaction's own changes) and changes only crdt_target.delta; commit joins the delta into the
+ * state. So rollback is free, and a delta joined is the mutation by construction.
  */
 #ifndef CRDT_TYPE_H
 #define CRDT_TYPE_H
@@ -26,12 +27,13 @@ typedef struct crdt_store crdt_store;
 
 /* What an object may use of its store. */
 typedef struct crdt_space {
-    const crdt_mem   *mem;
+    const crdt_mem    *mem;
     const crdt_limits *limits;
 } crdt_space;
 
-/* The dots that a side has seen: those of seen (NULL: none) that are not in keep (NULL: none). keep is
- * used by deltas since a context: dots that the sender still holds and whose content it left out. */
+/* The dots that a side has seen: those of seen (NULL: none) that are not in keep (NULL: none). keep
+ * is used by deltas since a context: dots that the sender still holds and whose content it left
+ * out. */
 typedef struct crdt_cover {
     const crdt_context *seen, *keep;
 } crdt_cover;
@@ -47,18 +49,19 @@ CRDT_API crdt_cover_walk crdt_cover_from(const crdt_cover *cover, uint64_t repli
 /* Bit i tells whether dot first + i is covered. Calls with ascending first. */
 CRDT_API uint64_t crdt_cover_word(crdt_cover_walk *walk, uint64_t first);
 
-/* A join in progress: the receiving state takes in another of its type.
- * A dot held here lives on unless theirs covers it and they do not hold it. A dot held there is born here
- * unless mine covers it. A dot held by both must have the same content, else EFORK. */
+/* A join in progress: the receiving state takes in another of its type. A dot held here lives on
+ * unless theirs covers it and they do not hold it. A dot held there is born here unless mine covers
+ * it. A dot held by both must have the same content, else EFORK. */
 typedef struct crdt_join {
     const crdt_space *space; /* the receiver's */
     crdt_cover        mine, theirs;
     uint64_t          stamp_max; /* out, commit: the greatest stamp taken in */
 } crdt_join;
 
-/* A read-only view of one object, passed by value. Borrowed until the next change of its store. What is
- * visible is: state (may be NULL: nothing) without the dots in gone (may be NULL), and pending (may be NULL).
- * pending and gone are an open transaction's changes; outside of one both are NULL. */
+/* A read-only view of one object, passed by value. Borrowed until the next change of its store.
+ * What is visible is: state (may be NULL: nothing) without the dots in gone (may be NULL), and
+ * pending (may be NULL). pending and gone are an open transaction's changes; outside of one both
+ * are NULL. */
 typedef struct crdt_ref {
     const crdt_type    *type;
     const crdt_space   *space;
@@ -93,8 +96,9 @@ typedef struct crdt_conflict {
     bool       wins;  /* the one that reads show */
 } crdt_conflict;
 
-/* An operation as data. args: one letter an argument: v value, b bytes, i int64, n amount (1..2^63-1, an
- * INT), t stamp (an INT, 0..CRDT_STAMP_MAX). apply is all or nothing on the transaction. */
+/* An operation as data. args: one letter an argument: v value, b bytes, i int64, n amount
+ * (1..2^63-1, an INT), t stamp (an INT, 0..CRDT_STAMP_MAX). apply is all or nothing on the
+ * transaction. */
 typedef struct crdt_op {
     const char *name, *args, *help;
     crdt_err (*apply)(crdt_txn *txn, crdt_view name, const crdt_value *args);
@@ -103,11 +107,11 @@ typedef struct crdt_op {
 #define CRDT_OP_ARGS_MAX 4
 
 struct crdt_type {
-    uint16_t    id;     /* on the wire; never reused. Users' own: 0x8000 and up */
-    uint16_t    format; /* newest byte format written */
-    const char *name, *summary, *source;
-    size_t      size;        /* of a state; aligned as max_align_t */
-    size_t      ops_count;
+    uint16_t       id;     /* on the wire; never reused. Users' own: 0x8000 and up */
+    uint16_t       format; /* newest byte format written */
+    const char    *name, *summary, *source;
+    size_t         size; /* of a state; aligned as max_align_t */
+    size_t         ops_count;
     const crdt_op *ops;
 
     /* init makes the bottom state, cannot fail and allocates nothing; clear frees what it holds and
@@ -115,28 +119,32 @@ struct crdt_type {
     void (*init)(const crdt_space *space, void *state);
     void (*clear)(const crdt_space *space, void *state);
 
-    /* A join in two calls. prepare may allocate and fail (ENOMEM, EFORK) and changes nothing that can be
-     * seen; commit, right after, cannot fail and tells whether content changed. other is unchanged. */
+    /* A join in two calls. prepare may allocate and fail (ENOMEM, EFORK) and changes nothing that
+     * can be seen; commit, right after, cannot fail and tells whether content changed. other is
+     * unchanged. */
     crdt_err (*prepare)(crdt_join *join, void *state, const void *other);
     bool (*commit)(crdt_join *join, void *state, const void *other);
 
-    /* Into ret_part (bottom): the content whose dots are not in ctx, and all residues; into keep: the live
-     * dots that are in ctx. Errors: ENOMEM (the caller clears ret_part). */
+    /* Into ret_part (bottom): the content whose dots are not in ctx, and all residues; into keep:
+     * the live dots that are in ctx. Errors: ENOMEM (the caller clears ret_part). */
     crdt_err (*since)(const crdt_space *space, const void *state, const crdt_context *ctx,
                       void *ret_part, crdt_context *keep);
 
-    bool (*alive)(const void *state); /* holds content: its name exists */
+    /* Content shows, so the name exists. Fast outside of transactions. */
+    bool (*alive)(const crdt_ref *ref);
     bool (*empty)(const void *state); /* bottom: no content and no residue, so not even encoded */
 
     /* The mutator that removes all content the transaction sees (reset-remove). */
     crdt_err (*reset)(crdt_target *target);
 
-    /* Canonical bytes: equal states, equal bytes. mark adds each replica id that encode will name. decode
-     * reads into a bottom state and accepts exactly what encode writes; what it returns passes check. */
+    /* Canonical bytes: equal states, equal bytes. mark adds each replica id that encode will name.
+     * decode reads into a bottom state and accepts exactly what encode writes; what it returns
+     * passes check. */
     void (*mark)(const void *state, crdt_replicas *ids);
     void (*encode)(const void *state, crdt_enc *enc);
     crdt_err (*decode)(const crdt_space *space, void *state, crdt_dec *dec);
-    /* Adds the state's atoms in dot order (replica id, sequence), every byte that encode would tell of. */
+    /* Adds the state's atoms in dot order (replica id, sequence), every byte that encode would tell
+     * of. */
     void (*digest)(const void *state, crdt_blocks *blocks);
 
     /* The value as one line of text, the same on every replica. */
@@ -147,7 +155,8 @@ struct crdt_type {
     void (*stats)(const void *state, crdt_stats *stats); /* adds to *stats; stamp_max by maximum */
 
     /* Optional from here; NULL means: nothing to do. */
-    /* Forget residues that the stable cut covers; true if something went. Deterministic; cannot fail. */
+    /* Forget residues that the stable cut covers; true if something went. Deterministic; cannot
+     * fail. */
     bool (*stabilise)(const crdt_space *space, void *state, const crdt_context *cut);
     /* The i-th competing content, in dot order; false past the end. None or one is no conflict. */
     bool (*conflict)(const crdt_ref *ref, size_t i, crdt_conflict *ret_conflict);
@@ -162,20 +171,26 @@ typedef struct crdt_types {
 CRDT_API const crdt_type *crdt_types_by_id(const crdt_types *types, uint16_t id);
 CRDT_API const crdt_type *crdt_types_by_name(const crdt_types *types, const char *name);
 
-/* -- For operations (mutators) ---------------------------------------------------------------------- */
+/* The operation of that name, or NULL. */
+CRDT_API const crdt_op *crdt_type_op(const crdt_type *type, const char *name);
+
+/* -- For operations (mutators) ----------------------------------------------------------------- */
 
 /* The object `name` of `type` as the transaction sees it, ready to be mutated. Changes nothing yet.
  * Errors: ENOMEM, ELIMIT (name, soft count of objects), ETYPE (the name shows another type). */
 CRDT_MUST_CHECK CRDT_API crdt_err crdt_target_open(crdt_txn *txn, crdt_view name,
                                                    const crdt_type *type, crdt_target *ret_target);
-/* Room for one mutation: `dots` fresh dots and `covers` covered ones; then target_dot and target_cover
- * cannot fail that often. Call once an operation, after every other step that can fail. Errors: ENOMEM, ELIMIT. */
+/* Room for one mutation: `dots` fresh dots and `covers` covered ones; then target_dot and
+ * target_cover cannot fail that often. Call once an operation, after every other step that can
+ * fail. Errors: ENOMEM, ELIMIT. */
 CRDT_MUST_CHECK CRDT_API crdt_err crdt_target_reserve(crdt_target *target, size_t dots,
                                                       size_t covers);
 /* The next dot of the store's replica. It is in the delta's context from now on. */
 CRDT_API crdt_dot crdt_target_dot(crdt_target *target);
 /* The delta removes dot, which now shows: it enters the delta's context. */
 CRDT_API void crdt_target_cover(crdt_target *target, crdt_dot dot);
+/* What follows leaves only a residue: it does not make an absent name exist. Before reserve. */
+CRDT_API void crdt_target_hide(crdt_target *target);
 /* True if a removal by this transaction may cover dot (crdt_txn_at sets a read context). */
 CRDT_API bool crdt_target_sees(const crdt_target *target, crdt_dot dot);
 /* A fresh stamp greater than `over`. */

@@ -22,7 +22,7 @@
  * Collection  what others reset is a residue (hi = lo) until the reset is stable: then the author
  *             has seen the floor, writes a new cell, and all it wrote before has been delivered.
  * Invariants  births ascending; 0 <= lo - birth <= hi - birth < 2^32; totals at lo <= totals at hi,
- *             equal iff the dots are.
+ *             equal where the dots are.
  * Source      rule R11 of the design; Baquero, Almeida, Lerche, "The problem with embedded CRDT
  *             counters and a solution", PaPoC 2016, for the problem.
  */
@@ -134,7 +134,7 @@ typedef struct crdt__cells_sum {
     uint64_t low[2], high[2];
 } crdt__cells_sum;
 crdt__cells_sum crdt__cells_value(const crdt_ref *ref);
-bool            crdt__cells_alive(const void *state);
+bool            crdt__cells_alive(const crdt_ref *ref);
 bool            crdt__cells_empty(const void *state);
 /* Add n to a total of the transaction's own replica. Errors: EINVAL (n is 0), ERANGE, ENOMEM,
  * ELIMIT. */

@@ -1,8 +1,8 @@
 /* core/cells_join.c: joins, deltas since a context, and collection of counters' cells.
  *
- * Three ways to one result: column by column where both sides hold the same births and no floors
- * differ in place; cell by cell in place where little comes or goes; else into rebuilt columns.
- * Walks gallop, so a small delta costs its own size times log(cells).
+ * Three ways to one result: column by column where both sides hold the same births in the same form
+ * and no floors; cell by cell in place where little comes or goes; else into rebuilt columns. Walks
+ * gallop, so a small delta costs its own size times log(cells).
  */
 #include <string.h>
 

@@ -140,13 +140,13 @@ crdt__cells_sum crdt__cells_value(const crdt_ref *ref)
     return sum;
 }
 
-bool crdt__cells_alive(const void *state)
+bool crdt__cells_alive(const crdt_ref *ref)
 {
-    const crdt__cells *cells = state;
-    if (cells->lo.count < cells->hi.count) return true;
-    crdt__cells_iter it = crdt__cells_from(cells, 0);
-    for (crdt__cell cell; crdt__cells_next(&it, &cell);) {
-        if (crdt__cell_visible(&cell)) return true;
+    const crdt__cells *cells = ref->state;
+    view               v = view_from(ref, (crdt_dot){0, 0});
+    if (ref->gone == NULL && cells != NULL && cells->lo.count < cells->hi.count) return true;
+    while (view_next(&v)) {
+        if (crdt__cell_visible(&v.cell)) return true;
     }
     return false;
 }

@@ -191,7 +191,10 @@ static inline size_t fuse(const crdt_context *ctx, size_t at, crdt_run *run)
 void crdt_context_add_reserved(crdt_context *ctx, crdt_run run)
 {
     CRDT_ASSERT(run_ok(&run));
-    size_t at = seek(ctx->runs, ctx->count, run.replica, run.lo - 1);
+    size_t n = ctx->count, at = n;
+    if (n > 0 && !ends_before(&ctx->runs[n - 1], run.replica, run.lo - 1)) {
+        at = seek(ctx->runs, n, run.replica, run.lo - 1);
+    }
     if (touches(ctx, at, &run)) {
         size_t end = fuse(ctx, at, &run);
         ctx->runs[at] = run;

@@ -1,7 +1,7 @@
 /* core/elems.c: the two forms of elements by dot, reading them, and building deltas in place. */
 #include "crdt/core/elems_impl.h"
 
-/* -- Small -------------------------------------------------------------------------------------- */
+/* -- Small ------------------------------------------------------------------------------------- */
 
 crdt__small *crdt__small_new(const crdt_mem *mem, uint32_t cap, uint32_t bytes_cap)
 {
@@ -91,7 +91,7 @@ static bool small_kill(crdt__elems *e, crdt_dot dot)
     return true;
 }
 
-/* -- Large -------------------------------------------------------------------------------------- */
+/* -- Large ------------------------------------------------------------------------------------- */
 
 crdt__large *crdt__large_new(const crdt_mem *mem)
 {
@@ -213,7 +213,7 @@ crdt_err crdt__elems_enlarge(const crdt_mem *mem, crdt__elems *e)
     return CRDT_OK;
 }
 
-/* -- Building and taking away in place ------------------------------------------------------------- */
+/* -- Building and taking away in place --------------------------------------------------------- */
 
 /* Forget a join that was prepared and not committed. */
 static void drop_plan(const crdt_mem *mem, crdt__elems *e)
@@ -231,7 +231,8 @@ void crdt__elems_clear(const crdt_mem *mem, crdt__elems *e)
     *e = (crdt__elems){0};
 }
 
-/* Give the last chunk of replica, if there is one, a form and room for any later dot with this value. */
+/* Give the last chunk of replica, if there is one, a form and room for any later dot with this
+ * value. */
 static crdt_err open_tail(crdt__large *large, uint64_t replica, crdt_value value)
 {
     crdt__chunk *c = large->tail;
@@ -273,7 +274,8 @@ static crdt_err large_reserve(crdt__large *large, uint64_t replica, crdt_value v
     return crdt__index_reserve(large, 1, 1);
 }
 
-crdt_err crdt__elems_reserve(const crdt_mem *mem, crdt__elems *e, uint64_t replica, crdt_value value)
+crdt_err crdt__elems_reserve(const crdt_mem *mem, crdt__elems *e, uint64_t replica,
+                             crdt_value value)
 {
     drop_plan(mem, e);
     if (!e->large && e->dots < CRDT__SMALL_DOTS) {
@@ -369,7 +371,7 @@ void crdt__elems_trim(const crdt_mem *mem, crdt__elems *e)
     }
 }
 
-/* -- Reading ------------------------------------------------------------------------------------ */
+/* -- Reading ----------------------------------------------------------------------------------- */
 
 bool crdt__elems_get(const crdt__elems *e, crdt_dot dot, crdt_value *ret_value)
 {
@@ -484,8 +486,8 @@ size_t crdt__elems_count(const crdt__elems *e)
     return count;
 }
 
-/* By the ring of the dot itself, backwards: dots come in ascending order more often than not, so that
- * the one before it mostly settles it. */
+/* By the ring of the dot itself, backwards: dots come in ascending order more often than not, so
+ * that the one before it mostly settles it. */
 static bool ring_has_before(const crdt__large *large, crdt_dot dot, const crdt_context *gone)
 {
     const crdt__index *index = large->index;

@@ -1,16 +1,19 @@
 /* core/elems.h: elements by dot: DotFun<dot -> value>, the engine of the set types.
  *
- * Shape    {r1:1 -> 7, r1:2 -> "a", r2:9 -> 7}. Up to 16 dots lie in one sorted block. More are cut by
- *          (replica, sequence / 4096) into chunks: which dots live, and a column of their values: 8 bytes
- *          an integer, or records in the chunk's own blob. An index value -> dot of 4-byte slots is built
- *          when it is first needed; it is a cache that may be dropped at any time.
- * Merge    by dot, 64 at a time: killed = mine & ~theirs & their cover, born = theirs & ~mine & ~my cover.
- *          The index is touched for changed dots only. Chunks of equal digests are passed over.
+ * Shape    {r1:1 -> 7, r1:2 -> "a", r2:9 -> 7}. Up to 16 dots lie in one sorted block. More are
+ *          cut by (replica, sequence / 4096) into chunks: which dots live, and a column of their
+ *          values: 8 bytes an integer, or records in the chunk's own blob. An index value -> dot
+ *          of 4-byte slots is built when it is first needed; it is a cache that may be dropped at
+ *          any time.
+ * Merge    by dot, 64 at a time: killed = mine & ~theirs & their cover, born = theirs & ~mine &
+ *          ~my cover. The index is touched for changed dots only. Chunks of equal digests are
+ *          passed over.
  * Memory   what is decoded or compacted is exact; the last chunk of a replica grows by a quarter.
- * Failure  kill, commit and clear cannot fail and need no memory; reads that want the index and get no
- *          memory for it look at every dot instead.
- * Source   Almeida, Shoker, Baquero, "Delta state replicated data types", JPDC 111, 2018; containers
- *          after Lemire et al., "Roaring bitmaps", SPE 2018; index after Celis, "Robin Hood hashing", 1986.
+ * Failure  kill, commit and clear cannot fail and need no memory; reads that want the index and
+ *          get no memory for it look at every dot instead.
+ * Source   Almeida, Shoker, Baquero, "Delta state replicated data types", JPDC 111, 2018;
+ *          containers after Lemire et al., "Roaring bitmaps", SPE 2018; index after Celis, "Robin
+ *          Hood hashing", 1986.
  */
 #ifndef CRDT_CORE_ELEMS_H
 #define CRDT_CORE_ELEMS_H
@@ -56,8 +59,8 @@ crdt__elems_cursor crdt__elems_seek(const crdt__elems *e, crdt_dot dot);
 bool crdt__elems_has_before(const crdt__elems *e, crdt_dot dot, crdt_value value,
                             const crdt_context *gone);
 
-/* Room for one insert of value (of its size and kind) under a dot of replica that is above all those
- * held. Nothing that can be seen changes. Errors: ENOMEM. */
+/* Room for one insert of value (of its size and kind) under a dot of replica that is above all
+ * those held. Nothing that can be seen changes. Errors: ENOMEM. */
 CRDT_MUST_CHECK crdt_err crdt__elems_reserve(const crdt_mem *mem, crdt__elems *e, uint64_t replica,
                                              crdt_value value);
 /* value is copied. The dot must be greater than all of its replica that ever lived here. */

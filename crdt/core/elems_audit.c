@@ -1,13 +1,13 @@
 /* core/elems_audit.c: digests, the audit and the accounts of elements by dot. */
 #include "crdt/core/elems_impl.h"
 
-/* -- Digest: one hash a block, kept with its chunk until that changes -------------------------------- */
+/* -- Digest: one hash a block, kept with its chunk until that changes -------------------------- */
 
 static crdt_digest chunk_content(const crdt__chunk *c)
 {
-    crdt_blocks  blocks;
-    unsigned     place;
-    crdt_digest  none = {0, 0};
+    crdt_blocks blocks;
+    unsigned    place;
+    crdt_digest none = {0, 0};
     crdt_blocks_init(&blocks, none);
     for (unsigned at = 0; (at = crdt__chunk_next(c, at, &place)) < CRDT__CHUNK_DOTS; at++) {
         crdt_dot dot = {c->replica, c->first + at};
@@ -34,7 +34,7 @@ void crdt__elems_digest(const crdt__elems *e, crdt_blocks *blocks)
     }
 }
 
-/* -- Check -------------------------------------------------------------------------------------------- */
+/* -- Check ------------------------------------------------------------------------------------- */
 
 static bool fail(const char **ret_reason, const char *reason)
 {
@@ -59,8 +59,8 @@ static bool check_small(const crdt__elems *e, const crdt_context *seen, const ch
         if (i > 0 && crdt_dot_compare(crdt__entry_dot(entry - 1), dot) >= 0) {
             return fail(ret_reason, "elems: dots out of order");
         }
-        if (entry->is_bytes && (entry->u.bytes.at > s->bytes ||
-                                entry->u.bytes.size > s->bytes - entry->u.bytes.at)) {
+        if (entry->is_bytes &&
+            (entry->u.bytes.at > s->bytes || entry->u.bytes.size > s->bytes - entry->u.bytes.at)) {
             return fail(ret_reason, "elems: a value lies outside of its body");
         }
     }
@@ -127,7 +127,7 @@ bool crdt__elems_disjoint(const crdt__elems *a, const crdt__elems *b)
     return true;
 }
 
-/* -- Stats -------------------------------------------------------------------------------------------- */
+/* -- Stats ------------------------------------------------------------------------------------- */
 
 static size_t bytes_of(const crdt__elems *e)
 {

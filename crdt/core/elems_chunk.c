@@ -1,7 +1,7 @@
 /* core/elems_chunk.c: one block's dots and values. See core/elems_impl.h. */
 #include "crdt/core/elems_impl.h"
 
-/* -- Records ------------------------------------------------------------------------------------ */
+/* -- Records ----------------------------------------------------------------------------------- */
 
 #define RECORD_INT_MAX 8u
 
@@ -71,7 +71,7 @@ crdt_value crdt__chunk_value(const crdt__chunk *c, unsigned place)
     return value;
 }
 
-/* -- Finding dots ------------------------------------------------------------------------------- */
+/* -- Finding dots ------------------------------------------------------------------------------ */
 
 static inline bool all_live(const crdt__chunk *c)
 {
@@ -156,7 +156,7 @@ unsigned crdt__chunk_last(const crdt__chunk *c)
     return w * 64 + 63 - (unsigned)__builtin_clzll(crdt__stored(c)[w]);
 }
 
-/* -- Words of live dots ------------------------------------------------------------------------- */
+/* -- Words of live dots ------------------------------------------------------------------------ */
 
 /* 64 bits of an array of `count` from bit `from` on (which may be negative); 0 outside. */
 static uint64_t bits_at(const uint64_t *bits, int from, int count)
@@ -273,7 +273,7 @@ static size_t source_bytes(crdt__source source, const uint64_t *mask, unsigned w
     return bytes;
 }
 
-/* -- Memory ------------------------------------------------------------------------------------- */
+/* -- Memory ------------------------------------------------------------------------------------ */
 
 void crdt__chunk_free(const crdt_mem *mem, crdt__chunk *c)
 {
@@ -334,7 +334,7 @@ crdt_err crdt__chunk_grow_blob(const crdt_mem *mem, crdt__chunk *c, size_t more)
     return CRDT_OK;
 }
 
-/* -- Putting in --------------------------------------------------------------------------------- */
+/* -- Putting in -------------------------------------------------------------------------------- */
 
 static void put_record(crdt__chunk *c, unsigned place, crdt_value value)
 {
@@ -506,7 +506,7 @@ void crdt__chunk_append_one(crdt__chunk *c, unsigned offset, crdt_value value)
     c->clean = false;
 }
 
-/* -- Taking out --------------------------------------------------------------------------------- */
+/* -- Taking out -------------------------------------------------------------------------------- */
 
 static void array_kill(crdt__chunk *c, const uint64_t *mask, unsigned w0, unsigned w1)
 {
@@ -558,7 +558,7 @@ bool crdt__chunk_wasteful(const crdt__chunk *c)
            c->blob_dead / 4 > c->blob_size / 16 + 64;
 }
 
-/* -- Audit -------------------------------------------------------------------------------------- */
+/* -- Audit ------------------------------------------------------------------------------------- */
 
 static bool places_ok(const crdt__chunk *c)
 {

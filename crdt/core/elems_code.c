@@ -1,19 +1,22 @@
 /* core/elems_code.c: elements by dot as canonical bytes.
  *
- * Bytes    varint t. t <= 16: t dots in order, each: varint step of the replica's place; varint seq, less
- *          that of the dot before (and 1) if the replica is the same; a record (core/elems_impl.h).
- *          t > 16: t - 16 chunks in order, each: varint step of the place; varint block, less that before
- *          (and 1) if the replica is the same; u8 shape = container + 4 * width; u16 dots - 1; u16 offset
- *          of the first; u32 size of the body, which is the container and the column.
+ * Bytes    varint t. t <= 16: t dots in order, each: varint step of the replica's place; varint
+ *          seq, less that of the dot before (and 1) if the replica is the same; a record
+ *          (core/elems_impl.h).
+ *          t > 16: t - 16 chunks in order, each: varint step of the place; varint block, less that
+ *          before (and 1) if the replica is the same; u8 shape = container + 4 * width; u16
+ *          dots - 1; u16 offset of the first; u32 size of the body: the container, the column.
  * Container  what follows the first dot, until all are told:
  *            0 LIST    varint gap - 1 to each next dot
- *            1 RUNS    varint length - 1; then varint gap - 1, length - 1 of each next run (a run never
- *                      touches the one before, so its gap is the number of dots left out)
+ *            1 RUNS    varint length - 1; then varint gap - 1, length - 1 of each next run (a run
+ *                      never touches the one before, so its gap is the number of dots left out)
  *            2 BITMAP  a bit for each offset behind the first, up to the last dot
  *          The shortest; of equals the first named.
- * Column     width 2..8: integers of that many bytes, zigzag, or as they are if 8: the least width that
- *            holds all, but 8 for fewer than 8 dots. Width 0: records, at least one of a byte string.
- * Bounds     a chunk is at least 12 bytes here, so that what it takes in memory stays below 8 times that.
+ * Column     width 2..8: integers of that many bytes, zigzag, or as they are if 8: the least
+ *          width that holds all, but 8 for fewer than 8 dots. Width 0: records, at least one of a
+ *          byte string.
+ * Bounds     a chunk is at least 12 bytes here, so that what it takes in memory stays below 8
+ *          times that.
  */
 #include "crdt/core/elems_impl.h"
 
@@ -23,9 +26,9 @@ enum { LIST, RUNS, BITMAP };
 #define DOT_SIZE_MIN 3u
 #define CHUNK_SIZE_MIN 12u
 
-/* -- Containers ------------------------------------------------------------------------------------ */
+/* -- Containers -------------------------------------------------------------------------------- */
 
-/* The first offset from `from` on that is in words (or is not, if flip); CRDT__CHUNK_DOTS if none. */
+/* The first offset from `from` on that is in words (not in them, if flip); CRDT__CHUNK_DOTS: none. */
 static unsigned seek_bit(const uint64_t *words, unsigned from, bool flip)
 {
     for (unsigned w = from / 64; from < CRDT__CHUNK_DOTS; from = ++w * 64) {
@@ -150,7 +153,7 @@ static crdt_err get_container(crdt_dec *dec, uint64_t *words, const container *c
     return CRDT_OK;
 }
 
-/* -- Columns ---------------------------------------------------------------------------------------- */
+/* -- Columns ----------------------------------------------------------------------------------- */
 
 static unsigned width_of(uint64_t zigzags, unsigned count)
 {
@@ -165,8 +168,23 @@ typedef struct column {
     uint64_t size;
 } column;
 
+/* A column of integers without holes: as it lies in memory. */
+static bool is_plain(const crdt__chunk *c)
+{
+    return !c->records && c->live == c->stored;
+}
+
+static column plain_column(const crdt__chunk *c)
+{
+    uint64_t zigzags = 0;
+    for (unsigned i = 0; i < c->live; i++) zigzags |= crdt_zigzag(crdt__ints(c)[i]);
+    unsigned width = width_of(zigzags, c->live);
+    return (column){width, (uint64_t)width * c->live};
+}
+
 static column column_of(const crdt__chunk *c)
 {
+    if (is_plain(c)) return plain_column(c);
     uint64_t zigzags = 0, records = 0;
     bool     all_ints = true;
     unsigned place, live = 0;
@@ -195,15 +213,31 @@ static inline int64_t get_int(const uint8_t *from, unsigned width)
     return width == 8 ? (int64_t)n : crdt_unzigzag(n);
 }
 
+/* With the usual width the compiler makes one store and one load of the bytes. */
+static void put_ints(uint8_t *to, const int64_t *from, unsigned count, unsigned width)
+{
+    for (unsigned i = 0; width == 8 && i < count; i++) to = put_int(to, from[i], 8);
+    for (unsigned i = 0; width < 8 && i < count; i++) to = put_int(to, from[i], width);
+}
+
+static void take_ints(int64_t *to, const uint8_t *from, unsigned count, unsigned width)
+{
+    for (unsigned i = 0; width == 8 && i < count; i++) to[i] = get_int(from + 8u * i, 8);
+    for (unsigned i = 0; width < 8 && i < count; i++) to[i] = get_int(from + width * i, width);
+}
+
 static void put_column(const crdt__chunk *c, const column *col, crdt_buf *out)
 {
     unsigned place, width = col->width;
     if (!crdt_buf_reserve(out, (size_t)col->size)) return;
     uint8_t *to = out->data + out->size;
     out->size += (size_t)col->size;
+    if (is_plain(c)) {
+        put_ints(to, crdt__ints(c), c->live, width);
+        return;
+    }
     for (unsigned at = 0; (at = crdt__chunk_next(c, at, &place)) < CRDT__CHUNK_DOTS; at++) {
-        if (width == 8 && !c->records) to = put_int(to, crdt__ints(c)[place], 8);
-        else if (width > 0) to = put_int(to, crdt__chunk_value(c, place).i, width);
+        if (width > 0) to = put_int(to, crdt__chunk_value(c, place).i, width);
         else to += crdt__record_put(to, crdt__chunk_value(c, place));
     }
 }
@@ -235,14 +269,9 @@ static crdt_err get_record(crdt_dec *dec, crdt_value *ret_value)
 static crdt_err get_ints(crdt_dec *dec, crdt__chunk *c, unsigned width)
 {
     crdt_view bytes = crdt_dec_bytes(dec, (size_t)width * c->live);
-    uint64_t  zigzags = 0;
     if (crdt_dec_status(dec)) return crdt_dec_status(dec);
-    for (unsigned i = 0; i < c->live; i++) {
-        int64_t n = get_int((const uint8_t *)bytes.data + (size_t)i * width, width);
-        crdt__ints(c)[i] = n;
-        zigzags |= crdt_zigzag(n);
-    }
-    if (width_of(zigzags, c->live) == width) return CRDT_OK;
+    take_ints(crdt__ints(c), bytes.data, c->live, width);
+    if (plain_column(c).width == width) return CRDT_OK;
     return crdt_dec_fail(dec, CRDT_EMALFORMED, "elements: a column has not its least width");
 }
 
@@ -265,7 +294,7 @@ static crdt_err get_records(crdt_dec *dec, crdt__chunk *c)
     return CRDT_OK;
 }
 
-/* -- Chunks ----------------------------------------------------------------------------------------- */
+/* -- Chunks ------------------------------------------------------------------------------------ */
 
 /* Where the reader or writer stands. */
 typedef struct place {

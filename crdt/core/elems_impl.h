@@ -1,14 +1,15 @@
 /* core/elems_impl.h: what the sources of core/elems share.
  *
- * Chunk    one block of one replica. `data` is the column (one entry for each stored dot, in dot order),
- *          then what the form needs:
- *            RANGE  stored dots are first + start, and so on without gaps; one bit an entry tells which
- *                   live, unless all do (then the bits mean nothing)
- *            BITS   bitmap of live dots, bitmap of stored dots, number of stored dots before each word
+ * Chunk    one block of one replica. `data` is the column (one entry for each stored dot, in dot
+ *          order), then what the form needs:
+ *            RANGE  stored dots are first + start, and so on without gaps; one bit an entry tells
+ *                   which live, unless all do (then the bits mean nothing)
+ *            BITS   bitmap of live dots, bitmap of stored dots, number of stored dots before each
+ *                   word
  *            ARRAY  the stored dots' offsets, ascending, two bytes each; all live
  *          The column holds integers of 8 bytes, or the places of records in blob (4 bytes).
- * Record   varint h. h <= 8: an integer, zigzag, in h bytes, the last not 0; else h - 9 bytes. Stored in dot
- *          order, on the wire just the same.
+ * Record   varint h. h <= 8: an integer, zigzag, in h bytes, the last not 0; else h - 9 bytes.
+ *          Stored in dot order, on the wire just the same.
  */
 #ifndef CRDT_CORE_ELEMS_IMPL_H
 #define CRDT_CORE_ELEMS_IMPL_H
@@ -23,7 +24,7 @@
 #define CRDT__ARRAY_DOTS 512u
 #define CRDT__RANGE_MIN 4u
 
-/* -- Small -------------------------------------------------------------------------------------- */
+/* -- Small ------------------------------------------------------------------------------------- */
 
 typedef struct crdt__entry {
     uint64_t replica;
@@ -75,7 +76,7 @@ void crdt__small_append(crdt__small *s, crdt_dot dot, crdt_value value);
 /* Index of the first entry whose dot is not less. */
 uint32_t crdt__small_seek(const crdt__small *s, crdt_dot dot);
 
-/* -- Chunks ------------------------------------------------------------------------------------- */
+/* -- Chunks ------------------------------------------------------------------------------------ */
 
 typedef enum crdt__form { CRDT__RANGE, CRDT__BITS, CRDT__ARRAY } crdt__form;
 
@@ -90,7 +91,7 @@ typedef struct crdt__chunk {
     bool        records, clean;
 } crdt__chunk;
 
-/* Content to take dots of one block from: a chunk, or entries of a small block. Neither: nothing. */
+/* Content to take dots of one block from: a chunk, or entries of a small body. Neither: nothing. */
 typedef struct crdt__source {
     const crdt__chunk *chunk;
     const crdt__small *small;
@@ -174,7 +175,7 @@ static inline uint32_t *crdt__places(const crdt__chunk *c)
 
 /* Records. */
 uint32_t   crdt__record_size(crdt_value value);
-uint32_t   crdt__record_put(uint8_t *at, crdt_value value);        /* bytes written */
+uint32_t   crdt__record_put(uint8_t *at, crdt_value value);            /* bytes written */
 uint32_t   crdt__record_get(const uint8_t *at, crdt_value *ret_value); /* bytes read */
 crdt_value crdt__chunk_value(const crdt__chunk *c, unsigned place);
 /* Place in the column of a live dot, or -1. */
@@ -189,7 +190,7 @@ void crdt__source_words(crdt__source source, unsigned w0, unsigned w1, uint64_t 
 /* The dots offset .. offset+len-1, all within a word, live in both: have they equal content? */
 bool crdt__source_equal(crdt__source a, crdt__source b, unsigned offset, unsigned len);
 
-void crdt__chunk_free(const crdt_mem *mem, crdt__chunk *c);
+void   crdt__chunk_free(const crdt_mem *mem, crdt__chunk *c);
 size_t crdt__chunk_bytes(const crdt__chunk *c); /* memory in use */
 
 /* What to put into a new chunk: the dots in mask_a from a, and those in mask_b from b. */
@@ -202,7 +203,8 @@ typedef struct crdt__recipe {
     bool            records;         /* with records, integers too */
 } crdt__recipe;
 /* Errors: ENOMEM. The recipe must have a dot. */
-crdt_err crdt__chunk_build(const crdt_mem *mem, const crdt__recipe *recipe, crdt__chunk **ret_chunk);
+crdt_err crdt__chunk_build(const crdt_mem *mem, const crdt__recipe *recipe,
+                           crdt__chunk **ret_chunk);
 /* The dots in words live; the caller fills the column and the blob. Errors: ENOMEM. */
 crdt_err crdt__chunk_frame(const crdt_mem *mem, uint64_t replica, uint64_t first,
                            const uint64_t *words, bool records, size_t blob_size,
@@ -210,9 +212,9 @@ crdt_err crdt__chunk_frame(const crdt_mem *mem, uint64_t replica, uint64_t first
 /* A chunk without dots and room for one. */
 crdt_err crdt__chunk_spare(const crdt_mem *mem, crdt_value value, crdt__chunk **ret_chunk);
 
-/* True if append can take these dots but perhaps for blob room; *ret_bytes says how much is needed. */
-bool     crdt__chunk_fits(const crdt__chunk *c, crdt__source from, const uint64_t *mask, unsigned w0,
-                          unsigned w1, size_t *ret_bytes);
+/* True if append can take these dots, given *ret_bytes of room in the blob. */
+bool crdt__chunk_fits(const crdt__chunk *c, crdt__source from, const uint64_t *mask, unsigned w0,
+                      unsigned w1, size_t *ret_bytes);
 crdt_err crdt__chunk_grow_blob(const crdt_mem *mem, crdt__chunk *c, size_t more);
 void     crdt__chunk_append(crdt__chunk *c, crdt__source from, const uint64_t *mask, unsigned w0,
                             unsigned w1);
@@ -222,11 +224,12 @@ void crdt__chunk_kill(crdt__chunk *c, const uint64_t *mask, unsigned w0, unsigne
 bool crdt__chunk_wasteful(const crdt__chunk *c);
 bool crdt__chunk_check(const crdt__chunk *c, const char **ret_reason);
 
-/* -- Index -------------------------------------------------------------------------------------- */
+/* -- Index ------------------------------------------------------------------------------------- */
 
-/* A handle names a dot: ordinal of its chunk << 12 | offset. A slot of the table holds the handle of one
- * dot of a value, how far it stands from its home place (+ 1; 31: look it up) and some bits of its hash.
- * Further dots of the value stand in `dups`: a ring of handles through the one in the slot. */
+/* A handle names a dot: ordinal of its chunk << 12 | offset. A slot of the table holds the handle
+ * of one dot of a value, how far it stands from its home place (+ 1; 31: look it up) and some
+ * bits of its hash. Further dots of the value stand in `dups`: a ring of handles through the one
+ * in the slot. */
 typedef struct crdt__index {
     crdt__chunk **chunks; /* by ordinal; a free one holds the next free (see crdt__index_drop) */
     uint32_t      chunks_count, chunks_cap, chunks_free;
@@ -260,8 +263,8 @@ uint64_t crdt__index_find(const crdt__index *index, crdt_value value);
 /* The dot after this one in the ring of its value: itself if it is alone. */
 uint64_t crdt__index_next(const crdt__index *index, uint64_t handle);
 uint64_t crdt__index_prev(const crdt__index *index, uint64_t handle);
-/* Make up for kills and floods. Best effort. */
-void crdt__index_settle(struct crdt__large *large);
+/* Give back room after kills. Best effort. */
+void   crdt__index_settle(struct crdt__large *large);
 size_t crdt__index_bytes(const crdt__index *index);
 bool   crdt__index_check(const struct crdt__large *large, const char **ret_reason);
 
@@ -272,7 +275,7 @@ static inline crdt_dot crdt__handle_dot(const crdt__index *index, uint64_t handl
     return dot;
 }
 
-/* -- Large -------------------------------------------------------------------------------------- */
+/* -- Large ------------------------------------------------------------------------------------- */
 
 /* One chunk that a prepared join changes. */
 typedef struct crdt__edit {
@@ -280,7 +283,8 @@ typedef struct crdt__edit {
     crdt__chunk *built; /* takes its place; NULL: changed in place */
     crdt__source theirs;
     uint64_t     replica, first;
-    uint32_t     at; /* its place, or that of the first after it, in order */
+    uint64_t     killed, born; /* if w0 == w1: what masks_of finds there */
+    uint32_t     at;           /* its place, or that of the first after it, in order */
     uint8_t      w0, w1;
 } crdt__edit;
 
@@ -323,7 +327,8 @@ crdt_err crdt__elems_enlarge(const crdt_mem *mem, crdt__elems *e);
 crdt__index *crdt__large_index(crdt__large *large);
 
 /* Entries of s of one block, from place *at on; *at moves behind them. */
-static inline crdt__source crdt__small_block(const crdt__small *s, uint32_t *at, uint64_t *ret_first)
+static inline crdt__source crdt__small_block(const crdt__small *s, uint32_t *at,
+                                             uint64_t *ret_first)
 {
     crdt__source       source = {NULL, s, s->at + *at, 0};
     const crdt__entry *head = source.entries;

@@ -2,23 +2,25 @@
  *
  * Shape    open addressing with Robin Hood order; the distance from home is kept in the slot, so
  *          neither a search nor a removal has to look at the values of the entries it passes.
- *          Slot: [hash bits | distance + 1 (5 bits) | handle]; 0 is empty, distance 31: 30 or more.
- *          One slot a value: its further dots stand in a ring in a table of their own, keyed by handle.
- * Floods   values made to collide show as distances that chance does not give: the table is then filled anew
- *          with another seed, a few times. Many dots of one value cost no more than many values.
+ *          Slot: [hash bits | distance + 1 (5 bits; 31: 30 or more) | handle]; 0 is empty.
+ *          One slot a value: its further dots stand in a ring in a table of their own,
+ *          keyed by handle.
+ * Floods   values made to collide show as distances that chance does not give: the table is then
+ *          filled anew with another seed, a few times. Many dots of one value cost no more than
+ *          many values.
  */
 #include "crdt/core/elems_impl.h"
 #include "crdt/core/hash.h"
 
 #define DISTANCE_BITS 5u
-#define DISTANCE_FULL 31u  /* as stored: 30 or more */
+#define DISTANCE_FULL 31u /* as stored: 30 or more */
 #define DISTANCE_FLOOD 200u
 #define RESEEDS_MAX 4u
 #define ORDINAL_BITS_NARROW 15u
 #define ORDINAL_BITS_WIDE 31u
 #define BATCH 32u
 
-/* -- Slots --------------------------------------------------------------------------------------- */
+/* -- Slots ------------------------------------------------------------------------------------- */
 
 static inline uint64_t load(const crdt__index *index, const void *table, uint64_t i)
 {
@@ -139,7 +141,7 @@ static void seat_slot(crdt__index *index, seat s, uint64_t slot)
     uint64_t distance = s.distance;
     for (uint64_t at = s.at;; distance++) {
         uint64_t there = load(index, index->slots, at);
-        if (distance > DISTANCE_FLOOD) index->flooded = true;
+        if (distance > DISTANCE_FLOOD && index->reseeds < RESEEDS_MAX) index->flooded = true;
         if (there == 0) {
             store(index, index->slots, at, with_distance(index, slot, distance));
             return;
@@ -168,7 +170,7 @@ static void unseat_slot(crdt__index *index, uint64_t at)
     store(index, index->slots, at, 0);
 }
 
-/* -- Rings of dots with one value ------------------------------------------------------------------ */
+/* -- Rings of dots with one value -------------------------------------------------------------- */
 
 /* Where the handle stands in dups, or the empty entry where it would. There is an empty one. */
 static uint64_t dup_at(const crdt__index *index, uint64_t handle)
@@ -291,11 +293,12 @@ uint64_t crdt__index_find(const crdt__index *index, crdt_value value)
     return s.found ? handle_of(index, load(index, index->slots, s.at)) : CRDT__NO_HANDLE;
 }
 
-/* -- Batches: fetch the values, then the slots, then work --------------------------------------------- */
+/* -- Batches: fetch the values, then the slots, then work -------------------------------------- */
 
 typedef struct batch {
-    uint32_t count;
-    uint64_t handles[BATCH], hashes[BATCH];
+    uint32_t   count;
+    uint64_t   handles[BATCH], hashes[BATCH];
+    crdt_value values[BATCH];
 } batch;
 
 static void fetch_values(const crdt__chunk *c, const batch *b)
@@ -310,10 +313,12 @@ static void fetch_values(const crdt__chunk *c, const batch *b)
     }
 }
 
-static void fetch_slots(const crdt__index *index, batch *b)
+static void fetch_slots(const crdt__index *index, const crdt__chunk *c, batch *b)
 {
     for (uint32_t i = 0; i < b->count; i++) {
-        b->hashes[i] = hash_value(index, value_of(index, b->handles[i]));
+        int place = crdt__chunk_place(c, b->handles[i] % CRDT__CHUNK_DOTS);
+        b->values[i] = crdt__chunk_value(c, (unsigned)place);
+        b->hashes[i] = hash_value(index, b->values[i]);
         const uint8_t *slots = index->slots;
         __builtin_prefetch(slots + home_of(index, b->hashes[i]) * cell(index));
     }
@@ -323,7 +328,7 @@ static bool insert_batch(const crdt_mem *mem, crdt__index *index, const batch *b
 {
     for (uint32_t i = 0; i < b->count; i++) {
         uint64_t handle = b->handles[i];
-        seat     s = find_value(index, value_of(index, handle), b->hashes[i]);
+        seat     s = find_value(index, b->values[i], b->hashes[i]);
         if (!s.found) {
             seat_slot(index, s, handle | tag_of(index, b->hashes[i]));
             index->used++;
@@ -344,9 +349,10 @@ static void remove_batch(crdt__index *index, const batch *b)
             index->used--;
             continue;
         }
-        seat     s = find_value(index, value_of(index, handle), b->hashes[i]);
+        seat     s = find_value(index, b->values[i], b->hashes[i]);
         uint64_t slot = load(index, index->slots, s.at), other = ring_remove(index, handle);
-        if (handle_of(index, slot) == handle) store(index, index->slots, s.at, slot - handle + other);
+        if (handle_of(index, slot) == handle)
+            store(index, index->slots, s.at, slot - handle + other);
     }
 }
 
@@ -367,14 +373,42 @@ static bool next_batch(batch *b, const crdt__chunk *c, const uint64_t *mask, uns
     return true;
 }
 
+/* True, and incomplete, if a flood shows. */
 static bool insert_mask(const crdt_mem *mem, crdt__index *index, const crdt__chunk *c,
                         const uint64_t *mask, unsigned w0, unsigned w1)
 {
     batch    b;
     uint64_t word = mask[w0];
-    for (unsigned w = w0; next_batch(&b, c, mask, w1, &w, &word);) {
-        fetch_slots(index, &b); /* values that come in are at hand */
+    for (unsigned w = w0; !index->flooded && next_batch(&b, c, mask, w1, &w, &word);) {
+        fetch_slots(index, c, &b); /* values that come in are at hand */
         if (!insert_batch(mem, index, &b)) return false;
+    }
+    return true;
+}
+
+/* Empty the tables and hash in another way from now on. */
+static void reseed(crdt__index *index)
+{
+    index->flooded = false;
+    index->reseeds++;
+    index->seed = crdt__mix64(index->seed + index->reseeds);
+    memset(index->slots, 0, (size_t)index->cap * cell(index));
+    if (index->dups) memset(index->dups, 0, (size_t)index->dups_cap * 3 * cell(index));
+    index->used = index->dups_used = 0;
+}
+
+/* Put every live dot in, into empty tables, with other seeds as long as values flood it. */
+static bool fill(const crdt_mem *mem, crdt__index *index)
+{
+    uint64_t mask[CRDT__CHUNK_WORDS];
+    for (uint32_t i = 0; i < index->chunks_count; i++) {
+        const crdt__chunk *c = index->chunks[i];
+        if ((uintptr_t)c & 1) continue; /* a free ordinal */
+        crdt__source_words(crdt__source_of(c), 0, CRDT__CHUNK_WORDS - 1, mask);
+        if (!insert_mask(mem, index, c, mask, 0, CRDT__CHUNK_WORDS - 1)) return false;
+        if (!index->flooded) continue;
+        reseed(index);
+        i = UINT32_MAX; /* all anew */
     }
     return true;
 }
@@ -382,7 +416,12 @@ static bool insert_mask(const crdt_mem *mem, crdt__index *index, const crdt__chu
 void crdt__index_insert(crdt__large *large, const crdt__chunk *c, const uint64_t *mask, unsigned w0,
                         unsigned w1)
 {
-    if (!insert_mask(large->mem, large->index, c, mask, w0, w1)) crdt__index_free(large);
+    bool ok = insert_mask(large->mem, large->index, c, mask, w0, w1);
+    if (ok && large->index->flooded) {
+        reseed(large->index);
+        ok = fill(large->mem, large->index);
+    }
+    if (!ok) crdt__index_free(large);
 }
 
 void crdt__index_remove(crdt__large *large, const crdt__chunk *c, const uint64_t *mask, unsigned w0,
@@ -392,30 +431,18 @@ void crdt__index_remove(crdt__large *large, const crdt__chunk *c, const uint64_t
     uint64_t word = mask[w0];
     for (unsigned w = w0; next_batch(&b, c, mask, w1, &w, &word);) {
         fetch_values(c, &b);
-        fetch_slots(large->index, &b);
+        fetch_slots(large->index, c, &b);
         remove_batch(large->index, &b);
     }
 }
 
-/* -- Size --------------------------------------------------------------------------------------- */
+/* -- Size -------------------------------------------------------------------------------------- */
 
 static uint64_t live_dots(const crdt__large *large)
 {
     uint64_t dots = 0;
     for (uint32_t i = 0; i < large->count; i++) dots += large->order[i]->live;
     return dots;
-}
-
-/* Put every dot into the empty tables. */
-static bool fill(const crdt__large *large, crdt__index *index)
-{
-    uint64_t mask[CRDT__CHUNK_WORDS];
-    for (uint32_t i = 0; i < large->count; i++) {
-        const crdt__chunk *c = large->order[i];
-        crdt__source_words(crdt__source_of(c), 0, CRDT__CHUNK_WORDS - 1, mask);
-        if (!insert_mask(large->mem, index, c, mask, 0, CRDT__CHUNK_WORDS - 1)) return false;
-    }
-    return true;
 }
 
 static void free_tables(const crdt_mem *mem, crdt__index *index)
@@ -436,7 +463,7 @@ void crdt__index_free(crdt__large *large)
     large->index = NULL;
 }
 
-/* New tables with room for `values` values under `ordinals` chunks. *index is unchanged on ENOMEM. */
+/* New tables of `values` slots, for `ordinals` chunks. *index is unchanged on ENOMEM. */
 static crdt_err retable(const crdt__large *large, crdt__index *index, uint64_t values,
                         uint64_t ordinals)
 {
@@ -452,7 +479,7 @@ static crdt_err retable(const crdt__large *large, crdt__index *index, uint64_t v
     next.slots = crdt__alloc(large->mem, (size_t)next.cap * cell(&next));
     if (next.slots == NULL) return CRDT_ENOMEM;
     memset(next.slots, 0, (size_t)next.cap * cell(&next));
-    if (!fill(large, &next)) {
+    if (!fill(large->mem, &next)) {
         free_tables(large->mem, &next);
         return CRDT_ENOMEM;
     }
@@ -481,7 +508,6 @@ crdt_err crdt__index_build(crdt__large *large)
         crdt__index_free(large);
         return CRDT_ENOMEM;
     }
-    crdt__index_settle(large);
     return CRDT_OK;
 }
 
@@ -491,9 +517,9 @@ crdt_err crdt__index_reserve(crdt__large *large, uint64_t dots, uint32_t chunks)
     if (index == NULL) return CRDT_OK;
     uint32_t need = index->chunks_count + chunks; /* free ordinals are not counted on */
     if (need > index->chunks_cap) {
-        uint32_t       cap = need + need / 4 + 4;
+        uint32_t      cap = need + need / 4 + 4;
         crdt__chunk **grown = crdt__resize(large->mem, index->chunks,
-                                            index->chunks_cap * sizeof *grown, cap * sizeof *grown);
+                                           index->chunks_cap * sizeof *grown, cap * sizeof *grown);
         if (grown == NULL) return CRDT_ENOMEM;
         index->chunks = grown;
         index->chunks_cap = cap;
@@ -508,23 +534,9 @@ crdt_err crdt__index_reserve(crdt__large *large, uint64_t dots, uint32_t chunks)
 void crdt__index_settle(crdt__large *large)
 {
     crdt__index *index = large->index;
-    if (index == NULL) return;
-    if (index->cap > 256 && index->used < index->cap / 4) {
-        uint64_t cap = index->used + index->used * 5 / 8 + 16;
-        if (retable(large, index, cap, (uint64_t)index->chunks_count * 2)) return;
-    }
-    while (index->flooded && index->reseeds < RESEEDS_MAX) {
-        index->flooded = false;
-        index->reseeds++;
-        index->seed = crdt__mix64(index->seed + index->reseeds);
-        memset(index->slots, 0, (size_t)index->cap * cell(index));
-        if (index->dups) memset(index->dups, 0, (size_t)index->dups_cap * 3 * cell(index));
-        index->used = index->dups_used = 0;
-        if (!fill(large, index)) {
-            crdt__index_free(large);
-            return;
-        }
-    }
+    if (index == NULL || index->cap <= 256 || index->used >= index->cap / 4) return;
+    uint64_t cap = index->used + index->used * 5 / 8 + 16;
+    (void)retable(large, index, cap, (uint64_t)index->chunks_count * 2);
 }
 
 /* A free ordinal holds the next free one, odd so that it is no address. */
@@ -555,7 +567,7 @@ size_t crdt__index_bytes(const crdt__index *index)
            (size_t)(index->cap + 3 * index->dups_cap) * cell(index);
 }
 
-/* -- Audit -------------------------------------------------------------------------------------- */
+/* -- Audit ------------------------------------------------------------------------------------- */
 
 static bool dot_is_indexed(const crdt__index *index, crdt_value value, uint64_t handle)
 {

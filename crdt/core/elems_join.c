@@ -1,14 +1,14 @@
 /* core/elems_join.c: taking in another's elements, and what a context lacks.
  *
- * Plan     prepare lists the chunks that change and builds those that cannot change in place; commit
- *          computes the same masks again and applies them. Only blocks are looked at that theirs holds or
- *          that their cover meets: so a small delta costs what it holds.
+ * Plan     prepare lists the chunks that change and builds those that cannot change in place;
+ *          commit computes the same masks again and applies them. Only blocks are looked at that
+ *          theirs holds or that their cover meets: so a small delta costs what it holds.
  */
 #include "crdt/core/elems_impl.h"
 
 #define LAST_WORD (CRDT__CHUNK_WORDS - 1)
 
-/* -- Theirs, block by block ------------------------------------------------------------------------ */
+/* -- Theirs, block by block -------------------------------------------------------------------- */
 
 typedef struct blocks {
     const crdt__elems *e;
@@ -50,7 +50,7 @@ static void source_span(crdt__source source, unsigned *lo, unsigned *hi)
     if (to > *hi) *hi = to;
 }
 
-/* -- Mine, where their cover meets it ---------------------------------------------------------------- */
+/* -- Mine, where their cover meets it ---------------------------------------------------------- */
 
 typedef struct meets {
     const crdt__large *large;
@@ -91,7 +91,7 @@ static void meets_span(const meets *m, const crdt__chunk *c, unsigned *lo, unsig
     }
 }
 
-/* -- Masks ------------------------------------------------------------------------------------------ */
+/* -- Masks ------------------------------------------------------------------------------------- */
 
 typedef struct masks { /* valid in words w0..w1 */
     unsigned w0, w1, killed_count, born_count;
@@ -99,25 +99,48 @@ typedef struct masks { /* valid in words w0..w1 */
     uint64_t killed[CRDT__CHUNK_WORDS], born[CRDT__CHUNK_WORDS];
 } masks;
 
+/* The bits of a that are covered (or not, if flip) by cover. */
+static unsigned narrow(uint64_t *a, const masks *m, const crdt_cover *cover, const crdt__edit *edit,
+                       bool flip)
+{
+    unsigned        count = 0;
+    crdt_cover_walk walk = crdt_cover_from(cover, edit->replica);
+    for (unsigned w = m->w0; w <= m->w1; w++) {
+        if (a[w] == 0) continue;
+        uint64_t covered = crdt_cover_word(&walk, edit->first + w * 64);
+        a[w] &= flip ? ~covered : covered;
+        count += crdt__popcount(a[w]);
+    }
+    return count;
+}
+
 static void masks_of(const crdt_join *join, const crdt__edit *edit, masks *m)
 {
-    crdt__source    mine = crdt__source_of(edit->mine);
-    crdt_cover_walk my_cover = crdt_cover_from(&join->mine, edit->replica);
-    crdt_cover_walk their_cover = crdt_cover_from(&join->theirs, edit->replica);
+    uint64_t any_killed = 0, any_born = 0;
     m->w0 = edit->w0;
     m->w1 = edit->w1;
-    m->killed_count = m->born_count = 0;
-    crdt__source_words(mine, m->w0, m->w1, m->mine);
+    crdt__source_words(crdt__source_of(edit->mine), m->w0, m->w1, m->mine);
     crdt__source_words(edit->theirs, m->w0, m->w1, m->theirs);
     for (unsigned w = m->w0; w <= m->w1; w++) {
-        uint64_t killed = m->mine[w] & ~m->theirs[w], born = m->theirs[w] & ~m->mine[w];
-        if (killed) killed &= crdt_cover_word(&their_cover, edit->first + w * 64);
-        if (born) born &= ~crdt_cover_word(&my_cover, edit->first + w * 64);
-        m->killed[w] = killed;
-        m->born[w] = born;
-        if (killed) m->killed_count += crdt__popcount(killed);
-        if (born) m->born_count += crdt__popcount(born);
+        any_killed |= m->killed[w] = m->mine[w] & ~m->theirs[w];
+        any_born |= m->born[w] = m->theirs[w] & ~m->mine[w];
     }
+    m->killed_count = any_killed ? narrow(m->killed, m, &join->theirs, edit, false) : 0;
+    m->born_count = any_born ? narrow(m->born, m, &join->mine, edit, true) : 0;
+}
+
+/* The same for commit; a single word was kept. */
+static void masks_again(const crdt_join *join, const crdt__edit *edit, masks *m)
+{
+    if (edit->w0 != edit->w1) {
+        masks_of(join, edit, m);
+        return;
+    }
+    m->w0 = m->w1 = edit->w0;
+    m->killed[m->w0] = edit->killed;
+    m->born[m->w0] = edit->born;
+    m->killed_count = crdt__popcount(edit->killed);
+    m->born_count = crdt__popcount(edit->born);
 }
 
 /* Dots that live on both sides must have equal content. */
@@ -134,7 +157,7 @@ static crdt_err check_forks(const crdt__edit *edit, const masks *m)
     return CRDT_OK;
 }
 
-/* -- Prepare, large ---------------------------------------------------------------------------------- */
+/* -- Prepare, large ---------------------------------------------------------------------------- */
 
 static crdt_err push_edit(crdt__large *large, const crdt__edit *edit)
 {
@@ -183,14 +206,16 @@ static crdt_err plan_block(const crdt_join *join, crdt__large *large, crdt__edit
     crdt_err err = check_forks(edit, &m);
     if (err || m.killed_count + m.born_count == 0) return err;
     if (m.born_count > 0) {
-        bool fits = edit->mine && crdt__chunk_fits(edit->mine, edit->theirs, m.born, m.w0, m.w1,
-                                                   &bytes);
+        bool fits =
+            edit->mine && crdt__chunk_fits(edit->mine, edit->theirs, m.born, m.w0, m.w1, &bytes);
         err = fits ? crdt__chunk_grow_blob(large->mem, edit->mine, bytes)
                    : build_edit(large, edit, &m);
         if (err) return err;
         *dots += m.born_count;
         if (edit->mine == NULL) ++*chunks;
     }
+    edit->killed = m.killed[m.w0];
+    edit->born = m.born[m.w0];
     err = push_edit(large, edit);
     if (err) crdt__chunk_free(large->mem, edit->built);
     return err;
@@ -254,7 +279,7 @@ static crdt_err prepare_large(const crdt_join *join, crdt__large *large, const c
     return crdt__index_reserve(large, dots, chunks);
 }
 
-/* -- Prepare, small ---------------------------------------------------------------------------------- */
+/* -- Prepare, small ---------------------------------------------------------------------------- */
 
 /* Walk both, in dot order; into `into`, if it is not NULL, what lives on. */
 static crdt_err join_small(const crdt_join *join, const crdt__elems *mine,
@@ -313,14 +338,14 @@ crdt_err crdt__elems_prepare(crdt_join *join, crdt__elems *e, const crdt__elems 
     return prepare_large(join, e->body, other);
 }
 
-/* -- Commit ------------------------------------------------------------------------------------------ */
+/* -- Commit ------------------------------------------------------------------------------------ */
 
 static void apply_edit(const crdt_join *join, crdt__elems *e, crdt__edit *edit)
 {
     masks        m;
     crdt__large *large = e->body;
     crdt__chunk *c = edit->mine;
-    masks_of(join, edit, &m);
+    masks_again(join, edit, &m);
     if (large->index && m.killed_count > 0) crdt__index_remove(large, c, m.killed, m.w0, m.w1);
     if (edit->built && c) {
         crdt__large_replace(large, edit->at, edit->built);
@@ -404,15 +429,14 @@ bool crdt__elems_commit(crdt_join *join, crdt__elems *e, const crdt__elems *othe
     return true;
 }
 
-/* -- Since ------------------------------------------------------------------------------------------- */
+/* -- Since ------------------------------------------------------------------------------------- */
 
 static crdt_err keep_word(crdt_context *keep, uint64_t replica, uint64_t first, uint64_t word)
 {
     while (word != 0) {
         unsigned bit = crdt__lowest(word), len = crdt__ones_from(word, bit);
         if (crdt_context_reserve(keep, 1)) return CRDT_ENOMEM;
-        crdt_context_add_reserved(keep,
-                                  (crdt_run){replica, first + bit, first + bit + len - 1});
+        crdt_context_add_reserved(keep, (crdt_run){replica, first + bit, first + bit + len - 1});
         word &= ~crdt__ones(bit, len);
     }
     return CRDT_OK;

@@ -9,8 +9,8 @@
  *             All keys of a tree node begin with the same `skip` bytes; prefix is the next 8, as a
  *             big-endian number. Equal prefixes are settled by the keys themselves.
  * Balance     all leaves are equally deep. A full node splits in halves, or, at the right edge,
- *             into itself and the new entry, so that keys put in order fill their leaves. A node with
- *             fewer than MIN joins a neighbour if both then have room left; an empty one goes.
+ *             into itself and the new entry, so that keys put in order fill their leaves. A node
+ *             with fewer than MIN joins a neighbour if that leaves room; an empty one goes.
  * Invariants  see crdt__omap_check.
  */
 #include "crdt/core/omap.h"

@@ -1,7 +1,7 @@
 /* core/omap.h: ordered map from (bytes, minor number) to the caller's nodes: a B+tree of pointers.
  *
- * Shape    leaves of up to 32 nodes in key order, linked; the first 8 key bytes stand beside each pointer
- *          as a big-endian number, so most comparisons touch no node.
+ * Shape    leaves of up to 32 nodes in key order, linked; beside each pointer stand the first 8 key
+ *          bytes after those that all keys of a leaf begin with, so most comparisons touch no node.
  * Nodes    are the caller's structs whose first member is crdt__okey. The map owns none of them.
  * Failure  put may fail (ENOMEM, map unchanged); remove cannot and allocates nothing.
  */

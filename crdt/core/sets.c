@@ -3,7 +3,7 @@
 
 #include "crdt/core/mem.h"
 
-/* -- One part ------------------------------------------------------------------------------------ */
+/* -- One part ---------------------------------------------------------------------------------- */
 
 /* True if value has a dot in the state that is not gone. */
 static bool shows_in_state(const crdt__over *over, crdt_value value)
@@ -72,6 +72,14 @@ static bool next_visible(const crdt__elems *e, const crdt_context *gone, uint32_
     return found;
 }
 
+/* Each visible dot: first those of the state. Needs no index. */
+static bool next_dot(const crdt__over *over, uint32_t at[4], crdt_dot *ret_dot,
+                     crdt_value *ret_value)
+{
+    return next_visible(over->state, over->gone, at, ret_dot, ret_value) ||
+           next_visible(over->pending, NULL, at + 2, ret_dot, ret_value);
+}
+
 bool crdt__over_next(const crdt__over *over, uint32_t at[4], crdt_value *ret_value)
 {
     const crdt__elems *state = over->state, *pending = over->pending;
@@ -94,15 +102,15 @@ bool crdt__over_next(const crdt__over *over, uint32_t at[4], crdt_value *ret_val
     }
 }
 
-/* -- Covering -------------------------------------------------------------------------------- */
+/* -- Covering ---------------------------------------------------------------------------------- */
 
 static bool aims_at(crdt__aim aim, const crdt_target *target, crdt_dot dot)
 {
     return aim.unseen || crdt_target_sees(target, dot);
 }
 
-/* The dots of e that are not gone and that are aimed at: their number. They enter `cover`, if that is
- * not NULL. */
+/* The dots of e that are not gone and that are aimed at: their number. They enter `cover`, if
+ * that is not NULL. */
 static size_t each_aimed(const crdt__elems *e, const crdt_context *gone, const crdt_target *target,
                          crdt__aim aim, crdt_target *cover)
 {
@@ -181,7 +189,7 @@ crdt_err crdt__one_reset(crdt_target *target)
     return CRDT_OK;
 }
 
-/* -- Two parts ------------------------------------------------------------------------------------- */
+/* -- Two parts --------------------------------------------------------------------------------- */
 
 crdt__over crdt__pair_adds(const crdt_ref *ref)
 {
@@ -221,48 +229,31 @@ size_t crdt__pair_count(const crdt_ref *ref)
     return crdt__over_count(&adds) - both;
 }
 
-bool crdt__pair_alive(const void *state)
+bool crdt__pair_alive(const crdt_ref *ref)
 {
-    crdt_ref   ref = {.state = state};
+    crdt__over adds = crdt__pair_adds(ref), rms = crdt__pair_rms(ref);
     uint32_t   at[4] = {0};
+    crdt_dot   dot;
     crdt_value value;
-    return crdt__pair_next(&ref, at, &value);
-}
-
-/* True if the target sees an element that shows: residues alone are not reset, for they may be forgotten
- * here and not elsewhere. */
-static bool sees_any(const crdt_target *target, const crdt__over *adds, const crdt__over *rms)
-{
-    const crdt__elems *parts[2] = {adds->state, adds->pending};
-    for (int p = 0; p < 2; p++) {
-        crdt__elems_cursor at = {parts[p], 0, 0};
-        crdt_dot           dot;
-        crdt_value         value;
-        while (parts[p] != NULL && crdt__elems_next(&at, &dot, &value)) {
-            if (p == 0 && adds->gone && crdt_context_has(adds->gone, dot)) continue;
-            if (crdt_target_sees(target, dot) && !crdt__over_has(rms, value)) return true;
-        }
+    while (next_dot(&adds, at, &dot, &value)) {
+        if (dots_of(&rms) == 0 || !crdt__over_has(&rms, value)) return true;
     }
     return false;
 }
 
-crdt_err crdt__pair_reset(crdt_target *target)
+bool crdt__pair_sees(const crdt_target *target)
 {
-    crdt__pair  *delta = target->delta;
-    crdt__over   adds = crdt__pair_adds(&target->now), rms = crdt__pair_rms(&target->now);
-    crdt__aim    all = {NULL, false};
-    crdt__covers a = crdt__over_covers(&adds, target, all);
-    crdt__covers r = crdt__over_covers(&rms, target, all);
-    if (!sees_any(target, &adds, &rms)) return CRDT_OK;
-    crdt_err err = crdt_target_reserve(target, 1, a.state + r.state);
-    if (err) return err;
-    crdt_target_dot(target);
-    crdt__over_cover(&adds, target, &delta->adds, all);
-    crdt__over_cover(&rms, target, &delta->rms, all);
-    return CRDT_OK;
+    crdt__over adds = crdt__pair_adds(&target->now), rms = crdt__pair_rms(&target->now);
+    uint32_t   at[4] = {0};
+    crdt_dot   dot;
+    crdt_value value;
+    while (next_dot(&adds, at, &dot, &value)) {
+        if (crdt_target_sees(target, dot) && !crdt__over_has(&rms, value)) return true;
+    }
+    return false;
 }
 
-/* -- Print: values in their order -------------------------------------------------------------------- */
+/* -- Print: values in their order -------------------------------------------------------------- */
 
 typedef bool (*next_value)(const crdt_ref *ref, uint32_t at[4], crdt_value *ret_value);
 
@@ -326,11 +317,20 @@ void crdt__pair_print(const crdt_ref *ref, crdt_buf *out)
     print_values(ref, crdt__pair_next, crdt__pair_count(ref), out);
 }
 
-/* -- Slots: one part --------------------------------------------------------------------------------- */
+/* -- Slots: one part --------------------------------------------------------------------------- */
 
-bool crdt__one_alive(const void *state)
+bool crdt__one_alive(const crdt_ref *ref)
 {
-    return ((const crdt__elems *)state)->dots > 0;
+    crdt__over over = crdt__over_of(ref, 0);
+    uint32_t   at[4] = {0};
+    crdt_dot   dot;
+    crdt_value value;
+    return next_dot(&over, at, &dot, &value);
+}
+
+bool crdt__one_empty(const void *state)
+{
+    return ((const crdt__elems *)state)->dots == 0;
 }
 
 void crdt__one_init(const crdt_space *space, void *state)
@@ -392,7 +392,7 @@ void crdt__one_stats(const void *state, crdt_stats *stats)
     stats->elements += crdt__elems_count(state);
 }
 
-/* -- Slots: two parts -------------------------------------------------------------------------------- */
+/* -- Slots: two parts -------------------------------------------------------------------------- */
 
 void crdt__pair_init(const crdt_space *space, void *state)
 {

@@ -1,8 +1,8 @@
-/* core/sets.h: what the set types share: reading through a transaction, covering, and the slots of
- * their vtables. Over the engine of core/elems.h.
+/* core/sets.h: what the set types share: reading through a transaction, covering, and the slots
+ * of their vtables. Over the engine of core/elems.h.
  *
- * Shape    a set of one part is a crdt__elems; a set of two is adds and rms, and shows the values in
- *          adds that are not in rms.
+ * Shape    a set of one part is a crdt__elems; a set of two is adds and rms, and shows the values
+ *          in adds that are not in rms.
  */
 #ifndef CRDT_CORE_SETS_H
 #define CRDT_CORE_SETS_H
@@ -47,27 +47,29 @@ void crdt__over_cover(const crdt__over *over, crdt_target *target, crdt__elems *
 /* True if over shows as many values as an object may hold where it is written to. */
 bool crdt__over_full(const crdt__over *over, const crdt_target *target);
 
-/* -- Sets of two parts -------------------------------------------------------------------------- */
+/* -- Sets of two parts ------------------------------------------------------------------------- */
 
 typedef struct crdt__pair {
     crdt__elems adds, rms;
 } crdt__pair;
 
-bool   crdt__pair_has(const crdt_ref *ref, crdt_value value);
-size_t crdt__pair_count(const crdt_ref *ref);
+bool       crdt__pair_has(const crdt_ref *ref, crdt_value value);
+size_t     crdt__pair_count(const crdt_ref *ref);
 crdt__over crdt__pair_adds(const crdt_ref *ref);
 crdt__over crdt__pair_rms(const crdt_ref *ref);
-bool   crdt__pair_next(const crdt_ref *ref, uint32_t at[4], crdt_value *ret_value);
-bool   crdt__pair_alive(const void *state);
-/* Covers all that is seen in both parts; nothing if no element that shows is seen. */
-crdt_err crdt__pair_reset(crdt_target *target);
-void     crdt__pair_print(const crdt_ref *ref, crdt_buf *out);
+bool       crdt__pair_next(const crdt_ref *ref, uint32_t at[4], crdt_value *ret_value);
+bool       crdt__pair_alive(const crdt_ref *ref);
+/* True if the target sees an element that shows. What only hides is no reason for a reset: it may
+ * be forgotten here and not elsewhere. */
+bool crdt__pair_sees(const crdt_target *target);
+void crdt__pair_print(const crdt_ref *ref, crdt_buf *out);
 
-/* -- Slots of crdt_type -------------------------------------------------------------------------- */
+/* -- Slots of crdt_type ------------------------------------------------------------------------ */
 
 crdt_err crdt__one_reset(crdt_target *target);
 void     crdt__one_print(const crdt_ref *ref, crdt_buf *out);
-bool     crdt__one_alive(const void *state);
+bool     crdt__one_alive(const crdt_ref *ref);
+bool     crdt__one_empty(const void *state);
 
 void     crdt__one_init(const crdt_space *space, void *state);
 void     crdt__one_clear(const crdt_space *space, void *state);
@@ -98,16 +100,10 @@ bool     crdt__pair_check(const crdt_space *space, const void *state, const crdt
                           const char **ret_reason);
 void     crdt__pair_stats(const void *state, crdt_stats *stats);
 
-static inline bool crdt__one_empty(const void *state)
-{
-    return !crdt__one_alive(state);
-}
-
 #define CRDT__SET_SLOTS(kind)                                                                      \
-    .init = crdt__##kind##_init, .clear = crdt__##kind##_clear,                                    \
-    .prepare = crdt__##kind##_prepare, .commit = crdt__##kind##_commit,                            \
-    .since = crdt__##kind##_since, .alive = crdt__##kind##_alive, .empty = crdt__##kind##_empty,   \
-    .reset = crdt__##kind##_reset, .mark = crdt__##kind##_mark, .encode = crdt__##kind##_encode,   \
+    .init = crdt__##kind##_init, .clear = crdt__##kind##_clear, .prepare = crdt__##kind##_prepare, \
+    .commit = crdt__##kind##_commit, .since = crdt__##kind##_since, .alive = crdt__##kind##_alive, \
+    .empty = crdt__##kind##_empty, .mark = crdt__##kind##_mark, .encode = crdt__##kind##_encode,   \
     .decode = crdt__##kind##_decode, .digest = crdt__##kind##_digest,                              \
     .print = crdt__##kind##_print, .check = crdt__##kind##_check, .stats = crdt__##kind##_stats
 

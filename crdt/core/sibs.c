@@ -224,6 +224,7 @@ void crdt__sibs_settle(const crdt__shape *shape, const crdt_space *space, crdt__
 {
     crdt__sib_list *list = list_of(sibs);
     if (list == NULL) return;
+    CRDT_ASSERT(sibs->many.stash == NULL);
     if (list->count <= 1) {
         crdt__sib last = list->at[0];
         if (list->count == 0) memset(&last, 0, sizeof last);
@@ -316,11 +317,6 @@ void crdt__sibs_clear(const crdt_space *space, void *state)
     for (size_t i = 0; i < count; i++) crdt__sib_clear(space, &at[i]);
     if (list) crdt__release(space->mem, list, list_bytes(list->cap));
     memset(sibs, 0, sizeof *sibs);
-}
-
-bool crdt__sibs_alive(const void *sibs)
-{
-    return crdt__sibs_count(sibs) > 0;
 }
 
 bool crdt__sibs_empty(const void *sibs)

@@ -44,7 +44,8 @@ typedef struct crdt__sib_list {
     crdt__sib at[];
 } crdt__sib_list;
 
-/* All zero is bottom. A view of a short value points into the state and ends when that moves. */
+/* All zero is bottom. A view of a short value points into the state: it ends when that moves, and
+ * with any change or prepare. */
 typedef union crdt__sibs {
     crdt__sib one; /* if one.replica is not 0 */
     struct {
@@ -139,7 +140,6 @@ crdt_err crdt__sibs_prepare(crdt_join *join, void *sibs, const void *other);
 bool crdt__sibs_commit(const crdt__shape *shape, crdt_join *join, void *sibs, const void *other);
 crdt_err crdt__sibs_since(const crdt__shape *shape, const crdt_space *space, const void *sibs,
                           const crdt_context *ctx, void *ret_part, crdt_context *keep);
-bool     crdt__sibs_alive(const void *sibs); /* any sibling */
 bool     crdt__sibs_empty(const void *sibs); /* none */
 void     crdt__sibs_mark(const void *sibs, crdt_replicas *ids);
 /* Wire: varint count, then by dot: replica, seq, stamp (eight bytes), value (not of a tombstone).
@@ -175,6 +175,8 @@ const crdt__sib *crdt__ref_top(const crdt__shape *shape, const crdt_ref *ref); /
 /* The conflict slot: the siblings but tombstones; wins: the greatest, or all without an order. */
 bool crdt__ref_conflict(const crdt__shape *shape, const crdt_ref *ref, size_t i,
                         crdt_conflict *ret_conflict);
+/* The alive slot: any sibling shows. */
+bool crdt__ref_alive(const crdt_ref *ref);
 /* The greatest sibling's value, or "none". */
 void crdt__ref_print_top(const crdt__shape *shape, const crdt_ref *ref, crdt_buf *out);
 

@@ -92,6 +92,12 @@ bool crdt__ref_conflict(const crdt__shape *shape, const crdt_ref *ref, size_t i,
     return true;
 }
 
+bool crdt__ref_alive(const crdt_ref *ref)
+{
+    crdt__sibs_iter it = crdt__sibs_each(ref);
+    return crdt__sibs_next(&it) != NULL;
+}
+
 void crdt__ref_print_top(const crdt__shape *shape, const crdt_ref *ref, crdt_buf *out)
 {
     const crdt__sib *top = crdt__ref_top(shape, ref);
@@ -157,6 +163,7 @@ static crdt_err write_sib(const crdt__shape *shape, crdt_target *target, bool al
     uint64_t  over;
     size_t    stays, covered = count_covered(&write, &stays, &over);
     if (stays > 0 && stays >= target->space->limits->elements) return CRDT_ELIMIT;
+    if (value == NULL) crdt_target_hide(target);
     crdt__sib fresh;
     crdt_err  err = crdt__sib_init(target->space, &fresh, value);
     if (err != CRDT_OK) return err;

@@ -6,8 +6,8 @@
  *   kind 2  varint author's place, varint number of its last dots that are new
  *   kind 4  context of the dots that are new
  *   kind 3  context of the base
- *   kind 1, 3: context of the cut; varint count of retired replicas, each 8 bytes id, varint end + 1
- *   objects varint count, then in order of (name, type):
+ *   kind 1, 3: context of the cut; varint count of retired replicas, each 8 bytes id, varint end +
+ *   1 objects varint count, then in order of (name, type):
  *           varint size and bytes of the name, varint type, flags (1 presence, 2 keep, 4 fragments)
  *           [presence] [context of kept dots] varint size and bytes of the body
  */
@@ -22,7 +22,7 @@
 #define FLAG_KEEP 2u
 #define FLAG_FRAGMENTS 4u
 
-/* -- Encoding ----------------------------------------------------------------------------------------- */
+/* -- Encoding ---------------------------------------------------------------------------------- */
 
 static bool is_listed(const crdt_store *store, const crdt__object *o)
 {
@@ -33,7 +33,8 @@ static unsigned kind_code(const crdt_store *store)
 {
     const crdt_context *b = &store->brought;
     if (store->kind != CRDT__DELTA) return (unsigned)store->kind;
-    bool one = b->count == 1 && crdt_context_max(&store->context, b->runs[0].replica) == b->runs[0].hi;
+    bool one =
+        b->count == 1 && crdt_context_max(&store->context, b->runs[0].replica) == b->runs[0].hi;
     return one ? (unsigned)CRDT__DELTA : GROUP;
 }
 
@@ -140,7 +141,7 @@ crdt_err crdt_store_encode(const crdt_store *store, crdt_buf *out)
     return err;
 }
 
-/* -- Decoding ------------------------------------------------------------------------------------------- */
+/* -- Decoding ---------------------------------------------------------------------------------- */
 
 /* A decode in progress: the ids, and which of them were used (all must be). */
 typedef struct reading {
@@ -325,6 +326,8 @@ static crdt_err get_object(reading *r, crdt_view *last, uint32_t *last_id)
         return crdt_dec_fail(dec, CRDT_EMALFORMED, "objects are out of order");
     }
     bool keep = (flags & FLAG_KEEP) != 0;
+    if (s->solo != NULL && (flags & FLAG_FRAGMENTS))
+        flags = UINT8_MAX; /* its type is always known */
     if (id > UINT16_MAX || flags > 7 || keep != (s->kind == CRDT__SINCE)) {
         return crdt_dec_fail(dec, CRDT_EMALFORMED, "an object's type or flags are impossible");
     }
@@ -382,8 +385,10 @@ static crdt_err read_kind(crdt_dec *dec, unsigned *ret_kind)
     unsigned magic = crdt_dec_byte(dec), format = crdt_dec_byte(dec), kind = crdt_dec_byte(dec);
     if (crdt_dec_status(dec) != CRDT_OK) return crdt_dec_status(dec);
     if (magic != MAGIC) return crdt_dec_fail(dec, CRDT_EMALFORMED, "not the bytes of a store");
-    if (format != FORMAT) return crdt_dec_fail(dec, CRDT_EVERSION, "a format newer than this library");
-    if (kind < 1 || kind > GROUP) return crdt_dec_fail(dec, CRDT_EMALFORMED, "an unknown kind of bytes");
+    if (format != FORMAT)
+        return crdt_dec_fail(dec, CRDT_EVERSION, "a format newer than this library");
+    if (kind < 1 || kind > GROUP)
+        return crdt_dec_fail(dec, CRDT_EMALFORMED, "an unknown kind of bytes");
     *ret_kind = kind;
     return CRDT_OK;
 }
@@ -409,7 +414,8 @@ static crdt_err decode_into(crdt_store *store, crdt_view in, crdt_store **ret_st
     crdt__release(store->space.mem, r.ids, r.ids_count * sizeof *r.ids);
     if (err != CRDT_OK) {
         crdt_store_free(store);
-        if (ret_reason != NULL) *ret_reason = r.dec.reason != NULL ? r.dec.reason : crdt_err_text(err);
+        if (ret_reason != NULL)
+            *ret_reason = r.dec.reason != NULL ? r.dec.reason : crdt_err_text(err);
         return err;
     }
     *ret_store = store;

@@ -29,7 +29,10 @@ static crdt_digest rest_digest(const crdt_store *store)
         crdt_blocks_section(&blocks, (uint64_t)p + 1);
         crdt_blocks_atom(&blocks, none);
         for (uint32_t i = 0; i < parts[p]->count; i++) {
-            crdt_blocks_put(&blocks, &parts[p]->runs[i], sizeof(crdt_run)); /* 3 u64, no padding */
+            const crdt_run *run = &parts[p]->runs[i];
+            crdt_blocks_u64(&blocks, run->replica);
+            crdt_blocks_u64(&blocks, run->lo);
+            crdt_blocks_u64(&blocks, run->hi);
         }
     }
     crdt_blocks_section(&blocks, 3);

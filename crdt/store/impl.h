@@ -21,12 +21,12 @@ typedef struct crdt__object {
     crdt_context        *keep;     /* SINCE: live dots whose content was left out; else NULL */
     crdt_digest          digest;
     struct crdt__object *next_dirty, *prev_dirty, *next_change, *next_prune;
-    size_t               bytes; /* of this allocation */
-    bool                 live;  /* holds content or presence: counted */
-    bool                 dirty; /* on the store's dirty list: digest is old */
-    bool                 listed, remote; /* on the list of changes; by a join */
-    bool                 mutated, removed, wants_presence; /* in a transaction's delta */
-    bool                 born;  /* made by the join being prepared */
+    size_t               bytes;                   /* of this allocation */
+    bool                 live;                    /* holds content or presence: counted */
+    bool                 dirty;                   /* on the store's dirty list: digest is old */
+    bool                 listed, remote;          /* on the list of changes; by a join */
+    bool                 mutated, wants_presence; /* in a transaction's delta */
+    bool                 born;                    /* made by the join being prepared */
     _Alignas(max_align_t) unsigned char state[];
 } crdt__object;
 
@@ -44,27 +44,27 @@ struct crdt_txn {
 };
 
 struct crdt_store {
-    crdt_space       space;
-    crdt_limits      limits;
+    crdt_space        space;
+    crdt_limits       limits;
     const crdt_types *types;
     const crdt_type  *solo;
-    uint64_t         replica;
-    crdt__store_kind kind;
-    bool             track_changes;
-    crdt_context     context;
-    crdt_context     brought; /* DELTA: the dots of its whole entries */
-    crdt_context     base;    /* SINCE */
-    crdt_context     cut;     /* what has been collected; within context */
-    crdt__retired   *retired; /* ascending by replica; end 0: a place kept for a join that failed */
-    size_t           retired_count;
-    crdt__omap       objects; /* named objects */
-    crdt__object    *only;    /* the solo object; then objects is empty */
-    size_t           names;   /* names that exist */
-    crdt_digest      sum;     /* of the clean objects' digests */
-    crdt__object    *dirty, *changes, *changes_last;
-    crdt__object    *reported; /* the change handed out last: pruned at the next call */
-    crdt_clock       clock;
-    crdt_txn         txn;
+    uint64_t          replica;
+    crdt__store_kind  kind;
+    bool              track_changes;
+    crdt_context      context;
+    crdt_context      brought; /* DELTA: the dots of its whole entries */
+    crdt_context      base;    /* SINCE */
+    crdt_context      cut;     /* what has been collected; within context */
+    crdt__retired *retired; /* ascending by replica; end 0: a place kept for a join that failed */
+    size_t         retired_count;
+    crdt__omap     objects; /* named objects */
+    crdt__object  *only;    /* the solo object; then objects is empty */
+    size_t         names;   /* names that exist */
+    crdt_digest    sum;     /* of the clean objects' digests */
+    crdt__object  *dirty, *changes, *changes_last;
+    crdt__object  *reported; /* the change handed out last: pruned at the next call */
+    crdt_clock     clock;
+    crdt_txn       txn;
 };
 
 extern const crdt_type crdt__opaque_type;
@@ -82,11 +82,11 @@ crdt_err crdt__object_make(crdt_store *store, crdt_view name, const crdt_type *t
                            crdt__object **ret_object);
 bool     crdt__object_is_empty(const crdt__object *object);
 /* Take out and free an object that holds nothing and that no list needs. */
-void     crdt__object_prune(crdt_store *store, crdt__object *object);
+void crdt__object_prune(crdt_store *store, crdt__object *object);
 /* Take off the dirty list: its digest is up to date, or it goes. */
-void     crdt__object_clean(crdt_store *store, crdt__object *object);
+void crdt__object_clean(crdt_store *store, crdt__object *object);
 /* After its content changed: live flag and count of names, dirty list, list of changes. */
-void     crdt__object_touched(crdt_store *store, crdt__object *object, bool remote);
+void crdt__object_touched(crdt_store *store, crdt__object *object, bool remote);
 
 /* Every object in order of (name, type id), the solo object or the named ones. */
 typedef struct crdt__objects {
@@ -111,12 +111,14 @@ crdt_err crdt__store_join(crdt_store *store, const crdt_store *other, uint64_t n
 void crdt__store_collect(crdt_store *store, bool remote);
 
 /* -- opaque.c: objects of types that this library does not know, kept verbatim */
-crdt_err crdt__opaque_add(const crdt_space *space, void *state, const uint64_t *dict, size_t dict_count,
-                          const crdt_context *seen, crdt_view body);
-/* True if it holds one fragment only: its body is put into ret_body, its ids into ids (each may be NULL). */
+crdt_err crdt__opaque_add(const crdt_space *space, void *state, const uint64_t *dict,
+                          size_t dict_count, const crdt_context *seen, crdt_view body);
+/* True if it holds one fragment only: its body is put into ret_body, its ids into ids (each may be
+ * NULL). */
 bool crdt__opaque_native(const crdt_space *space, const void *state, crdt_buf *ret_body,
                          crdt_replicas *ids);
 /* Rebuild the state of a type that is known now from fragments. */
-crdt_err crdt__opaque_replay(const crdt_space *space, crdt_dec *dec, const crdt_type *type, void *state);
+crdt_err crdt__opaque_replay(const crdt_space *space, crdt_dec *dec, const crdt_type *type,
+                             void *state);
 
 #endif

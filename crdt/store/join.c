@@ -1,8 +1,8 @@
 /* store/join.c: joins of deltas and states, at value level (merge) and in causal order (join).
  *
- * Two passes: prepare every object (may fail; nothing that can be seen has changed), then commit every
- * object (cannot fail). Source: Almeida, Shoker, Baquero, JPDC 111, 2018; the causal delta-merging
- * condition is the gap check.
+ * Two passes: prepare every object (may fail; nothing that can be seen has changed), then commit
+ * every object (cannot fail). Source: Almeida, Shoker, Baquero, JPDC 111, 2018; the causal
+ * delta-merging condition is the gap check.
  */
 #include <string.h>
 
@@ -12,9 +12,9 @@ typedef struct pass {
     crdt_store       *store;
     const crdt_store *other;
     crdt_join         join;
-    void             *bottom; /* a bottom state of the greatest size met, for objects the other lacks */
-    size_t            bottom_size;
-    bool              remote;
+    void  *bottom; /* a bottom state of the greatest size met, for objects the other lacks */
+    size_t bottom_size;
+    bool   remote;
 } pass;
 
 static void cover_of(pass *p, const crdt__object *theirs)
@@ -26,7 +26,7 @@ static void cover_of(pass *p, const crdt__object *theirs)
     p->join.theirs.keep = theirs == NULL ? NULL : theirs->keep;
 }
 
-/* -- Objects that both sides may hold ---------------------------------------------------------------- */
+/* -- Objects that both sides may hold ---------------------------------------------------------- */
 
 static crdt_err prepare_pair(pass *p, crdt__object *mine, const crdt__object *theirs)
 {
@@ -59,7 +59,7 @@ static crdt_err prepare_theirs(pass *p)
     return CRDT_OK;
 }
 
-/* -- Objects that only this store holds: joined with bottom --------------------------------------------- */
+/* -- Objects that only this store holds: joined with bottom ------------------------------------ */
 
 /* The next object of mine, in order, that the other lacks. Both walks go up together. */
 typedef struct lacking {
@@ -135,10 +135,10 @@ static void commit_lacking(pass *p)
     }
 }
 
-/* -- The whole ------------------------------------------------------------------------------------------- */
+/* -- The whole --------------------------------------------------------------------------------- */
 
-/* Take out objects that an unfinished prepare made, and of a state those that hold nothing any more: of the
- * names that `of` lists. */
+/* Take out objects that an unfinished prepare made, and of a state those that hold nothing any
+ * more: of the names that `of` lists. */
 static void sweep(crdt_store *store, const crdt_store *of)
 {
     crdt__object *drop = NULL;
@@ -205,7 +205,8 @@ static void commit_rest(pass *p)
     }
 }
 
-/* Do objects that the other does not list take part? Not with deltas: those list whatever they touch. */
+/* Do objects that the other does not list take part? Not with deltas: those list whatever they
+ * touch. */
 static bool whole(const crdt_store *other)
 {
     return other->kind != CRDT__DELTA;
@@ -240,7 +241,7 @@ crdt_err crdt__store_join(crdt_store *store, const crdt_store *other, uint64_t n
     return CRDT_OK;
 }
 
-/* -- Conditions --------------------------------------------------------------------------------------------- */
+/* -- Conditions -------------------------------------------------------------------------------- */
 
 static bool compatible(const crdt_store *store, const crdt_store *other)
 {
@@ -259,7 +260,8 @@ crdt_err crdt_store_merge(crdt_store *store, const crdt_store *other)
     return crdt__store_join(store, other, 0, true);
 }
 
-/* A delta's entries must follow what is held, and what they remove must be held or come with them. */
+/* A delta's entries must follow what is held, and what they remove must be held or come with
+ * them. */
 static crdt_err check_delta(const crdt_store *store, const crdt_store *delta)
 {
     for (uint32_t i = 0; i < delta->brought.count; i++) {

@@ -1,6 +1,7 @@
 /* store/opaque.c: objects of types that this library does not know, kept verbatim (rule R8).
  *
- * Shape    a set of fragments, each the body of one delta or state as it came, with the dictionary and the
+ * Shape a set of fragments, each the body of one delta or state as it came, with the dictionary and
+ * the
  *          context that it came with:  {[ids, context, bytes], ...} sorted by their bytes
  * Merge    union. Never collected, never digested; replayed by a library that knows the type.
  */
@@ -8,7 +9,8 @@
 
 #include "crdt/store/impl.h"
 
-/* A fragment is one allocation: encoded (dictionary, context, body) as it stands in a state's bytes. */
+/* A fragment is one allocation: encoded (dictionary, context, body) as it stands in a state's
+ * bytes. */
 typedef struct opaque {
     crdt_view *list; /* ascending by bytes */
     size_t     count, cap, bytes;
@@ -156,7 +158,7 @@ static bool opaque_commit(crdt_join *join, void *state, const void *other)
     return changed;
 }
 
-/* -- The bytes of a fragment ------------------------------------------------------------------------- */
+/* -- The bytes of a fragment ------------------------------------------------------------------- */
 
 typedef struct fragment {
     uint64_t    *dict;
@@ -215,6 +217,13 @@ bool crdt__opaque_native(const crdt_space *space, const void *state, crdt_buf *r
     return ok;
 }
 
+static size_t fragments_count(crdt_dec *dec)
+{
+    size_t count = crdt_dec_count(dec, 4, "fragments");
+    if (count == 0) crdt_dec_fail(dec, CRDT_EMALFORMED, "an object of no fragments");
+    return count;
+}
+
 static crdt_err replay_one(const crdt_space *space, const crdt_type *type, void *state,
                            crdt_context *seen, crdt_view bytes, void *scratch)
 {
@@ -249,7 +258,7 @@ crdt_err crdt__opaque_replay(const crdt_space *space, crdt_dec *dec, const crdt_
     if (scratch == NULL) return CRDT_ENOMEM;
     crdt_context_init(&seen, space->mem);
     crdt_err err = CRDT_OK;
-    size_t   count = crdt_dec_count(dec, 4, "fragments");
+    size_t   count = fragments_count(dec);
     for (size_t i = 0; i < count && err == CRDT_OK && crdt_dec_status(dec) == CRDT_OK; i++) {
         crdt_view bytes = crdt_dec_view(dec, SIZE_MAX, "fragment");
         if (crdt_dec_status(dec) != CRDT_OK) break;
@@ -260,16 +269,16 @@ crdt_err crdt__opaque_replay(const crdt_space *space, crdt_dec *dec, const crdt_
     return err != CRDT_OK ? err : crdt_dec_status(dec);
 }
 
-/* -- The vtable ----------------------------------------------------------------------------------------- */
+/* -- The vtable -------------------------------------------------------------------------------- */
 
 static bool opaque_empty(const void *state)
 {
     return ((const opaque *)state)->count == 0;
 }
 
-static bool opaque_alive(const void *state)
+static bool opaque_alive(const crdt_ref *ref)
 {
-    return !opaque_empty(state);
+    return ref->state != NULL && !opaque_empty(ref->state);
 }
 
 static crdt_err opaque_since(const crdt_space *space, const void *state, const crdt_context *ctx,
@@ -310,7 +319,7 @@ static void opaque_encode(const void *state, crdt_enc *enc)
 static crdt_err opaque_decode(const crdt_space *space, void *state, crdt_dec *dec)
 {
     crdt_view last = {NULL, 0};
-    size_t    count = crdt_dec_count(dec, 4, "fragments");
+    size_t    count = fragments_count(dec);
     for (size_t i = 0; i < count; i++) {
         fragment  f;
         crdt_view bytes = crdt_dec_view(dec, SIZE_MAX, "fragment");

@@ -3,7 +3,7 @@
 
 #include "crdt/store/impl.h"
 
-/* -- Delta since a context --------------------------------------------------------------------------- */
+/* -- Delta since a context --------------------------------------------------------------------- */
 
 static crdt_err keep_make(crdt_store *store, crdt__object *object)
 {
@@ -16,14 +16,15 @@ static crdt_err keep_make(crdt_store *store, crdt__object *object)
 static crdt_err object_since(const crdt__object *from, const crdt_context *ctx, crdt_store *into)
 {
     crdt__object *part;
-    crdt_err      err = crdt__object_make(into, from->key.bytes, from->type,
-                                          (uint16_t)from->key.minor, &part);
+    crdt_err      err =
+        crdt__object_make(into, from->key.bytes, from->type, (uint16_t)from->key.minor, &part);
     if (err == CRDT_OK) err = keep_make(into, part);
     if (err == CRDT_OK) {
         err = from->type->since(&into->space, from->state, ctx, part->state, part->keep);
     }
     if (err == CRDT_OK) {
-        err = crdt__sibs_since(&crdt__presence, &into->space, &from->presence, ctx, &part->presence, part->keep);
+        err = crdt__sibs_since(&crdt__presence, &into->space, &from->presence, ctx, &part->presence,
+                               part->keep);
     }
     if (err == CRDT_OK) crdt__object_touched(into, part, false);
     return err;
@@ -61,7 +62,9 @@ crdt_err crdt_store_since(const crdt_store *store, const crdt_context *ctx, crdt
     return CRDT_OK;
 }
 
-/* -- Parts -------------------------------------------------------------------------------------------------- */
+/* -- Parts
+ * --------------------------------------------------------------------------------------------------
+ * */
 
 /* The i-th object that holds something. */
 static crdt__object *nth_object(const crdt_store *store, size_t i)
@@ -147,7 +150,9 @@ crdt_err crdt_store_part(const crdt_store *store, size_t i, crdt_delta **ret_par
     return CRDT_OK;
 }
 
-/* -- Comparison ------------------------------------------------------------------------------------------------ */
+/* -- Comparison
+ * ------------------------------------------------------------------------------------------------
+ * */
 
 /* Is a's state within b's: does b stay the same when a is merged into it? */
 static crdt_err is_within(const crdt_store *a, const crdt_store *b, bool *ret_within)
@@ -182,7 +187,7 @@ crdt_err crdt_store_compare(const crdt_store *a, const crdt_store *b, crdt_order
     return CRDT_OK;
 }
 
-/* -- Stability and retirement ------------------------------------------------------------------------------------ */
+/* -- Stability and retirement ------------------------------------------------------------------ */
 
 crdt_err crdt_store_stabilise(crdt_store *store, const crdt_context *cut)
 {
@@ -212,8 +217,8 @@ crdt_err crdt__retired_add(crdt_store *store, uint64_t replica, uint64_t end)
 {
     size_t i = retired_place(store, replica), n = store->retired_count;
     if (i == n || store->retired[i].replica != replica) {
-        crdt__retired *more = crdt__resize(store->space.mem, store->retired,
-                                           n * sizeof *more, (n + 1) * sizeof *more);
+        crdt__retired *more = crdt__resize(store->space.mem, store->retired, n * sizeof *more,
+                                           (n + 1) * sizeof *more);
         if (more == NULL) return CRDT_ENOMEM;
         memmove(more + i + 1, more + i, (n - i) * sizeof *more);
         more[i].replica = replica;

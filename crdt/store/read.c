@@ -9,8 +9,8 @@ crdt_ref crdt__object_ref(const crdt_store *store, const crdt__object *object)
     return ref;
 }
 
-/* The greatest presence of an object, as (stamp, dot): the order in which types show (R12). An object
- * that lives by its content alone comes last. */
+/* The greatest presence of an object, as (stamp, dot): the order in which types show (R12). An
+ * object that lives by its content alone comes last. */
 static bool shows_before(const crdt__object *a, const crdt__object *b)
 {
     const crdt__sib *x = crdt__sibs_top(&a->presence);
@@ -150,7 +150,7 @@ bool crdt_store_next_change(crdt_store *store, crdt_change *ret_change)
     return true;
 }
 
-/* -- Statistics and text ----------------------------------------------------------------------------- */
+/* -- Statistics and text ----------------------------------------------------------------------- */
 
 crdt_stats crdt_ref_stats(const crdt_ref *ref)
 {
@@ -175,7 +175,8 @@ crdt_stats crdt_store_stats(const crdt_store *store)
         stats.payload += o->key.bytes.size;
         stats.metadata += presence.payload + presence.metadata + o->bytes - o->key.bytes.size;
     }
-    stats.metadata += sizeof *store + store->objects.bytes + store->retired_count * sizeof(crdt__retired);
+    stats.metadata +=
+        sizeof *store + store->objects.bytes + store->retired_count * sizeof(crdt__retired);
     const crdt_context *all[] = {&store->context, &store->brought, &store->base, &store->cut};
     for (size_t i = 0; i < 4; i++) {
         if (all[i]->cap > 2) stats.metadata += all[i]->cap * sizeof(crdt_run);
@@ -207,12 +208,16 @@ void crdt_store_print(const crdt_store *store, crdt_buf *out)
     }
 }
 
-/* -- Audit ----------------------------------------------------------------------------------------------- */
+/* -- Audit
+ * -----------------------------------------------------------------------------------------------
+ * */
 
 static bool check_object(const crdt_store *store, const crdt__object *o, const char **ret_reason)
 {
     if (!o->type->check(&store->space, o->state, &store->context, ret_reason)) return false;
-    if (!crdt__sibs_check(&crdt__presence, &store->space, &o->presence, &store->context, ret_reason)) return false;
+    if (!crdt__sibs_check(&crdt__presence, &store->space, &o->presence, &store->context,
+                          ret_reason))
+        return false;
     if (o->keep != NULL && !crdt_context_within(o->keep, &store->context)) {
         *ret_reason = "a kept dot is outside the context";
         return false;
@@ -226,7 +231,8 @@ static bool check_counts(const crdt_store *store, const char **ret_reason)
     const crdt__object *last = NULL;
     crdt__omap_iter     it = crdt__omap_first(&store->objects);
     for (crdt__object *o; (o = crdt__omap_next(&it)) != NULL;) {
-        bool live = crdt__sibs_count(&o->presence) > 0 || o->type->alive(o->state);
+        crdt_ref ref = crdt__object_ref(store, o);
+        bool     live = crdt__sibs_count(&o->presence) > 0 || o->type->alive(&ref);
         if (store->kind == CRDT__STATE && live != o->live) {
             *ret_reason = "an object's live flag is wrong";
             return false;

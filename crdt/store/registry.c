@@ -18,3 +18,11 @@ const crdt_type *crdt_types_by_name(const crdt_types *types, const char *name)
     }
     return NULL;
 }
+
+const crdt_op *crdt_type_op(const crdt_type *type, const char *name)
+{
+    for (size_t i = 0; i < type->ops_count; i++) {
+        if (strcmp(type->ops[i].name, name) == 0) return &type->ops[i];
+    }
+    return NULL;
+}

@@ -115,8 +115,7 @@ crdt_err crdt_store_clone(const crdt_store *store, uint64_t replica, crdt_store 
     err = crdt_context_copy(&copy->base, &store->base);
     if (err == CRDT_OK) err = crdt__store_join(copy, store, 0, false);
     crdt_change change;
-    while (crdt_store_next_change(copy, &change)) {
-    }
+    while (crdt_store_next_change(copy, &change)) {}
     if (err != CRDT_OK) {
         crdt_store_free(copy);
         return err;
@@ -126,7 +125,8 @@ crdt_err crdt_store_clone(const crdt_store *store, uint64_t replica, crdt_store 
     return CRDT_OK;
 }
 
-/* -- Objects ------------------------------------------------------------------------------------- */
+/* -- Objects -------------------------------------------------------------------------------------
+ * */
 
 crdt_err crdt__object_new(crdt_store *store, crdt_view name, const crdt_type *type, uint16_t id,
                           crdt__object **ret_object)
@@ -231,7 +231,8 @@ static void list_change(crdt_store *store, crdt__object *object, bool remote)
 
 void crdt__object_touched(crdt_store *store, crdt__object *object, bool remote)
 {
-    bool live = crdt__sibs_count(&object->presence) > 0 || object->type->alive(object->state);
+    crdt_ref ref = crdt__object_ref(store, object);
+    bool     live = crdt__sibs_count(&object->presence) > 0 || object->type->alive(&ref);
     if (live != object->live) {
         object->live = live;
         if (store->only == NULL && !other_lives(store, object)) {

@@ -41,7 +41,7 @@ void crdt_store_rollback(crdt_store *store)
     crdt_store_free(delta);
 }
 
-/* -- What the transaction sees --------------------------------------------------------------------- */
+/* -- What the transaction sees ----------------------------------------------------------------- */
 
 /* Presence as the transaction sees it: the greatest stamp of what it has not covered, or -1. */
 static bool presence_seen(const crdt_txn *txn, const crdt__object *mine, const crdt__object *own,
@@ -49,7 +49,7 @@ static bool presence_seen(const crdt_txn *txn, const crdt__object *mine, const c
 {
     const crdt__sibs *parts[2] = {mine != NULL ? &mine->presence : NULL,
                                   own != NULL ? &own->presence : NULL};
-    bool              found = false;
+    bool found = false;
     for (int p = 0; p < 2; p++) {
         for (size_t i = 0; parts[p] != NULL && i < crdt__sibs_count(parts[p]); i++) {
             const crdt__sib *sib = crdt__sibs_at(parts[p], i);
@@ -62,15 +62,26 @@ static bool presence_seen(const crdt_txn *txn, const crdt__object *mine, const c
     return found;
 }
 
+static crdt_ref ref_in_txn(const crdt_txn *txn, crdt_view name, const crdt_type *type, uint16_t id)
+{
+    const crdt__object *mine = crdt__object_get(txn->store, name, id);
+    const crdt__object *own = crdt__object_get(txn->delta, name, id);
+    crdt_ref            ref = {type, &txn->store->space, mine == NULL ? NULL : mine->state,
+                    own == NULL ? NULL : own->state, &txn->delta->context};
+    return ref;
+}
+
 /* Does the object exist for the transaction, and since when? */
-static bool lives_in_txn(const crdt_txn *txn, const crdt__object *mine, const crdt__object *own,
+static bool lives_in_txn(const crdt_txn *txn, crdt_view name, const crdt_type *type, uint16_t id,
                          crdt__sib *ret_since)
 {
+    crdt_ref ref = ref_in_txn(txn, name, type, id);
     memset(ret_since, 0, sizeof *ret_since);
-    if (presence_seen(txn, mine, own, ret_since)) return true;
-    if (own != NULL && own->mutated && own->type->alive(own->state)) return true;
-    if (own != NULL && own->removed) return false;
-    return mine != NULL && mine->type->alive(mine->state);
+    if (presence_seen(txn, crdt__object_get(txn->store, name, id),
+                      crdt__object_get(txn->delta, name, id), ret_since)) {
+        return true;
+    }
+    return type->alive(&ref);
 }
 
 typedef struct seen {
@@ -85,7 +96,8 @@ static bool shows_before(const seen *a, const seen *b)
     return order != 0 ? order > 0 : a->id < b->id;
 }
 
-/* Which object shows under name in the transaction: committed ones first, then those only in the delta. */
+/* Which object shows under name in the transaction: committed ones first, then those only in the
+ * delta. */
 static bool find_showing(const crdt_txn *txn, crdt_view name, seen *ret_seen)
 {
     const crdt_store *stores[2] = {txn->store, txn->delta};
@@ -94,13 +106,12 @@ static bool find_showing(const crdt_txn *txn, crdt_view name, seen *ret_seen)
         crdt__omap_iter it = crdt__omap_seek(&stores[s]->objects, name, 0);
         for (crdt__object *o; (o = crdt__omap_next(&it)) != NULL;) {
             if (crdt_view_compare(o->key.bytes, name) != 0) break;
-            uint16_t      id = (uint16_t)o->key.minor;
-            crdt__object *other = crdt__object_get(stores[1 - s], name, id);
-            if (s == 1 && other != NULL) continue;
+            uint16_t id = (uint16_t)o->key.minor;
+            if (s == 1 && crdt__object_get(stores[0], name, id) != NULL) continue;
             seen now;
             now.type = o->type;
             now.id = id;
-            if (!lives_in_txn(txn, s == 0 ? o : NULL, s == 0 ? other : o, &now.since)) continue;
+            if (!lives_in_txn(txn, name, o->type, id, &now.since)) continue;
             if (!found || shows_before(&now, ret_seen)) *ret_seen = now;
             found = true;
         }
@@ -108,16 +119,8 @@ static bool find_showing(const crdt_txn *txn, crdt_view name, seen *ret_seen)
     return found;
 }
 
-static crdt_ref ref_in_txn(const crdt_txn *txn, crdt_view name, const crdt_type *type, uint16_t id)
-{
-    const crdt__object *mine = crdt__object_get(txn->store, name, id);
-    const crdt__object *own = crdt__object_get(txn->delta, name, id);
-    crdt_ref            ref = {type, &txn->store->space, mine == NULL ? NULL : mine->state,
-                               own == NULL ? NULL : own->state, &txn->delta->context};
-    return ref;
-}
-
-crdt_err crdt_txn_find(const crdt_txn *txn, crdt_view name, const crdt_type *type, crdt_ref *ret_ref)
+crdt_err crdt_txn_find(const crdt_txn *txn, crdt_view name, const crdt_type *type,
+                       crdt_ref *ret_ref)
 {
     seen now;
     if (txn->store->only != NULL) {
@@ -132,7 +135,7 @@ crdt_err crdt_txn_find(const crdt_txn *txn, crdt_view name, const crdt_type *typ
     return CRDT_OK;
 }
 
-/* -- Targets ------------------------------------------------------------------------------------------- */
+/* -- Targets ----------------------------------------------------------------------------------- */
 
 static crdt_err open_object(crdt_txn *txn, crdt_view name, const crdt_type *type, uint16_t id,
                             crdt_target *ret_target)
@@ -175,8 +178,8 @@ crdt_err crdt_target_reserve(crdt_target *target, size_t dots, size_t covers)
     crdt__object *own = target->object;
     if (own->wants_presence) {
         dots++;
-        crdt_err err = crdt__sibs_reserve(target->space, &own->presence,
-                                          crdt__sibs_count(&own->presence) + 1);
+        crdt_err err =
+            crdt__sibs_reserve(target->space, &own->presence, crdt__sibs_count(&own->presence) + 1);
         if (err != CRDT_OK) return err;
     }
     if (dots > CRDT_SEQ_MAX - txn->next) return CRDT_ELIMIT;
@@ -202,8 +205,8 @@ static void write_presence(crdt_target *target)
     own->wants_presence = false;
     uint64_t stamp = crdt_target_stamp(target, 0);
     crdt_dot dot = next_dot(target->txn);
-    crdt_err err = crdt__sibs_insert(&crdt__presence, target->space, &own->presence, dot, stamp,
-                                     crdt_int(0));
+    crdt_err err =
+        crdt__sibs_insert(&crdt__presence, target->space, &own->presence, dot, stamp, crdt_int(0));
     CRDT_ASSERT(err == CRDT_OK);
 }
 
@@ -220,6 +223,11 @@ void crdt_target_cover(crdt_target *target, crdt_dot dot)
 {
     crdt_run run = {dot.replica, dot.seq, dot.seq};
     crdt_context_add_reserved(&target->txn->delta->context, run);
+}
+
+void crdt_target_hide(crdt_target *target)
+{
+    ((crdt__object *)target->object)->wants_presence = false;
 }
 
 bool crdt_target_sees(const crdt_target *target, crdt_dot dot)
@@ -249,7 +257,9 @@ uint64_t crdt_target_replica(const crdt_target *target)
     return target->txn->store->replica;
 }
 
-/* -- Names ----------------------------------------------------------------------------------------------- */
+/* -- Names
+ * -----------------------------------------------------------------------------------------------
+ * */
 
 crdt_err crdt_txn_create(crdt_txn *txn, crdt_view name, const crdt_type *type)
 {
@@ -292,9 +302,7 @@ static crdt_err remove_one(crdt_txn *txn, crdt_view name, const crdt_type *type,
     uint64_t before = txn->next;
     err = type->reset(&target);
     if (err != CRDT_OK) return err;
-    crdt__object *own = target.object;
     err = remove_presence(&target, crdt__object_get(txn->store, name, id), txn->next > before);
-    if (err == CRDT_OK) own->removed = true;
     if (err != CRDT_OK && txn->next > before) txn->failed = err;
     return err;
 }
@@ -307,7 +315,8 @@ static bool next_type(const crdt_txn *txn, crdt_view name, uint32_t last, seen *
     for (int s = 0; s < 2; s++) {
         crdt__omap_iter it = crdt__omap_seek(&stores[s]->objects, name, last);
         crdt__object   *o = crdt__omap_next(&it);
-        if (o == NULL || crdt_view_compare(o->key.bytes, name) != 0 || o->key.minor >= best) continue;
+        if (o == NULL || crdt_view_compare(o->key.bytes, name) != 0 || o->key.minor >= best)
+            continue;
         best = o->key.minor;
         ret_seen->type = o->type;
         ret_seen->id = (uint16_t)o->key.minor;
@@ -325,11 +334,14 @@ crdt_err crdt_txn_remove(crdt_txn *txn, crdt_view name)
     }
     seen now;
     if (!find_showing(txn, name, &now)) return CRDT_ENOENT;
+    if (now.type == &crdt__opaque_type) return CRDT_ETYPE; /* nothing of it was seen */
     uint64_t before = txn->next;
     for (uint32_t last = 0; next_type(txn, name, last, &now); last = (uint32_t)now.id + 1) {
+        if (now.type == &crdt__opaque_type) continue;
         crdt_err err = remove_one(txn, name, now.type, now.id);
         if (err == CRDT_OK) continue;
-        if (txn->next > before) txn->failed = err; /* half removed: this transaction cannot commit */
+        if (txn->next > before)
+            txn->failed = err; /* half removed: this transaction cannot commit */
         return err;
     }
     return CRDT_OK;
@@ -349,7 +361,9 @@ crdt_err crdt_txn_apply(crdt_txn *txn, crdt_view name, const crdt_op *op, const 
     return op->apply(txn, name, args);
 }
 
-/* -- Ends -------------------------------------------------------------------------------------------------- */
+/* -- Ends
+ * --------------------------------------------------------------------------------------------------
+ * */
 
 /* Objects that were opened and not mutated are no part of the delta. */
 static void drop_unmutated(crdt_store *delta)

@@ -44,10 +44,7 @@ crdt_delta *commit(crdt_store *store)
 crdt_delta *apply(crdt_store *store, const char *name, const crdt_type *type, const char *op, ...)
 {
     crdt_value     args[CRDT_OP_ARGS_MAX];
-    const crdt_op *found = NULL;
-    for (size_t i = 0; i < type->ops_count; i++) {
-        if (strcmp(type->ops[i].name, op) == 0) found = &type->ops[i];
-    }
+    const crdt_op *found = crdt_type_op(type, op);
     CHECK_MSG(found != NULL, "%s has no operation %s", type->name, op);
     va_list list;
     va_start(list, op);

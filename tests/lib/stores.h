@@ -10,13 +10,15 @@ crdt_store *store_of(uint64_t replica);                       /* of all built-in
 crdt_store *solo_of(const crdt_type *type, uint64_t replica); /* a stand-alone object */
 crdt_txn   *begin(crdt_store *store);
 crdt_delta *commit(crdt_store *store); /* the caller frees it */
-/* One operation by its name in its own transaction; args by their letters: v text, i/n/t integer. */
+/* One operation by its name in its own transaction; args by their letters: v text, i/n/t
+ * integer. */
 crdt_delta *apply(crdt_store *store, const char *name, const crdt_type *type, const char *op, ...);
 /* The same, delta dropped. */
 #define DO(...) crdt_store_free(apply(__VA_ARGS__))
 void join(crdt_store *store, const crdt_store *other);
 void remove_name(crdt_store *store, const char *name);
-/* The printed value; static buffer until the next call. "ENOENT" and the like where there is none. */
+/* The printed value; static buffer until the next call. "ENOENT" and the like where there is
+ * none. */
 const char *shown(const crdt_store *store, const char *name);
 bool        same_bytes(const crdt_store *a, const crdt_store *b);
 crdt_store *recoded(const crdt_store *store); /* encoded and decoded */

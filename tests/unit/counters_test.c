@@ -432,7 +432,8 @@ TEST(counters, a_stable_reset_is_forgotten_and_stays_forgotten)
     run_to(b, "reset", 0, a);
     CHECK_EQ_INT(residues(a), 1);
     CHECK_EQ_INT(residues(b), 1);
-    CHECK(!crdt_store_solo(b).type->alive(crdt_store_solo(b).state));
+    crdt_ref of_b = crdt_store_solo(b);
+    CHECK(!of_b.type->alive(&of_b));
     CHECK_OK(crdt_store_stabilise(a, crdt_store_context(a)));
     CHECK_EQ_INT(residues(a), 0);
     CHECK_OK(crdt_store_join(a, late, NOW)); /* duplicates of what was collected */

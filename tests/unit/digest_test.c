@@ -156,7 +156,7 @@ TEST(digest, values_of_different_kinds_and_cuts_differ)
 
 TEST(digest, content_beyond_the_inner_buffer_is_hashed_as_one_piece)
 {
-    unsigned char bytes[2 + 8 * 1000] = {5, 0};
+    unsigned char bytes[2 + 8 * 1000 + 9] = {5, 0};
     crdt_blocks   blocks;
     crdt_blocks_init(&blocks, key);
     crdt_blocks_atom(&blocks, (crdt_dot){1, 4096 + 5});
@@ -165,5 +165,8 @@ TEST(digest, content_beyond_the_inner_buffer_is_hashed_as_one_piece)
         crdt_blocks_u64(&blocks, n);
         for (unsigned b = 0; b < 8; b++) bytes[2 + 8 * i + b] = (unsigned char)(n >> 8 * b);
     }
+    memset(bytes + 2 + 8 * 1000, 7, 9);
+    crdt_blocks_put(&blocks, "\7\7\7\7\7\7\7\7\7", 9);
+    crdt_blocks_put(&blocks, NULL, 0);
     CHECK(equal(crdt_blocks_take(&blocks), crdt_digest_of(bytes, sizeof bytes)));
 }

@@ -10,7 +10,7 @@
 
 #define SIDES 3
 
-/* -- The model ------------------------------------------------------------------------------------ */
+/* -- The model --------------------------------------------------------------------------------- */
 
 typedef struct item {
     crdt_dot dot;
@@ -97,7 +97,7 @@ static void model_join(model *mine, const crdt_context *my_seen, const model *th
     *mine = joined;
 }
 
-/* -- The world ------------------------------------------------------------------------------------ */
+/* -- The world --------------------------------------------------------------------------------- */
 
 static void world_init(world *w, uint64_t seed)
 {
@@ -183,8 +183,8 @@ static void check_codec(world *w, const side *s)
     size_t before = w->mem.bytes;
     w->mem.peak = before;
     CHECK_OK(decode(w, crdt_buf_bytes(&out), &ids, &copy));
-    CHECK_MSG(w->mem.peak - before <= out.size * 8 + 1024, "%zu of %zu bytes",
-              w->mem.peak - before, out.size);
+    CHECK_MSG(w->mem.peak - before <= out.size * 8 + 1024, "%zu of %zu bytes", w->mem.peak - before,
+              out.size);
     CHECK_MSG(crdt__elems_check(&w->space, &copy, &s->seen, &reason), "%s", reason);
     encode(w, &copy, &ids2, &out2);
     CHECK_EQ_MEM(out.data, out.size, out2.data, out2.size);
@@ -365,7 +365,7 @@ TEST(elems, agrees_with_a_list_of_few_values_with_many_dots)
     for (uint64_t seed = 1; seed <= 3; seed++) run(seed, (plan){40, 500, 200, 3, 7, 4});
 }
 
-/* -- Content of one dot ------------------------------------------------------------------------------ */
+/* -- Content of one dot ------------------------------------------------------------------------ */
 
 static void forge(world *w, side *s, unsigned dots, unsigned odd_one)
 {
@@ -396,7 +396,7 @@ TEST(elems, refuses_one_dot_with_two_contents)
     }
 }
 
-/* -- Memory --------------------------------------------------------------------------------------------- */
+/* -- Memory ------------------------------------------------------------------------------------ */
 
 /* Refuse each allocation of a join in turn, until it gets through without. */
 static void join_under_refusals(world *w, side *mine, const side *theirs)
@@ -465,7 +465,8 @@ TEST(elems, stands_refused_allocations_in_reserve_and_decode)
         }
         testmem_fail_from(&w.mem, 1); /* from here on nothing may be needed */
         crdt__elems_insert(&w.sides[0].e, dot, value);
-        if (n % 5 == 0) CHECK(crdt__elems_kill(&w.sides[0].e, (crdt_dot){9, n * 3 / 2 / 3 * 3}) || n);
+        if (n % 5 == 0)
+            CHECK(crdt__elems_kill(&w.sides[0].e, (crdt_dot){9, n * 3 / 2 / 3 * 3}) || n);
         testmem_fail_never(&w.mem);
         CHECK_OK(crdt_context_add(&w.sides[0].seen, dot));
         if (n == 700) crdt__elems_count(&w.sides[0].e);
@@ -489,7 +490,7 @@ TEST(elems, stands_refused_allocations_in_reserve_and_decode)
     world_end(&w);
 }
 
-/* -- Hostile bytes ------------------------------------------------------------------------------------------ */
+/* -- Hostile bytes ----------------------------------------------------------------------------- */
 
 static void try_bytes(world *w, const uint8_t *bytes, size_t size, const crdt_replicas *ids)
 {

@@ -267,6 +267,28 @@ TEST(omap, an_empty_map_answers)
     free_world(w);
 }
 
+TEST(omap, the_audit_finds_damage)
+{
+    world      *w = new_world();
+    const char *reason = NULL;
+    for (unsigned i = 0; i < 1000; i++) put(w, numbered(i));
+    w->map.count++;
+    CHECK(!crdt__omap_check(&w->map, &reason) && reason != NULL);
+    w->map.count--;
+    w->map.bytes++;
+    CHECK(!crdt__omap_check(&w->map, NULL));
+    w->map.bytes--;
+    for (size_t i = 0; i < 1000; i += 37) {
+        for (size_t b = 0; b < w->nodes[i]->key.bytes.size; b++) {
+            w->nodes[i]->bytes[b]++;
+            CHECK(!crdt__omap_check(&w->map, &reason));
+            w->nodes[i]->bytes[b]--;
+        }
+    }
+    check_map(w);
+    free_world(w);
+}
+
 TEST(omap, a_failed_allocation_changes_nothing)
 {
     world   *w = new_world();

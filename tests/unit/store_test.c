@@ -262,7 +262,8 @@ TEST(store, stats_count_payload_metadata_and_dots)
     crdt_store_free(a);
 }
 
-/* Each allocation of a multi-object transaction and join fails in turn: nothing changes, nothing leaks. */
+/* Each allocation of a multi-object transaction and join fails in turn: nothing changes, nothing
+ * leaks. */
 TEST(store, every_failing_allocation_leaves_the_store_unchanged)
 {
     for (uint64_t n = 1;; n++) {
@@ -299,7 +300,8 @@ TEST(store, every_failing_allocation_leaves_the_store_unchanged)
 #define CYCLES 1000000
 #endif
 
-/* A name that is created and removed again and again leaves nothing behind but the count of dots. */
+/* A name that is created and removed again and again leaves nothing behind but the count of
+ * dots. */
 static void cycles(const crdt_type *type, const char *op, const char *arg)
 {
     crdt_store *a = store_of(1);

@@ -1,0 +1,167 @@
+/* laws/steps.c: random numbers, the domains of arguments, and random histories as lists of
+ * steps. */
+#include <string.h>
+
+#include "crdt/laws/kit.h"
+
+/* splitmix64 (Steele, Lea, Flood, OOPSLA 2014). */
+uint64_t crdt__laws_rand(uint64_t *state)
+{
+    uint64_t z = (*state += UINT64_C(0x9e3779b97f4a7c15));
+    z = (z ^ (z >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
+    z = (z ^ (z >> 27)) * UINT64_C(0x94d049bb133111eb);
+    return z ^ (z >> 31);
+}
+
+uint64_t crdt__laws_below(uint64_t *state, uint64_t n)
+{
+    return n == 0 ? 0 : crdt__laws_rand(state) % n;
+}
+
+/* -- Arguments: a few that collide often, then those at the edges, which are drawn seldom. --- */
+
+#define I(n)           \
+    {                  \
+        CRDT_INT, (n), \
+        {              \
+            NULL, 0    \
+        }              \
+    }
+#define B(text)                   \
+    {                             \
+        CRDT_BYTES, 0,            \
+        {                         \
+            text, sizeof text - 1 \
+        }                         \
+    }
+#define LONG_TEXT "forty bytes, so that nothing fits in place"
+
+static const crdt_value any_values[] = {I(1),         B("a"),       I(2),        B("b"),
+                                        B(""),        I(-1),        B("\0"),     B("a\0b"),
+                                        I(INT64_MAX), I(INT64_MIN), B(LONG_TEXT)};
+static const crdt_value byte_values[] = {B("a"),  B("b"),    B("c"),      B(""),
+                                         B("\0"), B("a\0b"), B(LONG_TEXT)};
+static const crdt_value int_values[] = {I(1), I(2), I(-1), I(0), I(INT64_MAX), I(INT64_MIN)};
+static const crdt_value amounts[] = {I(1), I(2), I(3), I(INT64_MAX), I(INT64_C(1) << 62)};
+static const crdt_value stamps[] = {I(1), I(2), I(3), I(0), I(INT64_MAX), I(1000)};
+
+typedef struct domain {
+    char              letter;
+    const crdt_value *values;
+    unsigned          count, usual;
+} domain;
+
+static const domain domains[] = {{'v', any_values, 11, 4},
+                                 {'b', byte_values, 7, 3},
+                                 {'i', int_values, 6, 3},
+                                 {'n', amounts, 5, 3},
+                                 {'t', stamps, 6, 3}};
+
+static const domain *domain_of(char letter)
+{
+    for (size_t i = 0; i < sizeof domains / sizeof *domains; i++) {
+        if (domains[i].letter == letter) return &domains[i];
+    }
+    return &domains[0];
+}
+
+crdt_value crdt__laws_arg(char letter, unsigned index)
+{
+    const domain *d = domain_of(letter);
+    return d->values[index % d->count];
+}
+
+static uint8_t random_arg(char letter, uint64_t *rand)
+{
+    const domain *d = domain_of(letter);
+    bool          edge = crdt__laws_below(rand, 12) == 0;
+    return (uint8_t)crdt__laws_below(rand, edge ? d->count : d->usual);
+}
+
+void crdt__laws_print_op(const crdt_op *op, const crdt_value *args, crdt_buf *out)
+{
+    if (op == NULL) {
+        crdt_buf_text(out, "reset()");
+        return;
+    }
+    crdt_buf_text(out, op->name);
+    crdt_buf_text(out, "(");
+    for (size_t i = 0; op->args[i] != 0; i++) {
+        if (i > 0) crdt_buf_text(out, ", ");
+        crdt_buf_print_value(out, args[i]);
+    }
+    crdt_buf_text(out, ")");
+}
+
+/* -- Histories ------------------------------------------------------------------------------- */
+
+/* Kinds of steps by weight. */
+static const uint8_t weights[] = {KIT_OP,   44, KIT_DELIVER, 24, KIT_AGAIN,   3, KIT_GAP,  3,
+                                  KIT_SYNC, 6,  KIT_SINCE,   4,  KIT_RESTART, 2, KIT_SAVE, 4,
+                                  KIT_ACK,  5,  KIT_CUT,     5};
+
+static uint8_t random_kind(uint64_t *rand)
+{
+    uint64_t at = crdt__laws_below(rand, 100);
+    for (size_t i = 0; i + 1 < sizeof weights; i += 2) {
+        if (at < weights[i + 1]) return weights[i];
+        at -= weights[i + 1];
+    }
+    return KIT_OP;
+}
+
+static kit_step random_step(const crdt_type *type, uint64_t *rand, unsigned names)
+{
+    kit_step s;
+    memset(&s, 0, sizeof s);
+    s.kind = random_kind(rand);
+    s.replica = (uint8_t)crdt__laws_below(rand, KIT_REPLICAS);
+    s.peer = (uint8_t)((s.replica + 1 + crdt__laws_below(rand, KIT_REPLICAS - 1)) % KIT_REPLICAS);
+    s.pick = (uint32_t)crdt__laws_rand(rand);
+    s.name = (uint8_t)(names > 1 ? crdt__laws_below(rand, names) : 0);
+    if (s.kind == KIT_SAVE) s.slot = (uint8_t)(1 + crdt__laws_below(rand, KIT_SLOTS));
+    if (s.kind != KIT_OP) return s;
+    /* The reset is drawn seldom: it wipes what makes the next steps interesting. */
+    bool reset = crdt__laws_below(rand, 14) == 0 || type->ops_count == 0;
+    s.op = (uint8_t)(reset ? type->ops_count : crdt__laws_below(rand, type->ops_count));
+    for (size_t i = 0; !reset && i < CRDT_OP_ARGS_MAX && type->ops[s.op].args[i] != 0; i++) {
+        s.args[i] = random_arg(type->ops[s.op].args[i], rand);
+    }
+    s.rollback = crdt__laws_below(rand, 12) == 0;
+    if (crdt__laws_below(rand, 6) == 0) s.slot = (uint8_t)(1 + crdt__laws_below(rand, KIT_SLOTS));
+    return s;
+}
+
+void crdt__laws_generate(const crdt_type *type, uint64_t *rand, kit_history *ret_history)
+{
+    kit_history *h = ret_history;
+    memset(h, 0, sizeof *h);
+    h->names = crdt__laws_below(rand, 4) == 0 ? 2 : 0;
+    h->count = 8 + crdt__laws_below(rand, 32);
+    for (size_t i = 0; i < h->count; i++) {
+        h->steps[i] = random_step(type, rand, h->names);
+        if (i == 0 || h->steps[i].kind != KIT_OP || h->steps[i - 1].kind != KIT_OP) continue;
+        if (crdt__laws_below(rand, 4) != 0) continue;
+        h->steps[i].chain = true;
+        h->steps[i].replica = h->steps[i - 1].replica;
+    }
+}
+
+bool crdt__laws_simplify(kit_step *step, unsigned i)
+{
+    kit_step was = *step;
+    switch (i) {
+    case 0: step->chain = false; break;
+    case 1: step->rollback = false; break;
+    case 2: step->slot = step->kind == KIT_SAVE ? 1 : 0; break;
+    case 3: step->pick = 0; break;
+    case 4: step->name = 0; break;
+    case 5:
+        step->kind = step->kind == KIT_SYNC || step->kind == KIT_SINCE ? KIT_DELIVER : was.kind;
+        break;
+    default:
+        if (i >= 6 + CRDT_OP_ARGS_MAX) return false;
+        step->args[i - 6] = 0;
+    }
+    return memcmp(&was, step, sizeof was) != 0;
+}
