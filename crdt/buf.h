@@ -57,6 +57,7 @@ typedef struct crdt_replicas {
     uint64_t       *ids; /* ascending once sealed */
     size_t          count, cap;
     bool            sealed, failed;
+    uint64_t        few[4]; /* ids may point here: never copied by assignment */
 } crdt_replicas;
 
 CRDT_API void     crdt_replicas_init(crdt_replicas *set, const crdt_mem *mem);

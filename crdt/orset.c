@@ -27,7 +27,7 @@ crdt_err crdt_orset_add(crdt_txn *txn, crdt_view name, crdt_value elem)
     if (err == CRDT_OK) err = crdt_target_reserve(&target, 1, covers.state);
     if (err) return err;
     crdt_dot dot = crdt_target_dot(&target);
-    crdt__over_cover(&over, &target, target.delta, aim);
+    if (covers.state + covers.own > 0) crdt__over_cover(&over, &target, target.delta, aim);
     crdt__elems_insert(target.delta, dot, elem);
     return CRDT_OK;
 }

@@ -176,16 +176,16 @@ void crdt_buf_print_value(crdt_buf *buf, crdt_value v)
 void crdt_replicas_init(crdt_replicas *set, const crdt_mem *mem)
 {
     set->mem = mem ? mem : crdt_mem_default();
-    set->ids = NULL;
+    set->ids = set->few;
     set->count = 0;
-    set->cap = 0;
+    set->cap = sizeof set->few / sizeof set->few[0];
     set->sealed = false;
     set->failed = false;
 }
 
 void crdt_replicas_clear(crdt_replicas *set)
 {
-    crdt__release(set->mem, set->ids, set->cap * sizeof *set->ids);
+    if (set->ids != set->few) crdt__release(set->mem, set->ids, set->cap * sizeof *set->ids);
     crdt_replicas_init(set, set->mem);
 }
 
@@ -232,13 +232,15 @@ static bool replicas_room(crdt_replicas *set)
     if (set->count < set->cap / 2) return true;
     size_t    cap = crdt__grow(set->cap, 2 * set->count + 8);
     uint64_t *ids = NULL;
+    uint64_t *old = set->ids == set->few ? NULL : set->ids;
     if (cap <= UINT32_MAX) {
-        ids = crdt__resize(set->mem, set->ids, set->cap * sizeof *ids, cap * sizeof *ids);
+        ids = crdt__resize(set->mem, old, set->cap * sizeof *ids, cap * sizeof *ids);
     }
     if (ids == NULL) {
         set->failed = true;
         return false;
     }
+    if (old == NULL) memcpy(ids, set->few, set->count * sizeof *ids);
     set->ids = ids;
     set->cap = cap;
     return true;

@@ -231,6 +231,12 @@ void crdt__elems_clear(const crdt_mem *mem, crdt__elems *e)
     *e = (crdt__elems){0};
 }
 
+/* Room for the value's record in the blob, if the chunk has one. */
+static crdt_err room_for(const crdt_mem *mem, crdt__chunk *c, crdt_value value)
+{
+    return c->records ? crdt__chunk_grow_blob(mem, c, crdt__record_size(value)) : CRDT_OK;
+}
+
 /* Give the last chunk of replica, if there is one, a form and room for any later dot with this
  * value. */
 static crdt_err open_tail(crdt__large *large, uint64_t replica, crdt_value value)
@@ -255,7 +261,7 @@ static crdt_err open_tail(crdt__large *large, uint64_t replica, crdt_value value
         crdt__large_replace(large, crdt__large_seek(large, replica, recipe.first), c);
         large->tail = c;
     }
-    return crdt__chunk_grow_blob(large->mem, c, crdt__record_size(value));
+    return room_for(large->mem, c, value);
 }
 
 static crdt_err large_reserve(crdt__large *large, uint64_t replica, crdt_value value)
@@ -268,9 +274,7 @@ static crdt_err large_reserve(crdt__large *large, uint64_t replica, crdt_value v
         crdt__chunk_free(large->mem, spare);
         if (crdt__chunk_spare(large->mem, value, &large->spare)) return CRDT_ENOMEM;
     }
-    if (crdt__chunk_grow_blob(large->mem, large->spare, crdt__record_size(value))) {
-        return CRDT_ENOMEM;
-    }
+    if (room_for(large->mem, large->spare, value)) return CRDT_ENOMEM;
     return crdt__index_reserve(large, 1, 1);
 }
 
@@ -486,6 +490,12 @@ size_t crdt__elems_count(const crdt__elems *e)
     return count;
 }
 
+bool crdt__elems_is_plain(const crdt__elems *e)
+{
+    const crdt__index *index = e->large ? crdt__large_index(e->body) : NULL;
+    return index != NULL && index->used == e->dots;
+}
+
 /* By the ring of the dot itself, backwards: dots come in ascending order more often than not, so
  * that the one before it mostly settles it. */
 static bool ring_has_before(const crdt__large *large, crdt_dot dot, const crdt_context *gone)
@@ -509,10 +519,6 @@ bool crdt__elems_has_before(const crdt__elems *e, crdt_dot dot, crdt_value value
     crdt_dot     other;
     crdt_value   held;
     crdt__index *index = e->large ? crdt__large_index(e->body) : NULL;
-    if (index != NULL && index->used == e->dots && index->dups_used == 0 &&
-        crdt__elems_get(e, dot, &held)) {
-        return false;
-    }
     if (index != NULL && crdt__elems_get(e, dot, &held)) {
         return ring_has_before(e->body, dot, gone);
     }

@@ -28,7 +28,7 @@ enum { LIST, RUNS, BITMAP };
 
 /* -- Containers -------------------------------------------------------------------------------- */
 
-/* The first offset from `from` on that is in words (not in them, if flip); CRDT__CHUNK_DOTS: none. */
+/* The first offset from `from` on that is in words, or is not, if flip. CRDT__CHUNK_DOTS: none. */
 static unsigned seek_bit(const uint64_t *words, unsigned from, bool flip)
 {
     for (unsigned w = from / 64; from < CRDT__CHUNK_DOTS; from = ++w * 64) {

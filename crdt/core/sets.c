@@ -96,8 +96,10 @@ bool crdt__over_next(const crdt__over *over, uint32_t at[4], crdt_value *ret_val
         *ret_value = from_mine ? mine : own;
         at[from_mine ? 0 : 2] = from_mine ? mine_at[0] : own_at[0];
         at[from_mine ? 1 : 3] = from_mine ? mine_at[1] : own_at[1];
-        if (state && crdt__elems_has_before(state, dot, *ret_value, over->gone)) continue;
-        if (pending && crdt__elems_has_before(pending, dot, *ret_value, NULL)) continue;
+        bool in_state = state && !(from_mine && crdt__elems_is_plain(state));
+        bool in_pending = pending && (from_mine || !crdt__elems_is_plain(pending));
+        if (in_state && crdt__elems_has_before(state, dot, *ret_value, over->gone)) continue;
+        if (in_pending && crdt__elems_has_before(pending, dot, *ret_value, NULL)) continue;
         return true;
     }
 }

@@ -147,8 +147,9 @@ crdt_err crdt_store_encode(const crdt_store *store, crdt_buf *out)
 typedef struct reading {
     crdt_store *store;
     crdt_dec    dec;
-    uint64_t   *ids;
+    uint64_t   *ids; /* few, or allocated */
     size_t      ids_count;
+    uint64_t    few[4];
 } reading;
 
 static crdt_err get_ids(reading *r)
@@ -156,7 +157,10 @@ static crdt_err get_ids(reading *r)
     crdt_dec *dec = &r->dec;
     size_t    count = crdt_dec_count(dec, 8, "replica ids");
     if (count == 0) return crdt_dec_status(dec);
-    r->ids = crdt__alloc(r->store->space.mem, count * sizeof *r->ids);
+    r->ids = r->few;
+    if (count > sizeof r->few / sizeof r->few[0]) {
+        r->ids = crdt__alloc(r->store->space.mem, count * sizeof *r->ids);
+    }
     if (r->ids == NULL) return CRDT_ENOMEM;
     r->ids_count = count;
     for (size_t i = 0; i < count; i++) {
@@ -411,7 +415,7 @@ static crdt_err decode_into(crdt_store *store, crdt_view in, crdt_store **ret_st
         store->kind = kind == GROUP ? CRDT__DELTA : (crdt__store_kind)kind;
         err = read_all(&r, kind);
     }
-    crdt__release(store->space.mem, r.ids, r.ids_count * sizeof *r.ids);
+    if (r.ids != r.few) crdt__release(store->space.mem, r.ids, r.ids_count * sizeof *r.ids);
     if (err != CRDT_OK) {
         crdt_store_free(store);
         if (ret_reason != NULL)

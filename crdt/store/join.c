@@ -32,7 +32,7 @@ static crdt_err prepare_pair(pass *p, crdt__object *mine, const crdt__object *th
 {
     cover_of(p, theirs);
     crdt_err err = mine->type->prepare(&p->join, mine->state, theirs->state);
-    if (err != CRDT_OK) return err;
+    if (err != CRDT_OK || p->store->only != NULL) return err; /* a solo object has no presence */
     return crdt__sibs_prepare(&p->join, &mine->presence, &theirs->presence);
 }
 
@@ -40,7 +40,9 @@ static void commit_pair(pass *p, crdt__object *mine, const crdt__object *theirs)
 {
     cover_of(p, theirs);
     bool changed = mine->type->commit(&p->join, mine->state, theirs->state);
-    changed |= crdt__sibs_commit(&crdt__presence, &p->join, &mine->presence, &theirs->presence);
+    if (p->store->only == NULL) {
+        changed |= crdt__sibs_commit(&crdt__presence, &p->join, &mine->presence, &theirs->presence);
+    }
     mine->born = false;
     if (changed) crdt__object_touched(p->store, mine, p->remote);
 }
@@ -185,11 +187,21 @@ static crdt_err prepare_rest(pass *p)
     return err;
 }
 
+/* Few runs go in one by one; many in one merge. */
+static void union_context(crdt_context *ctx, const crdt_context *other)
+{
+    if (other->count > 4) {
+        crdt_context_union_reserved(ctx, other);
+        return;
+    }
+    for (uint32_t i = 0; i < other->count; i++) crdt_context_add_reserved(ctx, other->runs[i]);
+}
+
 static void commit_rest(pass *p)
 {
     crdt_store       *s = p->store;
     const crdt_store *o = p->other;
-    crdt_context_union_reserved(&s->context, &o->context);
+    union_context(&s->context, &o->context);
     if (s->kind == CRDT__DELTA) {
         if (o->kind == CRDT__STATE) {
             s->kind = CRDT__STATE;
@@ -198,7 +210,7 @@ static void commit_rest(pass *p)
             crdt_context_union_reserved(&s->brought, &o->brought);
         }
     }
-    crdt_context_union_reserved(&s->cut, &o->cut);
+    union_context(&s->cut, &o->cut);
     for (size_t i = 0; i < o->retired_count; i++) {
         crdt_err err = crdt__retired_add(s, o->retired[i].replica, o->retired[i].end);
         CRDT_ASSERT(err == CRDT_OK); /* prepare_rest made the place */

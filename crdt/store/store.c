@@ -229,17 +229,21 @@ static void list_change(crdt_store *store, crdt__object *object, bool remote)
     store->changes_last = object;
 }
 
-void crdt__object_touched(crdt_store *store, crdt__object *object, bool remote)
+/* Does the name of a named object exist by it? */
+static void update_live(crdt_store *store, crdt__object *object)
 {
     crdt_ref ref = crdt__object_ref(store, object);
     bool     live = crdt__sibs_count(&object->presence) > 0 || object->type->alive(&ref);
-    if (live != object->live) {
-        object->live = live;
-        if (store->only == NULL && !other_lives(store, object)) {
-            if (live) store->names++;
-            else store->names--;
-        }
-    }
+    if (live == object->live) return;
+    object->live = live;
+    if (other_lives(store, object)) return;
+    if (live) store->names++;
+    else store->names--;
+}
+
+void crdt__object_touched(crdt_store *store, crdt__object *object, bool remote)
+{
+    if (store->only == NULL) update_live(store, object);
     if (!object->dirty) {
         object->dirty = true;
         object->prev_dirty = NULL;
@@ -255,8 +259,9 @@ void crdt__object_touched(crdt_store *store, crdt__object *object, bool remote)
 crdt__objects crdt__objects_of(const crdt_store *store)
 {
     crdt__objects it;
+    memset(&it, 0, sizeof it);
     it.only = store->only;
-    it.at = crdt__omap_first(&store->objects);
+    if (it.only == NULL) it.at = crdt__omap_first(&store->objects);
     return it;
 }
 

@@ -119,9 +119,8 @@ void t_eq_mem(const char *file, int line, const char *a_text, const void *a, siz
            hex(b_hex, sizeof b_hex, b_bytes, b_size, at));
 }
 
-void t_eq_err(const char *file, int line, const char *text, int actual, int expected)
+void t_wrong_err(const char *file, int line, const char *text, int actual, int expected)
 {
-    if (actual == expected) return;
     t_fail(file, line, "%s gave %s (%s), expected %s", text, crdt_err_name((crdt_err)actual),
            crdt_err_text((crdt_err)actual), crdt_err_name((crdt_err)expected));
 }

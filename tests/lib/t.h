@@ -73,8 +73,14 @@ _Noreturn __attribute__((format(printf, 3, 4))) void t_fail(const char *file, in
     t_eq_mem(__FILE__, __LINE__, #actual, (actual), (actual_size), #expected, (expected), \
              (expected_size))
 /* A crdt_err is CRDT_OK, or the one expected. */
-#define CHECK_OK(expr) t_eq_err(__FILE__, __LINE__, #expr, (int)(expr), 0)
-#define CHECK_ERR(expr, expected) t_eq_err(__FILE__, __LINE__, #expr, (int)(expr), (int)(expected))
+#define CHECK_OK(expr) CHECK_ERR(expr, 0)
+#define CHECK_ERR(expr, expected)                                           \
+    do {                                                                    \
+        int t_err = (int)(expr);                                            \
+        if (t_err != (int)(expected)) {                                     \
+            t_wrong_err(__FILE__, __LINE__, #expr, t_err, (int)(expected)); \
+        }                                                                   \
+    } while (0)
 
 _Noreturn __attribute__((format(printf, 4, 5))) void t_check_msg(const char *file, int line,
                                                                  const char *cond,
@@ -85,6 +91,6 @@ void t_eq_str(const char *file, int line, const char *a_text, const char *a, con
               const char *b);
 void t_eq_mem(const char *file, int line, const char *a_text, const void *a, size_t a_size,
               const char *b_text, const void *b, size_t b_size);
-void t_eq_err(const char *file, int line, const char *text, int actual, int expected);
+_Noreturn void t_wrong_err(const char *file, int line, const char *text, int actual, int expected);
 
 #endif

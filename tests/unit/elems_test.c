@@ -365,6 +365,40 @@ TEST(elems, agrees_with_a_list_of_few_values_with_many_dots)
     for (uint64_t seed = 1; seed <= 3; seed++) run(seed, (plan){40, 500, 200, 3, 7, 4});
 }
 
+/* More blocks than the index names in four bytes a slot. */
+TEST(elems, finds_values_in_very_many_blocks)
+{
+    enum { BLOCKS = 40000, STRIDE = 4096 };
+    world  w;
+    char   text[32];
+    size_t found = 0;
+    world_init(&w, 7);
+    w.strings = 2;
+    side *s = &w.sides[0];
+    for (unsigned n = 1; n <= BLOCKS; n++) {
+        crdt_value value = value_of(&w, n % (BLOCKS / 2), text);
+        CHECK_OK(crdt__elems_reserve(&w.mem.mem, &s->e, 5, value));
+        crdt__elems_insert(&s->e, (crdt_dot){5, (uint64_t)n * STRIDE}, value);
+        if (n == 20) CHECK(crdt__elems_has(&s->e, value));
+    }
+    crdt_context_init(&s->seen, &w.mem.mem);
+    CHECK_OK(crdt_context_reserve(&s->seen, 1));
+    crdt_context_add_reserved(&s->seen, (crdt_run){5, 1, (uint64_t)BLOCKS * STRIDE});
+    CHECK_EQ_INT(crdt__elems_count(&s->e), BLOCKS / 2);
+    for (unsigned n = 1; n <= BLOCKS; n += 2) {
+        CHECK(crdt__elems_kill(&s->e, (crdt_dot){5, (uint64_t)n * STRIDE}));
+    }
+    for (unsigned n = 0; n < BLOCKS / 2; n++) {
+        found += crdt__elems_has(&s->e, value_of(&w, n, text));
+    }
+    CHECK_EQ_INT(found, BLOCKS / 4);
+    crdt__elems_trim(&w.mem.mem, &s->e);
+    check_codec(&w, s);
+    const char *reason;
+    CHECK_MSG(crdt__elems_check(&w.space, &s->e, &s->seen, &reason), "%s", reason);
+    world_end(&w);
+}
+
 /* -- Content of one dot ------------------------------------------------------------------------ */
 
 static void forge(world *w, side *s, unsigned dots, unsigned odd_one)

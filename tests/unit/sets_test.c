@@ -11,6 +11,14 @@
 #define B 0xb2u
 #define C 0xc3u
 
+static uint64_t random_state;
+
+static unsigned random_below(unsigned n)
+{
+    random_state = random_state * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
+    return (unsigned)(random_state >> 33) % n;
+}
+
 static const crdt_type *orset(void)
 {
     return &crdt_orset_type;
@@ -193,13 +201,14 @@ static void check_reads(crdt_ref ref, const naive *n)
     bool           *met = calloc(VALUES, 1);
     crdt_orset_iter it = crdt_orset_iterate(ref);
     while (crdt_orset_next(&it, &value)) {
-        unsigned i = value.kind == CRDT_INT
-                         ? (unsigned)value.i
-                         : (unsigned)atoi(
-                               (const char *)memcpy(text, value.bytes.data, value.bytes.size) + 1);
+        unsigned i = (unsigned)value.i;
+        if (value.kind == CRDT_BYTES) {
+            memset(text, 0, sizeof text);
+            memcpy(text, value.bytes.data, value.bytes.size);
+            i = (unsigned)strtoul(text + 1, NULL, 10);
+        }
         CHECK(i < VALUES && n->in[i] && !met[i]);
         met[i] = true;
-        memset(text, 0, sizeof text);
         count++;
     }
     free(met);
@@ -216,13 +225,13 @@ static void random_transactions(unsigned values, unsigned ops, unsigned rounds)
     naive      *n = calloc(1, sizeof *n);
     char        text[16];
     for (unsigned round = 0; round < rounds; round++) {
-        unsigned  who = (unsigned)rand() % 2;
+        unsigned  who = random_below(2);
         crdt_ref  ref;
         crdt_txn *txn = begin(s[who]);
         for (unsigned i = 0; i < ops; i++) {
-            unsigned   number = (unsigned)rand() % values;
+            unsigned   number = random_below(values);
             crdt_value value = numbered(number, text);
-            bool       in = rand() % 3 != 0;
+            bool       in = random_below(3) != 0;
             CHECK_OK(in ? crdt_orset_add(txn, CRDT_SOLO, value)
                         : crdt_orset_remove(txn, CRDT_SOLO, value));
             naive_set(n, number, in);
@@ -247,7 +256,7 @@ static void random_transactions(unsigned values, unsigned ops, unsigned rounds)
 
 TEST(orset, transactions_read_what_they_wrote)
 {
-    srand(1);
+    random_state = 1;
     random_transactions(8, 5, 400);
     random_transactions(60, 40, 100);
     random_transactions(VALUES, 3000, 14);
@@ -462,8 +471,8 @@ TEST(sets, stand_refused_allocations)
         testmem_init(&m);
         CHECK_OK(crdt_store_new_solo(type, A, &m.mem, &s));
         for (int round = 0; round < 60; round++) {
-            const crdt_op *op = &type->ops[(size_t)rand() % type->ops_count];
-            crdt_value     arg = rand() % 2 ? crdt_int(rand() % 40) : crdt_text("string");
+            const crdt_op *op = &type->ops[random_below((unsigned)type->ops_count)];
+            crdt_value     arg = random_below(2) ? crdt_int(random_below(40)) : crdt_text("string");
             size_t         argc = strlen(op->args);
             if (strcmp(op->name, "clear") == 0 && round % 20 != 19) op = &type->ops[0], argc = 1;
             for (uint64_t n = 1;; n++) {
