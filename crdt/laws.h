@@ -54,9 +54,9 @@ typedef enum crdt_laws_flag {
     CRDT_LAWS_KEEPS_RESIDUES = 1, /* some removals are remembered for ever: no law RESIDUES */
     CRDT_LAWS_ORDERED = 2,        /* values are compared by the type: no element symmetry */
     CRDT_LAWS_HIDES_FORKS = 4,    /* the content of a dot is always the same: no law FORK */
-    CRDT_LAWS_FORGETS = 8 /* what is stable and removed no longer beats later writes, as with
-                                     timestamps of clients: reads with collection may differ from those
-                                     without, only not between replicas */
+    /* What is stable and removed no longer beats later writes, as with timestamps of clients:
+     * reads with collection may differ from those without, only not between replicas. */
+    CRDT_LAWS_FORGETS = 8
 } crdt_laws_flag;
 
 typedef struct crdt_laws_options {

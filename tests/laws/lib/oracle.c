@@ -1,0 +1,72 @@
+/* oracle.c: the table of oracles, and what they share. */
+#include "tests/laws/lib/oracle.h"
+
+#include <string.h>
+
+typedef struct entry {
+    const char      *name;
+    crdt_laws_oracle oracle;
+} entry;
+
+/* A type without an oracle does not link. */
+static const entry entries[] = {
+#define CRDT_TYPE(id, name) {#name, oracle_##name},
+#include "crdt/types.def"
+#undef CRDT_TYPE
+};
+
+static unsigned flags_of(const char *name)
+{
+    unsigned flags = 0;
+    if (strcmp(name, "twopset") == 0) flags |= CRDT_LAWS_KEEPS_RESIDUES;
+    if (strcmp(name, "lwwts") == 0) flags |= CRDT_LAWS_ORDERED | CRDT_LAWS_FORGETS;
+    return flags;
+}
+
+crdt_laws_options oracle_options(const crdt_type *type)
+{
+    crdt_laws_options options = crdt_laws_options_default(type);
+    options.flags = flags_of(type->name);
+    for (size_t i = 0; i < sizeof entries / sizeof *entries; i++) {
+        if (strcmp(entries[i].name, type->name) == 0) options.oracle = entries[i].oracle;
+    }
+    return options;
+}
+
+bool is_op(const crdt_laws_event *e, const char *name)
+{
+    return e->op != NULL && strcmp(e->op->name, name) == 0;
+}
+
+bool same_arg(const crdt_laws_event *a, const crdt_laws_event *b)
+{
+    return crdt_value_compare(a->args[0], b->args[0]) == 0;
+}
+
+bool is_later_write(const crdt_laws_event *events, size_t a, size_t b)
+{
+    if (events[a].stamp != events[b].stamp) return events[a].stamp > events[b].stamp;
+    if (events[a].replica != events[b].replica) return events[a].replica > events[b].replica;
+    return a > b;
+}
+
+void print_values(crdt_value *values, size_t count, const char *open, const char *close,
+                  bool unique, crdt_buf *out)
+{
+    for (size_t i = 1; i < count; i++) {
+        for (size_t j = i; j > 0 && crdt_value_compare(values[j - 1], values[j]) > 0; j--) {
+            crdt_value lower = values[j];
+            values[j] = values[j - 1];
+            values[j - 1] = lower;
+        }
+    }
+    const char *between = "";
+    crdt_buf_text(out, open);
+    for (size_t i = 0; i < count; i++) {
+        if (unique && i > 0 && crdt_value_compare(values[i - 1], values[i]) == 0) continue;
+        crdt_buf_text(out, between);
+        crdt_buf_print_value(out, values[i]);
+        between = ", ";
+    }
+    crdt_buf_text(out, close);
+}
