@@ -1,0 +1,457 @@
+/* Each type as a state, by operations and by deltas. docs/TYPES.md shows the parts marked "doc". */
+#include <crdt/types.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* doc: ways */
+#define NOW UINT64_C(1700000000000) /* milliseconds; pass the real time */
+
+static void ok(crdt_err err)
+{
+    if (err == CRDT_OK) return;
+    fprintf(stderr, "%s: %s\n", crdt_err_name(err), crdt_err_text(err));
+    exit(1);
+}
+
+static crdt_txn *begin(crdt_store *store)
+{
+    crdt_txn *txn;
+    ok(crdt_store_begin(store, NOW, &txn));
+    return txn;
+}
+
+static crdt_delta *commit(crdt_store *store)
+{
+    crdt_delta *delta;
+    ok(crdt_store_commit(store, &delta));
+    return delta;
+}
+
+/* What the network does: bytes out, bytes in, join. Whole states and deltas alike. */
+static void send(const crdt_store *what, crdt_store *to)
+{
+    crdt_buf    bytes;
+    crdt_store *copy;
+    crdt_buf_init(&bytes, NULL);
+    ok(crdt_store_encode(what, &bytes));
+    ok(crdt_delta_decode(to, crdt_buf_bytes(&bytes), &copy, NULL));
+    ok(crdt_store_join(to, copy, NOW));
+    crdt_store_free(copy);
+    crdt_buf_clear(&bytes);
+}
+
+/* What `to` lacks, by its context. */
+static void send_since(const crdt_store *from, crdt_store *to)
+{
+    crdt_delta *delta;
+    ok(crdt_store_since(from, crdt_store_context(to), &delta));
+    send(delta, to);
+    crdt_store_free(delta);
+}
+
+/* Two deltas as one group. */
+static void send_group(const crdt_delta *first, const crdt_delta *second, crdt_store *to)
+{
+    crdt_store *group;
+    ok(crdt_store_clone(first, 0, &group));
+    ok(crdt_store_merge(group, second));
+    send(group, to);
+    crdt_store_free(group);
+}
+
+/* An operation by its name in the type's table, as a command line or a server would run it. */
+static crdt_delta *apply(crdt_store *store, const char *name, const crdt_value *args, size_t argc)
+{
+    const crdt_type *type = crdt_store_solo(store).type;
+    for (size_t i = 0; i < type->ops_count; i++) {
+        crdt_delta *delta;
+        if (strcmp(type->ops[i].name, name) != 0) continue;
+        ok(crdt_store_apply(store, NOW, CRDT_SOLO, &type->ops[i], args, argc, &delta));
+        return delta;
+    }
+    return NULL;
+}
+
+/* Three replicas of one object. */
+static void start(const crdt_type *type, crdt_store *r[3])
+{
+    for (uint64_t i = 0; i < 3; i++) ok(crdt_store_new_solo(type, i + 1, NULL, &r[i]));
+}
+/* end doc */
+
+static bool same_bytes(const crdt_store *a, const crdt_store *b)
+{
+    crdt_buf x, y;
+    crdt_buf_init(&x, NULL);
+    crdt_buf_init(&y, NULL);
+    ok(crdt_store_encode(a, &x));
+    ok(crdt_store_encode(b, &y));
+    bool same = crdt_view_compare(crdt_buf_bytes(&x), crdt_buf_bytes(&y)) == 0;
+    crdt_buf_clear(&x);
+    crdt_buf_clear(&y);
+    return same;
+}
+
+/* Prints what all three show, after checking that they are the same to the byte. */
+static void finish(crdt_store *r[3], crdt_delta *d0, crdt_delta *d1)
+{
+    crdt_ref ref = crdt_store_solo(r[0]);
+    crdt_buf text;
+    crdt_buf_init(&text, NULL);
+    crdt_ref_print(&ref, &text);
+    printf("%s: %.*s\n", ref.type->name, (int)text.size, (const char *)text.data);
+    if (!same_bytes(r[0], r[1]) || !same_bytes(r[1], r[2])) {
+        puts("the replicas differ");
+        exit(1);
+    }
+    crdt_buf_clear(&text);
+    crdt_store_free(d0);
+    crdt_store_free(d1);
+    for (int i = 0; i < 3; i++) crdt_store_free(r[i]);
+}
+
+/* doc: gcounter */
+static void gcounter(void)
+{
+    crdt_store *r[3];
+    int64_t     value;
+    start(&crdt_gcounter_type, r);
+    ok(crdt_gcounter_inc(begin(r[0]), CRDT_SOLO, 10));
+    ok(crdt_store_commit(r[0], NULL));
+    send(r[0], r[1]); /* as a state */
+    send(r[0], r[2]);
+
+    ok(crdt_gcounter_inc(begin(r[0]), CRDT_SOLO, 3)); /* at the same time ... */
+    crdt_delta *inc = commit(r[0]);
+    ok(crdt_gcounter_reset(begin(r[1]), CRDT_SOLO));
+    crdt_delta *reset = commit(r[1]);
+
+    send(inc, r[1]);              /* as an operation */
+    send_since(r[1], r[0]);       /* as a delta: what r[0] lacks */
+    send_group(inc, reset, r[2]); /* as a delta: a group */
+    ok(crdt_gcounter_value(crdt_store_solo(r[2]), &value));
+    if (value != 3) exit(1); /* the reset saw the 10, not the 3 */
+    finish(r, inc, reset);
+}
+/* end doc */
+
+/* doc: pncounter */
+static void pncounter(void)
+{
+    crdt_store *r[3];
+    int64_t     value;
+    start(&crdt_pncounter_type, r);
+    ok(crdt_pncounter_inc(begin(r[0]), CRDT_SOLO, 10));
+    ok(crdt_store_commit(r[0], NULL));
+    send(r[0], r[1]); /* as a state */
+    send(r[0], r[2]);
+
+    ok(crdt_pncounter_dec(begin(r[0]), CRDT_SOLO, 4)); /* at the same time ... */
+    crdt_delta *dec = commit(r[0]);
+    ok(crdt_pncounter_inc(begin(r[1]), CRDT_SOLO, 3));
+    crdt_delta *inc = commit(r[1]);
+
+    send(dec, r[1]);            /* as an operation */
+    send_since(r[1], r[0]);     /* as a delta: what r[0] lacks */
+    send_group(dec, inc, r[2]); /* as a delta: a group */
+    ok(crdt_pncounter_value(crdt_store_solo(r[2]), &value));
+    if (value != 9) exit(1);
+    finish(r, dec, inc);
+}
+/* end doc */
+
+/* doc: gset */
+static void gset(void)
+{
+    crdt_store *r[3];
+    crdt_value  elem;
+    start(&crdt_gset_type, r);
+    ok(crdt_gset_add(begin(r[0]), CRDT_SOLO, crdt_int(1)));
+    ok(crdt_store_commit(r[0], NULL));
+    send(r[0], r[1]); /* as a state */
+    send(r[0], r[2]);
+
+    ok(crdt_gset_add(begin(r[0]), CRDT_SOLO, crdt_int(2))); /* at the same time ... */
+    crdt_delta *two = commit(r[0]);
+    ok(crdt_gset_add(begin(r[1]), CRDT_SOLO, crdt_int(3)));
+    crdt_delta *three = commit(r[1]);
+
+    send(two, r[1]);              /* as an operation */
+    send_since(r[1], r[0]);       /* as a delta: what r[0] lacks */
+    send_group(two, three, r[2]); /* as a delta: a group */
+    crdt_gset_iter it = crdt_gset_iterate(crdt_store_solo(r[2]));
+    while (crdt_gset_next(&it, &elem)) printf("gset holds %" PRId64 "\n", elem.i);
+    finish(r, two, three);
+}
+/* end doc */
+
+/* doc: twopset */
+static void twopset(void)
+{
+    crdt_store *r[3];
+    crdt_value  ticket = crdt_text("ticket 1");
+    start(&crdt_twopset_type, r);
+    ok(crdt_twopset_add(begin(r[0]), CRDT_SOLO, ticket));
+    ok(crdt_store_commit(r[0], NULL));
+    send(r[0], r[1]); /* as a state */
+    send(r[0], r[2]);
+
+    ok(crdt_twopset_remove(begin(r[0]), CRDT_SOLO, ticket)); /* at the same time ... */
+    crdt_delta *used = commit(r[0]);
+    ok(crdt_twopset_add(begin(r[1]), CRDT_SOLO, crdt_text("ticket 2")));
+    crdt_delta *more = commit(r[1]);
+
+    send(used, r[1]);             /* as an operation */
+    send_since(r[1], r[0]);       /* as a delta: what r[0] lacks */
+    send_group(used, more, r[2]); /* as a delta: a group */
+
+    crdt_txn *txn = begin(r[2]); /* adding it again does nothing, for ever */
+    ok(crdt_twopset_add(txn, CRDT_SOLO, ticket));
+    crdt_store_free(commit(r[2]));
+    if (crdt_twopset_has(crdt_store_solo(r[2]), ticket)) exit(1);
+    finish(r, used, more);
+}
+/* end doc */
+
+/* doc: orset */
+static void orset(void)
+{
+    crdt_store *r[3];
+    start(&crdt_orset_type, r);
+    ok(crdt_orset_add(begin(r[0]), CRDT_SOLO, crdt_text("milk")));
+    ok(crdt_store_commit(r[0], NULL));
+    send(r[0], r[1]); /* as a state */
+    send(r[0], r[2]);
+
+    crdt_txn *txn = begin(r[0]); /* at the same time: out with the milk ... */
+    ok(crdt_orset_remove(txn, CRDT_SOLO, crdt_text("milk")));
+    ok(crdt_orset_add(txn, CRDT_SOLO, crdt_text("tea")));
+    crdt_delta *swapped = commit(r[0]);
+    ok(crdt_orset_add(begin(r[1]), CRDT_SOLO, crdt_text("milk"))); /* ... and milk once more */
+    crdt_delta *added = commit(r[1]);
+
+    send(swapped, r[1]);              /* as an operation */
+    send_since(r[1], r[0]);           /* as a delta: what r[0] lacks */
+    send_group(swapped, added, r[2]); /* as a delta: a group */
+    if (!crdt_orset_has(crdt_store_solo(r[2]), crdt_text("milk"))) exit(1); /* adding wins */
+    finish(r, swapped, added);
+}
+/* end doc */
+
+/* doc: rwset */
+static void rwset(void)
+{
+    crdt_store *r[3];
+    start(&crdt_rwset_type, r);
+    crdt_value alice = crdt_text("alice");
+    crdt_store_free(apply(r[0], "add", &alice, 1)); /* by the operation table */
+    send(r[0], r[1]);                               /* as a state */
+    send(r[0], r[2]);
+
+    ok(crdt_rwset_remove(begin(r[0]), CRDT_SOLO, alice)); /* at the same time ... */
+    crdt_delta *removed = commit(r[0]);
+    ok(crdt_rwset_add(begin(r[1]), CRDT_SOLO, alice));
+    crdt_delta *added = commit(r[1]);
+
+    send(removed, r[1]);                                       /* as an operation */
+    send_since(r[1], r[0]);                                    /* as a delta: what r[0] lacks */
+    send_group(removed, added, r[2]);                          /* as a delta: a group */
+    if (crdt_rwset_has(crdt_store_solo(r[2]), alice)) exit(1); /* removing wins */
+    finish(r, removed, added);
+}
+/* end doc */
+
+/* doc: lww */
+static void lww(void)
+{
+    crdt_store *r[3];
+    crdt_value  value;
+    start(&crdt_lww_type, r);
+    ok(crdt_lww_set(begin(r[0]), CRDT_SOLO, crdt_text("grey")));
+    ok(crdt_store_commit(r[0], NULL));
+    send(r[0], r[1]); /* as a state */
+    send(r[0], r[2]);
+
+    ok(crdt_lww_set(begin(r[0]), CRDT_SOLO, crdt_text("red"))); /* at the same time ... */
+    crdt_delta *red = commit(r[0]);
+    ok(crdt_lww_set(begin(r[1]), CRDT_SOLO, crdt_text("blue")));
+    crdt_delta *blue = commit(r[1]);
+
+    send(red, r[1]);             /* as an operation */
+    send_since(r[1], r[0]);      /* as a delta: what r[0] lacks */
+    send_group(red, blue, r[2]); /* as a delta: a group */
+
+    crdt_ref ref = crdt_store_solo(r[2]); /* the stamps are equal here: the greater id decides */
+    if (crdt_lww_get(ref, &value)) printf("lww shows %.4s\n", (const char *)value.bytes.data);
+    crdt_conflict c;
+    for (size_t i = 0; crdt_ref_conflict(&ref, i, &c); i++) {
+        printf("lww: %.*s by %" PRIu64 "%s\n", (int)c.value.bytes.size,
+               (const char *)c.value.bytes.data, c.dot.replica, c.wins ? ", wins" : "");
+    }
+    finish(r, red, blue);
+}
+/* end doc */
+
+/* doc: lwwts */
+static void lwwts(void)
+{
+    crdt_store *r[3];
+    crdt_value  value;
+    start(&crdt_lwwts_type, r);
+    ok(crdt_lwwts_put(begin(r[0]), CRDT_SOLO, crdt_text("grey"), 1700));
+    ok(crdt_store_commit(r[0], NULL));
+    send(r[0], r[1]); /* as a state */
+    send(r[0], r[2]);
+
+    ok(crdt_lwwts_put(begin(r[0]), CRDT_SOLO, crdt_text("red"), 1701)); /* at the same time ... */
+    crdt_delta *put = commit(r[0]);
+    ok(crdt_lwwts_del(begin(r[1]), CRDT_SOLO, 1702));
+    crdt_delta *del = commit(r[1]);
+
+    send(put, r[1]);                                            /* as an operation */
+    send_since(r[1], r[0]);                                     /* as a delta: what r[0] lacks */
+    send_group(put, del, r[2]);                                 /* as a delta: a group */
+    if (crdt_lwwts_get(crdt_store_solo(r[2]), &value)) exit(1); /* none: the delete is later */
+    finish(r, put, del);
+}
+/* end doc */
+
+/* doc: mvreg */
+static void mvreg(void)
+{
+    crdt_store *r[3];
+    crdt_value  value;
+    start(&crdt_mvreg_type, r);
+    ok(crdt_mvreg_set(begin(r[0]), CRDT_SOLO, crdt_text("grey")));
+    ok(crdt_store_commit(r[0], NULL));
+    send(r[0], r[1]); /* as a state */
+    send(r[0], r[2]);
+
+    ok(crdt_mvreg_set(begin(r[0]), CRDT_SOLO, crdt_text("red"))); /* at the same time ... */
+    crdt_delta *red = commit(r[0]);
+    ok(crdt_mvreg_set(begin(r[1]), CRDT_SOLO, crdt_text("blue")));
+    crdt_delta *blue = commit(r[1]);
+
+    send(red, r[1]);             /* as an operation */
+    send_since(r[1], r[0]);      /* as a delta: what r[0] lacks */
+    send_group(red, blue, r[2]); /* as a delta: a group */
+    for (size_t i = 0; crdt_mvreg_get(crdt_store_solo(r[2]), i, &value); i++) {
+        printf("mvreg holds %.*s\n", (int)value.bytes.size, (const char *)value.bytes.data);
+    }
+    finish(r, red, blue);
+}
+/* end doc */
+
+/* doc: max */
+static void max(void)
+{
+    crdt_store *r[3];
+    int64_t     n;
+    start(&crdt_max_type, r);
+    ok(crdt_max_write(begin(r[0]), CRDT_SOLO, 3));
+    ok(crdt_store_commit(r[0], NULL));
+    send(r[0], r[1]); /* as a state */
+    send(r[0], r[2]);
+
+    ok(crdt_max_write(begin(r[0]), CRDT_SOLO, 7)); /* at the same time ... */
+    crdt_delta *seven = commit(r[0]);
+    ok(crdt_max_write(begin(r[1]), CRDT_SOLO, 9));
+    crdt_delta *nine = commit(r[1]);
+
+    send(seven, r[1]);             /* as an operation */
+    send_since(r[1], r[0]);        /* as a delta: what r[0] lacks */
+    send_group(seven, nine, r[2]); /* as a delta: a group */
+    if (!crdt_max_get(crdt_store_solo(r[2]), &n) || n != 9) exit(1);
+    finish(r, seven, nine);
+}
+/* end doc */
+
+/* doc: min */
+static void min(void)
+{
+    crdt_store *r[3];
+    int64_t     n;
+    start(&crdt_min_type, r);
+    crdt_value nine = crdt_int(9);
+    crdt_store_free(apply(r[0], "write", &nine, 1)); /* by the operation table */
+    send(r[0], r[1]);                                /* as a state */
+    send(r[0], r[2]);
+
+    ok(crdt_min_write(begin(r[0]), CRDT_SOLO, 7)); /* at the same time ... */
+    crdt_delta *seven = commit(r[0]);
+    ok(crdt_min_write(begin(r[1]), CRDT_SOLO, 3));
+    crdt_delta *three = commit(r[1]);
+
+    send(seven, r[1]);              /* as an operation */
+    send_since(r[1], r[0]);         /* as a delta: what r[0] lacks */
+    send_group(seven, three, r[2]); /* as a delta: a group */
+    if (!crdt_min_get(crdt_store_solo(r[2]), &n) || n != 3) exit(1);
+    finish(r, seven, three);
+}
+/* end doc */
+
+/* doc: ewflag */
+static void ewflag(void)
+{
+    crdt_store *r[3];
+    start(&crdt_ewflag_type, r);
+    ok(crdt_ewflag_enable(begin(r[0]), CRDT_SOLO));
+    ok(crdt_store_commit(r[0], NULL));
+    send(r[0], r[1]); /* as a state */
+    send(r[0], r[2]);
+
+    ok(crdt_ewflag_disable(begin(r[0]), CRDT_SOLO)); /* at the same time ... */
+    crdt_delta *off = commit(r[0]);
+    ok(crdt_ewflag_enable(begin(r[1]), CRDT_SOLO));
+    crdt_delta *on = commit(r[1]);
+
+    send(off, r[1]);                                      /* as an operation */
+    send_since(r[1], r[0]);                               /* as a delta: what r[0] lacks */
+    send_group(off, on, r[2]);                            /* as a delta: a group */
+    if (!crdt_ewflag_get(crdt_store_solo(r[2]))) exit(1); /* enabled */
+    finish(r, off, on);
+}
+/* end doc */
+
+/* doc: dwflag */
+static void dwflag(void)
+{
+    crdt_store *r[3];
+    start(&crdt_dwflag_type, r);
+    ok(crdt_dwflag_enable(begin(r[0]), CRDT_SOLO));
+    ok(crdt_store_commit(r[0], NULL));
+    send(r[0], r[1]); /* as a state */
+    send(r[0], r[2]);
+
+    ok(crdt_dwflag_disable(begin(r[0]), CRDT_SOLO)); /* at the same time ... */
+    crdt_delta *off = commit(r[0]);
+    ok(crdt_dwflag_enable(begin(r[1]), CRDT_SOLO));
+    crdt_delta *on = commit(r[1]);
+
+    send(off, r[1]);                                     /* as an operation */
+    send_since(r[1], r[0]);                              /* as a delta: what r[0] lacks */
+    send_group(off, on, r[2]);                           /* as a delta: a group */
+    if (crdt_dwflag_get(crdt_store_solo(r[2]))) exit(1); /* disabled */
+    finish(r, off, on);
+}
+/* end doc */
+
+int main(void)
+{
+    gcounter();
+    pncounter();
+    gset();
+    twopset();
+    orset();
+    rwset();
+    lww();
+    lwwts();
+    mvreg();
+    max();
+    min();
+    ewflag();
+    dwflag();
+    return 0;
+}
