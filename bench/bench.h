@@ -1,0 +1,77 @@
+/* bench.h: what the benchmarks share: rows, goals, time, memory, random numbers. */
+#ifndef BENCH_BENCH_H
+#define BENCH_BENCH_H
+#include "crdt/types.h"
+
+#define BENCH_RUNS 9
+#define BENCH_NOW UINT64_C(1700000000000) /* a moment in 2023 */
+
+typedef struct bench {
+    const char *only; /* a part of the names wanted; NULL: all */
+    bool        json;
+    uint64_t    seed;
+    double      memcpy_words; /* G/s, once measured */
+    unsigned    rows, goals, missed;
+} bench;
+
+/* Is the row of this name wanted? */
+bool bench_wants(const bench *b, const char *name);
+
+/* -- Rows (rows.c) */
+typedef struct bench_samples {
+    double at[BENCH_RUNS];
+    size_t count;
+} bench_samples;
+
+void   bench_sample(bench_samples *s, double value);
+double bench_median(const bench_samples *s);
+/* One more run? Nine, or three once they take more than 2 s each. `seconds`: of the run just
+ * made. */
+bool bench_more(const bench_samples *s, double seconds);
+void bench_row(bench *b, const char *name, uint64_t n, const bench_samples *s, const char *unit);
+void bench_figure(bench *b, const char *name, uint64_t n, double value, const char *unit);
+void bench_head(const bench *b);
+void bench_foot(const bench *b);
+/* Progress, on stderr. */
+void bench_say(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/* -- Kit (kit.c) */
+double   bench_seconds(void); /* processor time of this program */
+uint64_t bench_rand(uint64_t *state);
+/* End with a message: a benchmark that fails measures nothing. */
+_Noreturn void bench_die(const char *what, crdt_err err);
+void           bench_must(crdt_err err, const char *what);
+
+/* malloc(3) with a count of the bytes asked for. */
+typedef struct bench_mem {
+    crdt_mem mem;
+    size_t   bytes;
+} bench_mem;
+void bench_mem_init(bench_mem *m);
+
+/* A list of encoded deltas. */
+typedef struct bench_deltas {
+    uint8_t *bytes;
+    size_t   size, cap;
+    size_t  *ends;
+    size_t   count, ends_cap;
+} bench_deltas;
+/* Encodes and frees the delta. */
+void bench_deltas_add(bench_deltas *d, crdt_delta *delta);
+void bench_deltas_clear(bench_deltas *d);
+/* Decode and join each into store. */
+void bench_deltas_play(const bench_deltas *d, crdt_store *store);
+
+crdt_store *bench_store(const crdt_type *solo, uint64_t replica, const crdt_mem *mem);
+crdt_store *bench_clone(const crdt_store *store, uint64_t replica);
+void        bench_join(crdt_store *store, const crdt_store *other);
+size_t      bench_encoded(const crdt_store *store);
+
+const crdt_op *bench_op(const crdt_type *type, const char *name);
+
+/* -- The groups of rows */
+void bench_orset(bench *b);
+void bench_counters(bench *b);
+void bench_types(bench *b);
+
+#endif

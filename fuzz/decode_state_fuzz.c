@@ -1,0 +1,78 @@
+/* decode_state_fuzz.c: any bytes to crdt_store_decode.
+ *
+ * Refused  nothing is left in memory.
+ * Taken    the audit holds; it encodes to just these bytes; its digest is that of a second
+ *          decode; every read and one operation on it work, and the result is as sound.
+ * Memory   at its peak at most 8 x the input + 64 KiB, and OBJECT_BYTES for each object of a
+ *          store, whose record does not shrink with its content. The shortest object takes
+ *          OBJECT_MIN bytes.
+ */
+#include "fuzz/form.h"
+
+#define OBJECT_BYTES 640u
+#define OBJECT_MIN 5u
+
+static crdt_err decode_in_budget(const crdt_options *options, testmem *m, crdt_view in,
+                                 crdt_store **ret_store)
+{
+    const char *reason = NULL;
+    crdt_err    err = crdt_store_decode(options, in, ret_store, &reason);
+    CHECK_MSG(err == CRDT_OK || err == CRDT_EMALFORMED || err == CRDT_ELIMIT ||
+                  err == CRDT_EVERSION || err == CRDT_ETYPE,
+              "decode gave %s", crdt_err_name(err));
+    CHECK_MSG(err == CRDT_OK || (reason != NULL && *reason != 0), "%s without a reason",
+              crdt_err_name(err));
+    size_t budget = 8 * in.size + 65536;
+    size_t objects = options->solo != NULL ? 1 : in.size / OBJECT_MIN;
+    if (err == CRDT_OK) objects = fuzz_form_of(options, in).objects;
+    CHECK_MSG(m->peak <= budget + objects * OBJECT_BYTES,
+              "decode (%s) took %zu bytes for %zu bytes of input; at most %zu objects",
+              crdt_err_name(err), m->peak, in.size, objects);
+    return err;
+}
+
+/* An operation chosen by the bytes, by a replica that they name or by another. */
+static void operate(const crdt_options *options, const crdt_store *store, crdt_view in)
+{
+    crdt_digest         dice = crdt_digest_of(in.data, in.size);
+    const crdt_context *ctx = crdt_store_context(store);
+    uint64_t            replica = 77;
+    fuzz_in             script = fuzz_input((const uint8_t *)&dice, sizeof dice);
+    crdt_store         *copy;
+    if (ctx->count > 0 && (dice.hi & 1)) replica = ctx->runs[dice.lo % ctx->count].replica;
+    CHECK_OK(crdt_store_clone(store, replica, &copy));
+    fuzz_same(store, copy, "a clone of the decoded store");
+    fuzz_op     op = fuzz_op_read(&script, options->solo);
+    crdt_delta *delta = NULL;
+    crdt_err    err = fuzz_apply(copy, &op, &delta);
+    CHECK_MSG(fuzz_op_may_give(err) || err == CRDT_ERETIRED, "an operation on it gave %s",
+              crdt_err_name(err));
+    if (err == CRDT_OK) {
+        fuzz_sound(copy, options, "the store after an operation");
+        fuzz_sound(delta, options, "the delta of an operation");
+    } else {
+        fuzz_same(store, copy, "the store after a refused operation");
+    }
+    crdt_store_free(delta);
+    crdt_store_free(copy);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    fuzz_in          input = fuzz_input(data, size);
+    const crdt_type *solo = fuzz_pick(&input);
+    crdt_view        in = fuzz_rest(&input);
+    testmem          m;
+    testmem_init(&m);
+    crdt_options options = fuzz_options(solo, 7, &m.mem);
+    crdt_store  *store;
+    if (decode_in_budget(&options, &m, in, &store) == CRDT_OK) {
+        fuzz_strict(&options, store, in);
+        fuzz_sound(store, &options, "the decoded store");
+        operate(&options, store, in);
+        fuzz_strict(&options, store, in); /* its clone was changed, not itself */
+        crdt_store_free(store);
+    }
+    TESTMEM_DONE(&m);
+    return 0;
+}

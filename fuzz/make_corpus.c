@@ -1,0 +1,214 @@
+/* make_corpus.c: see make_corpus.h. All is fixed: the same types give the same seeds. */
+#define _POSIX_C_SOURCE 200809L
+#include "fuzz/make_corpus.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "fuzz/fuzz.h"
+
+typedef struct maker {
+    const char      *directory;
+    const crdt_type *solo;
+    crdt_options     options;
+    bool             failed;
+} maker;
+
+static const char *name_of(const crdt_type *solo)
+{
+    return solo == NULL ? "store" : solo->name;
+}
+
+/* directory/harness/seed-type-n: the pick, if there is one, and the bytes. */
+static void write_seed(maker *m, const char *harness, const char *type, unsigned n, int pick,
+                       crdt_view bytes)
+{
+    char path[512];
+    snprintf(path, sizeof path, "%s/%s", m->directory, harness);
+    (void)mkdir(path, 0777);
+    snprintf(path, sizeof path, "%s/%s/seed-%s-%u", m->directory, harness, type, n);
+    FILE *file = fopen(path, "wb");
+    bool  ok = file != NULL;
+    if (ok && pick >= 0) ok = fputc(pick, file) != EOF;
+    if (ok && bytes.size > 0) ok = fwrite(bytes.data, 1, bytes.size, file) == bytes.size;
+    if (file != NULL && fclose(file) != 0) ok = false;
+    if (ok) return;
+    perror(path);
+    m->failed = true;
+}
+
+static void write_store(maker *m, const char *harness, unsigned n, const crdt_store *store)
+{
+    crdt_buf bytes;
+    crdt_buf_init(&bytes, NULL);
+    fuzz_encode(store, &bytes);
+    write_seed(m, harness, name_of(m->solo), n, fuzz_pick_byte(m->solo), crdt_buf_bytes(&bytes));
+    crdt_buf_clear(&bytes);
+}
+
+/* -- States ------------------------------------------------------------------------------------ */
+
+static void decode_state_seeds(maker *m)
+{
+    crdt_store *base = fuzz_base(&m->options), *small;
+    write_store(m, "decode_state", 0, base);
+    small = fuzz_history(&m->options, 9, 3);
+    write_store(m, "decode_state", 1, small);
+    crdt_store_free(small);
+    crdt_store_free(base);
+}
+
+/* -- Deltas for the base of decode_delta_fuzz.c ------------------------------------------------ */
+
+static crdt_delta *delta_of(crdt_store *store, const crdt_type *solo, unsigned ops)
+{
+    crdt_txn   *txn;
+    crdt_delta *delta;
+    CHECK_OK(crdt_store_begin(store, FUZZ_NOW, &txn));
+    for (unsigned i = 0; i < ops; i++) {
+        uint8_t bytes[8] = {(uint8_t)i, (uint8_t)(i * 5 + 1), (uint8_t)i, (uint8_t)(2 * i + 1), 1};
+        if (solo != NULL) bytes[0] = (uint8_t)(i * 2);
+        fuzz_in in = fuzz_input(bytes, sizeof bytes);
+        fuzz_op op = fuzz_op_read(&in, solo);
+        (void)!fuzz_op_run(txn, &op);
+    }
+    CHECK_OK(crdt_store_commit(store, &delta));
+    return delta;
+}
+
+static void decode_delta_seeds(maker *m)
+{
+    crdt_store *base = fuzz_base(&m->options), *writer, *since;
+    crdt_delta *one, *more;
+    CHECK_OK(crdt_store_clone(base, 4, &writer));
+    one = delta_of(writer, m->solo, 1);
+    write_store(m, "decode_delta", 0, one);
+    more = delta_of(writer, m->solo, 6);
+    CHECK_OK(crdt_store_merge(one, more)); /* a delta group */
+    write_store(m, "decode_delta", 1, one);
+    CHECK_OK(crdt_store_since(writer, crdt_store_context(base), &since));
+    if (m->solo == NULL || m->solo->id % 2 == 0) write_store(m, "decode_delta", 2, since);
+    crdt_store_free(since);
+    crdt_store_free(one);
+    crdt_store_free(more);
+    crdt_store_free(writer);
+    crdt_store_free(base);
+}
+
+/* -- Pairs ------------------------------------------------------------------------------------- */
+
+static void write_pair(maker *m, unsigned n, const crdt_store *a, const crdt_store *b)
+{
+    crdt_buf bytes, part;
+    crdt_buf_init(&bytes, NULL);
+    crdt_buf_init(&part, NULL);
+    fuzz_encode(a, &part);
+    crdt_buf_byte(&bytes, (uint8_t)(part.size & 0xff));
+    crdt_buf_byte(&bytes, (uint8_t)(part.size >> 8));
+    crdt_buf_put(&bytes, part.data, part.size);
+    fuzz_encode(b, &part);
+    crdt_buf_put(&bytes, part.data, part.size);
+    write_seed(m, "join_pair", name_of(m->solo), n, fuzz_pick_byte(m->solo),
+               crdt_buf_bytes(&bytes));
+    crdt_buf_clear(&bytes);
+    crdt_buf_clear(&part);
+}
+
+/* Remove every name; of a stand-alone object its content. */
+static void remove_all(crdt_store *store, const crdt_type *solo)
+{
+    crdt_txn *txn;
+    char      name = 'a';
+    CHECK_OK(crdt_store_begin(store, FUZZ_NOW, &txn));
+    if (solo != NULL) (void)!crdt_txn_remove(txn, CRDT_SOLO);
+    for (; solo == NULL && name <= 'z'; name++) {
+        (void)!crdt_txn_remove(txn, crdt_view_of(&name, 1));
+    }
+    CHECK_OK(crdt_store_commit(store, NULL));
+}
+
+static void join_pair_seeds(maker *m)
+{
+    crdt_store *a = fuzz_base(&m->options), *b, *c, *d;
+    CHECK_OK(crdt_store_clone(a, 4, &b));
+    CHECK_OK(crdt_store_clone(a, 5, &c));
+    CHECK_OK(crdt_store_clone(a, 6, &d));
+    crdt_store_free(delta_of(b, m->solo, 5));
+    crdt_delta *delta = delta_of(c, m->solo, 3);
+    write_pair(m, 0, b, c); /* a past in common */
+    remove_all(d, m->solo);
+    write_pair(m, 1, b, d);
+    if (m->solo == NULL || m->solo->id % 2 == 0) write_pair(m, 2, b, delta);
+    crdt_store_free(delta);
+    crdt_store_free(a);
+    crdt_store_free(b);
+    crdt_store_free(c);
+    crdt_store_free(d);
+}
+
+/* -- Schedules --------------------------------------------------------------------------------- */
+
+static void schedule_seeds(maker *m)
+{
+    uint8_t  bytes[160];
+    uint32_t x = 2463534242u ^ fuzz_pick_byte(m->solo);
+    for (unsigned n = 0; n < 2; n++) {
+        for (size_t i = 0; i < sizeof bytes; i++) {
+            x ^= x << 13;
+            x ^= x >> 17;
+            x ^= x << 5;
+            bytes[i] = (uint8_t)(x >> 8);
+        }
+        write_seed(m, "schedule", name_of(m->solo), n, fuzz_pick_byte(m->solo),
+                   crdt_view_of(bytes, n == 0 ? 48 : sizeof bytes));
+    }
+}
+
+/* -- Contexts ---------------------------------------------------------------------------------- */
+
+static void context_seeds(maker *m)
+{
+    for (unsigned n = 0; n < 12; n++) {
+        crdt_context ctx;
+        crdt_buf     bytes;
+        crdt_context_init(&ctx, NULL);
+        crdt_buf_init(&bytes, NULL);
+        for (uint64_t i = 0; i < n * n; i++) {
+            crdt_run run = {1 + i * n % 5, 1 + 300 * i * (n % 3), 1 + 300 * i * (n % 3) + i};
+            if (n == 11 && i == 7) run.hi = CRDT_SEQ_MAX;
+            CHECK_OK(crdt_context_reserve(&ctx, 1));
+            crdt_context_add_reserved(&ctx, run);
+        }
+        CHECK_OK(crdt_context_encode(&ctx, &bytes));
+        write_seed(m, "context", "runs", n, -1, crdt_buf_bytes(&bytes));
+        /* Twice, so that the upper half decodes too. */
+        crdt_view once = crdt_buf_bytes(&bytes);
+        crdt_buf  twice;
+        crdt_buf_init(&twice, NULL);
+        crdt_buf_put(&twice, once.data, once.size);
+        crdt_buf_put(&twice, once.data, once.size);
+        write_seed(m, "context", "twice", n, -1, crdt_buf_bytes(&twice));
+        crdt_buf_clear(&twice);
+        crdt_buf_clear(&bytes);
+        crdt_context_clear(&ctx);
+    }
+}
+
+int fuzz_make_corpus(const char *directory)
+{
+    const crdt_types *types = fuzz_types();
+    maker             m = {.directory = directory};
+    (void)mkdir(directory, 0777);
+    context_seeds(&m);
+    for (size_t i = 0; i <= types->count; i++) {
+        m.solo = i < types->count ? types->list[i] : NULL;
+        m.options = fuzz_options(m.solo, 1, NULL);
+        decode_state_seeds(&m);
+        decode_delta_seeds(&m);
+        join_pair_seeds(&m);
+        schedule_seeds(&m);
+    }
+    return m.failed ? 1 : 0;
+}
