@@ -284,6 +284,7 @@ lint-format: | deps-lint
 lint-cppcheck: | deps-lint
 	@tools/run-cppcheck $(B)/cppcheck
 lint-docs: $(if $(wildcard tools/types_doc.c),$(B)/types_doc)
+	@tools/check-readme
 	@if [ -x "$<" ] && ! "$<" | diff -u docs/TYPES.md - ; then \
 	    echo 'docs/TYPES.md is not what the operation tables say: run `make docs`, commit it' >&2; \
 	    exit 1; \
