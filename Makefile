@@ -181,7 +181,7 @@ run-law-tests: $(filter $(B)/$(MODE)/laws/%,$(TEST_BIN))
 
 # Shows that each fault the tests are to find is found, by the configuration meant to find it.
 canary: | deps-test deps-sanitize
-	@tools/check-canaries
+	@+tools/check-canaries
 
 # ---- Examples: against the public headers and the shared libraries only, warnings are errors ----
 PUBLIC      = build/include
@@ -312,7 +312,7 @@ INSTALLED_LIBS = crdt $(if $(LAWS_SRC),crdt_laws)
 .PHONY: install uninstall install-check
 # Installs into an empty folder, and compiles and runs an example against what is there.
 install-check: all | deps-install-check
-	@tools/install-check
+	@+tools/install-check
 install: all
 	install -d $(DESTDIR)$(LIBDIR)/pkgconfig $(DESTDIR)$(INCLUDEDIR)/crdt $(DESTDIR)$(MANDIR)/man3
 	install -m 644 $(HEADERS) $(DESTDIR)$(INCLUDEDIR)/crdt

@@ -2,9 +2,9 @@
  *
  * Shape    name -> object of a type; context {r1: 1..7, r2: 1..3}
  * Write    begin, operations, commit: one delta over many objects, atomic on every replica.
- * Merge    join (ordered, whole entries) or merge (value level, any order). A delta is itself a small
- *          store: the same bytes are the operation (apply it), the delta-state (join it) and, from
- *          an empty base, the state.
+ * Merge    join (ordered, whole entries) or merge (value level, any order). A delta is itself a
+ *          small store: the same bytes are the operation (apply it), the delta-state (join it)
+ *          and, from an empty base, the state.
  * Source   Almeida, Shoker, Baquero, "Delta state replicated data types", JPDC 111, 2018.
  * Threads  none inside; one store, one thread at a time.
  */

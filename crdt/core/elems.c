@@ -318,7 +318,7 @@ void crdt__elems_insert(crdt__elems *e, crdt_dot dot, crdt_value value)
     }
     crdt__small *s = e->body;
     uint32_t     i = crdt__small_seek(s, dot);
-    CRDT_ASSERT(s != NULL && s->count < s->cap && !small_holds(s, i, dot));
+    CRDT_ASSERT(s->count < s->cap && !small_holds(s, i, dot)); /* reserve made it */
     memmove(&s->at[i + 1], &s->at[i], (s->count - i) * sizeof s->at[0]);
     s->count++;
     small_set(s, i, dot, value);

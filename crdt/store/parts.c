@@ -62,9 +62,7 @@ crdt_err crdt_store_since(const crdt_store *store, const crdt_context *ctx, crdt
     return CRDT_OK;
 }
 
-/* -- Parts
- * --------------------------------------------------------------------------------------------------
- * */
+/* -- Parts ------------------------------------------------------------------------------------- */
 
 /* The i-th object that holds something. */
 static crdt__object *nth_object(const crdt_store *store, size_t i)
@@ -150,9 +148,7 @@ crdt_err crdt_store_part(const crdt_store *store, size_t i, crdt_delta **ret_par
     return CRDT_OK;
 }
 
-/* -- Comparison
- * ------------------------------------------------------------------------------------------------
- * */
+/* -- Comparison -------------------------------------------------------------------------------- */
 
 /* Is a's state within b's: does b stay the same when a is merged into it? */
 static crdt_err is_within(const crdt_store *a, const crdt_store *b, bool *ret_within)

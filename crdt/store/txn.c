@@ -257,9 +257,7 @@ uint64_t crdt_target_replica(const crdt_target *target)
     return target->txn->store->replica;
 }
 
-/* -- Names
- * -----------------------------------------------------------------------------------------------
- * */
+/* -- Names ------------------------------------------------------------------------------------- */
 
 crdt_err crdt_txn_create(crdt_txn *txn, crdt_view name, const crdt_type *type)
 {
@@ -361,9 +359,7 @@ crdt_err crdt_txn_apply(crdt_txn *txn, crdt_view name, const crdt_op *op, const 
     return op->apply(txn, name, args);
 }
 
-/* -- Ends
- * --------------------------------------------------------------------------------------------------
- * */
+/* -- Ends -------------------------------------------------------------------------------------- */
 
 /* Objects that were opened and not mutated are no part of the delta. */
 static void drop_unmutated(crdt_store *delta)

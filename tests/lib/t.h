@@ -22,6 +22,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* 1 where instrumentation makes code ten times slower or worse: tests then do fewer rounds. */
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__) || defined(T_NO_FILL)
+#define T_SLOW 1
+#else
+#define T_SLOW 0
+#endif
+
 #ifdef T_PLAIN
 typedef struct t_case {
     const char *suite, *name;
@@ -73,13 +80,13 @@ _Noreturn __attribute__((format(printf, 3, 4))) void t_fail(const char *file, in
     t_eq_mem(__FILE__, __LINE__, #actual, (actual), (actual_size), #expected, (expected), \
              (expected_size))
 /* A crdt_err is CRDT_OK, or the one expected. */
-#define CHECK_OK(expr) CHECK_ERR(expr, 0)
-#define CHECK_ERR(expr, expected)                                           \
-    do {                                                                    \
-        int t_err = (int)(expr);                                            \
-        if (t_err != (int)(expected)) {                                     \
-            t_wrong_err(__FILE__, __LINE__, #expr, t_err, (int)(expected)); \
-        }                                                                   \
+#define CHECK_OK(expr) T_CHECK_ERR(expr, 0, #expr)
+#define CHECK_ERR(expr, expected) T_CHECK_ERR(expr, expected, #expr)
+#define T_CHECK_ERR(expr, expected, text)                                                  \
+    do {                                                                                   \
+        int t_err = (int)(expr);                                                           \
+        int t_expected = (int)(expected);                                                  \
+        if (t_err != t_expected) t_wrong_err(__FILE__, __LINE__, text, t_err, t_expected); \
     } while (0)
 
 _Noreturn __attribute__((format(printf, 4, 5))) void t_check_msg(const char *file, int line,

@@ -179,7 +179,7 @@ TEST(cells, every_way_to_join_is_the_join_by_the_book)
     static side         a, b, c;
     static const size_t sizes[] = {1, 3, 9, 40, BIRTHS_MAX};
     set_up();
-    for (unsigned round = 0; round < 3000; round++) {
+    for (unsigned round = 0; round < (T_SLOW ? 200 : 3000); round++) {
         size_t   births = sizes[rnd(5)];
         uint8_t  totals = (uint8_t)(1 + rnd(2));
         uint64_t scale = rnd(3) == 0 ? UINT64_C(1) << 31 : 1;
@@ -301,7 +301,7 @@ TEST(cells, what_a_context_lacks_completes_its_holder)
 {
     static side a, b;
     set_up();
-    for (unsigned round = 0; round < 500; round++) {
+    for (unsigned round = 0; round < (T_SLOW ? 50 : 500); round++) {
         size_t       births = 30;
         bool         changed;
         crdt__cells  part;
@@ -344,7 +344,7 @@ TEST(cells, bytes_come_back_and_do_not_tell_the_form)
 {
     static side a;
     set_up();
-    for (unsigned round = 0; round < 500; round++) {
+    for (unsigned round = 0; round < (T_SLOW ? 50 : 500); round++) {
         uint8_t       totals = (uint8_t)(1 + rnd(2));
         crdt_replicas dict, dict2;
         crdt_buf      bytes, again;
@@ -374,7 +374,7 @@ TEST(cells, damaged_bytes_are_refused_or_sound_and_canonical)
 {
     static side a;
     set_up();
-    for (unsigned round = 0; round < 3000; round++) {
+    for (unsigned round = 0; round < (T_SLOW ? 200 : 3000); round++) {
         crdt_replicas dict;
         crdt_buf      bytes, again;
         crdt__cells   copy;

@@ -294,11 +294,7 @@ TEST(store, every_failing_allocation_leaves_the_store_unchanged)
     }
 }
 
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__) || defined(T_NO_FILL)
-#define CYCLES 20000
-#else
-#define CYCLES 1000000
-#endif
+#define CYCLES (T_SLOW ? 20000 : 1000000)
 
 /* A name that is created and removed again and again leaves nothing behind but the count of
  * dots. */
