@@ -90,6 +90,10 @@ static void decode_delta_seeds(maker *m)
     write_store(m, "decode_delta", 1, one);
     CHECK_OK(crdt_store_since(writer, crdt_store_context(base), &since));
     if (m->solo == NULL || m->solo->id % 2 == 0) write_store(m, "decode_delta", 2, since);
+    if (m->solo == NULL) {
+        write_store(m, "decode_state", 2, one);
+        write_store(m, "decode_state", 3, since);
+    }
     crdt_store_free(since);
     crdt_store_free(one);
     crdt_store_free(more);

@@ -79,7 +79,7 @@ static bool triple(kit *k, const kit_world *w, const kit_item *x, const kit_item
     k->report->triples++;
     if (!join_of(k, x, y->store, CRDT_LAW_COMMUTES, &xy)) return false;
     if (!join_of(k, y, x->store, CRDT_LAW_COMMUTES, &yx)) return false;
-    if (!untouched(k, y)) return false;
+    if (!untouched(k, y) || !untouched(k, x)) return false;
     if (!agree(k, w, CRDT_LAW_COMMUTES, xy, yx, "x join y and y join x")) return false;
     crdt_store_free(yx);
     if (!crdt__laws_bytes(k, xy, &k->c) || !absorbs(k, xy, x, y)) return false;
@@ -88,6 +88,7 @@ static bool triple(kit *k, const kit_world *w, const kit_item *x, const kit_item
     if (!join_of(k, y, z->store, CRDT_LAW_ASSOCIATES, &yz)) return false;
     if (!untouched(k, z) || !join_of(k, x, yz, CRDT_LAW_ASSOCIATES, &right)) return false;
     WORKS(k, CRDT_LAW_ASSOCIATES, crdt_store_merge(xy, z->store));
+    if (!untouched(k, z)) return false;
     if (!agree(k, w, CRDT_LAW_ASSOCIATES, xy, right, "(x join y) join z and x join (y join z)")) {
         return false;
     }

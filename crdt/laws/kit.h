@@ -30,7 +30,7 @@ typedef enum kit_kind {
     KIT_OP,      /* one operation; chain: in the transaction of the step before */
     KIT_DELIVER, /* replica joins an entry that it can deliver */
     KIT_AGAIN,   /* ... one that it holds */
-    KIT_GAP,     /* ... one whose author's entry before it lacks */
+    KIT_GAP,     /* a replica joins one whose author's entry before it lacks */
     KIT_SYNC,    /* replica joins the whole state of peer */
     KIT_SINCE,   /* ... what it lacks of it */
     KIT_RESTART, /* replica's store is encoded and decoded */
@@ -49,14 +49,17 @@ typedef struct kit_step {
 typedef struct kit_history {
     kit_step steps[KIT_STEPS];
     size_t   count;
-    unsigned names; /* 0: a stand-alone object */
+    unsigned names;    /* 0: a stand-alone object */
+    bool     collects; /* a cheap one, about collection: only that is tested */
 } kit_history;
 
 uint64_t crdt__laws_rand(uint64_t *state);
 uint64_t crdt__laws_below(uint64_t *state, uint64_t n);
 /* The index-th argument of the letter's domain. */
 crdt_value crdt__laws_arg(char letter, unsigned index);
-void       crdt__laws_generate(const crdt_type *type, uint64_t *rand, kit_history *ret_history);
+/* The seed fixes the history; with the bit KIT_COLLECTS in it, one about collection. */
+#define KIT_COLLECTS (UINT64_C(1) << 63)
+void crdt__laws_generate(const crdt_type *type, uint64_t seed, kit_history *ret_history);
 /* "add(\"a\", 3)" */
 void crdt__laws_print_op(const crdt_op *op, const crdt_value *args, crdt_buf *out);
 /* A smaller neighbour of the step, or false: the i-th simplification does not apply. */
@@ -75,8 +78,8 @@ typedef struct kit {
     bool                     thorough;       /* while shrinking: leave little to chance */
     crdt_law                 broken;
     char                     why[1000];
-    crdt_buf                 a, b, c; /* scratch, on malloc(3) */
-    crdt_buf                *trace;   /* NULL: the history is not told */
+    crdt_buf                 a, b, c, d; /* scratch, on malloc(3) */
+    crdt_buf                *trace;      /* NULL: the history is not told */
 } kit;
 
 /* The law is broken: keep why, and return false. */

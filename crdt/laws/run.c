@@ -8,6 +8,7 @@
 #include "crdt/laws/kit.h"
 
 #define TRIPLES_A_ROUND 150
+#define COLLECTIONS_A_ROUND 12
 #define SHRINK_TRIPLES 400
 #define SHRINK_ROUNDS 3000
 
@@ -77,6 +78,7 @@ bool crdt__laws_kit_init(kit *k, const crdt_laws_options *o, crdt_laws_report *r
     crdt_buf_init(&k->a, NULL);
     crdt_buf_init(&k->b, NULL);
     crdt_buf_init(&k->c, NULL);
+    crdt_buf_init(&k->d, NULL);
     return true;
 }
 
@@ -85,6 +87,7 @@ void crdt__laws_kit_clear(kit *k)
     crdt_buf_clear(&k->a);
     crdt_buf_clear(&k->b);
     crdt_buf_clear(&k->c);
+    crdt_buf_clear(&k->d);
     crdt__laws_mem_drop(&k->mem);
 }
 
@@ -192,6 +195,7 @@ static bool laws_of(kit *k, arena *a, const kit_history *h)
 {
     kit_world *w = &a->world;
     a->pool.count = 0;
+    if (h->collects) return crdt__laws_stable(k, h) && crdt__laws_no_leak(k);
     if (!crdt__laws_world_init(w, k, h->names)) return false;
     w->careful = true;
     w->pool = &a->pool;
@@ -313,32 +317,39 @@ static bool edges(kit *k)
     return false;
 }
 
-static bool rounds(kit *k, arena *a)
+static bool one_round(kit *k, arena *a, uint64_t seed)
 {
     crdt_laws_report *report = k->report;
-    uint64_t          seed = k->o->seed, told = 0;
+    kit_history       h;
+    uint64_t          left = k->o->triples - report->triples, before = report->triples / 100000;
+    crdt__laws_generate(k->type, seed, &h);
+    k->triples_wanted = left < TRIPLES_A_ROUND ? left : TRIPLES_A_ROUND;
+    report->seed = seed;
+    if (!play_round(k, a, &h, seed)) {
+        report->broken = k->broken;
+        crdt__laws_say(k, "%s: the law \"%s\" is broken, shrinking (SEED=0x%llx)", k->type->name,
+                       crdt_law_name(k->broken), (unsigned long long)seed);
+        shrink(k, a, &h, seed);
+        return false;
+    }
+    report->rounds++;
+    if (report->triples / 100000 > before) {
+        crdt__laws_say(k, "%s: %llu triples", k->type->name, (unsigned long long)report->triples);
+    }
+    return true;
+}
+
+/* First the rounds with triples, then cheap ones about collection. */
+static bool rounds(kit *k, arena *a)
+{
+    uint64_t seed = k->o->seed, rand = seed;
     do {
-        kit_history h;
-        uint64_t    rand = seed;
-        report->seed = seed;
-        crdt__laws_generate(k->type, &rand, &h);
-        uint64_t left = k->o->triples - report->triples;
-        k->triples_wanted = left < TRIPLES_A_ROUND ? left : TRIPLES_A_ROUND;
-        if (!play_round(k, a, &h, seed)) {
-            report->broken = k->broken;
-            crdt__laws_say(k, "%s: the law \"%s\" is broken, shrinking (SEED=0x%llx)",
-                           k->type->name, crdt_law_name(k->broken), (unsigned long long)seed);
-            shrink(k, a, &h, seed);
-            return false;
-        }
-        report->rounds++;
-        (void)crdt__laws_rand(&seed);
-        seed = crdt__laws_rand(&seed);
-        if (report->triples - told >= 100000) {
-            told = report->triples;
-            crdt__laws_say(k, "%s: %llu triples", k->type->name, (unsigned long long)told);
-        }
-    } while (report->triples < k->o->triples);
+        if (!one_round(k, a, seed)) return false;
+        seed = crdt__laws_rand(&rand) & ~KIT_COLLECTS;
+    } while (k->report->triples < k->o->triples);
+    for (uint64_t left = k->report->rounds * COLLECTIONS_A_ROUND; left > 0; left--) {
+        if (!one_round(k, a, crdt__laws_rand(&rand) | KIT_COLLECTS)) return false;
+    }
     return true;
 }
 

@@ -129,6 +129,7 @@ bool crdt__laws_stable(kit *k, const kit_history *h)
 {
     kit_world *worlds = malloc(2 * sizeof *worlds);
     if (worlds == NULL) return crdt__laws_fail(k, CRDT_LAW_NONE, "the kit has no memory");
+    if (k->trace != NULL) crdt_buf_reset(k->trace); /* from here on it is told anew */
     bool ok = play_both(k, &worlds[0], &worlds[1], h);
     free(worlds);
     return ok;

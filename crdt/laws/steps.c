@@ -95,51 +95,90 @@ void crdt__laws_print_op(const crdt_op *op, const crdt_value *args, crdt_buf *ou
 
 /* -- Histories ------------------------------------------------------------------------------- */
 
-/* Kinds of steps by weight. */
-static const uint8_t weights[] = {KIT_OP,   44, KIT_DELIVER, 24, KIT_AGAIN,   3, KIT_GAP,  3,
-                                  KIT_SYNC, 6,  KIT_SINCE,   4,  KIT_RESTART, 2, KIT_SAVE, 4,
-                                  KIT_ACK,  5,  KIT_CUT,     5};
+/* Two styles of history: busy ones, and ones about collection, with one element, and with
+ * acknowledgements and cuts that overtake operations. Kinds of steps by weight, out of 100. */
+typedef struct style {
+    uint8_t weights[KIT_CUT + 1];
+    bool    narrow; /* the usual arguments are just the first */
+} style;
 
-static uint8_t random_kind(uint64_t *rand)
+static const style busy = {{[KIT_OP] = 44,
+                            [KIT_DELIVER] = 24,
+                            [KIT_AGAIN] = 3,
+                            [KIT_GAP] = 3,
+                            [KIT_SYNC] = 6,
+                            [KIT_SINCE] = 4,
+                            [KIT_RESTART] = 2,
+                            [KIT_SAVE] = 4,
+                            [KIT_ACK] = 5,
+                            [KIT_CUT] = 5},
+                           false};
+static const style collecting = {{[KIT_OP] = 27,
+                                  [KIT_DELIVER] = 40,
+                                  [KIT_AGAIN] = 2,
+                                  [KIT_GAP] = 1,
+                                  [KIT_SYNC] = 2,
+                                  [KIT_SINCE] = 2,
+                                  [KIT_RESTART] = 1,
+                                  [KIT_ACK] = 15,
+                                  [KIT_CUT] = 10},
+                                 true};
+
+static uint8_t random_kind(const style *like, uint64_t *rand)
 {
     uint64_t at = crdt__laws_below(rand, 100);
-    for (size_t i = 0; i + 1 < sizeof weights; i += 2) {
-        if (at < weights[i + 1]) return weights[i];
-        at -= weights[i + 1];
+    for (uint8_t kind = 0; kind <= KIT_CUT; kind++) {
+        if (at < like->weights[kind]) return kind;
+        at -= like->weights[kind];
     }
     return KIT_OP;
 }
 
-static kit_step random_step(const crdt_type *type, uint64_t *rand, unsigned names)
+/* Each history has a favourite operation, or none: else what removes would outweigh what adds.
+ * The reset is drawn seldom: it wipes what makes the next steps interesting. */
+static void random_operation(const crdt_type *type, const style *like, size_t favourite,
+                             uint64_t *rand, kit_step *s)
+{
+    bool   reset = crdt__laws_below(rand, 14) == 0 || type->ops_count == 0;
+    size_t op = reset ? type->ops_count : crdt__laws_below(rand, type->ops_count);
+    if (!reset && favourite < type->ops_count && crdt__laws_below(rand, 2) == 0) op = favourite;
+    s->op = (uint8_t)op;
+    for (size_t i = 0; !reset && i < CRDT_OP_ARGS_MAX && type->ops[s->op].args[i] != 0; i++) {
+        uint8_t arg = random_arg(type->ops[s->op].args[i], rand);
+        s->args[i] = like->narrow && crdt__laws_below(rand, 8) != 0 ? 0 : arg;
+    }
+    s->rollback = crdt__laws_below(rand, 12) == 0;
+    bool at = crdt__laws_below(rand, 6) == 0;
+    if (at && !like->narrow) s->slot = (uint8_t)(1 + crdt__laws_below(rand, KIT_SLOTS));
+}
+
+static kit_step random_step(const crdt_type *type, const style *like, size_t favourite,
+                            unsigned names, uint64_t *rand)
 {
     kit_step s;
     memset(&s, 0, sizeof s);
-    s.kind = random_kind(rand);
+    s.kind = random_kind(like, rand);
     s.replica = (uint8_t)crdt__laws_below(rand, KIT_REPLICAS);
     s.peer = (uint8_t)((s.replica + 1 + crdt__laws_below(rand, KIT_REPLICAS - 1)) % KIT_REPLICAS);
     s.pick = (uint32_t)crdt__laws_rand(rand);
     s.name = (uint8_t)(names > 1 ? crdt__laws_below(rand, names) : 0);
     if (s.kind == KIT_SAVE) s.slot = (uint8_t)(1 + crdt__laws_below(rand, KIT_SLOTS));
-    if (s.kind != KIT_OP) return s;
-    /* The reset is drawn seldom: it wipes what makes the next steps interesting. */
-    bool reset = crdt__laws_below(rand, 14) == 0 || type->ops_count == 0;
-    s.op = (uint8_t)(reset ? type->ops_count : crdt__laws_below(rand, type->ops_count));
-    for (size_t i = 0; !reset && i < CRDT_OP_ARGS_MAX && type->ops[s.op].args[i] != 0; i++) {
-        s.args[i] = random_arg(type->ops[s.op].args[i], rand);
-    }
-    s.rollback = crdt__laws_below(rand, 12) == 0;
-    if (crdt__laws_below(rand, 6) == 0) s.slot = (uint8_t)(1 + crdt__laws_below(rand, KIT_SLOTS));
+    if (s.kind == KIT_OP) random_operation(type, like, favourite, rand, &s);
     return s;
 }
 
-void crdt__laws_generate(const crdt_type *type, uint64_t *rand, kit_history *ret_history)
+void crdt__laws_generate(const crdt_type *type, uint64_t seed, kit_history *ret_history)
 {
     kit_history *h = ret_history;
+    uint64_t     state = seed, *rand = &state;
     memset(h, 0, sizeof *h);
+    h->collects = (seed & KIT_COLLECTS) != 0;
+    const style *like = h->collects ? &collecting : &busy;
+    size_t       favourite = crdt__laws_below(rand, type->ops_count + 1);
     h->names = crdt__laws_below(rand, 4) == 0 ? 2 : 0;
-    h->count = 8 + crdt__laws_below(rand, 32);
+    h->count = (h->collects ? 16 : 8) + crdt__laws_below(rand, 32);
     for (size_t i = 0; i < h->count; i++) {
-        h->steps[i] = random_step(type, rand, h->names);
+        h->steps[i] = random_step(type, like, favourite, h->names, rand);
         if (i == 0 || h->steps[i].kind != KIT_OP || h->steps[i - 1].kind != KIT_OP) continue;
         if (crdt__laws_below(rand, 4) != 0) continue;
         h->steps[i].chain = true;

@@ -235,7 +235,16 @@ static bool commit_laws(kit_world *w, const crdt_delta *delta)
           k->a.data ? (const char *)k->a.data : "", (int)k->b.size,
           k->b.data ? (const char *)k->b.data : "");
     crdt_order order;
+    if (!crdt__laws_bytes(k, w->txn_before, &k->c) || !crdt__laws_bytes(k, after, &k->d)) {
+        return false;
+    }
     WORKS(k, CRDT_LAW_INFLATES, crdt_store_compare(w->txn_before, after, &order));
+    if (!crdt__laws_is(k, CRDT_LAW_INPUTS_UNTOUCHED, w->txn_before, crdt_buf_bytes(&k->c),
+                       "what was compared, before and after") ||
+        !crdt__laws_is(k, CRDT_LAW_INPUTS_UNTOUCHED, after, crdt_buf_bytes(&k->d),
+                       "what was compared, before and after")) {
+        return false;
+    }
     HOLDS(k, CRDT_LAW_INFLATES, order == (crdt_store_is_empty(delta) ? CRDT_EQUAL : CRDT_BEFORE),
           "a commit with %s delta is no step up", crdt_store_is_empty(delta) ? "an empty" : "a");
     WORKS(k, CRDT_LAW_DELTA_IS_MUTATION, crdt_store_join(w->txn_before, delta, w->txn_now));
@@ -377,15 +386,15 @@ static bool lacks_predecessor(const kit_world *w, unsigned r, unsigned e)
 static bool gap_step(kit_world *w, const kit_step *s)
 {
     kit *k = w->k;
-    if (!w->careful) return true;
-    for (unsigned e = 0; e < w->entry_count; e++) {
-        if (w->entries[e].delta == NULL || !lacks_predecessor(w, s->replica, e)) continue;
-        if (!crdt__laws_bytes(k, w->store[s->replica], &k->c)) return false;
-        tell(w, s->replica, " <- too early entry ", e + 1);
-        crdt_err err = crdt_store_join(w->store[s->replica], w->entries[e].delta, KIT_NOW);
+    for (unsigned i = 0; w->careful && i < KIT_REPLICAS * w->entry_count; i++) {
+        unsigned r = (s->replica + i / w->entry_count) % KIT_REPLICAS, e = i % w->entry_count;
+        if (w->entries[e].delta == NULL || !lacks_predecessor(w, r, e)) continue;
+        if (!crdt__laws_bytes(k, w->store[r], &k->c)) return false;
+        tell(w, r, " <- too early entry ", e + 1);
+        crdt_err err = crdt_store_join(w->store[r], w->entries[e].delta, KIT_NOW);
         HOLDS(k, CRDT_LAW_GAP, err == CRDT_EGAP, "an entry that came too early gave %s",
               crdt_err_name(err));
-        return crdt__laws_is(k, CRDT_LAW_GAP, w->store[s->replica], crdt_buf_bytes(&k->c),
+        return crdt__laws_is(k, CRDT_LAW_GAP, w->store[r], crdt_buf_bytes(&k->c),
                              "the store before and after it refused an entry");
     }
     return true;

@@ -11,7 +11,7 @@ static crdt_laws_options options_of(const crdt_type *type)
 {
     crdt_laws_options options = crdt_laws_options_default(type);
     options.seed = 1;
-    options.triples = 20000;
+    options.triples = T_SLOW ? 1000 : 20000;
     options.scope = 3;
     return options;
 }
@@ -30,14 +30,14 @@ TEST(broken, each_is_rejected_by_the_law_it_breaks)
     size_t        i = 0;
     const broken *b;
     for (; (b = broken_at(i)) != NULL; i++) {
+        if (T_SLOW && i >= 3) return; /* the kit itself is what is looked at there */
         crdt_laws_options options = options_of(&b->type);
         options.oracle = b->oracle;
         bool passed = crdt_laws_run(&options, &report);
         printf("%s\n\n", report.text);
-        CHECK_MSG(!passed, "%s passes, although it breaks the law \"%s\"", b->type.name,
-                  crdt_law_name(b->law));
-        CHECK_MSG(report.broken == b->law, "%s is to be rejected by the law \"%s\"", b->type.name,
-                  crdt_law_name(b->law));
+        CHECK_MSG(!passed, "%s passes", b->type.name);
+        CHECK_MSG(b->laws >> report.broken & 1, "%s is not to be rejected by the law \"%s\"",
+                  b->type.name, crdt_law_name(report.broken));
     }
     CHECK(i >= 10);
 }
@@ -46,7 +46,7 @@ TEST(broken, the_small_scope_finds_what_the_oracle_denies)
 {
     for (size_t i = 0; broken_at(i) != NULL; i++) {
         const broken *b = broken_at(i);
-        if (b->law != CRDT_LAW_ORACLE) continue;
+        if (!(b->laws >> CRDT_LAW_ORACLE & 1)) continue;
         crdt_laws_options options = options_of(&b->type);
         options.oracle = b->oracle;
         CHECK_MSG(!crdt_laws_exhaust(&options, &report), "%s passes", b->type.name);

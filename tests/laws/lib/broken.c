@@ -37,10 +37,9 @@ static bool intersects_commit(crdt_join *join, void *state, const void *other)
 static bool dominates_commit(crdt_join *join, void *state, const void *other)
 {
     const crdt_context *mine = join->mine.seen, *theirs = join->theirs.seen;
-    if (mine != NULL && theirs != NULL && mine->count > 0 && theirs->count > mine->count) {
-        ((bag *)state)->count = 0;
-    }
-    return bag_commit(join, state, other);
+    bool wipes = mine != NULL && theirs != NULL && mine->count > 0 && theirs->count > mine->count;
+    if (wipes) ((bag *)state)->count = 0;
+    return bag_commit(join, state, other) || wipes;
 }
 
 /* A sum where a maximum is due. */
@@ -420,56 +419,62 @@ static bool fussy_check(const crdt_space *space, const void *state, const crdt_c
 
 /* -- The list -------------------------------------------------------------------------------- */
 
-/* TYPE(name, the law that it breaks, what is done wrong) */
-#define TYPES                                                                                 \
-    TYPE(keeps_all, TRANSACTION, b->type.commit = keeps_all_commit)                           \
-    TYPE(intersects, LEAST_UPPER_BOUND, b->type.commit = intersects_commit)                   \
-    TYPE(dominates, COMMUTES, b->type.commit = dominates_commit)                              \
-    TYPE(sums, IDEMPOTENT,                                                                    \
-         (b->type.commit = sums_commit, b->type.encode = sums_encode,                         \
-          b->type.decode = sums_decode))                                                      \
-    TYPE(appends, COMMUTES,                                                                   \
-         (b->type.commit = appends_commit, b->type.check = any_order_check,                   \
-          b->type.digest = sorting_digest, b->type.print = arrival_print))                    \
-    TYPE(denies, DIGEST, b->type.commit = denies_commit)                                      \
-    TYPE(trusts, FORK, b->type.prepare = trusts_prepare)                                      \
-    TYPE(hasty, ALLOCATION, (b->type.prepare = hasty_prepare, b->type.commit = hasty_commit)) \
-    TYPE(robs, INPUTS_UNTOUCHED, b->type.commit = robs_commit)                                \
-    TYPE(direct, DELTA_IS_MUTATION,                                                           \
-         (b->put = direct_put, b->type.commit = direct_commit, b->type.encode = sums_encode,  \
-          b->type.decode = sums_decode))                                                      \
-    TYPE(half, TRANSACTION, b->put = half_put)                                                \
-    TYPE(silent, GAP, b->drop = silent_drop)                                                  \
-    TYPE(rounding, TRANSACTION, b->put = rounding_put)                                        \
-    TYPE(arrival, READS_AGREE,                                                                \
-         (b->type.commit = appends_commit, b->type.check = any_order_check,                   \
-          b->type.encode = sorting_encode, b->type.digest = sorting_digest,                   \
-          b->type.print = arrival_print))                                                     \
-    TYPE(floats, READS_AGREE,                                                                 \
-         (b->type.commit = appends_commit, b->type.check = any_order_check,                   \
-          b->type.encode = sorting_encode, b->type.digest = sorting_digest,                   \
-          b->type.print = float_print))                                                       \
-    TYPE(stale, TRANSACTION, b->type.print = stale_print)                                     \
-    TYPE(greatest, ORACLE, (b->type.print = greatest_print, b->oracle = bag_oracle))          \
-    TYPE(blind, DIGEST, b->type.digest = blind_digest)                                        \
-    TYPE(lax, CORRUPTION, b->type.decode = lax_decode)                                        \
-    TYPE(greedy, BUDGET, b->type.decode = greedy_decode)                                      \
-    TYPE(strict, LIMITS, b->type.decode = strict_decode)                                      \
-    TYPE(truncating, ROUND_TRIP, b->type.encode = truncating_encode)                          \
-    TYPE(lossy, DELIVERIES_AGREE, b->type.since = lossy_since)                                \
-    TYPE(leaky, LEAK, b->type.clear = leaky_clear)                                            \
-    TYPE(eager, STABLE_READS, b->type.stabilise = eager_stabilise)                            \
-    TYPE(hoarding, RESIDUES, b->type.stats = hoarding_stats)                                  \
-    TYPE(fussy, CHECK, b->type.check = fussy_check)
+/* TYPE(name, the law that it breaks, what is done wrong). Some joins break several at once: which
+ * of them shows first is up to the history. */
+#define LAW(id) (UINT64_C(1) << CRDT_LAW_##id)
+#define JOIN                                                                                      \
+    (LAW(COMMUTES) | LAW(ASSOCIATES) | LAW(IDEMPOTENT) | LAW(LEAST_UPPER_BOUND) | LAW(INFLATES) | \
+     LAW(DELIVERIES_AGREE))
+#define TYPES                                                                                      \
+    TYPE(keeps_all, LAW(TRANSACTION), b->type.commit = keeps_all_commit)                           \
+    TYPE(intersects, JOIN, b->type.commit = intersects_commit)                                     \
+    TYPE(dominates, LAW(TRANSACTION) | JOIN, b->type.commit = dominates_commit)                    \
+    TYPE(sums, JOIN,                                                                               \
+         (b->type.commit = sums_commit, b->type.encode = sums_encode,                              \
+          b->type.decode = sums_decode))                                                           \
+    TYPE(appends, JOIN,                                                                            \
+         (b->type.commit = appends_commit, b->type.check = any_order_check,                        \
+          b->type.digest = sorting_digest, b->type.print = arrival_print))                         \
+    TYPE(denies, LAW(DIGEST), b->type.commit = denies_commit)                                      \
+    TYPE(trusts, LAW(FORK), b->type.prepare = trusts_prepare)                                      \
+    TYPE(hasty, LAW(ALLOCATION), (b->type.prepare = hasty_prepare, b->type.commit = hasty_commit)) \
+    TYPE(robs, LAW(INPUTS_UNTOUCHED) | JOIN, b->type.commit = robs_commit)                         \
+    TYPE(direct, LAW(DELTA_IS_MUTATION) | LAW(DIGEST),                                             \
+         (b->put = direct_put, b->type.commit = direct_commit, b->type.encode = sums_encode,       \
+          b->type.decode = sums_decode))                                                           \
+    TYPE(half, LAW(TRANSACTION), b->put = half_put)                                                \
+    TYPE(silent, LAW(GAP), b->drop = silent_drop)                                                  \
+    TYPE(rounding, LAW(TRANSACTION) | LAW(COMMUTES) | LAW(DELIVERIES_AGREE),                       \
+         b->put = rounding_put)                                                                    \
+    TYPE(arrival, LAW(READS_AGREE),                                                                \
+         (b->type.commit = appends_commit, b->type.check = any_order_check,                        \
+          b->type.encode = sorting_encode, b->type.digest = sorting_digest,                        \
+          b->type.print = arrival_print))                                                          \
+    TYPE(floats, LAW(READS_AGREE),                                                                 \
+         (b->type.commit = appends_commit, b->type.check = any_order_check,                        \
+          b->type.encode = sorting_encode, b->type.digest = sorting_digest,                        \
+          b->type.print = float_print))                                                            \
+    TYPE(stale, LAW(TRANSACTION), b->type.print = stale_print)                                     \
+    TYPE(greatest, LAW(ORACLE), (b->type.print = greatest_print, b->oracle = bag_oracle))          \
+    TYPE(blind, LAW(DIGEST), b->type.digest = blind_digest)                                        \
+    TYPE(lax, LAW(CORRUPTION), b->type.decode = lax_decode)                                        \
+    TYPE(greedy, LAW(BUDGET), b->type.decode = greedy_decode)                                      \
+    TYPE(strict, LAW(LIMITS), b->type.decode = strict_decode)                                      \
+    TYPE(truncating, LAW(ROUND_TRIP) | LAW(DIGEST) | JOIN, b->type.encode = truncating_encode)     \
+    TYPE(lossy, LAW(DELIVERIES_AGREE), b->type.since = lossy_since)                                \
+    TYPE(leaky, LAW(LEAK), b->type.clear = leaky_clear)                                            \
+    TYPE(eager, LAW(STABLE_READS), b->type.stabilise = eager_stabilise)                            \
+    TYPE(hoarding, LAW(RESIDUES), b->type.stats = hoarding_stats)                                  \
+    TYPE(fussy, LAW(CHECK), b->type.check = fussy_check)
 
-#define TYPE(name, law, wrong) INDEX_##name,
+#define TYPE(name, laws, wrong) INDEX_##name,
 enum { TYPES COUNT };
 #undef TYPE
 
 static broken made[COUNT];
 
 /* An operation is given no type: so each type has its own three. */
-#define TYPE(name, law, wrong)                                                         \
+#define TYPE(name, laws, wrong)                                                        \
     static crdt_err put_##name(crdt_txn *txn, crdt_view key, const crdt_value *args)   \
     {                                                                                  \
         const broken *b = &made[INDEX_##name];                                         \
@@ -493,13 +498,13 @@ static broken made[COUNT];
 TYPES
 #undef TYPE
 
-static void make(broken *b, const char *name, crdt_law law, const crdt_op *ops)
+static void make(broken *b, const char *name, uint64_t laws, const crdt_op *ops)
 {
     memset(b, 0, sizeof *b);
     b->type = bag_type;
     b->type.name = name;
     b->type.ops = ops;
-    b->law = law;
+    b->laws = laws;
     b->put = put;
     b->drop = drop;
 }
@@ -510,10 +515,10 @@ const broken *broken_at(size_t index)
     broken *b = &made[index];
     if (b->put != NULL) return b;
     switch (index) {
-#define TYPE(name, law, wrong)                      \
-    case INDEX_##name:                              \
-        make(b, #name, CRDT_LAW_##law, ops_##name); \
-        wrong;                                      \
+#define TYPE(name, laws, wrong)           \
+    case INDEX_##name:                    \
+        make(b, #name, laws, ops_##name); \
+        wrong;                            \
         break;
         TYPES
 #undef TYPE

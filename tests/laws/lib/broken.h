@@ -8,7 +8,7 @@ typedef crdt_err (*broken_op)(const crdt_type *type, crdt_txn *txn, crdt_view na
 
 struct broken {
     crdt_type        type;
-    crdt_law         law;    /* by which the kit rejects it */
+    uint64_t         laws;   /* a bit for each law by which the kit may reject it */
     crdt_laws_oracle oracle; /* NULL for those whose mistake is not in what they mean */
     broken_op        put, drop;
 };
