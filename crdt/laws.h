@@ -56,7 +56,8 @@ typedef enum crdt_laws_flag {
     CRDT_LAWS_HIDES_FORKS = 4,    /* the content of a dot is always the same: no law FORK */
     /* What is stable and removed no longer beats later writes, as with timestamps of clients:
      * reads with collection may differ from those without, only not between replicas. */
-    CRDT_LAWS_FORGETS = 8
+    CRDT_LAWS_FORGETS = 8,
+    CRDT_LAWS_AS_FOUND = 16 /* report a failure as it was found: shrinking takes a while */
 } crdt_laws_flag;
 
 typedef struct crdt_laws_options {

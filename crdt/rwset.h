@@ -34,8 +34,8 @@ CRDT_MUST_CHECK CRDT_API crdt_err crdt_rwset_new(uint64_t replica, const crdt_me
 /* Add elem (copied), over what the transaction sees of it. O(1) on average.
  * Errors: ENOMEM, EINVAL (no kind of value), ELIMIT, ETYPE. */
 CRDT_MUST_CHECK CRDT_API crdt_err crdt_rwset_add(crdt_txn *txn, crdt_view name, crdt_value elem);
-/* Remove elem, also from under concurrent additions. Nothing is seen of it, neither addition nor
- * removal: OK, no change. O(1) on average. Errors: ENOMEM, EINVAL, ELIMIT, ETYPE. */
+/* Remove elem, also from under concurrent additions. An elem that does not show: OK, no change.
+ * O(1) on average. Errors: ENOMEM, EINVAL, ELIMIT, ETYPE. */
 CRDT_MUST_CHECK CRDT_API crdt_err crdt_rwset_remove(crdt_txn *txn, crdt_view name, crdt_value elem);
 
 /* The first of these reads builds an index, O(elements). After it: O(1) on average. */

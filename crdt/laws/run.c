@@ -296,7 +296,7 @@ static void shrink(kit *k, arena *a, const kit_history *h, uint64_t seed)
     k->trace = NULL;
     *k->report = kept;
     snprintf(k->report->text, sizeof k->report->text,
-             "%s breaks the law \"%s\": %s\n  %s\nThe history, shrunk to %zu steps%s:%.*s\n"
+             "%s breaks the law \"%s\": %s\n  %s\nThe history, %zu steps%s:%.*s\n"
              "Again: SEED=0x%llx",
              k->type->name, crdt_law_name(s.law), crdt_law_text(s.law), k->why, s.best.count,
              s.best.names > 0 ? ", in a store of named objects" : "", (int)trace.size,

@@ -140,8 +140,8 @@ void oracle_twopset(const crdt_laws_event *events, size_t count, uint64_t presen
 }
 
 /* -- rwset: adds and removes take both of their element; a remove all it saw, whatever its reader
- * had seen; an add under a removal that its reader had not seen is idle
- * ---------------------------------------------- */
+ * had seen; an add under a removal that its reader had not seen is idle, and so is a remove of what
+ * does not show */
 
 static bool remove_wins_takes(const history *h, size_t i, size_t j)
 {
@@ -155,7 +155,7 @@ static bool remove_wins_idle(const history *h, size_t i)
     uint64_t covers = h->events[i].covers;
     if (h->events[i].op == NULL) return !finds_any(h, i);
     if (is_add(h, i)) return finds(h, i, "remove", ~covers);
-    return !finds(h, i, "add", covers) && !finds(h, i, "remove", covers);
+    return !finds(h, i, "add", covers) || finds(h, i, "remove", UINT64_MAX);
 }
 
 void oracle_rwset(const crdt_laws_event *events, size_t count, uint64_t present, crdt_buf *out)
