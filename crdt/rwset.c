@@ -61,7 +61,7 @@ crdt_err crdt_rwset_remove(crdt_txn *txn, crdt_view name, crdt_value elem)
     crdt__over   adds = crdt__pair_adds(&target.now), rms = crdt__pair_rms(&target.now);
     crdt__aim    seen = {&elem, false}, shown = {&elem, true};
     crdt__covers a = crdt__over_covers(&adds, &target, seen);
-    /* What does not show is not removed again: residues decide nothing, for they may be forgotten. */
+    /* What does not show is not removed: residues decide nothing, for they may be forgotten. */
     if (a.state + a.own == 0 || crdt__over_has(&rms, elem)) return CRDT_OK;
     return write(&target, elem, &delta->rms, shown);
 }

@@ -266,10 +266,8 @@ static crdt_err get_object_head(reading *r, crdt__object *o, unsigned flags)
         }
     }
     if (err == CRDT_OK && (flags & FLAG_KEEP)) {
-        o->keep = crdt__alloc(s->space.mem, sizeof *o->keep);
-        if (o->keep == NULL) return CRDT_ENOMEM;
-        crdt_context_init(o->keep, s->space.mem);
-        err = crdt_context_get(o->keep, &r->dec);
+        err = crdt__object_keeps(s, o);
+        if (err == CRDT_OK) err = crdt_context_get(o->keep, &r->dec);
     }
     return err;
 }

@@ -74,6 +74,8 @@ extern const crdt__shape crdt__presence;
 /* -- objects (store.c) */
 crdt_err crdt__object_new(crdt_store *store, crdt_view name, const crdt_type *type, uint16_t id,
                           crdt__object **ret_object);
+/* Give a new object its (empty) set of kept dots. Errors: ENOMEM. */
+crdt_err crdt__object_keeps(crdt_store *store, crdt__object *object);
 void     crdt__object_free(crdt_store *store, crdt__object *object);
 /* The object with exactly this name and type id, or NULL. */
 crdt__object *crdt__object_get(const crdt_store *store, crdt_view name, uint16_t id);

@@ -5,20 +5,12 @@
 
 /* -- Delta since a context --------------------------------------------------------------------- */
 
-static crdt_err keep_make(crdt_store *store, crdt__object *object)
-{
-    object->keep = crdt__alloc(store->space.mem, sizeof *object->keep);
-    if (object->keep == NULL) return CRDT_ENOMEM;
-    crdt_context_init(object->keep, store->space.mem);
-    return CRDT_OK;
-}
-
 static crdt_err object_since(const crdt__object *from, const crdt_context *ctx, crdt_store *into)
 {
     crdt__object *part;
     crdt_err      err =
         crdt__object_make(into, from->key.bytes, from->type, (uint16_t)from->key.minor, &part);
-    if (err == CRDT_OK) err = keep_make(into, part);
+    if (err == CRDT_OK) err = crdt__object_keeps(into, part);
     if (err == CRDT_OK) {
         err = from->type->since(&into->space, from->state, ctx, part->state, part->keep);
     }

@@ -104,6 +104,22 @@ void crdt_store_free(crdt_store *store)
     crdt__release(mem, store, sizeof *store);
 }
 
+/* Of a delta since a context: what each object left out. */
+static crdt_err copy_keeps(crdt_store *copy, const crdt_store *store)
+{
+    crdt__objects it = crdt__objects_of(store);
+    for (crdt__object *o; (o = crdt__objects_next(&it)) != NULL;) {
+        crdt__object *mine;
+        if (o->keep == NULL) continue;
+        uint16_t id = (uint16_t)o->key.minor;
+        crdt_err err = crdt__object_make(copy, o->key.bytes, o->type, id, &mine);
+        if (err == CRDT_OK) err = crdt__object_keeps(copy, mine);
+        if (err == CRDT_OK) err = crdt_context_copy(mine->keep, o->keep);
+        if (err != CRDT_OK) return err;
+    }
+    return CRDT_OK;
+}
+
 crdt_err crdt_store_clone(const crdt_store *store, uint64_t replica, crdt_store **ret_store)
 {
     if (store->txn.delta != NULL) return CRDT_EBUSY;
@@ -114,6 +130,7 @@ crdt_err crdt_store_clone(const crdt_store *store, uint64_t replica, crdt_store 
     copy->track_changes = store->track_changes;
     err = crdt_context_copy(&copy->base, &store->base);
     if (err == CRDT_OK) err = crdt__store_join(copy, store, 0, false);
+    if (err == CRDT_OK) err = copy_keeps(copy, store);
     crdt_change change;
     while (crdt_store_next_change(copy, &change)) {}
     if (err != CRDT_OK) {
@@ -142,6 +159,14 @@ crdt_err crdt__object_new(crdt_store *store, crdt_view name, const crdt_type *ty
     if (name.size > 0) memcpy(o->state + type->size, name.data, name.size);
     type->init(&store->space, o->state);
     *ret_object = o;
+    return CRDT_OK;
+}
+
+crdt_err crdt__object_keeps(crdt_store *store, crdt__object *object)
+{
+    object->keep = crdt__alloc(store->space.mem, sizeof *object->keep);
+    if (object->keep == NULL) return CRDT_ENOMEM;
+    crdt_context_init(object->keep, store->space.mem);
     return CRDT_OK;
 }
 
