@@ -7,7 +7,8 @@
  *
  * The one write path: an operation reads crdt_target.now (the committed state under the
  * transaction's own changes) and changes only crdt_target.delta; commit joins the delta into the
- * state. So rollback is free, and a delta joined is the mutation by construction.
+ * state. So rollback is free, and a delta joined is the mutation by construction. Sequences alone
+ * are changed in place and undone by a journal (see the end of crdt_type).
  */
 #ifndef CRDT_TYPE_H
 #define CRDT_TYPE_H
@@ -75,6 +76,7 @@ typedef struct crdt_target {
     const crdt_space *space;
     crdt_ref          now;    /* what the transaction sees */
     void             *delta;  /* the state that this transaction's delta holds of the object */
+    void             *state;  /* of a type changed in place: the committed state; else NULL */
     void             *object; /* the store's own */
 } crdt_target;
 
@@ -97,8 +99,8 @@ typedef struct crdt_conflict {
 } crdt_conflict;
 
 /* An operation as data. args: one letter an argument: v value, b bytes, i int64, n amount
- * (1..2^63-1, an INT), t stamp (an INT, 0..CRDT_STAMP_MAX). apply is all or nothing on the
- * transaction. */
+ * (1..2^63-1, an INT), p position (an INT from 0), t stamp (an INT, 0..CRDT_STAMP_MAX). apply is all
+ * or nothing on the transaction. */
 typedef struct crdt_op {
     const char *name, *args, *help;
     crdt_err (*apply)(crdt_txn *txn, crdt_view name, const crdt_value *args);
@@ -160,6 +162,16 @@ struct crdt_type {
     bool (*stabilise)(const crdt_space *space, void *state, const crdt_context *cut);
     /* The i-th competing content, in dot order; false past the end. None or one is no conflict. */
     bool (*conflict)(const crdt_ref *ref, size_t i, crdt_conflict *ret_conflict);
+
+    /* Types changed in place (sequences: reading a position through a transaction's overlay would
+     * cost what the tree saves). All three or none. Operations change target.state, a join's prepare
+     * the state itself; then `keep` says that it stays, or `undo` takes back everything since the last
+     * keep. Neither can fail. commit keeps. seal ends what a transaction left pending and puts what
+     * was written from the dot `first` on into ret_part, the bottom state of a delta (NULL: nobody
+     * asks); errors: ENOMEM. */
+    void (*keep)(const crdt_space *space, void *state);
+    void (*undo)(const crdt_space *space, void *state);
+    crdt_err (*seal)(const crdt_space *space, void *state, crdt_dot first, void *ret_part);
 };
 
 /* The list of types that a store knows. */
@@ -193,6 +205,8 @@ CRDT_API void crdt_target_cover(crdt_target *target, crdt_dot dot);
 CRDT_API void crdt_target_hide(crdt_target *target);
 /* True if a removal by this transaction may cover dot (crdt_txn_at sets a read context). */
 CRDT_API bool crdt_target_sees(const crdt_target *target, crdt_dot dot);
+/* True if it may cover every dot: the transaction has no read context. */
+CRDT_API bool crdt_target_sees_all(const crdt_target *target);
 /* A fresh stamp greater than `over`. */
 CRDT_API uint64_t crdt_target_stamp(crdt_target *target, uint64_t over);
 /* EINVAL for a kind that is none, ELIMIT above limits.value_bytes. */

@@ -12,8 +12,10 @@
 #include "crdt/mvreg.h"
 #include "crdt/orset.h"
 #include "crdt/pncounter.h"
+#include "crdt/rga.h"
 #include "crdt/rwset.h"
 #include "crdt/store.h"
+#include "crdt/text.h"
 #include "crdt/twopset.h"
 #ifdef __cplusplus
 extern "C" {

@@ -104,6 +104,7 @@ static void sum_cell(crdt__cells_sum *sum, const crdt__cell *cell, bool add)
 static void sum_gone(const crdt_ref *ref, crdt__cells_sum *sum)
 {
     const crdt__cells *cells = ref->state;
+    if (ref->gone != NULL) crdt_context_settle(ref->gone);
     for (uint32_t r = 0; ref->gone != NULL && r < ref->gone->count; r++) {
         const crdt_run  *run = &ref->gone->runs[r];
         uint32_t         i = crdt__cells_seek(cells, 0, (crdt_dot){run->replica, run->lo});

@@ -2,6 +2,9 @@
  *
  * Invariants  runs are sorted by (replica, lo); no two of one replica overlap or touch
  *             (hi + 1 < next lo); 1 <= lo <= hi <= CRDT_SEQ_MAX; runs is few, or allocated.
+ * Later       in a long array a run in the middle costs the moving of all behind it. add_later keeps
+ *             such runs at the far end of the room, sorted too, and lets them in when they are many:
+ *             n runs at random places cost n times the square root of n. They may touch any.
  * Merging     goes through sorted runs in place. What is ahead is found by galloping, so joining a
  *             small context with a big one costs the small one's runs times log(big).
  */
@@ -12,6 +15,7 @@
 #include "crdt/core/mem.h"
 
 #define FEW (sizeof(((crdt_context *)0)->few) / sizeof(crdt_run))
+#define NEAR 64u /* so many runs are moved without a thought */
 
 void crdt_context_init(crdt_context *ctx, const crdt_mem *mem)
 {
@@ -19,6 +23,7 @@ void crdt_context_init(crdt_context *ctx, const crdt_mem *mem)
     ctx->runs = ctx->few;
     ctx->count = 0;
     ctx->cap = FEW;
+    ctx->later = 0;
 }
 
 void crdt_context_clear(crdt_context *ctx)
@@ -29,14 +34,15 @@ void crdt_context_clear(crdt_context *ctx)
 
 void crdt_context_reset(crdt_context *ctx)
 {
-    ctx->count = 0;
+    ctx->count = ctx->later = 0;
 }
 
 crdt_err crdt_context_reserve(crdt_context *ctx, size_t more)
 {
-    if (more <= ctx->cap - ctx->count) return CRDT_OK;
-    if (more > UINT32_MAX - ctx->count) return CRDT_ENOMEM;
-    size_t    cap = crdt__grow(ctx->cap, ctx->count + more);
+    uint32_t used = ctx->count + ctx->later;
+    if (more <= ctx->cap - used) return CRDT_OK;
+    if (more > UINT32_MAX - used) return CRDT_ENOMEM;
+    size_t    cap = crdt__grow(ctx->cap, used + more);
     crdt_run *old = ctx->runs == ctx->few ? NULL : ctx->runs;
     crdt_run *runs = NULL;
     if (cap > UINT32_MAX) cap = UINT32_MAX;
@@ -45,6 +51,7 @@ crdt_err crdt_context_reserve(crdt_context *ctx, size_t more)
     }
     if (runs == NULL) return CRDT_ENOMEM;
     if (old == NULL) memcpy(runs, ctx->few, ctx->count * sizeof *runs);
+    memmove(runs + cap - ctx->later, runs + ctx->cap - ctx->later, ctx->later * sizeof *runs);
     ctx->runs = runs;
     ctx->cap = (uint32_t)cap;
     return CRDT_OK;
@@ -53,6 +60,8 @@ crdt_err crdt_context_reserve(crdt_context *ctx, size_t more)
 crdt_err crdt_context_copy(crdt_context *ctx, const crdt_context *from)
 {
     if (ctx == from) return CRDT_OK;
+    crdt_context_settle(from);
+    crdt_context_settle(ctx);
     if (from->count > ctx->cap) {
         crdt_err err = crdt_context_reserve(ctx, from->count - ctx->count);
         if (err) return err;
@@ -110,19 +119,27 @@ static inline bool run_ok(const crdt_run *run)
 
 bool crdt_context_has_run(const crdt_context *ctx, crdt_run run)
 {
+    crdt_context_settle(ctx);
     size_t i = seek(ctx->runs, ctx->count, run.replica, run.lo);
     return i < ctx->count && ctx->runs[i].replica == run.replica && ctx->runs[i].lo <= run.lo &&
            ctx->runs[i].hi >= run.hi;
 }
 
+static inline bool runs_have(const crdt_run *runs, size_t n, crdt_dot dot)
+{
+    size_t i = seek(runs, n, dot.replica, dot.seq);
+    return i < n && runs[i].replica == dot.replica && runs[i].lo <= dot.seq;
+}
+
 bool crdt_context_has(const crdt_context *ctx, crdt_dot dot)
 {
-    size_t i = seek(ctx->runs, ctx->count, dot.replica, dot.seq);
-    return i < ctx->count && ctx->runs[i].replica == dot.replica && ctx->runs[i].lo <= dot.seq;
+    if (runs_have(ctx->runs, ctx->count, dot)) return true;
+    return ctx->later > 0 && runs_have(ctx->runs + ctx->cap - ctx->later, ctx->later, dot);
 }
 
 uint32_t crdt_context_find(const crdt_context *ctx, uint64_t replica)
 {
+    crdt_context_settle(ctx);
     return (uint32_t)seek(ctx->runs, ctx->count, replica, 0);
 }
 
@@ -135,12 +152,14 @@ uint64_t crdt_context_base(const crdt_context *ctx, uint64_t replica)
 
 uint64_t crdt_context_max(const crdt_context *ctx, uint64_t replica)
 {
+    crdt_context_settle(ctx);
     size_t i = seek(ctx->runs, ctx->count, replica, UINT64_MAX);
     return i > 0 && ctx->runs[i - 1].replica == replica ? ctx->runs[i - 1].hi : 0;
 }
 
 bool crdt_context_is_vector(const crdt_context *ctx)
 {
+    crdt_context_settle(ctx);
     for (size_t i = 0; i < ctx->count; i++) {
         if (ctx->runs[i].lo != 1) return false;
     }
@@ -150,6 +169,7 @@ bool crdt_context_is_vector(const crdt_context *ctx)
 uint64_t crdt_context_dots(const crdt_context *ctx)
 {
     uint64_t dots = 0;
+    crdt_context_settle(ctx);
     for (size_t i = 0; i < ctx->count; i++) {
         uint64_t more = ctx->runs[i].hi - ctx->runs[i].lo + 1;
         if (more > UINT64_MAX - dots) return UINT64_MAX;
@@ -162,7 +182,7 @@ uint64_t crdt_context_dots(const crdt_context *ctx)
 
 static void insert(crdt_context *ctx, size_t at, crdt_run run)
 {
-    CRDT_ASSERT(ctx->count < ctx->cap);
+    CRDT_ASSERT(ctx->count < ctx->cap - ctx->later);
     memmove(ctx->runs + at + 1, ctx->runs + at, (ctx->count - at) * sizeof run);
     ctx->runs[at] = run;
     ctx->count++;
@@ -188,13 +208,17 @@ static inline size_t fuse(const crdt_context *ctx, size_t at, crdt_run *run)
     return at;
 }
 
-void crdt_context_add_reserved(crdt_context *ctx, crdt_run run)
+/* The first run that ends behind run's begin or touches it there. */
+static inline size_t place_of(const crdt_context *ctx, const crdt_run *run)
 {
-    CRDT_ASSERT(run_ok(&run));
-    size_t n = ctx->count, at = n;
-    if (n > 0 && !ends_before(&ctx->runs[n - 1], run.replica, run.lo - 1)) {
-        at = seek(ctx->runs, n, run.replica, run.lo - 1);
-    }
+    size_t n = ctx->count;
+    if (n == 0 || ends_before(&ctx->runs[n - 1], run->replica, run->lo - 1)) return n;
+    return seek(ctx->runs, n, run->replica, run->lo - 1);
+}
+
+/* Add run at its place. */
+static inline void put(crdt_context *ctx, size_t at, crdt_run run)
+{
     if (touches(ctx, at, &run)) {
         size_t end = fuse(ctx, at, &run);
         ctx->runs[at] = run;
@@ -204,9 +228,96 @@ void crdt_context_add_reserved(crdt_context *ctx, crdt_run run)
     }
 }
 
+void crdt_context_add_reserved(crdt_context *ctx, crdt_run run)
+{
+    CRDT_ASSERT(run_ok(&run));
+    crdt_context_settle(ctx);
+    put(ctx, place_of(ctx, &run), run);
+}
+
+/* Room for one more run, and for settling, which merges to behind the first part and needs the held
+ * ones until then. */
+static inline bool has_room(const crdt_context *ctx)
+{
+    return (ctx->cap - ctx->count) / 2 > ctx->later;
+}
+
+/* Into the runs held back; false without room. */
+static bool hold_back(crdt_context *ctx, crdt_run run)
+{
+    crdt_run *held = ctx->runs + ctx->cap - ctx->later;
+    size_t    at = seek(held, ctx->later, run.replica, run.lo - 1), end = at;
+    while (end < ctx->later && held[end].replica == run.replica && held[end].lo <= run.hi + 1) {
+        if (held[end].lo < run.lo) run.lo = held[end].lo;
+        if (held[end].hi > run.hi) run.hi = held[end].hi;
+        end++;
+    }
+    if (end == at && !has_room(ctx)) return false;
+    if (end == at) {
+        crdt_run *moved = held - 1;
+        memmove(moved, held, at * sizeof run);
+        moved[at] = run;
+        ctx->later++;
+        return true;
+    }
+    held[end - 1] = run;
+    memmove(held + (end - 1 - at), held, at * sizeof run);
+    ctx->later -= (uint32_t)(end - 1 - at);
+    return true;
+}
+
+void crdt_context_add_later(crdt_context *ctx, crdt_run run)
+{
+    CRDT_ASSERT(run_ok(&run));
+    size_t    at = place_of(ctx, &run), behind = ctx->count - at;
+    crdt_run *old = &ctx->runs[at];
+    bool      meets = touches(ctx, at, &run);
+    bool      meets_one =
+        meets && (behind == 1 || old[1].replica != run.replica || old[1].lo > run.hi + 1);
+    if (meets_one || (behind <= NEAR && (meets || has_room(ctx)))) {
+        put(ctx, at, run);
+    } else if (behind <= NEAR || !hold_back(ctx, run)) {
+        crdt_context_add_reserved(ctx, run); /* settling makes the room that was reserved */
+    } else if (ctx->later > NEAR && (uint64_t)ctx->later * ctx->later / 16 > ctx->count) {
+        crdt_context_settle(ctx);
+    }
+}
+
+/* Merge from the back, into the room between both parts; then fuse what touches. */
+static void settle(crdt_context *ctx)
+{
+    crdt_run *runs = ctx->runs, *held = runs + ctx->cap - ctx->later;
+    size_t    main = ctx->count, later = ctx->later, count = main + later;
+    CRDT_ASSERT(count + later <= ctx->cap);
+    for (size_t to = count; later > 0;) {
+        bool from_main = main > 0 && (runs[main - 1].replica > held[later - 1].replica ||
+                                      (runs[main - 1].replica == held[later - 1].replica &&
+                                       runs[main - 1].lo > held[later - 1].lo));
+        runs[--to] = from_main ? runs[--main] : held[--later];
+    }
+    size_t kept = main > 0 ? main - 1 : 0; /* what stands before has not moved */
+    for (size_t i = kept + 1; i < count; i++) {
+        crdt_run *last = &runs[kept];
+        if (last->replica == runs[i].replica && runs[i].lo <= last->hi + 1) {
+            if (runs[i].hi > last->hi) last->hi = runs[i].hi;
+        } else {
+            runs[++kept] = runs[i];
+        }
+    }
+    ctx->count = (uint32_t)kept + 1;
+    ctx->later = 0;
+}
+
+void crdt_context_settle(const crdt_context *ctx)
+{
+    /* What it means does not change, so it is const to callers. */
+    if (ctx->later > 0) settle((crdt_context *)(uintptr_t)ctx);
+}
+
 void crdt_context_remove_reserved(crdt_context *ctx, crdt_run run)
 {
     CRDT_ASSERT(run_ok(&run));
+    crdt_context_settle(ctx);
     size_t    at = seek(ctx->runs, ctx->count, run.replica, run.lo);
     crdt_run *runs = ctx->runs;
     if (at == ctx->count || runs[at].replica != run.replica) return;
@@ -228,6 +339,7 @@ crdt_err crdt_context_add(crdt_context *ctx, crdt_dot dot)
 {
     crdt_run run = {dot.replica, dot.seq, dot.seq};
     if (!run_ok(&run) || dot.replica == 0) return CRDT_EINVAL;
+    crdt_context_settle(ctx);
     if (!touches(ctx, seek(ctx->runs, ctx->count, run.replica, run.lo - 1), &run)) {
         crdt_err err = crdt_context_reserve(ctx, 1);
         if (err) return err;
@@ -307,6 +419,8 @@ static void union_apart(crdt_context *ctx, const crdt_context *other, size_t apa
 void crdt_context_union_reserved(crdt_context *ctx, const crdt_context *other)
 {
     if (ctx == other) return;
+    crdt_context_settle(ctx);
+    crdt_context_settle(other);
     size_t apart = union_touching(ctx, other);
     if (apart > 0) union_apart(ctx, other, apart);
 }
@@ -323,14 +437,19 @@ static size_t count_apart(const crdt_context *ctx, const crdt_context *other)
     return apart;
 }
 
+crdt_err crdt_context_reserve_union(crdt_context *ctx, const crdt_context *other)
+{
+    crdt_context_settle(ctx);
+    crdt_context_settle(other);
+    if (other->count <= ctx->cap - ctx->count) return CRDT_OK;
+    return crdt_context_reserve(ctx, count_apart(ctx, other));
+}
+
 crdt_err crdt_context_union(crdt_context *ctx, const crdt_context *other)
 {
-    if (other->count > ctx->cap - ctx->count) {
-        crdt_err err = crdt_context_reserve(ctx, count_apart(ctx, other));
-        if (err) return err;
-    }
-    crdt_context_union_reserved(ctx, other);
-    return CRDT_OK;
+    crdt_err err = crdt_context_reserve_union(ctx, other);
+    if (err == CRDT_OK) crdt_context_union_reserved(ctx, other);
+    return err;
 }
 
 /* -- Intersection and difference --------------------------------------------------------------- */
@@ -387,6 +506,8 @@ static void keep_rest(writer *w, const crdt_run *runs, size_t n, const crdt_cont
 static crdt_err rewrite(crdt_context *ctx, const crdt_context *other, pass *keep)
 {
     writer w = {NULL, 0, 0};
+    crdt_context_settle(ctx);
+    crdt_context_settle(other);
     size_t n = ctx->count;
     keep(&w, ctx->runs, n, other);
     crdt_err err = crdt_context_reserve(ctx, w.lead);
@@ -416,6 +537,8 @@ crdt_err crdt_context_subtract(crdt_context *ctx, const crdt_context *other)
 bool crdt_context_within(const crdt_context *ctx, const crdt_context *of)
 {
     size_t at = 0;
+    crdt_context_settle(ctx);
+    crdt_context_settle(of);
     for (size_t i = 0; i < ctx->count; i++) {
         const crdt_run *run = &ctx->runs[i];
         at = gallop(of->runs, of->count, at, run->replica, run->lo);
@@ -427,6 +550,8 @@ bool crdt_context_within(const crdt_context *ctx, const crdt_context *of)
 
 bool crdt_context_equal(const crdt_context *a, const crdt_context *b)
 {
+    crdt_context_settle(a);
+    crdt_context_settle(b);
     if (a->count != b->count) return false;
     for (size_t i = 0; i < a->count; i++) {
         const crdt_run *p = &a->runs[i], *q = &b->runs[i];

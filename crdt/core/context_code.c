@@ -12,14 +12,17 @@
 #include <string.h>
 
 #include "crdt/context.h"
+#include "crdt/core/dec.h"
 #include "crdt/core/mem.h"
 
 #define FORMAT 1u
+#define FEW (sizeof(((crdt_context *)0)->few) / sizeof(crdt_run))
 #define REPLICA_BYTES_MIN 3u /* place, number of runs, hi - lo */
 #define RUN_BYTES_MIN 3u     /* gap (two), hi - lo */
 
 void crdt_context_mark(const crdt_context *ctx, crdt_replicas *ids)
 {
+    crdt_context_settle(ctx);
     for (size_t i = 0; i < ctx->count; i++) crdt_replicas_add(ids, ctx->runs[i].replica);
 }
 
@@ -58,6 +61,7 @@ static void put_runs(const crdt_run *runs, size_t count, crdt_buf *out)
 static void put_context(const crdt_context *ctx, const crdt_replicas *dict, crdt_buf *out)
 {
     uint64_t next = 0; /* the least place that the next replica can have */
+    crdt_context_settle(ctx);
     crdt_buf_varint(out, replicas_count(ctx));
     for (size_t i = 0, end; i < ctx->count; i = end) {
         uint64_t place = dict ? crdt_replicas_place(dict, ctx->runs[i].replica) : next;
@@ -75,36 +79,42 @@ void crdt_context_put(const crdt_context *ctx, crdt_enc *enc)
 
 static uint64_t get_gap(crdt_dec *dec)
 {
-    uint64_t low = crdt_dec_byte(dec), high = crdt_dec_varint(dec);
+    uint64_t low = crdt_dec_byte(dec), high = crdt__dec_varint(dec);
     if (high > CRDT_SEQ_MAX >> 8) {
         crdt_dec_fail(dec, CRDT_EMALFORMED, "sequence number above the limit");
     }
     return high << 8 | low;
 }
 
-/* Read the runs of one replica. out NULL: only check them. */
-static void get_runs(crdt_run *out, uint64_t replica, size_t count, bool from_one, crdt_dec *dec)
+/* Where runs are written to: as many as there is room for; the rest are only checked and counted. */
+typedef struct room {
+    crdt_run *runs;
+    size_t    cap, count;
+} room;
+
+/* Read the runs of one replica. */
+static void get_runs(room *out, uint64_t replica, size_t count, bool from_one, crdt_dec *dec)
 {
     uint64_t hi = 0;
     for (size_t i = 0; i < count && dec->err == CRDT_OK; i++) {
         uint64_t lo = i == 0 && from_one ? 1 : hi + 2 + get_gap(dec);
-        uint64_t more = crdt_dec_varint(dec);
+        uint64_t more = crdt__dec_varint(dec);
         if (lo > CRDT_SEQ_MAX || more > CRDT_SEQ_MAX - lo) {
             crdt_dec_fail(dec, CRDT_EMALFORMED, "sequence number above the limit");
         }
         hi = lo + more;
-        if (out) out[i] = (crdt_run){replica, lo, hi};
+        if (out->count < out->cap) out->runs[out->count] = (crdt_run){replica, lo, hi};
+        out->count++;
     }
 }
 
-/* Read all runs and return their number. out NULL: only count and check them. */
-static size_t get_all_runs(crdt_run *out, crdt_dec *dec)
+static void get_all_runs(room *out, crdt_dec *dec)
 {
-    size_t   count = 0, replicas;
+    size_t   replicas;
     uint64_t next = 0; /* the least place that the next replica can have */
     replicas = crdt_dec_count(dec, REPLICA_BYTES_MIN, "impossible number of replicas");
     while (replicas-- > 0 && dec->err == CRDT_OK) {
-        uint64_t ahead = crdt_dec_varint(dec), head = crdt_dec_varint(dec), more = head >> 1;
+        uint64_t ahead = crdt__dec_varint(dec), head = crdt__dec_varint(dec), more = head >> 1;
         if (ahead >= dec->dict_count - next) {
             crdt_dec_fail(dec, CRDT_EMALFORMED, "replica outside the dictionary");
         }
@@ -113,30 +123,28 @@ static size_t get_all_runs(crdt_run *out, crdt_dec *dec)
         }
         if (dec->err) break;
         next += ahead + 1;
-        get_runs(out ? out + count : NULL, dec->dict[next - 1], (size_t)more, head & 1, dec);
-        count += (size_t)more;
+        get_runs(out, dec->dict[next - 1], (size_t)more, head & 1, dec);
     }
-    return count;
 }
 
 crdt_err crdt_context_get(crdt_context *ctx, crdt_dec *dec)
 {
     CRDT_ASSERT(ctx->count == 0);
     crdt_dec probe = *dec;
-    size_t   count = get_all_runs(NULL, &probe);
-    crdt_context_clear(ctx);
-    if (probe.err) {
+    room     few = {ctx->few, FEW, 0};
+    if (ctx->runs != ctx->few) crdt_context_clear(ctx);
+    get_all_runs(&few, &probe);
+    if (probe.err || few.count <= FEW) {
         *dec = probe;
+        ctx->count = probe.err ? 0 : (uint32_t)few.count;
         return dec->err;
     }
-    if (count > ctx->cap) {
-        crdt_run *runs = NULL;
-        if (count <= UINT32_MAX) runs = crdt__alloc(ctx->mem, count * sizeof *runs);
-        if (runs == NULL) return crdt_dec_fail(dec, CRDT_ENOMEM, "out of memory");
-        ctx->runs = runs;
-        ctx->cap = (uint32_t)count;
-    }
-    ctx->count = (uint32_t)get_all_runs(ctx->runs, dec);
+    room all = {NULL, few.count, 0}; /* many: now that their number is known, once more */
+    if (all.cap <= UINT32_MAX) all.runs = crdt__alloc(ctx->mem, all.cap * sizeof *all.runs);
+    if (all.runs == NULL) return crdt_dec_fail(dec, CRDT_ENOMEM, "out of memory");
+    get_all_runs(&all, dec);
+    ctx->runs = all.runs;
+    ctx->cap = ctx->count = (uint32_t)all.count;
     return CRDT_OK;
 }
 
@@ -145,6 +153,7 @@ crdt_err crdt_context_get(crdt_context *ctx, crdt_dec *dec)
 crdt_err crdt_context_encode(const crdt_context *ctx, crdt_buf *out)
 {
     size_t start = out->size;
+    crdt_context_settle(ctx);
     crdt_buf_byte(out, FORMAT);
     crdt_buf_varint(out, replicas_count(ctx));
     for (size_t i = 0; i < ctx->count; i = replica_end(ctx, i)) {
@@ -190,7 +199,7 @@ static void take(crdt_context *ctx, crdt_context *from)
         ctx->runs = from->runs;
         ctx->cap = from->cap;
     }
-    ctx->count = from->count;
+    ctx->count = from->count; /* which holds nothing back: it was just decoded */
     crdt_context_init(from, from->mem);
 }
 
@@ -232,6 +241,7 @@ static void print_id(uint64_t id, crdt_buf *out)
 
 void crdt_context_print(const crdt_context *ctx, crdt_buf *out)
 {
+    crdt_context_settle(ctx);
     crdt_buf_byte(out, '{');
     for (size_t i = 0; i < ctx->count; i++) {
         const crdt_run *run = &ctx->runs[i];

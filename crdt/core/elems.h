@@ -21,10 +21,9 @@
 
 /* All zero is bottom. Embedded in the state of a type. */
 typedef struct crdt__elems {
-    void    *body; /* crdt__small or crdt__large; NULL: none yet */
-    void    *plan; /* small: what a prepared join makes of it */
-    uint64_t dots; /* live */
-    bool     large;
+    void    *body;                 /* crdt__small or crdt__large; NULL: none yet */
+    void    *plan;                 /* small: what a prepared join makes of it */
+    uint64_t dots : 63, large : 1; /* dots: live ones */
 } crdt__elems;
 
 void crdt__elems_clear(const crdt_mem *mem, crdt__elems *e);

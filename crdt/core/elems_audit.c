@@ -36,13 +36,16 @@ void crdt__elems_digest(const crdt__elems *e, crdt_blocks *blocks)
 
 /* -- Check ------------------------------------------------------------------------------------- */
 
+#define VALUE_TOO_LONG "elems: a value is longer than the limit"
+
 static bool fail(const char **ret_reason, const char *reason)
 {
     *ret_reason = reason;
     return false;
 }
 
-static bool check_small(const crdt__elems *e, const crdt_context *seen, const char **ret_reason)
+static bool check_small(const crdt_space *space, const crdt__elems *e, const crdt_context *seen,
+                        const char **ret_reason)
 {
     const crdt__small *s = e->body;
     if (e->dots != (s ? s->count : 0)) return fail(ret_reason, "elems: dots miscounted");
@@ -62,6 +65,9 @@ static bool check_small(const crdt__elems *e, const crdt_context *seen, const ch
         if (entry->is_bytes &&
             (entry->u.bytes.at > s->bytes || entry->u.bytes.size > s->bytes - entry->u.bytes.at)) {
             return fail(ret_reason, "elems: a value lies outside of its body");
+        }
+        if (entry->is_bytes && entry->u.bytes.size > space->limits->value_bytes) {
+            return fail(ret_reason, VALUE_TOO_LONG);
         }
     }
     return true;
@@ -100,11 +106,11 @@ bool crdt__elems_check(const crdt_space *space, const crdt__elems *e, const crdt
     crdt__elems_cursor at = {e, 0, 0};
     crdt_dot           dot;
     crdt_value         value;
-    bool               ok = e->large ? check_large(e->body, e->dots, seen, ret_reason)
-                                     : check_small(e, seen, ret_reason);
+    if (!e->large) return check_small(space, e, seen, ret_reason);
+    bool ok = check_large(e->body, e->dots, seen, ret_reason);
     while (ok && crdt__elems_next(&at, &dot, &value)) {
         if (value.kind != CRDT_BYTES || value.bytes.size <= space->limits->value_bytes) continue;
-        ok = fail(ret_reason, "elems: a value is longer than the limit");
+        ok = fail(ret_reason, VALUE_TOO_LONG);
     }
     return ok;
 }

@@ -18,6 +18,7 @@
  * Bounds     a chunk is at least 12 bytes here, so that what it takes in memory stays below 8
  *          times that.
  */
+#include "crdt/core/dec.h"
 #include "crdt/core/elems_impl.h"
 
 enum { LIST, RUNS, BITMAP };
@@ -245,19 +246,19 @@ static void put_column(const crdt__chunk *c, const column *col, crdt_buf *out)
 /* One record, strict. */
 static crdt_err get_record(crdt_dec *dec, crdt_value *ret_value)
 {
-    uint64_t head = crdt_dec_varint(dec), zigzag = 0;
+    uint64_t head = crdt__dec_varint(dec), zigzag = 0;
     *ret_value = (crdt_value){CRDT_INT, 0, {NULL, 0}};
-    if (crdt_dec_status(dec)) return crdt_dec_status(dec);
+    if (dec->err) return dec->err;
     if (head > 8) {
         if (head - 9 > dec->limits->value_bytes) {
             return crdt_dec_fail(dec, CRDT_ELIMIT, "elements: a value is too long");
         }
         ret_value->kind = CRDT_BYTES;
         ret_value->bytes = crdt_dec_bytes(dec, (size_t)head - 9);
-        return crdt_dec_status(dec);
+        return dec->err;
     }
     const uint8_t *at = crdt_dec_bytes(dec, (size_t)head).data;
-    if (crdt_dec_status(dec)) return crdt_dec_status(dec);
+    if (dec->err) return dec->err;
     if (head > 0 && at[head - 1] == 0) {
         return crdt_dec_fail(dec, CRDT_EMALFORMED, "elements: an integer is not in shortest form");
     }
@@ -315,9 +316,9 @@ static void put_step(crdt_enc *enc, place *last, uint64_t replica, uint64_t numb
 /* The replica and the number (at most `max`) behind last. */
 static crdt_err get_step(crdt_dec *dec, place *last, uint64_t max, uint64_t *ret_replica)
 {
-    uint64_t step = crdt_dec_varint(dec), number = crdt_dec_varint(dec);
+    uint64_t step = crdt__dec_varint(dec), number = crdt__dec_varint(dec);
     bool     same = last->any && step == 0;
-    if (crdt_dec_status(dec)) return crdt_dec_status(dec);
+    if (dec->err) return dec->err;
     if (step >= dec->dict_count - last->replica) {
         return crdt_dec_fail(dec, CRDT_EMALFORMED, "elements: a replica is not in the dictionary");
     }
@@ -423,44 +424,35 @@ static crdt_err decode_large(const crdt_space *space, crdt__elems *e, crdt_dec *
     return crdt_dec_fail(dec, CRDT_EMALFORMED, "elements: chunks for a few dots");
 }
 
-/* Reads count dots; into s, unless it is NULL; *ret_bytes: of their byte strings. */
-static crdt_err get_dots(crdt_dec *dec, uint32_t count, crdt__small *s, uint32_t *ret_bytes)
-{
-    place last = {0};
-    *ret_bytes = 0;
-    for (uint32_t i = 0; i < count; i++) {
-        crdt_dot   dot;
-        crdt_value value;
-        if (get_step(dec, &last, CRDT_SEQ_MAX, &dot.replica)) return crdt_dec_status(dec);
-        if (get_record(dec, &value)) return crdt_dec_status(dec);
-        dot.seq = last.number;
-        if (dot.seq == 0) {
-            return crdt_dec_fail(dec, CRDT_EMALFORMED, "elements: a dot has the number 0");
-        }
-        *ret_bytes += (uint32_t)value.bytes.size;
-        if (s) crdt__small_append(s, dot, value);
-    }
-    return CRDT_OK;
-}
-
 static crdt_err decode_small(const crdt_space *space, crdt__elems *e, crdt_dec *dec, uint32_t count)
 {
-    crdt_dec again = *dec;
-    uint32_t bytes;
+    crdt_dot   dots[CRDT__SMALL_DOTS];
+    crdt_value values[CRDT__SMALL_DOTS];
+    place      last = {0};
+    uint32_t   bytes = 0;
     if (count == 0) return CRDT_OK;
-    if (get_dots(dec, count, NULL, &bytes)) return crdt_dec_status(dec);
+    for (uint32_t i = 0; i < count; i++) {
+        if (get_step(dec, &last, CRDT_SEQ_MAX, &dots[i].replica)) return dec->err;
+        if (get_record(dec, &values[i])) return dec->err;
+        dots[i].seq = last.number;
+        if (last.number == 0) {
+            return crdt_dec_fail(dec, CRDT_EMALFORMED, "elements: a dot has the number 0");
+        }
+        bytes += (uint32_t)values[i].bytes.size;
+    }
     crdt__small *s = crdt__small_new(space->mem, count, bytes);
     if (s == NULL) return crdt_dec_fail(dec, CRDT_ENOMEM, "out of memory");
+    for (uint32_t i = 0; i < count; i++) crdt__small_append(s, dots[i], values[i]);
     e->body = s;
     e->dots = count;
-    return get_dots(&again, count, s, &bytes);
+    return CRDT_OK;
 }
 
 crdt_err crdt__elems_decode(const crdt_space *space, crdt__elems *e, crdt_dec *dec)
 {
-    uint64_t t = crdt_dec_varint(dec), few = t <= CRDT__SMALL_DOTS ? t : 0;
+    uint64_t t = crdt__dec_varint(dec), few = t <= CRDT__SMALL_DOTS ? t : 0;
     size_t   left = crdt_dec_left(dec);
-    crdt_err err = crdt_dec_status(dec);
+    crdt_err err = dec->err;
     if (err) return err;
     if (few * DOT_SIZE_MIN > left || (t > few && (t - CRDT__SMALL_DOTS) > left / CHUNK_SIZE_MIN)) {
         return crdt_dec_fail(dec, CRDT_EMALFORMED, "elements: more dots than bytes");

@@ -286,6 +286,12 @@ uint64_t crdt__index_prev(const crdt__index *index, uint64_t handle)
     return dup_has(index, handle) ? dup_prev(index, handle) : handle;
 }
 
+void crdt__index_load_ahead(const crdt__index *index, crdt_value value)
+{
+    const uint8_t *slots = index->slots;
+    __builtin_prefetch(slots + home_of(index, hash_value(index, value)) * cell(index));
+}
+
 uint64_t crdt__index_find(const crdt__index *index, crdt_value value)
 {
     if (index->used == 0) return CRDT__NO_HANDLE;
@@ -324,19 +330,14 @@ static void fetch_slots(const crdt__index *index, const crdt__chunk *c, batch *b
     }
 }
 
-static bool insert_batch(const crdt_mem *mem, crdt__index *index, const batch *b)
+static inline bool insert_value(const crdt_mem *mem, crdt__index *index, uint64_t handle,
+                                crdt_value value, uint64_t hash)
 {
-    for (uint32_t i = 0; i < b->count; i++) {
-        uint64_t handle = b->handles[i];
-        seat     s = find_value(index, b->values[i], b->hashes[i]);
-        if (!s.found) {
-            seat_slot(index, s, handle | tag_of(index, b->hashes[i]));
-            index->used++;
-            continue;
-        }
-        uint64_t head = handle_of(index, load(index, index->slots, s.at));
-        if (!ring_add(mem, index, head, handle)) return false;
-    }
+    seat s = find_value(index, value, hash);
+    if (s.found)
+        return ring_add(mem, index, handle_of(index, load(index, index->slots, s.at)), handle);
+    seat_slot(index, s, handle | tag_of(index, hash));
+    index->used++;
     return true;
 }
 
@@ -381,9 +382,19 @@ static bool insert_mask(const crdt_mem *mem, crdt__index *index, const crdt__chu
     uint64_t word = mask[w0];
     for (unsigned w = w0; !index->flooded && next_batch(&b, c, mask, w1, &w, &word);) {
         fetch_slots(index, c, &b); /* values that come in are at hand */
-        if (!insert_batch(mem, index, &b)) return false;
+        for (uint32_t i = 0; i < b.count; i++) {
+            if (!insert_value(mem, index, b.handles[i], b.values[i], b.hashes[i])) return false;
+        }
     }
     return true;
+}
+
+static bool insert_one(const crdt_mem *mem, crdt__index *index, const crdt__chunk *c,
+                       unsigned offset)
+{
+    crdt_value value = crdt__chunk_value(c, (unsigned)crdt__chunk_place(c, offset));
+    uint64_t   handle = (uint64_t)c->ordinal * CRDT__CHUNK_DOTS + offset;
+    return insert_value(mem, index, handle, value, hash_value(index, value));
 }
 
 /* Empty the tables and hash in another way from now on. */
@@ -416,7 +427,9 @@ static bool fill(const crdt_mem *mem, crdt__index *index)
 void crdt__index_insert(crdt__large *large, const crdt__chunk *c, const uint64_t *mask, unsigned w0,
                         unsigned w1)
 {
-    bool ok = insert_mask(large->mem, large->index, c, mask, w0, w1);
+    bool one = w0 == w1 && (mask[w0] & (mask[w0] - 1)) == 0;
+    bool ok = one ? insert_one(large->mem, large->index, c, w0 * 64 + crdt__lowest(mask[w0]))
+                  : insert_mask(large->mem, large->index, c, mask, w0, w1);
     if (ok && large->index->flooded) {
         reseed(large->index);
         ok = fill(large->mem, large->index);

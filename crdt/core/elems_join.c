@@ -279,6 +279,40 @@ static crdt_err prepare_large(const crdt_join *join, crdt__large *large, const c
     return crdt__index_reserve(large, dots, chunks);
 }
 
+/* A delta that adds one dot and removes nothing, as most do, behind what its chunk holds: planned
+ * without a look around. False: it is another. */
+static bool prepare_one(const crdt_join *join, crdt__large *large, const crdt__elems *other,
+                        crdt_err *ret_err)
+{
+    const crdt_context *seen = join->theirs.seen;
+    const crdt__small  *s = other->body;
+    if (other->large || other->dots != 1 || seen == NULL || seen->count != 1) return false;
+    crdt_dot dot = crdt__entry_dot(&s->at[0]);
+    if (seen->runs[0].replica != dot.replica || seen->runs[0].lo != dot.seq ||
+        seen->runs[0].hi != dot.seq) {
+        return false;
+    }
+    unsigned     offset = dot.seq % CRDT__CHUNK_DOTS, w = offset / 64;
+    uint64_t     mask[CRDT__CHUNK_WORDS];
+    crdt__edit   edit = {.replica = dot.replica, .first = dot.seq - offset};
+    crdt__source theirs = {NULL, s, s->at, 1};
+    size_t       bytes;
+    edit.at = crdt__large_seek(large, edit.replica, edit.first);
+    if (edit.at == large->count) return false;
+    edit.mine = large->order[edit.at];
+    if (crdt__chunk_compare(edit.mine, edit.replica, edit.first) != 0) return false;
+    edit.theirs = theirs;
+    edit.born = mask[w] = UINT64_C(1) << offset % 64;
+    edit.w0 = edit.w1 = (uint8_t)w;
+    if (!crdt__chunk_fits(edit.mine, theirs, mask, w, w, &bytes)) return false;
+    *ret_err = CRDT_OK;
+    if (crdt_cover_has(&join->mine, dot)) return true; /* seen, and removed here */
+    *ret_err = crdt__chunk_grow_blob(large->mem, edit.mine, bytes);
+    if (*ret_err == CRDT_OK) *ret_err = push_edit(large, &edit);
+    if (*ret_err == CRDT_OK) *ret_err = crdt__index_reserve(large, 1, 0);
+    return true;
+}
+
 /* -- Prepare, small ---------------------------------------------------------------------------- */
 
 /* Walk both, in dot order; into `into`, if it is not NULL, what lives on. */
@@ -325,20 +359,43 @@ static crdt_err prepare_small(const crdt_join *join, crdt__elems *e, const crdt_
     return join_small(join, e, other, into, &changed);
 }
 
+/* Few values will mostly be born: have the places of the index that they will take at hand. */
+static void load_ahead(const crdt__large *large, const crdt__elems *other)
+{
+    const crdt__small *s = other->large ? NULL : other->body;
+    for (uint32_t i = 0; large->index && s && i < s->count; i++) {
+        crdt__index_load_ahead(large->index, crdt__entry_value(s, &s->at[i]));
+    }
+}
+
 crdt_err crdt__elems_prepare(crdt_join *join, crdt__elems *e, const crdt__elems *other)
 {
+    crdt_err        err;
     const crdt_mem *mem = join->space->mem;
     crdt__small_free(mem, e->plan);
     e->plan = NULL;
-    if (e->large) crdt__large_drop_plan(e->body);
     if (!e->large && e->dots + other->dots <= CRDT__SMALL_DOTS) {
         return prepare_small(join, e, other);
     }
     if (!e->large && crdt__elems_enlarge(mem, e)) return CRDT_ENOMEM;
+    load_ahead(e->body, other);
+    crdt__large_drop_plan(e->body);
+    if (prepare_one(join, e->body, other, &err)) return err;
     return prepare_large(join, e->body, other);
 }
 
 /* -- Commit ------------------------------------------------------------------------------------ */
+
+static void append(crdt__chunk *c, const crdt__edit *edit, const masks *m)
+{
+    const crdt__source *theirs = &edit->theirs;
+    if (m->born_count == 1 && theirs->count == 1) {
+        unsigned offset = theirs->entries[0].seq % CRDT__CHUNK_DOTS;
+        crdt__chunk_append_one(c, offset, crdt__entry_value(theirs->small, theirs->entries));
+    } else {
+        crdt__chunk_append(c, *theirs, m->born, m->w0, m->w1);
+    }
+}
 
 static void apply_edit(const crdt_join *join, crdt__elems *e, crdt__edit *edit)
 {
@@ -355,7 +412,7 @@ static void apply_edit(const crdt_join *join, crdt__elems *e, crdt__edit *edit)
         if (large->index) crdt__index_add(large->index, c);
     } else {
         if (m.killed_count > 0) crdt__chunk_kill(c, m.killed, m.w0, m.w1);
-        if (m.born_count > 0) crdt__chunk_append(c, edit->theirs, m.born, m.w0, m.w1);
+        if (m.born_count > 0) append(c, edit, &m);
     }
     if (large->index && m.born_count > 0) crdt__index_insert(large, c, m.born, m.w0, m.w1);
     e->dots += m.born_count;
@@ -470,11 +527,13 @@ crdt_err crdt__elems_since(const crdt_space *space, const crdt__elems *e, const 
 {
     crdt_cover cover = {ctx, NULL};
     blocks     b = {.e = e};
+    uint64_t   dots = 0;
     if (e->dots == 0) return CRDT_OK;
     if (crdt__elems_enlarge(space->mem, ret_part)) return CRDT_ENOMEM;
     for (blocks_next(&b); b.any; blocks_next(&b)) {
-        if (since_block(ret_part->body, &b, &cover, keep, &ret_part->dots)) return CRDT_ENOMEM;
+        if (since_block(ret_part->body, &b, &cover, keep, &dots)) return CRDT_ENOMEM;
     }
+    ret_part->dots = dots & INT64_MAX;
     if (ret_part->dots == 0) crdt__elems_clear(space->mem, ret_part);
     return CRDT_OK;
 }

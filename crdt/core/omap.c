@@ -275,7 +275,7 @@ static bool holds(const entries *e, unsigned at, const crdt__okey *key)
 
 void *crdt__omap_get(const crdt__omap *map, crdt_view bytes, uint32_t minor)
 {
-    crdt__okey key = {bytes, minor};
+    crdt__okey key = {bytes, minor, 0};
     if (map->root == NULL) return NULL;
     const entries *e = &leaf_of(map, &key)->e;
     if (bytes.size < e->skip) return NULL;
@@ -292,7 +292,7 @@ crdt__omap_iter crdt__omap_first(const crdt__omap *map)
 
 crdt__omap_iter crdt__omap_seek(const crdt__omap *map, crdt_view bytes, uint32_t minor)
 {
-    crdt__okey key = {bytes, minor};
+    crdt__okey key = {bytes, minor, 0};
     if (map->root == NULL) return (crdt__omap_iter){NULL, 0};
     leaf *node = leaf_of(map, &key);
     return (crdt__omap_iter){node, seek(&node->e, &key, false)};
@@ -468,7 +468,7 @@ static void lower(crdt__omap *map)
 
 void *crdt__omap_remove(crdt__omap *map, crdt_view bytes, uint32_t minor)
 {
-    crdt__okey key = {bytes, minor};
+    crdt__okey key = {bytes, minor, 0};
     if (map->root == NULL) return NULL;
     path way = path_to(map, &key);
     if (!holds(way.node[0], way.at[0], &key)) return NULL;

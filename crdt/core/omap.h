@@ -13,6 +13,7 @@
 typedef struct crdt__okey {
     crdt_view bytes; /* stable while the node is in the map */
     uint32_t  minor; /* orders equal bytes */
+    uint32_t  own;   /* the caller's: the map does not look at it */
 } crdt__okey;
 
 typedef struct crdt__omap {

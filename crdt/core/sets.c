@@ -31,6 +31,7 @@ static size_t count_gone(const crdt__over *over)
     crdt_dot            dot;
     crdt_value          value;
     size_t              count = 0;
+    crdt_context_settle(gone);
     for (uint32_t i = 0; i < gone->count; i++) {
         const crdt_run    *run = &gone->runs[i];
         crdt__elems_cursor at = crdt__elems_seek(over->state, (crdt_dot){run->replica, run->lo});
@@ -111,22 +112,28 @@ static bool aims_at(crdt__aim aim, const crdt_target *target, crdt_dot dot)
     return aim.unseen || crdt_target_sees(target, dot);
 }
 
+typedef struct aimed {
+    size_t dots, runs; /* runs: stretches of dots that were met one after the other */
+} aimed;
+
 /* The dots of e that are not gone and that are aimed at: their number. They enter `cover`, if
  * that is not NULL. */
-static size_t each_aimed(const crdt__elems *e, const crdt_context *gone, const crdt_target *target,
-                         crdt__aim aim, crdt_target *cover)
+static aimed each_aimed(const crdt__elems *e, const crdt_context *gone, const crdt_target *target,
+                        crdt__aim aim, crdt_target *cover)
 {
     crdt__elems_cursor at = {e, 0, 0};
     crdt__elems_finder finder = {0};
-    crdt_dot           dot;
+    crdt_dot           dot, last = {0, 0};
     crdt_value         any;
-    size_t             count = 0;
-    if (e == NULL || e->dots == 0) return 0;
+    aimed              count = {0, 0};
+    if (e == NULL || e->dots == 0) return count;
     if (aim.value) finder = crdt__elems_find(e, *aim.value);
     while (aim.value ? crdt__elems_next_dot(&finder, &dot) : crdt__elems_next(&at, &dot, &any)) {
         if (gone && crdt_context_has(gone, dot)) continue;
         if (!aims_at(aim, target, dot)) continue;
-        count++;
+        count.dots++;
+        count.runs += dot.replica != last.replica || dot.seq != last.seq + 1;
+        last = dot;
         if (cover) crdt_target_cover(cover, dot);
     }
     return count;
@@ -134,8 +141,8 @@ static size_t each_aimed(const crdt__elems *e, const crdt_context *gone, const c
 
 crdt__covers crdt__over_covers(const crdt__over *over, const crdt_target *target, crdt__aim aim)
 {
-    crdt__covers covers = {each_aimed(over->state, over->gone, target, aim, NULL),
-                           each_aimed(over->pending, NULL, target, aim, NULL)};
+    crdt__covers covers = {each_aimed(over->state, over->gone, target, aim, NULL).runs,
+                           each_aimed(over->pending, NULL, target, aim, NULL).dots};
     return covers;
 }
 
@@ -157,7 +164,7 @@ void crdt__over_cover(const crdt__over *over, crdt_target *target, crdt__elems *
                       crdt__aim aim)
 {
     crdt_dot dot;
-    size_t   own = each_aimed(over->pending, NULL, target, aim, NULL);
+    size_t   own = each_aimed(over->pending, NULL, target, aim, NULL).dots;
     /* gone grows while it is read: a dot that is covered twice changes nothing */
     each_aimed(over->state, NULL, target, aim, target);
     if (aim.value == NULL && own > 0 && own == delta->dots) {

@@ -16,7 +16,7 @@ static unsigned fill(crdt_store *s, const crdt_op *op, char tag, size_t size, un
         text[1] = (char)('0' + i);
         for (; argc < CRDT_OP_ARGS_MAX && op->args[argc] != 0; argc++) {
             bool bytes = op->args[argc] == 'b' || op->args[argc] == 'v';
-            args[argc] = bytes ? crdt_bytes(text, size) : crdt__laws_arg(op->args[argc], i % 3);
+            args[argc] = bytes ? crdt_bytes(text, size) : crdt__laws_arg(op, argc, i % 3);
         }
         crdt_delta *delta;
         if (crdt_store_apply(s, KIT_NOW, CRDT_SOLO, op, args, argc, &delta) != CRDT_OK) continue;
@@ -35,9 +35,12 @@ static bool limits_of(kit *k, const crdt_op *op)
     o.limits.value_bytes = 8;
     o.limits.elements = 3;
     bool sized = strpbrk(op->args, "bv") != NULL;
+    bool placed = crdt__laws_is_placed(op); /* a text's elements are its characters */
+    if (placed && strchr(k->type->ops[0].args, 'b') != NULL) o.limits.elements *= 8;
     for (unsigned i = 0; i < 2; i++) {
         o.replica = crdt__laws_replica_id(i);
         WORKS(k, CRDT_LAW_LIMITS, crdt_store_new(&o, &s[i]));
+        if (placed && op != &k->type->ops[0]) fill(s[i], &k->type->ops[0], 'k', 8, 6);
         fill(s[i], op, (char)('p' + i), 8, 6);
         if (!crdt__laws_sound(k, s[i], "at its limits")) return false;
     }
@@ -80,7 +83,8 @@ static bool lone_delta(kit *k, const crdt_op *op, unsigned index, crdt_store **r
     crdt_value args[CRDT_OP_ARGS_MAX];
     size_t     argc = 0;
     for (; argc < CRDT_OP_ARGS_MAX && op->args[argc] != 0; argc++) {
-        args[argc] = crdt__laws_arg(op->args[argc], index);
+        /* A fresh list has one position only. */
+        args[argc] = crdt__laws_arg(op, argc, op->args[argc] == 'p' ? 0 : index);
     }
     if (crdt__laws_store(k, 0, crdt__laws_replica_id(0), ret_store) != CRDT_OK) return false;
     crdt_err err = crdt_store_apply(*ret_store, KIT_NOW, CRDT_SOLO, op, args, argc, ret_delta);

@@ -30,7 +30,7 @@ static crdt_err try_operations(const scene *c, crdt_store *subject, crdt_store *
         crdt_view name = c->names == 0 ? CRDT_SOLO : crdt_view_of(step->name == 0 ? "a" : "b", 1);
         size_t    n = 0;
         for (; op != NULL && n < CRDT_OP_ARGS_MAX && op->args[n] != 0; n++) {
-            args[n] = crdt__laws_arg(op->args[n], step->args[n]);
+            args[n] = crdt__laws_arg(op, n, step->args[n]);
         }
         err = op == NULL ? crdt_txn_remove(txn, name) : crdt_txn_apply(txn, name, op, args, n);
         if (err != CRDT_OK && err != CRDT_ENOMEM)

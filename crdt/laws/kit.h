@@ -55,8 +55,10 @@ typedef struct kit_history {
 
 uint64_t crdt__laws_rand(uint64_t *state);
 uint64_t crdt__laws_below(uint64_t *state, uint64_t n);
-/* The index-th argument of the letter's domain. */
-crdt_value crdt__laws_arg(char letter, unsigned index);
+/* Does the operation take a position? Then what its values are matters less than where they go. */
+bool crdt__laws_is_placed(const crdt_op *op);
+/* The operation's arg-th argument: the index-th of its domain. */
+crdt_value crdt__laws_arg(const crdt_op *op, size_t arg, unsigned index);
 /* The seed fixes the history; with the bit KIT_COLLECTS in it, one about collection. */
 #define KIT_COLLECTS (UINT64_C(1) << 63)
 void crdt__laws_generate(const crdt_type *type, uint64_t seed, kit_history *ret_history);

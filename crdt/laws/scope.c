@@ -455,10 +455,35 @@ static bool play(scope *s, siblings *known)
     return ok;
 }
 
+#define NARROW_FROM 5 /* operations in a history */
+
+/* The index-th argument of an operation that takes a position; false past its end. Contents are of
+ * no interest but as what tells the events apart: each has its own, of one character or of two.
+ * Short histories reach all places of what the first two events make; in long ones the first
+ * operation inserts at two places and the others concern the first element. */
+static bool small_placed_arg(const scope *s, char letter, unsigned index, crdt_value *ret_value)
+{
+    static const char *const texts[SCOPE_MAX] = {"ab", "\xc3\xa9", "d\xe2\x82\xac", "f", "g", "h",
+                                                 "i",  "j"};
+    unsigned                 newest = s->count - 1;
+    bool                     permuted = s->ids[0] != 0 || s->ids[1] != 1;
+    bool                     narrow = s->limit + permuted >= NARROW_FROM;
+    unsigned                 places = !narrow ? 3 : s->at[newest].op == 0 ? 2 : 1;
+    switch (letter) {
+    case 'p': *ret_value = crdt_int(index); return index < places;
+    case 'n': *ret_value = crdt_int(1 + (int64_t)index); return index < (narrow ? 1 : 2);
+    case 'b': *ret_value = crdt_text(texts[newest]); return index < 1;
+    default: *ret_value = newest == 1 ? crdt_text("b") : crdt_int(newest); return index < 1;
+    }
+}
+
 /* The index-th argument of a minimal domain; false past its end. Amounts tell the events apart. */
 static bool small_arg(const scope *s, char letter, unsigned index, unsigned elements,
                       crdt_value *ret_value)
 {
+    if (crdt__laws_is_placed(s->events[s->count - 1].op)) {
+        return small_placed_arg(s, letter, index, ret_value);
+    }
     bool symmetric = !(s->k->o->flags & CRDT_LAWS_ORDERED) && letter != 'i' && letter != 't';
     if (letter == 'n') {
         *ret_value = crdt_int(INT64_C(1) << (s->count - 1));

@@ -45,35 +45,76 @@ static const crdt_value int_values[] = {I(1), I(2), I(-1), I(0), I(INT64_MAX), I
 static const crdt_value amounts[] = {I(1), I(2), I(3), I(INT64_MAX), I(INT64_C(1) << 62)};
 static const crdt_value stamps[] = {I(1), I(2), I(3), I(0), I(INT64_MAX), I(1000)};
 
+/* Of operations that take a position: low positions, which collide and exist; contents that differ,
+ * so that their order shows: one character, several, not ASCII; at the edges no UTF-8. */
+static const crdt_value positions[] = {I(0), I(1), I(2), I(0), I(1),  I(3),
+                                       I(0), I(2), I(4), I(5), I(40), I(INT64_MAX)};
+static const crdt_value counts[] = {I(1), I(2), I(1), I(3), I(9), I(INT64_MAX)};
+static const crdt_value contents[] = {I(1), B("a"), I(2),      B("b"),       I(3),        B("c"),
+                                      I(4), B("d"), I(5),      B("e"),       I(6),        B("f"),
+                                      I(7), B(""),  B("a\0b"), I(INT64_MIN), B(LONG_TEXT)};
+static const crdt_value texts[] = {B("a"),
+                                   B("bc"),
+                                   B("d"),
+                                   B("\xc3\xa9"), /* e with acute */
+                                   B("f"),
+                                   B("ghi"),
+                                   B("j"),
+                                   B("\xe2\x82\xac"
+                                     "k"), /* the euro sign */
+                                   B("l"),
+                                   B("m\xf0\x9f\x98\x80n"), /* a smiley */
+                                   B("o"),
+                                   B("\n"),
+                                   B(LONG_TEXT),
+                                   B(""),
+                                   B("\0p\0"),
+                                   B("\xff"),
+                                   B("q\xed\xa0\x80"), /* half a surrogate pair */
+                                   B("\xc3")};
+
 typedef struct domain {
     char              letter;
+    bool              placed; /* for operations that take a position */
     const crdt_value *values;
     unsigned          count, usual;
 } domain;
 
-static const domain domains[] = {{'v', any_values, 11, 4},
-                                 {'b', byte_values, 7, 3},
-                                 {'i', int_values, 6, 3},
-                                 {'n', amounts, 5, 3},
-                                 {'t', stamps, 6, 3}};
+#define COUNT(list) (sizeof(list) / sizeof *(list))
+static const domain domains[] = {{'v', false, any_values, COUNT(any_values), 4},
+                                 {'b', false, byte_values, COUNT(byte_values), 3},
+                                 {'i', false, int_values, COUNT(int_values), 3},
+                                 {'n', false, amounts, COUNT(amounts), 3},
+                                 {'t', false, stamps, COUNT(stamps), 3},
+                                 {'p', true, positions, COUNT(positions), 10},
+                                 {'v', true, contents, COUNT(contents), 13},
+                                 {'b', true, texts, COUNT(texts), 12},
+                                 {'n', true, counts, COUNT(counts), 4}};
 
-static const domain *domain_of(char letter)
+bool crdt__laws_is_placed(const crdt_op *op)
 {
-    for (size_t i = 0; i < sizeof domains / sizeof *domains; i++) {
-        if (domains[i].letter == letter) return &domains[i];
-    }
-    return &domains[0];
+    return op != NULL && strchr(op->args, 'p') != NULL;
 }
 
-crdt_value crdt__laws_arg(char letter, unsigned index)
+static const domain *domain_of(const crdt_op *op, size_t arg)
 {
-    const domain *d = domain_of(letter);
+    const domain *found = &domains[0];
+    for (size_t i = 0; i < COUNT(domains); i++) {
+        if (domains[i].letter != op->args[arg]) continue;
+        if (!domains[i].placed || crdt__laws_is_placed(op)) found = &domains[i];
+    }
+    return found;
+}
+
+crdt_value crdt__laws_arg(const crdt_op *op, size_t arg, unsigned index)
+{
+    const domain *d = domain_of(op, arg);
     return d->values[index % d->count];
 }
 
-static uint8_t random_arg(char letter, uint64_t *rand)
+static uint8_t random_arg(const crdt_op *op, size_t arg, uint64_t *rand)
 {
-    const domain *d = domain_of(letter);
+    const domain *d = domain_of(op, arg);
     bool          edge = crdt__laws_below(rand, 12) == 0;
     return (uint8_t)crdt__laws_below(rand, edge ? d->count : d->usual);
 }
@@ -135,17 +176,21 @@ static uint8_t random_kind(const style *like, uint64_t *rand)
 }
 
 /* Each history has a favourite operation, or none: else what removes would outweigh what adds.
- * The reset is drawn seldom: it wipes what makes the next steps interesting. */
+ * The reset is drawn seldom: it wipes what makes the next steps interesting. Where there are
+ * positions the first operation, which inserts, is drawn more often: the others need elements. */
 static void random_operation(const crdt_type *type, const style *like, size_t favourite,
                              uint64_t *rand, kit_step *s)
 {
     bool   reset = crdt__laws_below(rand, 14) == 0 || type->ops_count == 0;
     size_t op = reset ? type->ops_count : crdt__laws_below(rand, type->ops_count);
     if (!reset && favourite < type->ops_count && crdt__laws_below(rand, 2) == 0) op = favourite;
+    bool placed = !reset && crdt__laws_is_placed(&type->ops[op]);
+    if (placed && crdt__laws_below(rand, 2) == 0) op = 0;
     s->op = (uint8_t)op;
-    for (size_t i = 0; !reset && i < CRDT_OP_ARGS_MAX && type->ops[s->op].args[i] != 0; i++) {
-        uint8_t arg = random_arg(type->ops[s->op].args[i], rand);
-        s->args[i] = like->narrow && crdt__laws_below(rand, 8) != 0 ? 0 : arg;
+    bool narrow = like->narrow && !placed;
+    for (size_t i = 0; !reset && i < CRDT_OP_ARGS_MAX && type->ops[op].args[i] != 0; i++) {
+        uint8_t arg = random_arg(&type->ops[op], i, rand);
+        s->args[i] = narrow && crdt__laws_below(rand, 8) != 0 ? 0 : arg;
     }
     s->rollback = crdt__laws_below(rand, 12) == 0;
     bool at = crdt__laws_below(rand, 6) == 0;

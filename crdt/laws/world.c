@@ -179,7 +179,7 @@ static bool operate(kit_world *w, const kit_step *s)
     crdt_value     args[CRDT_OP_ARGS_MAX];
     size_t         argc = 0;
     for (; op != NULL && argc < CRDT_OP_ARGS_MAX && op->args[argc] != 0; argc++) {
-        args[argc] = crdt__laws_arg(op->args[argc], s->args[argc]);
+        args[argc] = crdt__laws_arg(op, argc, s->args[argc]);
     }
     for (size_t i = argc; i < CRDT_OP_ARGS_MAX; i++) args[i] = crdt_int(0);
     const kit_slot *slot = s->slot > 0 ? &w->slots[s->slot - 1] : NULL;

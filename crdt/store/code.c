@@ -13,6 +13,7 @@
  */
 #include <string.h>
 
+#include "crdt/core/dec.h"
 #include "crdt/store/impl.h"
 
 #define MAGIC 0xC7u
@@ -156,7 +157,7 @@ static crdt_err get_ids(reading *r)
 {
     crdt_dec *dec = &r->dec;
     size_t    count = crdt_dec_count(dec, 8, "replica ids");
-    if (count == 0) return crdt_dec_status(dec);
+    if (count == 0) return dec->err;
     r->ids = r->few;
     if (count > sizeof r->few / sizeof r->few[0]) {
         r->ids = crdt__alloc(r->store->space.mem, count * sizeof *r->ids);
@@ -171,7 +172,7 @@ static crdt_err get_ids(reading *r)
     }
     dec->dict = r->ids;
     dec->dict_count = count;
-    return crdt_dec_status(dec);
+    return dec->err;
 }
 
 static crdt_err get_author(reading *r)
@@ -179,9 +180,9 @@ static crdt_err get_author(reading *r)
     crdt_store *s = r->store;
     crdt_dec   *dec = &r->dec;
     uint64_t    author = crdt_dec_replica(dec);
-    uint64_t    count = crdt_dec_varint(dec);
+    uint64_t    count = crdt__dec_varint(dec);
     uint64_t    hi = crdt_context_max(&s->context, author);
-    if (crdt_dec_status(dec) != CRDT_OK) return crdt_dec_status(dec);
+    if (dec->err != CRDT_OK) return dec->err;
     if (count == 0 || count > hi) {
         return crdt_dec_fail(dec, CRDT_EMALFORMED, "a delta's count of new dots is impossible");
     }
@@ -189,9 +190,9 @@ static crdt_err get_author(reading *r)
     if (!crdt_context_has_run(&s->context, run)) {
         return crdt_dec_fail(dec, CRDT_EMALFORMED, "a delta's new dots are not in its context");
     }
-    crdt_err err = crdt_context_reserve(&s->brought, 1);
-    if (err == CRDT_OK) crdt_context_add_reserved(&s->brought, run);
-    return err;
+    s->brought.runs[0] = run; /* it was empty, and has room for a few always */
+    s->brought.count = 1;
+    return CRDT_OK;
 }
 
 static crdt_err get_retired(reading *r)
@@ -200,8 +201,8 @@ static crdt_err get_retired(reading *r)
     size_t    count = crdt_dec_count(dec, 9, "retired replicas");
     uint64_t  last = 0;
     for (size_t i = 0; i < count; i++) {
-        uint64_t id = crdt_dec_u64(dec), end = crdt_dec_varint(dec);
-        if (crdt_dec_status(dec) != CRDT_OK) return crdt_dec_status(dec);
+        uint64_t id = crdt_dec_u64(dec), end = crdt__dec_varint(dec);
+        if (dec->err != CRDT_OK) return dec->err;
         if (id <= last || end == 0 || end > CRDT_SEQ_MAX + 1) {
             return crdt_dec_fail(dec, CRDT_EMALFORMED, "retired replicas are out of order");
         }
@@ -209,7 +210,7 @@ static crdt_err get_retired(reading *r)
         crdt_err err = crdt__retired_add(r->store, id, end);
         if (err != CRDT_OK) return err;
     }
-    return crdt_dec_status(dec);
+    return dec->err;
 }
 
 static crdt_err within_context(reading *r, const crdt_context *part, const char *reason)
@@ -268,6 +269,9 @@ static crdt_err get_object_head(reading *r, crdt__object *o, unsigned flags)
     if (err == CRDT_OK && (flags & FLAG_KEEP)) {
         err = crdt__object_keeps(s, o);
         if (err == CRDT_OK) err = crdt_context_get(o->keep, &r->dec);
+        if (err == CRDT_OK && o->keep->count == 0) {
+            err = crdt_dec_fail(&r->dec, CRDT_EMALFORMED, "an empty set of kept dots");
+        }
     }
     return err;
 }
@@ -276,8 +280,8 @@ static crdt_err get_body(reading *r, crdt__object *o, unsigned flags)
 {
     crdt_store       *s = r->store;
     const crdt_space *space = &s->space;
-    crdt_view         body = crdt_dec_view(&r->dec, SIZE_MAX, "an object's body");
-    if (crdt_dec_status(&r->dec) != CRDT_OK) return crdt_dec_status(&r->dec);
+    crdt_view         body = crdt__dec_view(&r->dec, SIZE_MAX, "an object's body");
+    if (r->dec.err != CRDT_OK) return r->dec.err;
     if (o->type == &crdt__opaque_type && (flags & FLAG_FRAGMENTS) == 0) {
         return crdt__opaque_add(space, o->state, r->ids, r->ids_count, &s->context, body);
     }
@@ -291,7 +295,7 @@ static crdt_err get_body(reading *r, crdt__object *o, unsigned flags)
     } else {
         err = o->type->decode(space, o->state, &dec);
     }
-    if (err == CRDT_OK && crdt_dec_left(&dec) > 0) {
+    if (err == CRDT_OK && dec.at != dec.end) {
         err = crdt_dec_fail(&dec, CRDT_EMALFORMED, "bytes after an object's body");
     }
     if (err != CRDT_OK && err != CRDT_ENOMEM) {
@@ -308,7 +312,8 @@ static crdt_err check_object(reading *r, const crdt__object *o)
         !crdt__sibs_check(&crdt__presence, &s->space, &o->presence, &s->context, &reason)) {
         return crdt_dec_fail(&r->dec, CRDT_EMALFORMED, reason);
     }
-    if (s->kind == CRDT__STATE && crdt__object_is_empty(o)) {
+    bool must_hold = s->kind == CRDT__STATE || (s->kind == CRDT__SINCE && o != s->only);
+    if (must_hold && o->keep == NULL && crdt__object_is_empty(o)) {
         return crdt_dec_fail(&r->dec, CRDT_EMALFORMED, "an object that holds nothing");
     }
     if (o->keep != NULL) return within_context(r, o->keep, "a kept dot is outside the context");
@@ -319,10 +324,10 @@ static crdt_err get_object(reading *r, crdt_view *last, uint32_t *last_id)
 {
     crdt_store *s = r->store;
     crdt_dec   *dec = &r->dec;
-    crdt_view   name = crdt_dec_view(dec, s->limits.name_bytes, "an object's name");
-    uint64_t    id = crdt_dec_varint(dec);
+    crdt_view   name = crdt__dec_view(dec, s->limits.name_bytes, "an object's name");
+    uint64_t    id = crdt__dec_varint(dec);
     unsigned    flags = crdt_dec_byte(dec);
-    if (crdt_dec_status(dec) != CRDT_OK) return crdt_dec_status(dec);
+    if (dec->err != CRDT_OK) return dec->err;
     int order = last->data == NULL ? 1 : crdt_view_compare(name, *last);
     if (order < 0 || (order == 0 && id <= *last_id)) {
         return crdt_dec_fail(dec, CRDT_EMALFORMED, "objects are out of order");
@@ -330,11 +335,11 @@ static crdt_err get_object(reading *r, crdt_view *last, uint32_t *last_id)
     bool keep = (flags & FLAG_KEEP) != 0;
     if (s->solo != NULL && (flags & FLAG_FRAGMENTS))
         flags = UINT8_MAX; /* its type is always known */
-    if (id > UINT16_MAX || flags > 7 || keep != (s->kind == CRDT__SINCE)) {
+    if (id > UINT16_MAX || flags > 7 || (keep && s->kind != CRDT__SINCE)) {
         return crdt_dec_fail(dec, CRDT_EMALFORMED, "an object's type or flags are impossible");
     }
     const crdt_type *type = type_of(r, name, (uint16_t)id);
-    if (type == NULL) return crdt_dec_status(dec);
+    if (type == NULL) return dec->err;
     crdt__object *o;
     crdt_err      err = crdt__object_make(s, name, type, (uint16_t)id, &o);
     if (err == CRDT_OK) err = get_object_head(r, o, flags);
@@ -349,7 +354,14 @@ static crdt_err get_object(reading *r, crdt_view *last, uint32_t *last_id)
 /* Every id of the dictionary must be used, or the same state would have many encodings. */
 static crdt_err check_ids(reading *r)
 {
-    crdt_replicas used;
+    crdt_replicas       used;
+    const crdt_context *seen = &r->store->context;
+    size_t              count = 0;
+    for (uint32_t i = 0; i < seen->count; i++) {
+        count += i == 0 || seen->runs[i].replica != seen->runs[i - 1].replica;
+    }
+    if (count == r->ids_count)
+        return CRDT_OK; /* the context alone uses them all, as it mostly does */
     crdt_replicas_init(&used, r->store->space.mem);
     mark_all(r->store, &used);
     crdt_err err = crdt_replicas_seal(&used);
@@ -371,21 +383,21 @@ static crdt_err read_all(reading *r, unsigned kind)
     if (s->solo != NULL && count != 1 && (count != 0 || s->kind != CRDT__STATE)) {
         crdt_dec_fail(&r->dec, CRDT_EMALFORMED, "a stand-alone object must be one");
     }
-    for (size_t i = 0; i < count && crdt_dec_status(&r->dec) == CRDT_OK; i++) {
+    for (size_t i = 0; i < count && r->dec.err == CRDT_OK; i++) {
         err = get_object(r, &last, &last_id);
         if (err != CRDT_OK) return err;
     }
-    if (crdt_dec_status(&r->dec) == CRDT_OK && crdt_dec_left(&r->dec) > 0) {
+    if (r->dec.err == CRDT_OK && r->dec.at != r->dec.end) {
         crdt_dec_fail(&r->dec, CRDT_EMALFORMED, "bytes after the last object");
     }
-    err = crdt_dec_status(&r->dec);
+    err = r->dec.err;
     return err == CRDT_OK ? check_ids(r) : err;
 }
 
 static crdt_err read_kind(crdt_dec *dec, unsigned *ret_kind)
 {
     unsigned magic = crdt_dec_byte(dec), format = crdt_dec_byte(dec), kind = crdt_dec_byte(dec);
-    if (crdt_dec_status(dec) != CRDT_OK) return crdt_dec_status(dec);
+    if (dec->err != CRDT_OK) return dec->err;
     if (magic != MAGIC) return crdt_dec_fail(dec, CRDT_EMALFORMED, "not the bytes of a store");
     if (format != FORMAT)
         return crdt_dec_fail(dec, CRDT_EVERSION, "a format newer than this library");

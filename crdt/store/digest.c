@@ -49,9 +49,10 @@ static void clean_all(crdt_store *store)
 {
     while (store->dirty != NULL) {
         crdt__object *o = store->dirty;
-        o->digest = object_digest(o);
-        store->sum = crdt_digest_add(store->sum, o->digest);
+        crdt_digest   digest = object_digest(o);
+        store->sum = crdt_digest_add(store->sum, digest);
         crdt__object_clean(store, o);
+        o->digest = digest;
     }
 }
 

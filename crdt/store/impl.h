@@ -13,22 +13,41 @@ typedef enum crdt__store_kind {
     CRDT__SINCE = 3  /* what a holder of `base` lacks */
 } crdt__store_kind;
 
-/* One object of one type under a name. Several types may live under one name; one of them shows. */
+/* One object of one type under a name. Several types may live under one name; one of them shows.
+ * Stores of many small objects are made of these: so what is not needed at once shares its place.
+ * Behind the state stand the bytes of the name. */
 typedef struct crdt__object {
-    crdt__okey           key; /* name and type id; first, for the map */
-    const crdt_type     *type;
-    crdt__sibs           presence; /* dot -> stamp, written when the name was seen absent */
-    crdt_context        *keep;     /* SINCE: live dots whose content was left out; else NULL */
-    crdt_digest          digest;
-    struct crdt__object *next_dirty, *prev_dirty, *next_change, *next_prune;
-    size_t               bytes;                   /* of this allocation */
-    bool                 live;                    /* holds content or presence: counted */
-    bool                 dirty;                   /* on the store's dirty list: digest is old */
-    bool                 listed, remote;          /* on the list of changes; by a join */
-    bool                 mutated, wants_presence; /* in a transaction's delta */
-    bool                 born;                    /* made by the join being prepared */
+    union {
+        crdt__okey key; /* name and type id; first, for the map */
+        struct {        /* the same, with what this file keeps in key.own */
+            unsigned char key_proper[offsetof(crdt__okey, own)];
+            bool          live : 1;                        /* holds content or presence: counted */
+            bool          dirty : 1;                       /* on the store's dirty list */
+            bool          listed : 1, remote : 1;          /* on the list of changes; by a join */
+            bool          mutated : 1, wants_presence : 1; /* in a transaction's delta */
+            bool          born : 1;                        /* made by the join being prepared */
+        };
+    };
+    const crdt_type *type;
+    crdt__sibs       presence; /* dot -> stamp, written when the name was seen absent */
+    crdt_context    *keep;     /* SINCE: live dots whose content was left out; NULL: none */
+    union {
+        crdt_digest digest; /* if not dirty */
+        struct {
+            struct crdt__object *next_dirty, *prev_dirty;
+        };
+    };
+    union {
+        struct crdt__object *next_change; /* if listed */
+        struct crdt__object *next_prune;  /* while a list of those to be freed is made */
+    };
     _Alignas(max_align_t) unsigned char state[];
 } crdt__object;
+
+static inline size_t crdt__object_bytes(const crdt__object *o)
+{
+    return sizeof *o + o->type->size + o->key.bytes.size;
+}
 
 typedef struct crdt__retired {
     uint64_t replica, end; /* end: one past its last dot */
@@ -45,6 +64,7 @@ struct crdt_txn {
 
 struct crdt_store {
     crdt_space        space;
+    size_t            bytes; /* of this allocation, the solo object behind it included */
     crdt_limits       limits;
     const crdt_types *types;
     const crdt_type  *solo;
@@ -58,9 +78,9 @@ struct crdt_store {
     crdt__retired *retired; /* ascending by replica; end 0: a place kept for a join that failed */
     size_t         retired_count;
     crdt__omap     objects; /* named objects */
-    crdt__object  *only;    /* the solo object; then objects is empty */
+    crdt__object  *only;    /* the solo object, behind the store; then objects is empty */
     size_t         names;   /* names that exist */
-    crdt_digest    sum;     /* of the clean objects' digests */
+    crdt_digest    sum;     /* of the digests of objects that are not dirty */
     crdt__object  *dirty, *changes, *changes_last;
     crdt__object  *reported; /* the change handed out last: pruned at the next call */
     crdt_clock     clock;
@@ -72,10 +92,10 @@ extern const crdt_type crdt__opaque_type;
 extern const crdt__shape crdt__presence;
 
 /* -- objects (store.c) */
-crdt_err crdt__object_new(crdt_store *store, crdt_view name, const crdt_type *type, uint16_t id,
-                          crdt__object **ret_object);
-/* Give a new object its (empty) set of kept dots. Errors: ENOMEM. */
+/* Give an object its set of kept dots, to be filled; then let go of it if it stayed empty. Errors:
+ * ENOMEM. */
 crdt_err crdt__object_keeps(crdt_store *store, crdt__object *object);
+void     crdt__object_kept(crdt_store *store, crdt__object *object);
 void     crdt__object_free(crdt_store *store, crdt__object *object);
 /* The object with exactly this name and type id, or NULL. */
 crdt__object *crdt__object_get(const crdt_store *store, crdt_view name, uint16_t id);
@@ -85,7 +105,7 @@ crdt_err crdt__object_make(crdt_store *store, crdt_view name, const crdt_type *t
 bool     crdt__object_is_empty(const crdt__object *object);
 /* Take out and free an object that holds nothing and that no list needs. */
 void crdt__object_prune(crdt_store *store, crdt__object *object);
-/* Take off the dirty list: its digest is up to date, or it goes. */
+/* Take off the dirty list: the caller sets its digest, or it goes. */
 void crdt__object_clean(crdt_store *store, crdt__object *object);
 /* After its content changed: live flag and count of names, dirty list, list of changes. */
 void crdt__object_touched(crdt_store *store, crdt__object *object, bool remote);

@@ -28,10 +28,17 @@ static void cover_of(pass *p, const crdt__object *theirs)
 
 /* -- Objects that both sides may hold ---------------------------------------------------------- */
 
+/* Of its own transaction, an object changed in place holds all already. */
+static bool holds_all(const pass *p, const crdt__object *mine)
+{
+    return !p->remote && mine->type->undo != NULL;
+}
+
 static crdt_err prepare_pair(pass *p, crdt__object *mine, const crdt__object *theirs)
 {
     cover_of(p, theirs);
-    crdt_err err = mine->type->prepare(&p->join, mine->state, theirs->state);
+    crdt_err err = CRDT_OK;
+    if (!holds_all(p, mine)) err = mine->type->prepare(&p->join, mine->state, theirs->state);
     if (err != CRDT_OK || p->store->only != NULL) return err; /* a solo object has no presence */
     return crdt__sibs_prepare(&p->join, &mine->presence, &theirs->presence);
 }
@@ -39,7 +46,9 @@ static crdt_err prepare_pair(pass *p, crdt__object *mine, const crdt__object *th
 static void commit_pair(pass *p, crdt__object *mine, const crdt__object *theirs)
 {
     cover_of(p, theirs);
-    bool changed = mine->type->commit(&p->join, mine->state, theirs->state);
+    bool changed = true;
+    if (holds_all(p, mine)) mine->type->keep(&p->store->space, mine->state);
+    else changed = mine->type->commit(&p->join, mine->state, theirs->state);
     if (p->store->only == NULL) {
         changed |= crdt__sibs_commit(&crdt__presence, &p->join, &mine->presence, &theirs->presence);
     }
@@ -150,7 +159,7 @@ static void sweep(crdt_store *store, const crdt_store *of)
         if (of != store) mine = crdt__object_get(store, o->key.bytes, (uint16_t)o->key.minor);
         if (mine == NULL || (store->kind != CRDT__STATE && !mine->born)) continue;
         mine->born = false;
-        if (!crdt__object_is_empty(mine)) continue;
+        if (mine->listed || !crdt__object_is_empty(mine)) continue;
         mine->next_prune = drop;
         drop = mine;
     }
@@ -178,9 +187,9 @@ static crdt_err prepare_rest(pass *p)
 {
     crdt_store       *s = p->store;
     const crdt_store *o = p->other;
-    crdt_err          err = crdt_context_reserve(&s->context, o->context.count);
-    if (err == CRDT_OK) err = crdt_context_reserve(&s->brought, o->brought.count);
-    if (err == CRDT_OK) err = crdt_context_reserve(&s->cut, o->cut.count);
+    crdt_err          err = crdt_context_reserve_union(&s->context, &o->context);
+    if (err == CRDT_OK) err = crdt_context_reserve_union(&s->brought, &o->brought);
+    if (err == CRDT_OK) err = crdt_context_reserve_union(&s->cut, &o->cut);
     for (size_t i = 0; err == CRDT_OK && i < o->retired_count; i++) {
         err = crdt__retired_add(s, o->retired[i].replica, 0);
     }
@@ -224,6 +233,21 @@ static bool whole(const crdt_store *other)
     return other->kind != CRDT__DELTA;
 }
 
+/* A prepare failed: what others changed in place is taken back. A failed commit of a transaction
+ * leaves it open. */
+static void give_up(pass *p)
+{
+    crdt__objects it = crdt__objects_of(p->other);
+    for (crdt__object *o; p->remote && (o = crdt__objects_next(&it)) != NULL;) {
+        if (o->type->undo == NULL) continue;
+        crdt__object *mine =
+            crdt__object_get(p->store, o->key.bytes, (uint16_t)o->key.minor);
+        if (mine != NULL) mine->type->undo(&p->store->space, mine->state);
+    }
+    crdt__release(p->store->space.mem, p->bottom, p->bottom_size);
+    sweep(p->store, p->other);
+}
+
 crdt_err crdt__store_join(crdt_store *store, const crdt_store *other, uint64_t now_ms, bool remote)
 {
     pass p;
@@ -235,8 +259,7 @@ crdt_err crdt__store_join(crdt_store *store, const crdt_store *other, uint64_t n
     if (err == CRDT_OK && whole(other)) err = prepare_lacking(&p);
     if (err == CRDT_OK) err = prepare_rest(&p);
     if (err != CRDT_OK) {
-        crdt__release(store->space.mem, p.bottom, p.bottom_size);
-        sweep(store, other);
+        give_up(&p);
         return err;
     }
     crdt__objects it = crdt__objects_of(other);

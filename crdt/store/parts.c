@@ -5,6 +5,8 @@
 
 /* -- Delta since a context --------------------------------------------------------------------- */
 
+/* What the holder of ctx lacks of an object, and what it may keep, into `into`; nothing if there is
+ * neither. */
 static crdt_err object_since(const crdt__object *from, const crdt_context *ctx, crdt_store *into)
 {
     crdt__object *part;
@@ -18,7 +20,11 @@ static crdt_err object_since(const crdt__object *from, const crdt_context *ctx, 
         err = crdt__sibs_since(&crdt__presence, &into->space, &from->presence, ctx, &part->presence,
                                part->keep);
     }
-    if (err == CRDT_OK) crdt__object_touched(into, part, false);
+    if (err == CRDT_OK) {
+        crdt__object_kept(into, part);
+        crdt__object_touched(into, part, false);
+        crdt__object_prune(into, part);
+    }
     return err;
 }
 
@@ -43,7 +49,6 @@ crdt_err crdt_store_since(const crdt_store *store, const crdt_context *ctx, crdt
     if (err == CRDT_OK) err = copy_rest(store, since);
     crdt__objects it = crdt__objects_of(store);
     for (crdt__object *o; err == CRDT_OK && (o = crdt__objects_next(&it)) != NULL;) {
-        if (o != store->only && crdt__object_is_empty(o)) continue;
         err = object_since(o, &since->base, since);
     }
     if (err != CRDT_OK) {
@@ -75,8 +80,9 @@ static crdt_err live_dots(const crdt_store *store, const crdt__object *o, crdt_c
     if (err != CRDT_OK) return err;
     err = object_since(o, &store->context, scratch);
     if (err == CRDT_OK) {
-        crdt__objects it = crdt__objects_of(scratch);
-        err = crdt_context_union(dots, crdt__objects_next(&it)->keep);
+        crdt__objects       it = crdt__objects_of(scratch);
+        const crdt__object *part = crdt__objects_next(&it);
+        if (part != NULL && part->keep != NULL) err = crdt_context_union(dots, part->keep);
     }
     crdt_store_free(scratch);
     return err;
@@ -88,15 +94,7 @@ static crdt_err part_of(const crdt_store *store, const crdt__object *o, crdt_sto
     crdt_context none;
     crdt_context_init(&none, store->space.mem);
     crdt_err err = object_since(o, &none, part);
-    if (err == CRDT_OK) {
-        crdt__objects it = crdt__objects_of(part);
-        crdt__object *copy = crdt__objects_next(&it);
-        crdt_context_clear(copy->keep);
-        crdt__release(store->space.mem, copy->keep, sizeof *copy->keep);
-        copy->keep = NULL;
-        err = live_dots(store, o, &part->context);
-    }
-    return err;
+    return err == CRDT_OK ? live_dots(store, o, &part->context) : err;
 }
 
 /* What no object holds: the dots of removals, the cut, the members; and the entries' extent. */

@@ -173,10 +173,12 @@ crdt_stats crdt_store_stats(const crdt_store *store)
         stats.dots += presence.dots;
         if (presence.stamp_max > stats.stamp_max) stats.stamp_max = presence.stamp_max;
         stats.payload += o->key.bytes.size;
-        stats.metadata += presence.payload + presence.metadata + o->bytes - o->key.bytes.size;
+        stats.metadata +=
+            presence.payload + presence.metadata + crdt__object_bytes(o) - o->key.bytes.size;
     }
     stats.metadata +=
-        sizeof *store + store->objects.bytes + store->retired_count * sizeof(crdt__retired);
+        store->bytes + store->objects.bytes + store->retired_count * sizeof(crdt__retired);
+    if (store->only != NULL) stats.metadata -= crdt__object_bytes(store->only); /* it was counted */
     const crdt_context *all[] = {&store->context, &store->brought, &store->base, &store->cut};
     for (size_t i = 0; i < 4; i++) {
         if (all[i]->cap > 2) stats.metadata += all[i]->cap * sizeof(crdt_run);

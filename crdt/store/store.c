@@ -26,38 +26,48 @@ static bool limits_ok(const crdt_limits *l)
            l->name_bytes <= CRDT_NAME_BYTES_MAX && l->depth > 0 && l->message_bytes > 0;
 }
 
-static crdt_err store_make(const crdt_options *o, const crdt_mem *mem, crdt__store_kind kind,
-                           crdt_store **ret_store)
+/* In memory for it. */
+static void object_init(crdt__object *o, const crdt_space *space, crdt_view name,
+                        const crdt_type *type, uint16_t id)
 {
-    crdt_store *s = crdt__alloc(mem, sizeof *s);
-    if (s == NULL) return CRDT_ENOMEM;
+    memset(o, 0, sizeof *o);
+    o->type = type;
+    o->key.minor = id;
+    o->key.bytes = crdt_view_of(o->state + type->size, name.size);
+    if (name.size > 0) memcpy(o->state + type->size, name.data, name.size);
+    type->init(space, o->state);
+}
+
+/* Where the solo object stands behind its store. */
+#define SOLO_AT ((sizeof(crdt_store) + _Alignof(max_align_t) - 1) & ~(_Alignof(max_align_t) - 1))
+
+/* A bare store. The caller sets limits, replica and clock bound. */
+static crdt_store *store_make(const crdt_mem *mem, const crdt_types *types, const crdt_type *solo,
+                              crdt__store_kind kind)
+{
+    size_t bytes = solo == NULL ? sizeof(crdt_store) : SOLO_AT + sizeof(crdt__object) + solo->size;
+    crdt_store *s = crdt__alloc(mem, bytes);
+    if (s == NULL) return NULL;
     memset(s, 0, sizeof *s);
-    s->limits = o->limits;
+    s->bytes = bytes;
     s->space.mem = mem;
     s->space.limits = &s->limits;
-    s->types = o->types;
-    s->solo = o->solo;
-    s->replica = o->replica;
+    s->types = types;
+    s->solo = solo;
     s->kind = kind;
-    s->track_changes = o->track_changes;
     crdt_context_init(&s->context, mem);
     crdt_context_init(&s->brought, mem);
     crdt_context_init(&s->base, mem);
     crdt_context_init(&s->cut, mem);
     crdt__omap_init(&s->objects, mem);
     crdt_clock_init(&s->clock);
-    s->clock.bound_ms = o->clock_bound_ms;
     s->txn.store = s;
-    if (s->solo != NULL) {
-        crdt_err err = crdt__object_new(s, CRDT_SOLO, s->solo, s->solo->id, &s->only);
-        if (err != CRDT_OK) {
-            crdt__release(mem, s, sizeof *s);
-            return err;
-        }
+    if (solo != NULL) {
+        s->only = (crdt__object *)(void *)((char *)s + SOLO_AT);
+        object_init(s->only, &s->space, CRDT_SOLO, solo, solo->id);
         s->names = 1;
     }
-    *ret_store = s;
-    return CRDT_OK;
+    return s;
 }
 
 crdt_err crdt_store_new(const crdt_options *options, crdt_store **ret_store)
@@ -66,7 +76,14 @@ crdt_err crdt_store_new(const crdt_options *options, crdt_store **ret_store)
     if (options->types == NULL && options->solo == NULL) return CRDT_EINVAL;
     if (!limits_ok(&options->limits)) return CRDT_EINVAL;
     const crdt_mem *mem = options->mem != NULL ? options->mem : crdt_mem_default();
-    return store_make(options, mem, CRDT__STATE, ret_store);
+    crdt_store     *s = store_make(mem, options->types, options->solo, CRDT__STATE);
+    if (s == NULL) return CRDT_ENOMEM;
+    s->limits = options->limits;
+    s->replica = options->replica;
+    s->track_changes = options->track_changes;
+    s->clock.bound_ms = options->clock_bound_ms;
+    *ret_store = s;
+    return CRDT_OK;
 }
 
 crdt_err crdt_store_new_solo(const crdt_type *type, uint64_t replica, const crdt_mem *mem,
@@ -81,27 +98,58 @@ crdt_err crdt_store_new_solo(const crdt_type *type, uint64_t replica, const crdt
 
 crdt_err crdt__store_like(const crdt_store *like, crdt__store_kind kind, crdt_store **ret_store)
 {
-    crdt_options o = crdt_options_default(0, like->types);
-    o.solo = like->solo;
-    o.limits = like->limits;
-    o.clock_bound_ms = like->clock.bound_ms;
-    return store_make(&o, like->space.mem, kind, ret_store);
+    crdt_store *s = store_make(like->space.mem, like->types, like->solo, kind);
+    if (s == NULL) return CRDT_ENOMEM;
+    s->limits = like->limits;
+    s->clock.bound_ms = like->clock.bound_ms;
+    *ret_store = s;
+    return CRDT_OK;
+}
+
+/* Free what a context holds, for good. */
+static inline void drop_context(crdt_context *ctx)
+{
+    if (ctx->runs != ctx->few) crdt_context_clear(ctx);
+}
+
+static void drop_keep(crdt_store *store, crdt__object *object)
+{
+    if (object->keep == NULL) return;
+    crdt_context_clear(object->keep);
+    crdt__release(store->space.mem, object->keep, sizeof *object->keep);
+    object->keep = NULL;
+}
+
+/* What the object holds, not the object. */
+static void object_clear(crdt_store *store, crdt__object *object)
+{
+    object->type->clear(&store->space, object->state);
+    crdt__sibs_clear(&store->space, &object->presence);
+    drop_keep(store, object);
+}
+
+void crdt__object_free(crdt_store *store, crdt__object *object)
+{
+    size_t bytes = crdt__object_bytes(object);
+    object_clear(store, object);
+    crdt__release(store->space.mem, object, bytes);
 }
 
 void crdt_store_free(crdt_store *store)
 {
     if (store == NULL) return;
     const crdt_mem *mem = store->space.mem;
-    crdt_store_rollback(store);
-    crdt__objects it = crdt__objects_of(store);
-    for (crdt__object *o; (o = crdt__objects_next(&it)) != NULL;) crdt__object_free(store, o);
+    if (store->txn.delta != NULL) crdt_store_rollback(store);
+    if (store->only != NULL) object_clear(store, store->only);
+    crdt__omap_iter it = crdt__omap_first(&store->objects);
+    for (crdt__object *o; (o = crdt__omap_next(&it)) != NULL;) crdt__object_free(store, o);
     crdt__omap_clear(&store->objects);
-    crdt_context_clear(&store->context);
-    crdt_context_clear(&store->brought);
-    crdt_context_clear(&store->base);
-    crdt_context_clear(&store->cut);
+    drop_context(&store->context);
+    drop_context(&store->brought);
+    drop_context(&store->base);
+    drop_context(&store->cut);
     crdt__release(mem, store->retired, store->retired_count * sizeof *store->retired);
-    crdt__release(mem, store, sizeof *store);
+    crdt__release(mem, store, store->bytes);
 }
 
 /* Of a delta since a context: what each object left out. */
@@ -129,7 +177,7 @@ crdt_err crdt_store_clone(const crdt_store *store, uint64_t replica, crdt_store 
     copy->replica = replica;
     copy->track_changes = store->track_changes;
     err = crdt_context_copy(&copy->base, &store->base);
-    if (err == CRDT_OK) err = crdt__store_join(copy, store, 0, false);
+    if (err == CRDT_OK) err = crdt__store_join(copy, store, 0, true);
     if (err == CRDT_OK) err = copy_keeps(copy, store);
     crdt_change change;
     while (crdt_store_next_change(copy, &change)) {}
@@ -145,23 +193,6 @@ crdt_err crdt_store_clone(const crdt_store *store, uint64_t replica, crdt_store 
 /* -- Objects -------------------------------------------------------------------------------------
  * */
 
-crdt_err crdt__object_new(crdt_store *store, crdt_view name, const crdt_type *type, uint16_t id,
-                          crdt__object **ret_object)
-{
-    size_t        bytes = sizeof(crdt__object) + type->size + name.size;
-    crdt__object *o = crdt__alloc(store->space.mem, bytes);
-    if (o == NULL) return CRDT_ENOMEM;
-    memset(o, 0, sizeof *o);
-    o->bytes = bytes;
-    o->type = type;
-    o->key.minor = id;
-    o->key.bytes = crdt_view_of(o->state + type->size, name.size);
-    if (name.size > 0) memcpy(o->state + type->size, name.data, name.size);
-    type->init(&store->space, o->state);
-    *ret_object = o;
-    return CRDT_OK;
-}
-
 crdt_err crdt__object_keeps(crdt_store *store, crdt__object *object)
 {
     object->keep = crdt__alloc(store->space.mem, sizeof *object->keep);
@@ -170,16 +201,9 @@ crdt_err crdt__object_keeps(crdt_store *store, crdt__object *object)
     return CRDT_OK;
 }
 
-void crdt__object_free(crdt_store *store, crdt__object *object)
+void crdt__object_kept(crdt_store *store, crdt__object *object)
 {
-    const crdt_mem *mem = store->space.mem;
-    object->type->clear(&store->space, object->state);
-    crdt__sibs_clear(&store->space, &object->presence);
-    if (object->keep != NULL) {
-        crdt_context_clear(object->keep);
-        crdt__release(mem, object->keep, sizeof *object->keep);
-    }
-    crdt__release(mem, object, object->bytes);
+    if (object->keep->count == 0) drop_keep(store, object);
 }
 
 crdt__object *crdt__object_get(const crdt_store *store, crdt_view name, uint16_t id)
@@ -196,9 +220,10 @@ crdt_err crdt__object_make(crdt_store *store, crdt_view name, const crdt_type *t
     crdt__object *o = crdt__object_get(store, name, id);
     if (o == NULL) {
         if (store->only != NULL) return CRDT_EINVAL;
-        crdt_err err = crdt__object_new(store, name, type, id, &o);
-        if (err != CRDT_OK) return err;
-        err = crdt__omap_put(&store->objects, o);
+        o = crdt__alloc(store->space.mem, sizeof *o + type->size + name.size);
+        if (o == NULL) return CRDT_ENOMEM;
+        object_init(o, &store->space, name, type, id);
+        crdt_err err = crdt__omap_put(&store->objects, o);
         if (err != CRDT_OK) {
             crdt__object_free(store, o);
             return err;
@@ -221,6 +246,7 @@ void crdt__object_clean(crdt_store *store, crdt__object *object)
     if (object->prev_dirty != NULL) object->prev_dirty->next_dirty = object->next_dirty;
     else store->dirty = object->next_dirty;
     if (object->next_dirty != NULL) object->next_dirty->prev_dirty = object->prev_dirty;
+    object->digest = (crdt_digest){0, 0};
 }
 
 void crdt__object_prune(crdt_store *store, crdt__object *object)
@@ -246,7 +272,8 @@ static bool other_lives(const crdt_store *store, const crdt__object *object)
 static void list_change(crdt_store *store, crdt__object *object, bool remote)
 {
     object->remote = remote;
-    if (object->listed) return;
+    if (object == store->reported) store->reported = NULL; /* it changed again: listed anew */
+    else if (object->listed) return;
     object->listed = true;
     object->next_change = NULL;
     if (store->changes == NULL) store->changes = object;
@@ -270,13 +297,12 @@ void crdt__object_touched(crdt_store *store, crdt__object *object, bool remote)
 {
     if (store->only == NULL) update_live(store, object);
     if (!object->dirty) {
-        object->dirty = true;
+        store->sum = crdt_digest_sub(store->sum, object->digest);
+        object->dirty = true; /* from here on its links stand where the digest was */
         object->prev_dirty = NULL;
         object->next_dirty = store->dirty;
         if (store->dirty != NULL) store->dirty->prev_dirty = object;
         store->dirty = object;
-        store->sum = crdt_digest_sub(store->sum, object->digest);
-        object->digest = (crdt_digest){0, 0};
     }
     if (store->track_changes) list_change(store, object, remote);
 }

@@ -34,10 +34,25 @@ uint64_t crdt_txn_stamp(const crdt_txn *txn)
     return txn->stamp;
 }
 
+/* The store's own object behind one of the delta that is changed in place; else NULL. */
+static crdt__object *in_place(const crdt_store *store, const crdt__object *own)
+{
+    if (own->type->undo == NULL) return NULL;
+    return crdt__object_get(store, own->key.bytes, (uint16_t)own->key.minor);
+}
+
 void crdt_store_rollback(crdt_store *store)
 {
     crdt_store *delta = store->txn.delta;
+    if (delta == NULL) return;
     store->txn.delta = NULL;
+    crdt__objects it = crdt__objects_of(delta);
+    for (crdt__object *own; (own = crdt__objects_next(&it)) != NULL;) {
+        crdt__object *mine = in_place(store, own);
+        if (mine == NULL) continue;
+        mine->type->undo(&store->space, mine->state);
+        if (crdt__object_is_empty(mine)) crdt__object_prune(store, mine);
+    }
     crdt_store_free(delta);
 }
 
@@ -140,10 +155,14 @@ crdt_err crdt_txn_find(const crdt_txn *txn, crdt_view name, const crdt_type *typ
 static crdt_err open_object(crdt_txn *txn, crdt_view name, const crdt_type *type, uint16_t id,
                             crdt_target *ret_target)
 {
-    crdt__object *own;
+    crdt__object *own, *mine = NULL;
     crdt_err      err = crdt__object_make(txn->delta, name, type, id, &own);
+    if (err == CRDT_OK && type->undo != NULL) {
+        err = crdt__object_make(txn->store, name, type, id, &mine);
+    }
     if (err != CRDT_OK) return err;
     own->wants_presence = false;
+    ret_target->state = mine == NULL ? NULL : mine->state;
     ret_target->txn = txn;
     ret_target->space = &txn->delta->space;
     ret_target->now = ref_in_txn(txn, name, type, id);
@@ -193,7 +212,7 @@ static crdt_dot next_dot(crdt_txn *txn)
 {
     crdt_dot dot = {txn->store->replica, txn->next++};
     crdt_run run = {dot.replica, dot.seq, dot.seq};
-    crdt_context_add_reserved(&txn->delta->context, run);
+    crdt_context_add_later(&txn->delta->context, run);
     crdt_context_add_reserved(&txn->delta->brought, run);
     return dot;
 }
@@ -222,7 +241,7 @@ crdt_dot crdt_target_dot(crdt_target *target)
 void crdt_target_cover(crdt_target *target, crdt_dot dot)
 {
     crdt_run run = {dot.replica, dot.seq, dot.seq};
-    crdt_context_add_reserved(&target->txn->delta->context, run);
+    crdt_context_add_later(&target->txn->delta->context, run);
 }
 
 void crdt_target_hide(crdt_target *target)
@@ -236,6 +255,11 @@ bool crdt_target_sees(const crdt_target *target, crdt_dot dot)
     if (txn->at == NULL) return true;
     if (dot.replica == txn->store->replica && dot.seq >= txn->first) return true;
     return crdt_context_has(txn->at, dot);
+}
+
+bool crdt_target_sees_all(const crdt_target *target)
+{
+    return target->txn->at == NULL;
 }
 
 uint64_t crdt_target_stamp(crdt_target *target, uint64_t over)
@@ -352,9 +376,9 @@ crdt_err crdt_txn_apply(crdt_txn *txn, crdt_view name, const crdt_op *op, const 
     for (size_t i = 0; i < argc; i++) {
         char kind = op->args[i];
         if (kind == 'b' && args[i].kind != CRDT_BYTES) return CRDT_EINVAL;
-        if (strchr("int", kind) != NULL && args[i].kind != CRDT_INT) return CRDT_EINVAL;
+        if (strchr("inpt", kind) != NULL && args[i].kind != CRDT_INT) return CRDT_EINVAL;
         if (kind == 'n' && args[i].i < 1) return CRDT_EINVAL;
-        if (kind == 't' && args[i].i < 0) return CRDT_EINVAL;
+        if ((kind == 't' || kind == 'p') && args[i].i < 0) return CRDT_EINVAL;
     }
     return op->apply(txn, name, args);
 }
@@ -362,7 +386,7 @@ crdt_err crdt_txn_apply(crdt_txn *txn, crdt_view name, const crdt_op *op, const 
 /* -- Ends -------------------------------------------------------------------------------------- */
 
 /* Objects that were opened and not mutated are no part of the delta. */
-static void drop_unmutated(crdt_store *delta)
+static void drop_unmutated(crdt_store *store, crdt_store *delta)
 {
     crdt__object *drop = NULL;
     crdt__objects it = crdt__objects_of(delta);
@@ -374,9 +398,27 @@ static void drop_unmutated(crdt_store *delta)
     while (drop != NULL) {
         crdt__object *o = drop;
         drop = o->next_prune;
+        crdt__object *mine = in_place(store, o);
+        if (mine != NULL && crdt__object_is_empty(mine)) crdt__object_prune(store, mine);
         crdt__omap_remove(&delta->objects, o->key.bytes, o->key.minor);
         crdt__object_free(delta, o);
     }
+}
+
+/* What was written in place becomes part of the delta. Errors: ENOMEM. */
+static crdt_err seal(crdt_store *store, crdt_store *delta, uint64_t first_seq, bool wanted)
+{
+    crdt_dot      first = {store->replica, first_seq};
+    crdt__objects it = crdt__objects_of(delta);
+    for (crdt__object *own; (own = crdt__objects_next(&it)) != NULL;) {
+        crdt__object *mine = in_place(store, own);
+        if (mine == NULL) continue;
+        own->type->clear(&delta->space, own->state);
+        void    *part = wanted ? own->state : NULL;
+        crdt_err err = own->type->seal(&store->space, mine->state, first, part);
+        if (err != CRDT_OK) return err;
+    }
+    return CRDT_OK;
 }
 
 crdt_err crdt_store_commit(crdt_store *store, crdt_delta **ret_delta)
@@ -385,9 +427,12 @@ crdt_err crdt_store_commit(crdt_store *store, crdt_delta **ret_delta)
     if (txn->delta == NULL) return CRDT_EINVAL;
     if (txn->failed != CRDT_OK) return txn->failed;
     crdt_store *delta = txn->delta;
-    drop_unmutated(delta);
+    crdt_context_settle(&delta->context);
+    drop_unmutated(store, delta);
+    crdt_err err = seal(store, delta, txn->first, ret_delta != NULL);
+    if (err != CRDT_OK) return err;
     txn->delta = NULL;
-    crdt_err err = crdt__store_join(store, delta, txn->now_ms, false);
+    err = crdt__store_join(store, delta, txn->now_ms, false);
     if (err != CRDT_OK) {
         txn->delta = delta;
         return err;

@@ -40,6 +40,37 @@ TEST(store, transaction_reads_its_own_writes)
     crdt_store_free(a);
 }
 
+/* So many that the context of the delta holds removed dots back (core/context.c). */
+TEST(store, transaction_removes_very_many_in_any_order)
+{
+    enum { COUNT = 2000, STEP = 769 }; /* without a common divisor */
+    crdt_store *a = store_of(1), *b = store_of(2);
+    crdt_ref    ref;
+    crdt_txn   *txn = begin(a);
+    for (int i = 0; i < COUNT; i++) CHECK_OK(crdt_orset_add(txn, name_of("s"), crdt_int(i)));
+    crdt_delta *first = commit(a);
+    txn = begin(a);
+    for (int i = 0, left = COUNT; i < COUNT; i++) {
+        int element = i * STEP % COUNT;
+        if (element % 3 == 0) continue;
+        CHECK_OK(crdt_orset_remove(txn, name_of("s"), crdt_int(element)));
+        left--;
+        if (i % 50 != 0) continue;
+        CHECK_OK(crdt_txn_find(txn, name_of("s"), &crdt_orset_type, &ref));
+        CHECK_EQ_INT(crdt_orset_count(ref), left);
+        CHECK(!crdt_orset_has(ref, crdt_int(element)));
+    }
+    crdt_delta *second = commit(a);
+    join(b, first);
+    join(b, second);
+    CHECK(same_bytes(a, b));
+    CHECK_OK(crdt_store_find(b, name_of("s"), &crdt_orset_type, &ref));
+    CHECK_EQ_INT(crdt_orset_count(ref), (COUNT + 2) / 3);
+    for (int i = 0; i < COUNT; i++) CHECK_EQ_INT(crdt_orset_has(ref, crdt_int(i)), i % 3 == 0);
+    check_store(a);
+    free_all(a, b, first, second, NULL);
+}
+
 TEST(store, rollback_leaves_nothing)
 {
     crdt_store *a = store_of(1);
@@ -96,6 +127,23 @@ TEST(store, wrong_type_under_a_name_is_refused)
     crdt_store_free(a);
 }
 
+TEST(store, removing_a_twopset_forgets_removals_only_if_it_shows_something)
+{
+    crdt_store *a = store_of(1);
+    DO(a, "s", &crdt_twopset_type, "add", "x");
+    DO(a, "s", &crdt_twopset_type, "remove", "x");
+    remove_name(a, "s"); /* it exists by its presence, and shows nothing */
+    CHECK_EQ_STR(shown(a, "s"), "ENOENT");
+    DO(a, "s", &crdt_twopset_type, "add", "x");
+    DO(a, "s", &crdt_twopset_type, "add", "y");
+    CHECK_EQ_STR(shown(a, "s"), "{\"y\"}");
+    remove_name(a, "s");
+    DO(a, "s", &crdt_twopset_type, "add", "x");
+    CHECK_EQ_STR(shown(a, "s"), "{\"x\"}");
+    check_store(a);
+    crdt_store_free(a);
+}
+
 TEST(store, names_come_in_key_order_with_counts)
 {
     crdt_store *a = store_of(1);
@@ -143,6 +191,28 @@ TEST(store, changes_are_listed_once_each_local_and_remote)
     CHECK(!crdt_store_next_change(b, &change));
     check_store(b);
     free_all(a, b, NULL);
+}
+
+TEST(store, change_after_it_was_reported_is_listed_again)
+{
+    crdt_options o = crdt_options_default(1, crdt_types_builtin());
+    crdt_store  *a;
+    crdt_change  change;
+    o.track_changes = true;
+    CHECK_OK(crdt_store_new(&o, &a));
+    DO(a, "x", &crdt_ewflag_type, "enable");
+    DO(a, "y", &crdt_ewflag_type, "enable");
+    CHECK(crdt_store_next_change(a, &change));
+    CHECK_EQ_MEM(change.name.data, change.name.size, "x", 1);
+    remove_name(a, "x"); /* while x is the one reported last */
+    CHECK(crdt_store_next_change(a, &change));
+    CHECK_EQ_MEM(change.name.data, change.name.size, "y", 1);
+    CHECK(crdt_store_next_change(a, &change));
+    CHECK_EQ_MEM(change.name.data, change.name.size, "x", 1);
+    CHECK(change.type == NULL);
+    CHECK(!crdt_store_next_change(a, &change));
+    check_store(a);
+    crdt_store_free(a);
 }
 
 TEST(store, read_context_limits_what_a_remove_removes)

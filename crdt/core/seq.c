@@ -1,0 +1,311 @@
+/* core/seq.c: a sequence as a whole: beginning and end, what is pending, undo, audit. See seq.h. */
+#include "crdt/core/seq.h"
+
+#include <string.h>
+
+#include "crdt/core/mem.h"
+
+void crdt__seq_init(const crdt_space *space, crdt__seq *seq, crdt__atom_kind kind, bool classic)
+{
+    memset(seq, 0, sizeof *seq);
+    crdt__atoms_init(&seq->atoms, space->mem, kind);
+    crdt__log_init(&seq->log, space->mem);
+    crdt__order_init(&seq->order, space->mem, &seq->atoms);
+    crdt__omap_init(&seq->parked, space->mem);
+    crdt__omap_init(&seq->sets, space->mem);
+    seq->classic = classic;
+    seq->space = space;
+}
+
+static void free_parked(crdt__seq *seq, crdt__parked *parked)
+{
+    crdt__release(seq->space->mem, parked, parked->size);
+}
+
+void crdt__seq_clear(const crdt_space *space, void *state)
+{
+    crdt__seq      *seq = state;
+    crdt__atom_kind kind = seq->atoms.kind;
+    crdt__omap_iter it = crdt__omap_first(&seq->parked);
+    for (crdt__parked *p; (p = crdt__omap_next(&it)) != NULL;) free_parked(seq, p);
+    crdt__omap_clear(&seq->parked);
+    crdt__seq_clear_sets(seq);
+    crdt__order_clear(&seq->order);
+    crdt__log_clear(&seq->log);
+    crdt__atoms_clear(&seq->atoms);
+    crdt__seq_init(space, seq, kind, seq->classic);
+}
+
+/* -- What is pending ---------------------------------------------------------------------------- */
+
+static void settle_typing(crdt__seq *seq)
+{
+    crdt__pending *p = &seq->pending;
+    p->row.each = p->count;
+    bool glued = p->row.left != CRDT__NO_CID && p->row.left + 1 == p->row.cid &&
+                 p->row.right == CRDT__NO_CID;
+    if (glued) {
+        crdt__idrange id = crdt__log_id(&seq->log, p->row.left);
+        glued = id.author == p->author && id.ctr + 1 == p->row.ctr;
+    }
+    crdt__log_add_ins(&seq->log, p->author, &p->row);
+    crdt__order_insert(&seq->order, p->place, p->row.cid, p->count, glued);
+    if (seq->classic) seq->lamport = p->row.lamport + p->count - 1;
+}
+
+/* Deletions get a row and a dot for each stretch of elements that follow on one another. */
+static void log_killed(crdt__seq *seq, crdt_target *target, uint32_t author, uint32_t cid,
+                       uint32_t len)
+{
+    while (len > 0) {
+        crdt__idrange id = crdt__log_id(&seq->log, cid);
+        uint32_t      n = id.len < len ? id.len : len;
+        crdt__del     row = {crdt_target_dot(target).seq, 1, n, id.author, id.ctr, false};
+        crdt__log_add_del(&seq->log, author, &row);
+        if (seq->sets.count > 0) crdt__seq_drop_sets(seq, crdt__seq_elem(seq, cid), n);
+        cid += n;
+        len -= n;
+    }
+}
+
+static void settle_deleting(crdt__seq *seq)
+{
+    crdt__pending *p = &seq->pending;
+    crdt__place    place = crdt__order_at(&seq->order, p->pos);
+    for (uint32_t left = p->count; left > 0;) {
+        uint32_t cid, n = crdt__order_kill(&seq->order, &place, left, &cid);
+        if (n > 0) log_killed(seq, &p->target, p->author, cid, n);
+        left -= n;
+    }
+}
+
+void crdt__seq_settle(crdt__seq *seq)
+{
+    crdt__pending_kind kind = seq->pending.kind;
+    if (kind == CRDT__NOTHING) return;
+    if (kind == CRDT__TYPING) settle_typing(seq);
+    else settle_deleting(seq);
+    seq->pending.kind = CRDT__NOTHING;
+}
+
+const crdt__seq *crdt__seq_of(const crdt_ref *ref)
+{
+    if (ref->state == NULL) return ref->pending;
+    crdt__seq *seq = (crdt__seq *)(uintptr_t)ref->state; /* settling changes nothing that shows */
+    crdt__seq_settle(seq);
+    return seq;
+}
+
+static const crdt__seq *settled(const void *state)
+{
+    crdt__seq *seq = (crdt__seq *)(uintptr_t)state;
+    crdt__seq_settle(seq);
+    return seq;
+}
+
+uint32_t crdt__seq_visible(const crdt__seq *seq)
+{
+    const crdt__pending *p = &seq->pending;
+    if (p->kind == CRDT__TYPING) return seq->order.visible + p->count;
+    return seq->order.visible - (p->kind == CRDT__DELETING ? p->count : 0);
+}
+
+bool crdt__seq_alive(const crdt_ref *ref)
+{
+    const crdt__seq *seq = ref->state != NULL ? ref->state : ref->pending;
+    return seq != NULL && crdt__seq_visible(seq) > 0;
+}
+
+bool crdt__seq_empty(const void *state)
+{
+    const crdt__seq *seq = state;
+    if (seq->pending.kind != CRDT__NOTHING || seq->atoms.count > 0) return false;
+    return seq->log.del_rows == 0 && seq->parked.count == 0 && seq->sets.count == 0;
+}
+
+/* -- Elements ---------------------------------------------------------------------------------- */
+
+crdt__elem crdt__seq_elem(const crdt__seq *seq, uint32_t cid)
+{
+    crdt__elem elem = {0, 0};
+    if (cid == CRDT__NO_CID) return elem;
+    crdt__idrange id = crdt__log_id(&seq->log, cid);
+    elem.replica = seq->log.authors[id.author].replica;
+    elem.ctr = id.ctr;
+    return elem;
+}
+
+bool crdt__seq_find(const crdt__seq *seq, crdt__elem elem, uint32_t *ret_cid)
+{
+    *ret_cid = CRDT__NO_CID;
+    if (elem.replica == 0) return true;
+    uint32_t author = crdt__log_find(&seq->log, elem.replica);
+    if (author == CRDT__NO_AUTHOR || elem.ctr >= seq->log.authors[author].count) return false;
+    *ret_cid = crdt__log_cid(&seq->log, author, elem.ctr).cid;
+    return true;
+}
+
+bool crdt__seq_is_dead(const crdt__seq *seq, uint32_t cid)
+{
+    crdt__place place = crdt__order_of(&seq->order, cid);
+    return place.leaf->spans[place.index].dead;
+}
+
+/* -- What stays and what is taken back ----------------------------------------------------------- */
+
+/* Take parked rows off the map: those put in place (done), or those that came. */
+static void sweep_parked(crdt__seq *seq, bool undo)
+{
+    crdt__omap_iter it = crdt__omap_first(&seq->parked);
+    crdt__parked   *drop = NULL;
+    for (crdt__parked *p; (p = crdt__omap_next(&it)) != NULL;) {
+        bool goes = undo ? p->fresh : p->done;
+        p->fresh = p->done = false;
+        if (!goes) continue;
+        p->row.seq = (const crdt__seq *)(const void *)drop; /* a link: its bytes are its own */
+        drop = p;
+    }
+    while (drop != NULL) {
+        crdt__parked *p = drop;
+        drop = (crdt__parked *)(uintptr_t)(const void *)p->row.seq;
+        crdt__omap_remove(&seq->parked, p->key.bytes, 0);
+        free_parked(seq, p);
+    }
+    seq->parked_new = 0;
+}
+
+void crdt__seq_keep(const crdt_space *space, void *state)
+{
+    (void)space;
+    crdt__seq *seq = state;
+    crdt__seq_settle(seq);
+    crdt__order_keep(&seq->order);
+    crdt__log_settle(&seq->log);
+    crdt__seq_keep_sets(seq);
+    if (seq->parked_new > 0) sweep_parked(seq, false);
+    seq->kept_lamport = seq->lamport;
+    seq->changed = false;
+}
+
+void crdt__seq_undo(const crdt_space *space, void *state)
+{
+    (void)space;
+    crdt__seq *seq = state;
+    seq->pending.kind = CRDT__NOTHING;
+    crdt__order_undo(&seq->order);
+    crdt__atoms_cut(&seq->atoms, seq->order.mark);
+    crdt__log_undo(&seq->log);
+    crdt__seq_undo_sets(seq);
+    if (seq->parked_new > 0) sweep_parked(seq, true);
+    seq->lamport = seq->kept_lamport;
+    seq->changed = false;
+}
+
+/* -- Statistics and audit ------------------------------------------------------------------------ */
+
+static uint64_t count_dots(const crdt__seq *seq)
+{
+    uint64_t dots = seq->sets.count;
+    for (uint64_t r = crdt__rows_replica(seq, 0); r != 0; r = crdt__rows_replica(seq, r)) {
+        crdt__rows rows;
+        crdt__row  row;
+        crdt__rows_begin(&rows, seq, r, 0);
+        while (crdt__rows_next(&rows, &row)) dots += row.dots;
+    }
+    return dots;
+}
+
+uint64_t crdt__seq_waiting(const crdt__seq *seq)
+{
+    uint64_t        dots = 0;
+    crdt__omap_iter it = crdt__omap_first(&seq->parked);
+    for (crdt__parked *p; (p = crdt__omap_next(&it)) != NULL;) dots += p->done ? 0 : p->row.dots;
+    return dots;
+}
+
+void crdt__seq_stats(const void *state, crdt_stats *stats)
+{
+    const crdt__seq *seq = settled(state);
+    uint64_t         bytes = seq->atoms.bytes;
+    stats->payload += bytes;
+    stats->metadata += seq->atoms.memory - bytes + seq->log.memory + seq->order.memory;
+    stats->metadata += seq->parked.bytes + seq->sets.bytes;
+    stats->metadata += seq->parked.count * sizeof(crdt__parked);
+    stats->metadata += seq->sets.count * sizeof(crdt__set);
+    stats->dots += count_dots(seq);
+    stats->residues += seq->atoms.count - seq->order.visible + crdt__seq_waiting(seq);
+    stats->elements += seq->order.visible;
+    crdt__omap_iter it = crdt__omap_first(&seq->sets);
+    for (crdt__set *set; (set = crdt__omap_next(&it)) != NULL;) {
+        if (set->stamp > stats->stamp_max) stats->stamp_max = set->stamp;
+    }
+}
+
+static bool fail(const char **ret_reason, const char *reason)
+{
+    *ret_reason = reason;
+    return false;
+}
+
+/* Every element stands where its row says, and deleted ones are dead. */
+static bool check_rows(const crdt__seq *seq, const crdt_context *seen, const char **ret_reason)
+{
+    for (uint64_t r = crdt__rows_replica(seq, 0); r != 0; r = crdt__rows_replica(seq, r)) {
+        crdt__rows rows;
+        crdt__row  row;
+        uint64_t   last = 0;
+        crdt__rows_begin(&rows, seq, r, 0);
+        while (crdt__rows_next(&rows, &row)) {
+            if (row.dot <= last) return fail(ret_reason, "dots of rows are not ascending");
+            last = row.dot + row.dots - 1;
+            crdt_run run = {r, row.dot, last};
+            if (!crdt_context_has_run(seen, run)) {
+                return fail(ret_reason, "a row's dot is outside the context");
+            }
+        }
+    }
+    return true;
+}
+
+/* Spans stand right of their left origins, left of their right parents. */
+static bool check_order(const crdt__seq *seq, const char **ret_reason)
+{
+    if (!seq->order.index.valid) return true;
+    for (const crdt__leaf *leaf = seq->order.first; leaf != NULL; leaf = leaf->next) {
+        for (uint32_t i = 0; i < leaf->count; i++) {
+            const crdt__span *span = &leaf->spans[i];
+            crdt__place       here = {(crdt__leaf *)(uintptr_t)leaf, i, 0};
+            crdt__idrange     id = crdt__log_id(&seq->log, span->cid);
+            crdt__ins         row = crdt__log_ins_of(&seq->log, id.author, id.ctr);
+            bool              inner = row.ctr != id.ctr;
+            uint32_t          left = inner ? span->cid - 1 : row.left;
+            uint32_t right = inner ? CRDT__NO_CID : crdt__seq_right_of(seq, &row);
+            if (span->glued && (left != span->cid - 1 || right != CRDT__NO_CID)) {
+                return fail(ret_reason, "a span is glued to what it does not follow");
+            }
+            const crdt__order *o = &seq->order;
+            if (left != CRDT__NO_CID &&
+                crdt__order_compare(o, crdt__order_of(o, left), here) >= 0) {
+                return fail(ret_reason, "an element stands before its left origin");
+            }
+            if (right != CRDT__NO_CID &&
+                crdt__order_compare(o, here, crdt__order_of(o, right)) >= 0) {
+                return fail(ret_reason, "an element stands after its right parent");
+            }
+        }
+    }
+    return true;
+}
+
+bool crdt__seq_check(const crdt_space *space, const void *state, const crdt_context *seen,
+                     const char **ret_reason)
+{
+    const crdt__seq *seq = settled(state);
+    if (seq->space != space) return fail(ret_reason, "a sequence is in another store's space");
+    if (!crdt__atoms_check(&seq->atoms, ret_reason)) return false;
+    if (!crdt__log_check(&seq->log, ret_reason)) return false;
+    if (!crdt__order_check(&seq->order, ret_reason)) return false;
+    if (!crdt__omap_check(&seq->parked, ret_reason)) return false;
+    if (!crdt__omap_check(&seq->sets, ret_reason)) return false;
+    return check_order(seq, ret_reason) && check_rows(seq, seen, ret_reason);
+}

@@ -1,0 +1,257 @@
+/* core/seq.h: the sequence: what lists and texts are made of.
+ *
+ * Shape    atoms (seq_atoms.h) hold the content in order of arrival, the log (seq_log.h) who
+ *          inserted and deleted what, the order (seq_order.h) where it stands. Rows that wait for
+ *          what they refer to are parked. One run of typing or deleting is pending until something
+ *          else is asked for.
+ * Merge    the union of rows. Where an insertion stands follows from its left origin and its right
+ *          parent alone (seq_place.c), so the order of arrival does not matter.
+ * Changes  in place; crdt__seq_keep and crdt__seq_undo end what operations and joins began.
+ * Source   Weidner, Kleppmann, "The art of the fugue", IEEE TPDS 36(11), 2025; Roh et al.,
+ *          "Replicated abstract data types", JPDC 71(3), 2011.
+ */
+#ifndef CRDT_CORE_SEQ_H
+#define CRDT_CORE_SEQ_H
+#include "crdt/cursor.h"
+#include "crdt/core/omap.h"
+#include "crdt/core/seq_log.h"
+#include "crdt/core/seq_order.h"
+#include "crdt/type.h"
+
+/* An element: (replica, counter). replica 0: none, that is the start or the end. */
+typedef struct crdt__elem {
+    uint64_t replica;
+    uint32_t ctr;
+} crdt__elem;
+
+/* A row as others know it: consecutive dots of one replica, each for `each` elements. */
+typedef struct crdt__row {
+    uint64_t   replica, dot;
+    uint64_t   lamport; /* insertions in classic order: of the first element */
+    uint32_t   dots, each;
+    bool       del, back;
+    crdt__elem first; /* the first element inserted (of `replica`), or deleted: the lowest counter */
+    crdt__elem left, right; /* insertions: of the first element */
+    /* The content of an insertion: that which a sequence holds, in place or (waits) parked; or
+     * (NULL) bytes, without those of forgotten atoms, whose stretches are varint pairs (gap,
+     * length); `skip`: atoms before. */
+    const struct crdt__seq *seq;
+    bool                    waits;
+    crdt_view               bytes, voids;
+    uint32_t                skip;
+} crdt__row;
+
+static inline uint32_t crdt__row_len(const crdt__row *row)
+{
+    return row->dots * row->each;
+}
+
+/* A row that waits; a node of seq.parked, keyed by (replica, dot). Owns its bytes. */
+typedef struct crdt__parked {
+    crdt__okey key;
+    uint8_t    id[16];
+    size_t     size;  /* of this allocation */
+    bool       fresh; /* came since the last keep */
+    bool       done;  /* was put in place since the last keep */
+    crdt__row  row;
+} crdt__parked;
+
+/* The latest value set for an element; a node of seq.sets, keyed by the element. */
+typedef struct crdt__set {
+    crdt__okey        key;
+    uint8_t           id[12];
+    bool              gone; /* since the last keep: its element is dead, or it was never there */
+    uint64_t          stamp;
+    crdt_dot          dot;
+    crdt_value        value;        /* bytes are owned */
+    struct crdt__set *before;       /* a copy of what it was at the last keep; itself: nothing */
+    struct crdt__set *next_changed; /* those with a `before` */
+} crdt__set;
+
+typedef enum crdt__pending_kind { CRDT__NOTHING, CRDT__TYPING, CRDT__DELETING } crdt__pending_kind;
+
+/* The run being typed or deleted. All memory that settling it needs is reserved. */
+typedef struct crdt__pending {
+    crdt__pending_kind kind;
+    uint32_t           pos, count; /* visible elements: where it begins, how many */
+    uint32_t           room;       /* how many it may become without asking */
+    uint32_t           author;
+    crdt_target        target; /* of its transaction */
+    crdt__place        place;  /* typing */
+    crdt__ins          row;   /* typing; its elements are count */
+} crdt__pending;
+
+typedef struct crdt__seq {
+    crdt__atoms     atoms;
+    crdt__log       log;
+    crdt__order     order;
+    crdt__omap      parked;
+    crdt__omap      sets;
+    crdt__set      *changed_sets; /* since the last keep */
+    crdt__pending   pending;
+    struct crdt__families *families; /* NULL: none */
+    uint64_t        lamport, kept_lamport; /* the greatest, in classic order; at the last keep */
+    bool            classic;
+    bool            changed;   /* since the last keep */
+    bool            dropped_sets; /* some sets are gone */
+    uint32_t        parked_new; /* parked or put in place since the last keep */
+    const crdt_space *space;
+} crdt__seq;
+
+/* -- seq.c */
+void crdt__seq_init(const crdt_space *space, crdt__seq *seq, crdt__atom_kind kind, bool classic);
+void crdt__seq_clear(const crdt_space *space, void *state);
+/* Put the pending run into order and log. Cannot fail. Reads begin with it. */
+void     crdt__seq_settle(crdt__seq *seq);
+bool     crdt__seq_is_dead(const crdt__seq *seq, uint32_t cid); /* the index must be valid */
+uint32_t crdt__seq_visible(const crdt__seq *seq);
+bool     crdt__seq_empty(const void *state);
+bool     crdt__seq_alive(const crdt_ref *ref);
+uint64_t crdt__seq_waiting(const crdt__seq *seq); /* dots of parked rows */
+void     crdt__seq_keep(const crdt_space *space, void *state);
+void     crdt__seq_undo(const crdt_space *space, void *state);
+void     crdt__seq_stats(const void *state, crdt_stats *stats);
+bool     crdt__seq_check(const crdt_space *space, const void *state, const crdt_context *seen,
+                         const char **ret_reason);
+/* The settled sequence behind a reference; NULL: nothing. */
+const crdt__seq *crdt__seq_of(const crdt_ref *ref);
+/* Where an element stands as (author, counter), and back. */
+crdt__elem crdt__seq_elem(const crdt__seq *seq, uint32_t cid);
+bool       crdt__seq_find(const crdt__seq *seq, crdt__elem elem, uint32_t *ret_cid);
+
+/* -- seq_place.c */
+/* The left origin of an element, or NO_CID. */
+uint32_t crdt__seq_left_of(const crdt__seq *seq, uint32_t cid);
+/* The right parent of a row, resolved. */
+uint32_t crdt__seq_right_of(const crdt__seq *seq, const crdt__ins *row);
+/* Is the right parent one that an honest author could have named? */
+bool crdt__seq_place_ok(const crdt__seq *seq, const crdt__ins *row);
+/* Where the first element of the row belongs. The index must be valid. */
+crdt__place crdt__seq_place(crdt__seq *seq, uint32_t author, const crdt__ins *row);
+
+/* -- seq_edit.c: operations; pos and count in visible elements, checked by the caller */
+/* `count` atoms of `size` bytes before the visible element pos. Errors: ENOMEM, ELIMIT. */
+crdt_err crdt__seq_insert(crdt_target *target, uint32_t pos, const uint8_t *bytes, size_t size,
+                          uint32_t count);
+crdt_err crdt__seq_delete(crdt_target *target, uint32_t pos, uint32_t count);
+
+/* The hot paths of editors: one ASCII character typed on, one more element deleted beside those
+ * pending. False: not that case, or no room; nothing is changed. */
+static inline bool crdt__seq_type_on(crdt__seq *seq, uint64_t pos, uint8_t byte)
+{
+    crdt__pending *p = &seq->pending;
+    if (p->kind != CRDT__TYPING || pos != (uint64_t)p->pos + p->count || p->count >= p->room) {
+        return false;
+    }
+    if (crdt__atoms_reserve(&seq->atoms, 1, 1) != CRDT_OK) return false;
+    crdt__atoms_append(&seq->atoms, &byte, 1, 1);
+    p->count++;
+    return true;
+}
+
+static inline bool crdt__seq_delete_on(crdt__seq *seq, uint64_t pos, uint64_t count)
+{
+    crdt__pending *p = &seq->pending;
+    if (p->kind != CRDT__DELETING || count > p->room - p->count) return false;
+    if (pos + count == p->pos) p->pos = (uint32_t)pos; /* backwards */
+    else if (pos != p->pos || pos + p->count + count > seq->order.visible) return false;
+    p->count += (uint32_t)count;
+    return true;
+}
+crdt_err crdt__seq_reset(crdt_target *target);
+/* Reserve what such a deletion needs, so that it cannot fail even after one insertion. */
+crdt_err crdt__seq_ready_delete(crdt_target *target, uint32_t pos, uint32_t count);
+
+/* -- seq_set.c: values set for elements of lists; stamps decide, then dots */
+/* The set that shows for an element, or NULL. */
+const crdt__set *crdt__seq_set_of(const crdt__seq *seq, crdt__elem elem);
+/* Take in a set if it is later than what is held and its element is not dead. Errors: ENOMEM. */
+crdt_err crdt__seq_put_set(crdt__seq *seq, crdt__elem elem, crdt_dot dot, uint64_t stamp,
+                           crdt_value value);
+/* The elements are dead. */
+void crdt__seq_drop_sets(crdt__seq *seq, crdt__elem first, uint32_t len);
+void crdt__seq_keep_sets(crdt__seq *seq);
+void crdt__seq_undo_sets(crdt__seq *seq);
+void crdt__seq_clear_sets(crdt__seq *seq);
+crdt__elem crdt__set_elem(const crdt__set *set);
+crdt_err   crdt__seq_set(crdt_target *target, uint32_t pos, crdt_value value);
+
+/* -- seq_take.c: joins */
+/* Take in a row: what of it is not held is put in place or parked. mine: dots that may be held
+ * (NULL: none). Errors: ENOMEM, EFORK, ELIMIT: the caller undoes. */
+crdt_err crdt__seq_take(crdt__seq *seq, const crdt__row *row, const crdt_context *mine);
+/* Parked rows that can be put in place now. Errors: ENOMEM. */
+crdt_err crdt__seq_unpark(crdt__seq *seq);
+crdt_err crdt__seq_prepare(crdt_join *join, void *state, const void *other);
+bool     crdt__seq_commit(crdt_join *join, void *state, const void *other);
+crdt_err crdt__seq_since(const crdt_space *space, const void *state, const crdt_context *ctx,
+                         void *ret_part, crdt_context *keep);
+crdt_err crdt__seq_seal(const crdt_space *space, void *state, crdt_dot first, void *ret_part);
+
+/* -- seq_read.c */
+/* The cursor at a position in visible elements; false past the end. */
+bool crdt__seq_cursor(const crdt__seq *seq, uint32_t pos, crdt_side side, crdt_cursor *ret_cursor);
+/* ... and where it stands. Errors: ENOENT, ENOMEM. */
+crdt_err crdt__seq_cursor_pos(const crdt__seq *seq, crdt_cursor cursor, uint32_t *ret_pos);
+/* Forget the content of elements whose deletion is in the cut: their ids stay (R15). */
+bool crdt__seq_stabilise(const crdt_space *space, void *state, const crdt_context *cut);
+
+/* -- seq_rows.c: all rows of a replica in order of dots, in the one form that equal states share:
+ * each as long as can be. */
+typedef struct crdt__rows {
+    const crdt__seq *seq;
+    uint64_t         replica;
+    uint32_t         author; /* or NO_AUTHOR: parked rows only */
+    crdt__log_iter   ins, del;
+    const crdt__ins *next_ins;
+    const crdt__del *next_del;
+    crdt__omap_iter  parked;
+    crdt__parked    *next_parked;
+    crdt__row        row; /* being made */
+    bool             has_row;
+    uint64_t         from; /* rows, or parts of them, below this dot are left out */
+} crdt__rows;
+/* The parked row that holds the dot, or NULL. */
+crdt__parked *crdt__parked_at(const crdt__seq *seq, uint64_t replica, uint64_t dot);
+void          crdt__rows_begin(crdt__rows *rows, const crdt__seq *seq, uint64_t replica, uint64_t from);
+bool crdt__rows_next(crdt__rows *rows, crdt__row *ret_row);
+/* Replicas with rows, ascending: the next after `after` (0: the first); 0 at the end. */
+uint64_t crdt__rows_replica(const crdt__seq *seq, uint64_t after);
+/* A row of the log as others know it. */
+crdt__row crdt__row_of_ins(const crdt__seq *seq, uint64_t replica, const crdt__ins *ins);
+crdt__row crdt__row_of_del(const crdt__seq *seq, uint64_t replica, const crdt__del *del);
+/* The dots [skip, skip + dots) of a row as a row of its own. */
+crdt__row crdt__row_cut(const crdt__row *row, uint32_t skip, uint32_t dots);
+/* Put b, which follows on a, onto a; false if they are not one row. */
+bool crdt__row_join(crdt__row *a, const crdt__row *b, bool classic);
+/* A row's content, piece by piece. */
+typedef struct crdt__content {
+    const crdt__row *row;
+    crdt__atom_kind  kind;
+    uint32_t         done;   /* atoms given */
+    const crdt__row *source; /* of bytes: the row itself, or the parked one that comes next */
+    uint32_t         source_done;
+    size_t           at; /* in the source's bytes */
+    crdt_dec         voids;
+    uint32_t         void_at, void_len; /* the next stretch of forgotten atoms */
+} crdt__content;
+crdt__content crdt__content_of(const crdt__row *row, crdt__atom_kind kind);
+/* The next *ret_count atoms, forgotten ones as an empty view; false at the end. */
+bool crdt__content_next(crdt__content *content, crdt_view *ret_piece, uint32_t *ret_count);
+
+/* -- seq_code.c */
+void     crdt__seq_mark(const void *state, crdt_replicas *ids);
+void     crdt__seq_encode(const void *state, crdt_enc *enc);
+crdt_err crdt__seq_decode(const crdt_space *space, void *state, crdt_dec *dec);
+void     crdt__seq_digest(const void *state, crdt_blocks *blocks);
+
+/* The vtable's entries that lists and texts share. */
+#define CRDT__SEQ_SLOTS                                                                           \
+    .size = sizeof(crdt__seq), .clear = crdt__seq_clear, .prepare = crdt__seq_prepare,            \
+    .commit = crdt__seq_commit, .since = crdt__seq_since, .alive = crdt__seq_alive,               \
+    .empty = crdt__seq_empty, .reset = crdt__seq_reset, .mark = crdt__seq_mark,                   \
+    .encode = crdt__seq_encode, .decode = crdt__seq_decode, .digest = crdt__seq_digest,           \
+    .check = crdt__seq_check, .stats = crdt__seq_stats, .stabilise = crdt__seq_stabilise,         \
+    .keep = crdt__seq_keep, .undo = crdt__seq_undo, .seal = crdt__seq_seal
+
+#endif

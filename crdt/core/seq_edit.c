@@ -1,0 +1,238 @@
+/* core/seq_edit.c: what operations do to a sequence: typing, deleting. See seq.h. */
+#include <string.h>
+
+#include "crdt/core/mem.h"
+#include "crdt/core/seq.h"
+
+/* Elements that a pending deletion gathers at most: memory for a row each is reserved. */
+#define PENDING_MAX 64u
+
+/* -- Inserting --------------------------------------------------------------------------------- */
+
+/* Whole `atoms` more can be counted. */
+static crdt_err check_room(const crdt_target *target, const crdt__seq *seq, uint32_t count)
+{
+    uint64_t elements = (uint64_t)crdt__seq_visible(seq) + count;
+    uint64_t ever = (uint64_t)seq->atoms.count + count;
+    if (elements > target->space->limits->elements) return CRDT_ELIMIT;
+    return ever >= CRDT__SPAN_MAX ? CRDT_ELIMIT : CRDT_OK;
+}
+
+/* How many elements a run that begins now may become. */
+static uint32_t typing_room(const crdt_target *target, const crdt__seq *seq)
+{
+    uint64_t visible = crdt__seq_visible(seq), most = target->space->limits->elements;
+    uint64_t room = most > visible ? most - visible : 0, left = CRDT__SPAN_MAX - seq->atoms.count;
+    return (uint32_t)(room < left ? room : left);
+}
+
+static bool types_on(const crdt__pending *p, uint32_t pos)
+{
+    return p->kind == CRDT__TYPING && pos == p->pos + p->count;
+}
+
+/* The right parent of what is inserted between left and the place: known, or to be looked up. */
+static void set_right(crdt__seq *seq, crdt__ins *row, crdt__place place)
+{
+    row->right = CRDT__NO_CID;
+    row->raw = false;
+    if (seq->classic || !crdt__order_settle(&place)) return;
+    uint32_t          next = crdt__order_cid(place);
+    const crdt__span *span = &place.leaf->spans[place.index];
+    if (place.offset > 0 || span->glued) {
+        if (row->left != CRDT__NO_CID && next == row->left + 1) row->right = next;
+        return;
+    }
+    row->right = next;
+    row->raw = true;
+}
+
+/* A new run: everything that may fail, then its row. */
+static crdt_err begin_typing(crdt_target *target, crdt__seq *seq, uint32_t pos, size_t size,
+                             uint32_t count)
+{
+    crdt__pending *p = &seq->pending;
+    uint32_t       author;
+    crdt_err       err = crdt__log_author(&seq->log, crdt_target_replica(target), &author);
+    if (err != CRDT_OK) return err;
+    crdt__place place = crdt__order_after(&seq->order, pos);
+    err = crdt__order_reserve(&seq->order, place);
+    if (err == CRDT_OK) err = crdt__log_reserve(&seq->log, author, 1, 0);
+    if (err == CRDT_OK) err = crdt__atoms_reserve(&seq->atoms, size, count);
+    if (err == CRDT_OK) err = crdt_target_reserve(target, 1, 0);
+    if (err != CRDT_OK) return err;
+    memset(&p->row, 0, sizeof p->row);
+    p->room = typing_room(target, seq);
+    p->kind = CRDT__TYPING;
+    p->pos = pos;
+    p->count = 0;
+    p->author = author;
+    p->place = place;
+    p->row.dot = crdt_target_dot(target).seq;
+    p->row.dots = 1;
+    p->row.ctr = seq->log.authors[author].count;
+    p->row.cid = seq->atoms.count;
+    p->row.left = crdt__order_before(place);
+    if (seq->classic) p->row.lamport = seq->lamport + 1;
+    set_right(seq, &p->row, place);
+    return CRDT_OK;
+}
+
+crdt_err crdt__seq_insert(crdt_target *target, uint32_t pos, const uint8_t *bytes, size_t size,
+                          uint32_t count)
+{
+    crdt__seq *seq = target->state;
+    crdt_err   err = check_room(target, seq, count);
+    if (err != CRDT_OK || count == 0) return err;
+    if (types_on(&seq->pending, pos)) {
+        err = crdt__atoms_reserve(&seq->atoms, size, count);
+    } else {
+        crdt__seq_settle(seq);
+        err = begin_typing(target, seq, pos, size, count);
+    }
+    if (err != CRDT_OK) return err;
+    crdt__atoms_append(&seq->atoms, bytes, size, count);
+    seq->pending.count += count;
+    return CRDT_OK;
+}
+
+/* -- Deleting ---------------------------------------------------------------------------------- */
+
+static crdt_err reserve_delete(crdt_target *target, crdt__seq *seq, uint32_t author,
+                               uint32_t pieces, uint32_t ranges)
+{
+    crdt_err err = crdt__order_reserve_kill(&seq->order, pieces, ranges);
+    if (err == CRDT_OK) err = crdt__log_reserve(&seq->log, author, 0, pieces);
+    if (err == CRDT_OK) err = crdt_target_reserve(target, pieces, 0);
+    return err;
+}
+
+/* Put the elements onto the pending run, or begin one. Room grows with the run. */
+static crdt_err delete_later(crdt_target *target, crdt__seq *seq, uint32_t author, uint32_t pos,
+                             uint32_t count)
+{
+    crdt__pending *p = &seq->pending;
+    bool           goes_on = p->kind == CRDT__DELETING && p->count + count <= PENDING_MAX &&
+                   (pos == p->pos || pos + count == p->pos);
+    if (!goes_on) crdt__seq_settle(seq);
+    uint32_t total = goes_on ? p->count + count : count;
+    uint32_t room = goes_on ? PENDING_MAX : total;
+    crdt_err err = reserve_delete(target, seq, author, room, 1);
+    if (err != CRDT_OK) return err;
+    p->kind = CRDT__DELETING;
+    p->author = author;
+    p->target = *target;
+    p->pos = pos;
+    p->count = total;
+    p->room = room;
+    return CRDT_OK;
+}
+
+/* Stretches of ids among the count visible elements from pos on. */
+static uint32_t count_pieces(crdt__seq *seq, uint32_t pos, uint32_t count)
+{
+    crdt__place place = crdt__order_at(&seq->order, pos);
+    uint32_t    pieces = 0;
+    while (count > 0 && crdt__order_settle(&place)) {
+        const crdt__span *span = &place.leaf->spans[place.index];
+        uint32_t          cid = crdt__order_cid(place), len = span->len - place.offset;
+        place.offset = span->len;
+        if (span->dead) continue;
+        if (len > count) len = count;
+        count -= len;
+        while (len > 0) {
+            uint32_t n = crdt__log_id(&seq->log, cid).len;
+            if (n > len) n = len;
+            cid += n;
+            len -= n;
+            pieces++;
+        }
+    }
+    return pieces;
+}
+
+static crdt_err delete_now(crdt_target *target, crdt__seq *seq, uint32_t author, uint32_t pos,
+                           uint32_t count)
+{
+    crdt__seq_settle(seq);
+    crdt_err err = reserve_delete(target, seq, author, count_pieces(seq, pos, count), 1);
+    if (err != CRDT_OK) return err;
+    seq->pending.kind = CRDT__DELETING;
+    seq->pending.author = author;
+    seq->pending.target = *target;
+    seq->pending.pos = pos;
+    seq->pending.count = count;
+    crdt__seq_settle(seq);
+    return CRDT_OK;
+}
+
+/* How many of the visible elements from pos on, at most count, stand or fall together: the
+ * transaction may remove all of them, or none (*ret_seen). */
+static uint32_t seen_stretch(crdt_target *target, crdt__seq *seq, uint32_t pos, uint32_t count,
+                             bool *ret_seen)
+{
+    crdt__place   place = crdt__order_at(&seq->order, pos);
+    uint32_t      cid = crdt__order_cid(place);
+    uint32_t      len = place.leaf->spans[place.index].len - place.offset;
+    crdt__idrange id = crdt__log_id(&seq->log, cid);
+    crdt__ins     row = crdt__log_ins_of(&seq->log, id.author, id.ctr);
+    uint32_t      at = id.ctr - row.ctr;
+    crdt_dot      dot = {seq->log.authors[id.author].replica, row.dot + at / row.each};
+    *ret_seen = crdt_target_sees(target, dot);
+    uint32_t same = row.each - at % row.each;
+    if (same > len) same = len;
+    return same < count ? same : count;
+}
+
+/* Under a read context: only elements whose insertion it has. Counted first, so that it is done
+ * whole or not at all. */
+static crdt_err delete_seen(crdt_target *target, crdt__seq *seq, uint32_t author, uint32_t pos,
+                            uint32_t count)
+{
+    crdt__seq_settle(seq);
+    uint32_t ranges = 0, pieces = 0, n;
+    bool     seen;
+    for (uint32_t at = 0; at < count; at += n) {
+        n = seen_stretch(target, seq, pos + at, count - at, &seen);
+        if (!seen) continue;
+        ranges++;
+        pieces += count_pieces(seq, pos + at, n);
+    }
+    if (ranges == 0) return CRDT_OK;
+    crdt_err err = reserve_delete(target, seq, author, pieces, ranges + 1);
+    for (; err == CRDT_OK && count > 0; count -= n) {
+        n = seen_stretch(target, seq, pos, count, &seen);
+        if (seen) err = delete_now(target, seq, author, pos, n);
+        else pos += n;
+    }
+    return err;
+}
+
+crdt_err crdt__seq_ready_delete(crdt_target *target, uint32_t pos, uint32_t count)
+{
+    crdt__seq *seq = target->state;
+    uint32_t   author;
+    crdt__seq_settle(seq);
+    crdt_err err = crdt__log_author(&seq->log, crdt_target_replica(target), &author);
+    if (err != CRDT_OK || count == 0) return err;
+    uint32_t pieces = count <= PENDING_MAX ? count : count_pieces(seq, pos, count);
+    return reserve_delete(target, seq, author, pieces, pieces + 2);
+}
+
+crdt_err crdt__seq_delete(crdt_target *target, uint32_t pos, uint32_t count)
+{
+    crdt__seq *seq = target->state;
+    uint32_t   author;
+    if (count == 0) return CRDT_OK;
+    crdt_err err = crdt__log_author(&seq->log, crdt_target_replica(target), &author);
+    if (err != CRDT_OK) return err;
+    if (!crdt_target_sees_all(target)) return delete_seen(target, seq, author, pos, count);
+    if (count <= PENDING_MAX) return delete_later(target, seq, author, pos, count);
+    return delete_now(target, seq, author, pos, count);
+}
+
+crdt_err crdt__seq_reset(crdt_target *target)
+{
+    crdt__seq *seq = target->state;
+    return crdt__seq_delete(target, 0, crdt__seq_visible(seq));
+}

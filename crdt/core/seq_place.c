@@ -1,0 +1,126 @@
+/* core/seq_place.c: where an insertion belongs: FugueMax, and the classic order of RGA.
+ *
+ * Both look right of the left origin, as far as elements stand there that came from the same place.
+ * FugueMax: elements of the same left origin L stand in the order of what they had on the right: an
+ * element whose right parent is R (of the same left origin) stands before R; those with equal right
+ * parents go by id. Classic: later insertions (Lamport time, then replica) come first, each with all
+ * that was inserted after it. Source: Weidner, Kleppmann, IEEE TPDS 36(11), 2025; Roh et al., JPDC
+ * 71(3), 2011.
+ */
+#include "crdt/core/mem.h"
+#include "crdt/core/seq.h"
+
+static crdt__ins row_of(const crdt__seq *seq, uint32_t cid, crdt__idrange *ret_id)
+{
+    *ret_id = crdt__log_id(&seq->log, cid);
+    return crdt__log_ins_of(&seq->log, ret_id->author, ret_id->ctr);
+}
+
+uint32_t crdt__seq_left_of(const crdt__seq *seq, uint32_t cid)
+{
+    crdt__idrange id;
+    crdt__ins     row = row_of(seq, cid, &id);
+    return row.ctr == id.ctr ? row.left : cid - 1;
+}
+
+uint32_t crdt__seq_right_of(const crdt__seq *seq, const crdt__ins *row)
+{
+    if (!row->raw || row->right == CRDT__NO_CID) return row->right;
+    return crdt__seq_left_of(seq, row->right) == row->left ? row->right : CRDT__NO_CID;
+}
+
+static uint64_t lamport_of(const crdt__seq *seq, uint32_t cid)
+{
+    crdt__idrange id;
+    crdt__ins     row = row_of(seq, cid, &id);
+    return row.lamport + (id.ctr - row.ctr);
+}
+
+bool crdt__seq_place_ok(const crdt__seq *seq, const crdt__ins *row)
+{
+    if (seq->classic) {
+        return row->left == CRDT__NO_CID || row->lamport > lamport_of(seq, row->left);
+    }
+    return row->right == CRDT__NO_CID || crdt__seq_left_of(seq, row->right) == row->left;
+}
+
+/* Elements that stand side by side may have been inserted by anyone; ids order them. */
+static bool is_id_less(const crdt__seq *seq, uint32_t author, uint32_t ctr, uint32_t other)
+{
+    crdt__idrange id = crdt__log_id(&seq->log, other);
+    uint64_t      mine = seq->log.authors[author].replica;
+    uint64_t      theirs = seq->log.authors[id.author].replica;
+    return mine != theirs ? mine < theirs : ctr < id.ctr;
+}
+
+/* <0, 0, >0: origins in the order; `none` stands for NO_CID: -1 the start, 1 the end. */
+static int compare_origins(const crdt__seq *seq, uint32_t a, uint32_t b, int none)
+{
+    if (a == b) return 0;
+    if (a == CRDT__NO_CID) return none;
+    if (b == CRDT__NO_CID) return -none;
+    return crdt__order_compare(&seq->order, crdt__order_of(&seq->order, a),
+                               crdt__order_of(&seq->order, b));
+}
+
+static crdt__place place_right_of(crdt__seq *seq, uint32_t left)
+{
+    crdt__place place = {seq->order.first, 0, 0};
+    if (left == CRDT__NO_CID) return place;
+    place = crdt__order_of(&seq->order, left);
+    place.offset++;
+    return place;
+}
+
+/* Left origin and right parent of the element at a settled place. */
+static uint32_t origins_at(const crdt__seq *seq, crdt__place at, uint32_t *ret_right)
+{
+    uint32_t cid = crdt__order_cid(at);
+    *ret_right = CRDT__NO_CID;
+    if (at.offset > 0 || at.leaf->spans[at.index].glued) return cid - 1;
+    crdt__idrange id;
+    crdt__ins     row = row_of(seq, cid, &id);
+    if (row.ctr != id.ctr) return cid - 1;
+    *ret_right = crdt__seq_right_of(seq, &row);
+    return row.left;
+}
+
+static crdt__place place_fugue(crdt__seq *seq, uint32_t author, const crdt__ins *row)
+{
+    crdt__place at = place_right_of(seq, row->left), dest = at;
+    bool        scanning = false;
+    for (;; at.offset = at.leaf->spans[at.index].len) {
+        if (!scanning) dest = at;
+        if (!crdt__order_settle(&at)) break;
+        uint32_t other = crdt__order_cid(at), other_right;
+        if (other == row->right) break;
+        uint32_t other_left = origins_at(seq, at, &other_right);
+        int      order = compare_origins(seq, other_left, row->left, -1);
+        if (order < 0) break;
+        if (order > 0) continue;
+        order = compare_origins(seq, other_right, row->right, 1);
+        if (order == 0 && is_id_less(seq, author, row->ctr, other)) break;
+        scanning = order < 0;
+    }
+    return dest;
+}
+
+static crdt__place place_classic(crdt__seq *seq, uint32_t author, const crdt__ins *row)
+{
+    crdt__place at = place_right_of(seq, row->left), dest = at;
+    for (;; dest = at) {
+        if (!crdt__order_settle(&at)) break;
+        uint32_t other = crdt__order_cid(at);
+        uint64_t lamport = lamport_of(seq, other);
+        if (lamport < row->lamport) break;
+        if (lamport == row->lamport && !is_id_less(seq, author, row->ctr, other)) break;
+        at.offset = at.leaf->spans[at.index].len;
+    }
+    return dest;
+}
+
+crdt__place crdt__seq_place(crdt__seq *seq, uint32_t author, const crdt__ins *row)
+{
+    if (seq->order.root == NULL) return (crdt__place){NULL, 0, 0};
+    return seq->classic ? place_classic(seq, author, row) : place_fugue(seq, author, row);
+}

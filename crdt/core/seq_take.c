@@ -1,0 +1,473 @@
+/* core/seq_take.c: taking rows in: what is held, what can be put in place, what must wait. See
+ * seq.h. */
+#include <string.h>
+
+#include "crdt/core/mem.h"
+#include "crdt/core/seq.h"
+
+/* -- Parking ----------------------------------------------------------------------------------- */
+
+static void key_of(uint64_t replica, uint64_t dot, uint8_t id[16])
+{
+    for (unsigned i = 8; i-- > 0; replica >>= 8, dot >>= 8) {
+        id[i] = (uint8_t)replica;
+        id[8 + i] = (uint8_t)dot;
+    }
+}
+
+/* Bytes and forgotten stretches of a row's content, together. */
+static void content_sizes(const crdt__row *row, crdt__atom_kind kind, size_t *ret_bytes,
+                          size_t *ret_voids)
+{
+    crdt__content content = crdt__content_of(row, kind);
+    crdt_view     piece;
+    uint32_t      count;
+    *ret_bytes = *ret_voids = 0;
+    while (crdt__content_next(&content, &piece, &count)) {
+        *ret_bytes += piece.size;
+        if (piece.size == 0) *ret_voids += 10; /* two varints at their longest */
+    }
+}
+
+static uint8_t *put_varint(uint8_t *at, uint32_t n)
+{
+    for (; n >= 0x80; n >>= 7) *at++ = (uint8_t)(n | 0x80);
+    *at++ = (uint8_t)n;
+    return at;
+}
+
+static void copy_content(crdt__parked *p, const crdt__row *row, crdt__atom_kind kind,
+                         uint8_t *bytes, uint8_t *voids)
+{
+    crdt__content content = crdt__content_of(row, kind);
+    crdt_view     piece;
+    uint32_t      count, gap = 0, run = 0;
+    uint8_t      *at = bytes, *void_at = voids;
+    while (crdt__content_next(&content, &piece, &count)) {
+        if (piece.size == 0) {
+            run += count;
+            continue;
+        }
+        if (run > 0) void_at = put_varint(put_varint(void_at, gap), run);
+        if (run > 0) gap = 0;
+        run = 0;
+        gap += count;
+        memcpy(at, piece.data, piece.size);
+        at += piece.size;
+    }
+    if (run > 0) void_at = put_varint(put_varint(void_at, gap), run);
+    p->row.bytes = crdt_view_of(bytes, (size_t)(at - bytes));
+    p->row.voids = crdt_view_of(voids, (size_t)(void_at - voids));
+    p->row.seq = NULL;
+    p->row.waits = false;
+    p->row.skip = 0;
+}
+
+static crdt_err park(crdt__seq *seq, const crdt__row *row)
+{
+    size_t bytes = 0, voids = 0;
+    if (!row->del) content_sizes(row, seq->atoms.kind, &bytes, &voids);
+    size_t        size = sizeof(crdt__parked) + bytes + voids;
+    crdt__parked *p = crdt__alloc(seq->space->mem, size);
+    if (p == NULL) return CRDT_ENOMEM;
+    memset(p, 0, sizeof *p);
+    p->size = size;
+    p->row = *row;
+    p->fresh = true;
+    uint8_t *content = (uint8_t *)(p + 1);
+    if (!row->del) copy_content(p, row, seq->atoms.kind, content, content + bytes);
+    key_of(row->replica, row->dot, p->id);
+    p->key.bytes = crdt_view_of(p->id, sizeof p->id);
+    crdt_err err = crdt__omap_put(&seq->parked, p);
+    if (err != CRDT_OK) {
+        crdt__release(seq->space->mem, p, size);
+        return err;
+    }
+    seq->parked_new++;
+    seq->changed = true;
+    return CRDT_OK;
+}
+
+/* -- Putting in place --------------------------------------------------------------------------- */
+
+/* Everything the insertion refers to is there, in a way that can be: fills ret_row. */
+static bool is_ready_ins(const crdt__seq *seq, const crdt__row *row, uint32_t author,
+                         crdt__ins *ret_row)
+{
+    if (row->first.ctr != seq->log.authors[author].count) return false;
+    memset(ret_row, 0, sizeof *ret_row);
+    if (!crdt__seq_find(seq, row->left, &ret_row->left)) return false;
+    if (!crdt__seq_find(seq, row->right, &ret_row->right)) return false;
+    ret_row->dot = row->dot;
+    ret_row->lamport = row->lamport;
+    ret_row->dots = row->dots;
+    ret_row->each = row->each;
+    ret_row->ctr = row->first.ctr;
+    ret_row->cid = seq->atoms.count;
+    return crdt__seq_place_ok(seq, ret_row);
+}
+
+static crdt_err append_content(crdt__seq *seq, const crdt__row *row)
+{
+    crdt__content content = crdt__content_of(row, seq->atoms.kind);
+    crdt_view     piece;
+    uint32_t      count;
+    crdt_err      err = CRDT_OK;
+    while (err == CRDT_OK && crdt__content_next(&content, &piece, &count)) {
+        if (piece.size == 0) {
+            err = crdt__atoms_append_void(&seq->atoms, count);
+            continue;
+        }
+        err = crdt__atoms_reserve(&seq->atoms, piece.size, count);
+        if (err == CRDT_OK) crdt__atoms_append(&seq->atoms, piece.data, piece.size, count);
+    }
+    return err;
+}
+
+static crdt_err put_ins(crdt__seq *seq, const crdt__row *row, uint32_t author, crdt__ins *ins)
+{
+    uint32_t len = crdt__row_len(row);
+    if ((uint64_t)seq->atoms.count + len >= CRDT__SPAN_MAX) return CRDT_ELIMIT;
+    crdt_err err = crdt__order_want_index(&seq->order);
+    if (err != CRDT_OK) return err;
+    crdt__place place = crdt__seq_place(seq, author, ins);
+    err = crdt__order_reserve(&seq->order, place);
+    if (err == CRDT_OK) err = crdt__log_reserve(&seq->log, author, 1, 0);
+    if (err == CRDT_OK) err = append_content(seq, row);
+    if (err != CRDT_OK) return err;
+    bool glued = row->left.replica == row->replica && row->right.replica == 0 &&
+                 row->left.ctr + 1 == row->first.ctr && ins->left + 1 == ins->cid;
+    crdt__log_add_ins(&seq->log, author, ins);
+    crdt__order_insert(&seq->order, place, ins->cid, len, glued);
+    if (row->lamport + len - 1 > seq->lamport) seq->lamport = row->lamport + len - 1;
+    seq->changed = true;
+    return CRDT_OK;
+}
+
+/* Kill the elements cid .. cid + len - 1 as far as they live. */
+static crdt_err kill(crdt__seq *seq, crdt__elem first, uint32_t cid, uint32_t len)
+{
+    while (len > 0) {
+        crdt__place place = crdt__order_of(&seq->order, cid);
+        crdt_err    err = crdt__order_reserve_kill(&seq->order, 1, 1);
+        if (err != CRDT_OK) return err;
+        uint32_t begin, n = place.leaf->spans[place.index].len - place.offset;
+        if (n > len) n = len;
+        (void)crdt__order_kill(&seq->order, &place, n, &begin);
+        if (seq->sets.count > 0) crdt__seq_drop_sets(seq, first, n);
+        first.ctr += n;
+        cid += n;
+        len -= n;
+    }
+    return CRDT_OK;
+}
+
+static bool is_ready_del(const crdt__seq *seq, const crdt__row *row)
+{
+    uint32_t of = crdt__log_find(&seq->log, row->first.replica);
+    if (of == CRDT__NO_AUTHOR) return false;
+    return (uint64_t)row->first.ctr + crdt__row_len(row) <= seq->log.authors[of].count;
+}
+
+static crdt_err put_del(crdt__seq *seq, const crdt__row *row, uint32_t author)
+{
+    uint32_t of = crdt__log_find(&seq->log, row->first.replica);
+    crdt_err err = crdt__order_want_index(&seq->order);
+    if (err == CRDT_OK) err = crdt__log_reserve(&seq->log, author, 0, 1);
+    crdt__elem at = row->first;
+    for (uint32_t left = crdt__row_len(row); err == CRDT_OK && left > 0;) {
+        crdt__idrange id = crdt__log_cid(&seq->log, of, at.ctr);
+        uint32_t      n = id.len < left ? id.len : left;
+        err = kill(seq, at, id.cid, n);
+        at.ctr += n;
+        left -= n;
+    }
+    if (err != CRDT_OK) return err;
+    crdt__del del = {row->dot, row->dots, row->each, of, row->first.ctr, row->back};
+    crdt__log_add_del(&seq->log, author, &del);
+    seq->changed = true;
+    return CRDT_OK;
+}
+
+/* Put a row in place if it is ready (*ret_done). */
+static crdt_err put(crdt__seq *seq, const crdt__row *row, bool *ret_done)
+{
+    uint32_t author;
+    crdt_err err = crdt__log_author(&seq->log, row->replica, &author);
+    *ret_done = false;
+    if (err != CRDT_OK) return err;
+    if (row->del) {
+        *ret_done = is_ready_del(seq, row);
+        return *ret_done ? put_del(seq, row, author) : CRDT_OK;
+    }
+    crdt__ins ins;
+    *ret_done = is_ready_ins(seq, row, author, &ins);
+    return *ret_done ? put_ins(seq, row, author, &ins) : CRDT_OK;
+}
+
+crdt_err crdt__seq_unpark(crdt__seq *seq)
+{
+    for (bool progress = seq->parked.count > 0; progress;) {
+        progress = false;
+        crdt__omap_iter it = crdt__omap_first(&seq->parked);
+        for (crdt__parked *p; (p = crdt__omap_next(&it)) != NULL;) {
+            bool done = false;
+            if (p->done) continue;
+            crdt_err err = put(seq, &p->row, &done);
+            if (err != CRDT_OK) return err;
+            p->done = done;
+            progress |= done;
+            if (done) seq->parked_new++;
+        }
+    }
+    return CRDT_OK;
+}
+
+/* -- What is held ------------------------------------------------------------------------------- */
+
+static bool has_voids(const crdt__row *row, crdt__atom_kind kind)
+{
+    crdt__content content = crdt__content_of(row, kind);
+    crdt_view     piece;
+    uint32_t      count;
+    while (crdt__content_next(&content, &piece, &count)) {
+        if (piece.size == 0) return true;
+    }
+    return false;
+}
+
+/* The same bytes, whatever pieces they come in. What one side has forgotten cannot be compared. */
+static bool same_content(const crdt__row *a, const crdt__row *b, crdt__atom_kind kind)
+{
+    if (has_voids(a, kind) || has_voids(b, kind)) return true;
+    crdt__content  x = crdt__content_of(a, kind), y = crdt__content_of(b, kind);
+    crdt_view      p, q;
+    const uint8_t *p_at = NULL, *q_at = NULL;
+    size_t         p_left = 0, q_left = 0;
+    for (uint32_t count;;) {
+        bool more_p = p_left > 0, more_q = q_left > 0;
+        if (!more_p && (more_p = crdt__content_next(&x, &p, &count))) {
+            p_at = p.data;
+            p_left = p.size;
+        }
+        if (!more_q && (more_q = crdt__content_next(&y, &q, &count))) {
+            q_at = q.data;
+            q_left = q.size;
+        }
+        if (!more_p || !more_q) return more_p == more_q;
+        size_t n = p_left < q_left ? p_left : q_left;
+        if (memcmp(p_at, q_at, n) != 0) return false;
+        p_at += n;
+        q_at += n;
+        p_left -= n;
+        q_left -= n;
+    }
+}
+
+static bool same_row(const crdt__row *a, const crdt__row *b, crdt__atom_kind kind)
+{
+    if (a->del != b->del || a->each != b->each || a->lamport != b->lamport) return false;
+    if (a->first.replica != b->first.replica || a->first.ctr != b->first.ctr) return false;
+    if (a->del) return true;
+    if (a->left.replica != b->left.replica || a->left.ctr != b->left.ctr) return false;
+    if (a->right.replica != b->right.replica || a->right.ctr != b->right.ctr) return false;
+    return same_content(a, b, kind);
+}
+
+/* The held row with the dot, from that dot on; false: it is not held. */
+static bool held_row(const crdt__seq *seq, uint64_t replica, uint64_t dot, crdt__row *ret_row)
+{
+    crdt__parked *p = crdt__parked_at(seq, replica, dot);
+    uint32_t      author = crdt__log_find(&seq->log, replica);
+    crdt__ins     ins;
+    crdt__del     del;
+    if (p != NULL) {
+        *ret_row = p->row;
+    } else if (author == CRDT__NO_AUTHOR) {
+        return false;
+    } else if (crdt__log_ins_by_dot(&seq->log, author, dot, &ins)) {
+        *ret_row = crdt__row_of_ins(seq, replica, &ins);
+    } else if (crdt__log_del_by_dot(&seq->log, author, dot, &del)) {
+        *ret_row = crdt__row_of_del(seq, replica, &del);
+    } else {
+        return false;
+    }
+    uint32_t skip = (uint32_t)(dot - ret_row->dot);
+    *ret_row = crdt__row_cut(ret_row, skip, ret_row->dots - skip);
+    return true;
+}
+
+static crdt_err take_new(crdt__seq *seq, const crdt__row *row)
+{
+    bool     done;
+    crdt_err err = put(seq, row, &done);
+    return err != CRDT_OK || done ? err : park(seq, row);
+}
+
+crdt_err crdt__seq_take(crdt__seq *seq, const crdt__row *row, const crdt_context *mine)
+{
+    if (mine == NULL || crdt_context_max(mine, row->replica) < row->dot) return take_new(seq, row);
+    crdt_err err = CRDT_OK;
+    for (uint32_t at = 0, n; err == CRDT_OK && at < row->dots; at += n) {
+        crdt__row held, part;
+        n = row->dots - at;
+        if (held_row(seq, row->replica, row->dot + at, &held)) {
+            if (n > held.dots) n = held.dots;
+            part = crdt__row_cut(row, at, n);
+            held = crdt__row_cut(&held, 0, n);
+            if (!same_row(&part, &held, seq->atoms.kind)) err = CRDT_EFORK;
+            continue;
+        }
+        for (n = 1; at + n < row->dots; n++) {
+            if (held_row(seq, row->replica, row->dot + at + n, &held)) break;
+        }
+        part = crdt__row_cut(row, at, n);
+        err = take_new(seq, &part);
+    }
+    return err;
+}
+
+/* -- Joins ------------------------------------------------------------------------------------- */
+
+/* Insertions that the other has in place, in its order of arrival: so each finds what it needs. */
+static crdt_err take_placed(crdt__seq *seq, const crdt__seq *other, const crdt_context *mine)
+{
+    crdt_err err = CRDT_OK;
+    for (uint32_t cid = 0; err == CRDT_OK && cid < other->atoms.count;) {
+        crdt__idrange id = crdt__log_id(&other->log, cid);
+        uint64_t      replica = other->log.authors[id.author].replica;
+        crdt__ins     ins = crdt__log_ins_of(&other->log, id.author, id.ctr);
+        uint32_t      left = id.len;
+        crdt__log_iter it;
+        crdt__log_each_ins(&it, &other->log, id.author, ins.dot);
+        while (err == CRDT_OK && left > 0) {
+            const crdt__ins *next = crdt__log_next_ins(&it);
+            crdt__row        row = crdt__row_of_ins(other, replica, next);
+            err = crdt__seq_take(seq, &row, mine);
+            left -= crdt__row_len(&row);
+        }
+        cid += id.len;
+    }
+    return err;
+}
+
+static crdt_err take_deletions(crdt__seq *seq, const crdt__seq *other, const crdt_context *mine)
+{
+    crdt_err err = CRDT_OK;
+    for (uint32_t a = 0; err == CRDT_OK && a < other->log.author_count; a++) {
+        uint64_t       replica = other->log.authors[a].replica;
+        crdt__log_iter it;
+        crdt__log_each_del(&it, &other->log, a, 0);
+        for (const crdt__del *del; err == CRDT_OK && (del = crdt__log_next_del(&it)) != NULL;) {
+            crdt__row row = crdt__row_of_del(other, replica, del);
+            err = crdt__seq_take(seq, &row, mine);
+        }
+    }
+    return err;
+}
+
+crdt_err crdt__seq_prepare(crdt_join *join, void *state, const void *other_state)
+{
+    crdt__seq          *seq = state;
+    const crdt__seq    *other = other_state;
+    const crdt_context *mine = join->mine.seen;
+    crdt_err            err = take_placed(seq, other, mine);
+    if (err == CRDT_OK) err = take_deletions(seq, other, mine);
+    crdt__omap_iter it = crdt__omap_first(&other->parked);
+    for (crdt__parked *p; err == CRDT_OK && (p = crdt__omap_next(&it)) != NULL;) {
+        if (!p->done) err = crdt__seq_take(seq, &p->row, mine);
+    }
+    it = crdt__omap_first(&other->sets);
+    for (crdt__set *set; err == CRDT_OK && (set = crdt__omap_next(&it)) != NULL;) {
+        crdt__elem elem = crdt__set_elem(set);
+        if (!set->gone) err = crdt__seq_put_set(seq, elem, set->dot, set->stamp, set->value);
+    }
+    if (err == CRDT_OK && seq->changed) err = crdt__seq_unpark(seq);
+    return err;
+}
+
+bool crdt__seq_commit(crdt_join *join, void *state, const void *other_state)
+{
+    crdt__seq       *seq = state;
+    const crdt__seq *other = other_state;
+    bool             changed = seq->changed;
+    crdt__omap_iter  it = crdt__omap_first(&other->sets);
+    for (crdt__set *set; (set = crdt__omap_next(&it)) != NULL;) {
+        if (set->stamp > join->stamp_max) join->stamp_max = set->stamp;
+    }
+    crdt__seq_keep(join->space, seq);
+    return changed;
+}
+
+/* The part of a row outside ctx goes into part; dots of it inside ctx into keep. */
+static crdt_err split_row(const crdt__row *row, const crdt_context *ctx, crdt__seq *part,
+                          crdt_context *keep)
+{
+    crdt_err err = CRDT_OK;
+    for (uint32_t at = 0, n; err == CRDT_OK && at < row->dots; at += n) {
+        crdt_dot dot = {row->replica, row->dot + at};
+        bool     in = crdt_context_has(ctx, dot);
+        for (n = 1, dot.seq++; at + n < row->dots; n++, dot.seq++) {
+            if (crdt_context_has(ctx, dot) != in) break;
+        }
+        if (in) {
+            crdt_run run = {row->replica, dot.seq - n, dot.seq - 1};
+            err = crdt_context_reserve(keep, 1);
+            if (err == CRDT_OK) crdt_context_add_reserved(keep, run);
+        } else {
+            crdt__row cut = crdt__row_cut(row, at, n);
+            err = crdt__seq_take(part, &cut, NULL);
+        }
+    }
+    return err;
+}
+
+crdt_err crdt__seq_since(const crdt_space *space, const void *state, const crdt_context *ctx,
+                         void *ret_part, crdt_context *keep)
+{
+    const crdt__seq *seq = state;
+    crdt__seq       *part = ret_part;
+    crdt_err         err = CRDT_OK;
+    for (uint64_t r = crdt__rows_replica(seq, 0); err == CRDT_OK && r != 0;
+         r = crdt__rows_replica(seq, r)) {
+        crdt__rows rows;
+        crdt__row  row;
+        crdt__rows_begin(&rows, seq, r, 0);
+        while (err == CRDT_OK && crdt__rows_next(&rows, &row)) {
+            err = split_row(&row, ctx, part, keep);
+        }
+    }
+    crdt__omap_iter it = crdt__omap_first(&seq->sets);
+    for (crdt__set *set; err == CRDT_OK && (set = crdt__omap_next(&it)) != NULL;) {
+        if (crdt_context_has(ctx, set->dot)) {
+            err = crdt_context_add(keep, set->dot);
+        } else {
+            crdt__elem elem = crdt__set_elem(set);
+            err = crdt__seq_put_set(part, elem, set->dot, set->stamp, set->value);
+        }
+    }
+    if (err == CRDT_OK) err = crdt__seq_unpark(part);
+    if (err == CRDT_OK) crdt__seq_keep(space, part);
+    return err;
+}
+
+crdt_err crdt__seq_seal(const crdt_space *space, void *state, crdt_dot first, void *ret_part)
+{
+    crdt__seq *seq = state, *part = ret_part;
+    crdt__seq_settle(seq);
+    if (part == NULL) return CRDT_OK;
+    crdt__rows rows;
+    crdt__row  row;
+    crdt_err   err = CRDT_OK;
+    crdt__rows_begin(&rows, seq, first.replica, first.seq);
+    while (err == CRDT_OK && crdt__rows_next(&rows, &row)) err = crdt__seq_take(part, &row, NULL);
+    for (crdt__set *set = seq->changed_sets; err == CRDT_OK && set != NULL;
+         set = set->next_changed) {
+        if (set->gone) continue;
+        crdt__elem elem = crdt__set_elem(set);
+        err = crdt__seq_put_set(part, elem, set->dot, set->stamp, set->value);
+    }
+    if (err == CRDT_OK) err = crdt__seq_unpark(part);
+    if (err == CRDT_OK) crdt__seq_keep(space, part);
+    return err;
+}
