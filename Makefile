@@ -71,7 +71,8 @@ EXAMPLE_SRC := $(wildcard examples/*.c)
 HARNESS_SRC := $(wildcard fuzz/*_fuzz.c)
 FUZZLIB_SRC := $(filter-out fuzz/standalone.c $(HARNESS_SRC),$(wildcard fuzz/*.c))
 BENCH_SRC   := $(wildcard bench/*.c)
-C_FILES     := $(wildcard $(foreach d,crdt crdt/* tests/* tests/laws/lib fuzz bench examples \
+TRACE_SRC   := $(wildcard $(addprefix bench/traces/,trace.c model.c generate.c))
+C_FILES     := $(wildcard $(foreach d,crdt crdt/* tests/* tests/laws/lib fuzz bench bench/* examples \
                tools,$(d)/*.c $(d)/*.h))
 
 OBJ       = $(B)/obj
@@ -125,7 +126,7 @@ $(B)/laws.list: FORCE
 FORCE:
 
 # ---- Dependencies: tools/deps, once per checkout and target -------------------------------------
-DEPS_TARGETS = build test lint sanitize format fuzz bench coverage clang install-check
+DEPS_TARGETS = build test lint sanitize format fuzz bench coverage clang install-check traces peers
 .PHONY: $(DEPS_TARGETS:%=deps-%)
 $(DEPS_TARGETS:%=deps-%): deps-%: build/.deps/%
 $(DEPS_TARGETS:%=build/.deps/%): build/.deps/%: tools/deps
@@ -153,6 +154,8 @@ $(B)/plain/obj/%.o: %.c Makefile | deps-build
 	$(Q)$(COMPILE) -DT_PLAIN -o $@ $<
 
 $(filter $(B)/$(MODE)/laws/%,$(ALL_TEST_BIN)): $(LAWLIB_OBJ)
+# Tests that replay recorded or generated histories.
+$(filter %/unit/traces_test,$(ALL_TEST_BIN)): $(TRACE_SRC:%.c=$(TEST_OBJ)/%.o)
 $(ALL_TEST_BIN): $(B)/$(MODE)/%: $(TEST_OBJ)/tests/%.o $(SUPPORT_OBJ) $(LAWS_A) $(CRDT_A)
 	$(call say,LD,$@)
 	@mkdir -p $(@D)
@@ -256,6 +259,43 @@ $(B)/bench: $(patsubst %.c,$(B)/plain/obj/%.o,$(BENCH_SRC)) $(CRDT_A)
 	$(call say,LD,$@)
 	$(Q)$(LINK) -o $@ $^ $(LDLIBS)
 
+# Editing histories: bench/traces/README.md. The data is optional, and converted once.
+DATA     = $(or $(CONCUR_DATA),$(wildcard ../shared/data))
+JSON_DIR = $(if $(DATA),$(DATA)/traces)
+TRACES  := $(patsubst $(JSON_DIR)/%.json.gz,build/traces/%.trace,$(wildcard $(JSON_DIR)/*.json.gz))
+ifneq (,$(filter %/friendsforever.trace,$(TRACES)))
+TRACES  += build/traces/friendsforever-x25.trace
+endif
+TRACES_SRC = bench/kit.c bench/rows.c $(filter-out bench/traces/convert.c,$(wildcard bench/traces/*.c))
+.PHONY: bench-traces bench-peers run-bench-traces run-growth traces
+bench-traces:
+	@$(MAKE) --no-print-directory V=bench $(if $(SIZES),run-growth,run-bench-traces)
+bench-peers: | deps-peers
+	@$(MAKE) --no-print-directory V=bench build/bench/traces traces
+	@bench/peers/run $(if $(ONLY),--only $(ONLY)) $(if $(JSON),--json) $(TRACES)
+run-bench-traces: $(B)/traces $(TRACES)
+	@$(if $(TRACES),,echo 'bench-traces: CONCUR_DATA names no data, there is no ../shared/data' >&2)
+	@$(B)/traces $(if $(ONLY),--only $(ONLY)) $(if $(JSON),--json) $(TRACES)
+run-growth: $(B)/traces | deps-sanitize
+	@bench/traces/growth $(B)/traces $(if $(ONLY),--only $(ONLY)) $(if $(JSON),--json)
+traces: $(TRACES)
+$(B)/traces: $(TRACES_SRC:%.c=$(B)/plain/obj/%.o) $(CRDT_A)
+	$(call say,LD,$@)
+	$(Q)$(LINK) -o $@ $^ $(LDLIBS) -llz4 -lzstd
+$(B)/convert: $(OBJ)/bench/traces/convert.o $(OBJ)/bench/traces/trace.o
+	$(call say,LD,$@)
+	$(Q)$(LINK) -o $@ $^ -ljansson -lz
+$(OBJ)/bench/traces/convert.o $(B)/plain/obj/bench/traces/codec.o: | deps-traces
+build/traces/%.trace: $(JSON_DIR)/%.json.gz bench/traces/convert.c | $(B)/convert
+	$(call say,CONVERT,$@)
+	@mkdir -p $(@D)
+	$(Q)$(B)/convert $< $@.new && mv $@.new $@
+build/traces/friendsforever-x25.trace: $(JSON_DIR)/friendsforever.json.gz bench/traces/convert.c \
+    | $(B)/convert
+	$(call say,CONVERT,$@)
+	@mkdir -p $(@D)
+	$(Q)$(B)/convert --chain 25 $< $@.new && mv $@.new $@
+
 # ---- Coverage of crdt/ -------------------------------------------------------------------------
 # Fails below the goals, unless COVERAGE_REPORT_ONLY=1. Uncovered places: build/cov/uncovered.txt.
 COVERAGE_LINES    = 95
@@ -357,6 +397,8 @@ help:
 	@echo 'make fuzz-corpus write the seed inputs in fuzz/corpus/ anew'
 	@echo 'make fuzz-replay the corpus under gcc and under ASan'
 	@echo 'make bench       benchmarks; ONLY=orset filters, JSON=1 for one JSON line per row'
+	@echo 'make bench-traces  recorded editing histories; ONLY=, JSON=1, SIZES=1: growth with size'
+	@echo 'make bench-peers   the same beside other libraries (installs Rust, node and them); ONLY='
 	@echo 'make coverage    line and branch coverage of crdt/'
 	@echo 'make format      clang-format all; format-check only looks'
 	@echo 'make docs        write docs/TYPES.md from the operation tables'

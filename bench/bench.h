@@ -7,8 +7,8 @@
 #define BENCH_NOW UINT64_C(1700000000000) /* a moment in 2023 */
 
 typedef struct bench {
-    const char *only; /* a part of the names wanted; NULL: all */
-    bool        json;
+    const char *only;          /* a part of the names wanted; NULL: all */
+    bool        json, samples; /* samples: in the JSON lines, too */
     uint64_t    seed;
     double      memcpy_words; /* G/s, once measured */
     unsigned    rows, goals, missed;

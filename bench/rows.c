@@ -15,10 +15,20 @@ typedef struct goal {
 } goal;
 
 static const goal goals[] = {
-    {"orset/join-1pct", 4, false, false},       {"orset/join-same", 20, false, false},
-    {"orset/delta-1", 1, false, false},         {"orset/memory", 17, false, false},
-    {"orset/memory-churned", 19, false, false}, {"orset/wire", 0.25, false, false},
-    {"gcounter/join-cached", 2, true, false},   {"gcounter/join-memory", 0.8, true, true},
+    {"orset/join-1pct", 4, false, false},
+    {"orset/join-same", 20, false, false},
+    {"orset/delta-1", 1, false, false},
+    {"orset/memory", 17, false, false},
+    {"orset/memory-churned", 19, false, false},
+    {"orset/wire", 0.25, false, false},
+    {"gcounter/join-cached", 2, true, false},
+    {"gcounter/join-memory", 0.8, true, true},
+    /* What diamond-types 1.0 (106,247) and, for the state, yjs v2 (159,926) need; 1, 0.8, 0.4 of
+     * it. */
+    {"text/file-full/automerge-paper", 106247, false, false},
+    {"text/file-full-zstd/automerge-paper", 84997, false, false},
+    {"text/file-state/automerge-paper", 63970, false, false},
+    {"text/update-bytes/automerge-paper", 12, false, false},
 };
 
 bool bench_wants(const bench *b, const char *name)
@@ -77,6 +87,13 @@ static void print_goal(bench *b, const char *name, double median)
     }
 }
 
+static void print_samples(const bench_samples *s)
+{
+    printf(", \"samples\": [");
+    for (size_t i = 0; i < s->count; i++) printf("%s%.6f", i > 0 ? ", " : "", s->at[i]);
+    printf("]");
+}
+
 void bench_row(bench *b, const char *name, uint64_t n, const bench_samples *s, const char *unit)
 {
     if (!bench_wants(b, name) || s->count == 0) return;
@@ -92,10 +109,12 @@ void bench_row(bench *b, const char *name, uint64_t n, const bench_samples *s, c
     b->rows++;
     if (b->json) {
         printf("{\"name\": \"%s\", \"n\": %" PRIu64 ", \"median\": %s, \"unit\": \"%s\", "
-               "\"min\": %s, \"max\": %s, \"runs\": %zu}",
+               "\"min\": %s, \"max\": %s, \"runs\": %zu",
                name, n, middle, unit, least, most, s->count);
+        if (b->samples) print_samples(s);
+        printf("}");
     } else {
-        printf("%-34s %9" PRIu64 " %10s %10s %10s %4zu  %-4s", name, n, middle, least, most,
+        printf("%-40s %9" PRIu64 " %10s %10s %10s %4zu  %-4s", name, n, middle, least, most,
                s->count, unit);
     }
     print_goal(b, name, median);
@@ -112,7 +131,7 @@ void bench_figure(bench *b, const char *name, uint64_t n, double value, const ch
 void bench_head(const bench *b)
 {
     if (b->json) return;
-    printf("%-34s %9s %10s %10s %10s %4s  %-4s  %s\n", "name", "n", "median", "min", "max", "runs",
+    printf("%-40s %9s %10s %10s %10s %4s  %-4s  %s\n", "name", "n", "median", "min", "max", "runs",
            "unit", "goal");
 }
 

@@ -1,0 +1,312 @@
+/* main.c: the text rows.
+ *
+ *      traces [--only PART] [--json] [--samples] [--runs N] [--size N] [--seed N] [TRACE...]
+ *      traces --make SHAPE SIZE FILE     write a generated trace
+ *      traces --once local|merge TRACE   one row's work, once: see bench/traces/growth
+ *
+ * Without trace files: generated histories of the same shapes, of --size patches. Every run's text
+ * is compared with the trace's end.
+ */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "bench/bench.h"
+#include "bench/traces/generate.h"
+#include "bench/traces/play.h"
+
+#define NAME_MAX_ 128
+#define SIZE_DEFAULT 2000
+
+typedef struct work {
+    bench              *b;
+    const trace        *t;
+    const play_history *h;
+    play_bytes          file; /* the state, LZ4-HC */
+    size_t              runs;
+} work;
+
+/* One run of a row: the seconds that it took. */
+typedef double (*run_fn)(const work *w);
+
+static const char *row_name(const work *w, const char *what, char *name)
+{
+    snprintf(name, NAME_MAX_, "text/%s/%s", what, w->t->name);
+    return name;
+}
+
+static bool wants(const work *w, const char *what)
+{
+    char name[NAME_MAX_];
+    return bench_wants(w->b, row_name(w, what, name));
+}
+
+/* -- Runs -------------------------------------------------------------------------------------- */
+
+static double finish(const work *w, double start, crdt_store *store, bool touched)
+{
+    double seconds = bench_seconds() - start;
+    play_verify(w->t, store, touched);
+    crdt_store_free(store);
+    return seconds;
+}
+
+static double run_local(const work *w)
+{
+    crdt_store *store = play_new(1, NULL);
+    double      start = bench_seconds();
+    play_local(w->t, store);
+    return finish(w, start, store, false);
+}
+
+static double run_merge(const work *w)
+{
+    crdt_store *store = play_new(PLAY_READER, NULL);
+    double      start = bench_seconds();
+    play_join(store, w->h->whole);
+    return finish(w, start, store, false);
+}
+
+static double run_merge_deltas(const work *w)
+{
+    crdt_store *store = play_new(PLAY_READER, NULL);
+    double      start = bench_seconds();
+    bench_deltas_play(&w->h->deltas, store);
+    return finish(w, start, store, false);
+}
+
+/* From the file as it is on disk. */
+static crdt_store *load(const work *w, const crdt_mem *mem)
+{
+    play_bytes  state = play_unpack(PLAY_LZ4HC, w->file, w->h->state.size);
+    crdt_store *store = play_decode(state, mem);
+    free(state.data);
+    return store;
+}
+
+static double run_load_view(const work *w)
+{
+    crdt_buf    out;
+    double      start = bench_seconds();
+    crdt_store *store = load(w, NULL);
+    crdt_buf_init(&out, NULL);
+    play_read(store, &out);
+    double seconds = finish(w, start, store, false);
+    crdt_buf_clear(&out);
+    return seconds;
+}
+
+static double run_load_edit(const work *w)
+{
+    double      start = bench_seconds();
+    crdt_store *store = load(w, NULL);
+    play_touch(w->t, store);
+    return finish(w, start, store, true);
+}
+
+/* -- Rows -------------------------------------------------------------------------------------- */
+
+static void times(const work *w, const char *what, run_fn run)
+{
+    bench_samples s = {{0}, 0};
+    char          name[NAME_MAX_];
+    if (!wants(w, what)) return;
+    run(w);
+    for (double seconds = 0; s.count < w->runs && bench_more(&s, seconds);) {
+        seconds = run(w);
+        bench_sample(&s, seconds * 1e3);
+    }
+    bench_row(w->b, row_name(w, what, name), w->t->patches_count, &s, "ms");
+}
+
+static void figure(const work *w, const char *what, double value)
+{
+    char name[NAME_MAX_];
+    bench_figure(w->b, row_name(w, what, name), w->t->patches_count, value, "B");
+}
+
+static void memory_rows(const work *w)
+{
+    bench_mem   m;
+    crdt_store *store;
+    bool        sequential = w->t->kind == TRACE_SEQUENTIAL;
+    bench_mem_init(&m);
+    if (sequential && wants(w, "memory")) {
+        store = play_new(1, &m.mem);
+        play_local(w->t, store);
+        figure(w, "memory", (double)m.bytes);
+        crdt_store_free(store);
+    }
+    const char *loaded = sequential ? "memory-loaded" : "memory";
+    if (!wants(w, loaded)) return;
+    store = load(w, &m.mem);
+    play_touch(w->t, store);
+    figure(w, loaded, (double)m.bytes);
+    crdt_store_free(store);
+}
+
+static void size_row(const work *w, const char *what, play_codec codec, play_bytes in)
+{
+    if (!wants(w, what)) return;
+    play_bytes packed = play_pack(codec, in);
+    figure(w, what, (double)packed.size);
+    free(packed.data);
+}
+
+static void size_rows(const work *w)
+{
+    const play_history *h = w->h;
+    size_row(w, "file-full", PLAY_LZ4HC, h->state);
+    size_row(w, "file-full-zstd", PLAY_ZSTD_19, h->state);
+    size_row(w, "file-full-zstd3", PLAY_ZSTD_3, h->state);
+    figure(w, "file-full-plain", (double)h->state.size);
+    size_row(w, "file-state", PLAY_LZ4HC, h->stable);
+    size_row(w, "file-state-zstd", PLAY_ZSTD_19, h->stable);
+    size_row(w, "file-state-zstd3", PLAY_ZSTD_3, h->stable);
+    figure(w, "file-state-plain", (double)h->stable.size);
+    if (wants(w, "update-bytes")) figure(w, "update-bytes", play_update_bytes(w->t, h));
+}
+
+static bool wants_history(const work *w)
+{
+    static const char *const rows[] = {"merge",
+                                       "merge-deltas",
+                                       "load-view",
+                                       "load-edit",
+                                       "memory",
+                                       "memory-loaded",
+                                       "file-full",
+                                       "file-full-zstd",
+                                       "file-full-zstd3",
+                                       "file-full-plain",
+                                       "file-state",
+                                       "file-state-zstd",
+                                       "file-state-zstd3",
+                                       "file-state-plain",
+                                       "update-bytes"};
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        if (wants(w, rows[i])) return true;
+    }
+    return false;
+}
+
+static void trace_rows(bench *b, const trace *t, size_t runs)
+{
+    play_history h;
+    work         w = {b, t, &h, {NULL, 0}, runs};
+    bench_say("%s: %u patches, %u agents", t->name, t->patches_count, t->agents);
+    if (t->kind == TRACE_SEQUENTIAL) times(&w, "local", run_local);
+    if (!wants_history(&w)) return;
+    play_make(t, &h);
+    w.file = play_pack(PLAY_LZ4HC, h.state);
+    times(&w, "merge", run_merge);
+    times(&w, "merge-deltas", run_merge_deltas);
+    times(&w, "load-view", run_load_view);
+    times(&w, "load-edit", run_load_edit);
+    memory_rows(&w);
+    size_rows(&w);
+    free(w.file.data);
+    play_clear(&h);
+}
+
+/* -- The program ------------------------------------------------------------------------------- */
+
+static trace read_trace(const char *path)
+{
+    trace       t;
+    const char *why;
+    if (trace_read(path, &t, &why)) return t;
+    fprintf(stderr, "traces: %s: %s\n", path, why);
+    exit(1);
+}
+
+static int make_file(const char *name, const char *size, const char *path)
+{
+    trace t;
+    for (trace_shape s = 0; s < TRACE_SHAPES; s++) {
+        if (strcmp(trace_shape_name(s), name) != 0) continue;
+        trace_generate(s, (uint32_t)strtoul(size, NULL, 10), 1, &t);
+        bool written = trace_write(&t, path);
+        trace_clear(&t);
+        return written ? 0 : 1;
+    }
+    fprintf(stderr, "traces: no shape %s\n", name);
+    return 2;
+}
+
+/* Callgrind counts in here alone, by the name: what is set up is not counted. */
+__attribute__((noinline)) static void counted(const trace *t, crdt_store *store, play_bytes whole)
+{
+    if (whole.data == NULL) play_local(t, store);
+    else play_join(store, whole);
+}
+
+static int once(const char *what, const char *path)
+{
+    trace        t = read_trace(path);
+    play_history h;
+    bool         local = strcmp(what, "local") == 0;
+    memset(&h, 0, sizeof h);
+    if (!local) play_make(&t, &h);
+    crdt_store *store = play_new(PLAY_READER, NULL);
+    counted(&t, store, h.whole);
+    play_verify(&t, store, false);
+    crdt_store_free(store);
+    play_clear(&h);
+    trace_clear(&t);
+    return 0;
+}
+
+static int usage(const char *program)
+{
+    fprintf(
+        stderr,
+        "usage: %s [--only PART] [--json] [--samples] [--runs N] [--size N] [--seed N] [TRACE...]\n"
+        "       %s --make SHAPE SIZE FILE\n"
+        "       %s --once local|merge TRACE\n",
+        program, program, program);
+    return 2;
+}
+
+static void generated_rows(bench *b, uint32_t size, size_t runs)
+{
+    bench_say("no trace files: generated histories of %" PRIu32 " patches, seed %" PRIu64, size,
+              b->seed);
+    for (trace_shape s = 0; s < TRACE_SHAPES; s++) {
+        trace t;
+        trace_generate(s, size, b->seed, &t);
+        trace_rows(b, &t, runs);
+        trace_clear(&t);
+    }
+}
+
+int main(int argc, char **argv)
+{
+    bench    b = {0};
+    size_t   runs = BENCH_RUNS;
+    uint32_t size = SIZE_DEFAULT;
+    int      i = 1;
+    if (argc == 5 && strcmp(argv[1], "--make") == 0) return make_file(argv[2], argv[3], argv[4]);
+    if (argc == 4 && strcmp(argv[1], "--once") == 0) return once(argv[2], argv[3]);
+    b.seed = 1;
+    for (; i < argc && argv[i][0] == '-'; i++) {
+        if (strcmp(argv[i], "--json") == 0) b.json = true;
+        else if (strcmp(argv[i], "--samples") == 0) b.json = b.samples = true;
+        else if (i + 1 == argc) return usage(argv[0]);
+        else if (strcmp(argv[i], "--only") == 0) b.only = argv[++i];
+        else if (strcmp(argv[i], "--runs") == 0) runs = strtoul(argv[++i], NULL, 10);
+        else if (strcmp(argv[i], "--size") == 0) size = (uint32_t)strtoul(argv[++i], NULL, 10);
+        else if (strcmp(argv[i], "--seed") == 0) b.seed = strtoull(argv[++i], NULL, 0);
+        else return usage(argv[0]);
+    }
+    bench_head(&b);
+    if (i == argc) generated_rows(&b, size, runs);
+    for (; i < argc; i++) {
+        trace t = read_trace(argv[i]);
+        trace_rows(&b, &t, runs);
+        trace_clear(&t);
+    }
+    bench_foot(&b);
+    return b.rows > 0 ? 0 : 1;
+}

@@ -1,0 +1,270 @@
+/* play.c: traces through the library. */
+#include "bench/traces/play.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static void *must(void *p)
+{
+    if (p == NULL) bench_die("play", CRDT_ENOMEM);
+    return p;
+}
+
+crdt_store *play_new(uint64_t replica, const crdt_mem *mem)
+{
+    return bench_store(&crdt_text_type, replica, mem);
+}
+
+/* -- Writing ----------------------------------------------------------------------------------- */
+
+static void apply(const trace *t, const trace_patch *p, crdt_text_edit *edit)
+{
+    if (p->deleted > 0) {
+        bench_must(crdt_text_delete(edit, CRDT_CODE_POINTS, p->pos, p->deleted), "delete");
+    }
+    if (p->text_bytes > 0) {
+        crdt_view text = crdt_view_of(trace_text(t, p), p->text_bytes);
+        bench_must(crdt_text_insert(edit, CRDT_CODE_POINTS, p->pos, text), "insert");
+    }
+}
+
+static crdt_text_edit begin(crdt_store *store)
+{
+    crdt_txn      *txn;
+    crdt_text_edit edit;
+    bench_must(crdt_store_begin(store, BENCH_NOW, &txn), "begin");
+    bench_must(crdt_text_open(txn, CRDT_SOLO, &crdt_text_type, &edit), "open");
+    return edit;
+}
+
+void play_local(const trace *t, crdt_store *store)
+{
+    crdt_text_edit edit = begin(store);
+    for (uint32_t i = 0; i < t->patches_count; i++) apply(t, &t->patches[i], &edit);
+    bench_must(crdt_store_commit(store, NULL), "commit");
+}
+
+void play_touch(const trace *t, crdt_store *store)
+{
+    crdt_text_edit edit = begin(store);
+    uint32_t       middle = trace_code_points(t->end, t->end_size) / 2;
+    bench_must(crdt_text_insert(&edit, CRDT_CODE_POINTS, middle, crdt_text_view("!")), "insert");
+    bench_must(crdt_store_commit(store, NULL), "commit");
+}
+
+/* -- Reading ----------------------------------------------------------------------------------- */
+
+void play_read(const crdt_store *store, crdt_buf *out)
+{
+    crdt_ref text = crdt_store_solo(store);
+    bench_must(crdt_text_read(text, CRDT_CODE_POINTS, 0, UINT64_MAX, out), "read");
+}
+
+void play_verify(const trace *t, const crdt_store *store, bool touched)
+{
+    crdt_buf out;
+    crdt_buf_init(&out, NULL);
+    play_read(store, &out);
+    if (touched) {
+        uint32_t middle = trace_code_points(t->end, t->end_size) / 2, at = 0;
+        while (at < t->end_size && trace_code_points(t->end, at + 1) <= middle) at++;
+        bool there = out.size > at && out.data[at] == '!';
+        if (there) memmove(out.data + at, out.data + at + 1, --out.size - at);
+    }
+    bool same = out.size == t->end_size && memcmp(out.data, t->end, out.size) == 0;
+    crdt_buf_clear(&out);
+    if (!same) bench_die("the text is not the trace's end", CRDT_EINVAL);
+}
+
+/* -- Histories --------------------------------------------------------------------------------- */
+
+static play_bytes encoded(const crdt_store *store)
+{
+    crdt_buf   out;
+    play_bytes bytes;
+    crdt_buf_init(&out, NULL);
+    bench_must(crdt_store_encode(store, &out), "encode");
+    bytes.data = must(malloc(out.size + 1));
+    bytes.size = out.size;
+    memcpy(bytes.data, out.data, out.size);
+    crdt_buf_clear(&out);
+    return bytes;
+}
+
+void play_join(crdt_store *store, play_bytes delta)
+{
+    crdt_delta *decoded;
+    crdt_view   in = crdt_view_of(delta.data, delta.size);
+    bench_must(crdt_delta_decode(store, in, &decoded, NULL), "decode a delta");
+    bench_join(store, decoded);
+    crdt_store_free(decoded);
+}
+
+crdt_store *play_decode(play_bytes state, const crdt_mem *mem)
+{
+    crdt_options o = crdt_options_default(PLAY_READER, NULL);
+    crdt_store  *store;
+    o.solo = &crdt_text_type;
+    o.mem = mem;
+    crdt_view in = crdt_view_of(state.data, state.size);
+    bench_must(crdt_store_decode(&o, in, &store, NULL), "decode");
+    return store;
+}
+
+/* What makes a history: the agents' replicas and what each has. */
+typedef struct maker {
+    const trace  *t;
+    play_history *h;
+    crdt_store  **stores;
+    bool        **has;  /* of each agent: which transactions */
+    uint32_t     *last; /* of each agent: its last transaction */
+    uint32_t     *todo; /* transactions to look at, then to join; room for all parents */
+} maker;
+
+static play_bytes delta_of(const play_history *h, uint32_t i)
+{
+    size_t     start = i == 0 ? 0 : h->deltas.ends[i - 1];
+    play_bytes delta = {h->deltas.bytes + start, h->deltas.ends[i] - start};
+    return delta;
+}
+
+static int by_index(const void *a, const void *b)
+{
+    uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+    return (x > y) - (x < y);
+}
+
+/* Join what the agent lacks of the past that begins at `parents`, earliest first. */
+static void bring(maker *m, uint32_t agent, const uint32_t *parents, uint32_t count)
+{
+    const trace *t = m->t;
+    uint32_t    *found = m->todo, n = 0, waiting = 0, *stack = m->todo + t->txns_count;
+    for (uint32_t k = 0; k < count; k++) stack[waiting++] = parents[k];
+    while (waiting > 0) {
+        uint32_t i = stack[--waiting];
+        if (m->has[agent][i]) continue;
+        m->has[agent][i] = true;
+        found[n++] = i;
+        const trace_txn *x = &t->txns[i];
+        for (uint32_t k = 0; k < x->parents; k++) {
+            stack[waiting++] = t->parents[x->first_parent + k];
+        }
+    }
+    if (n > 1) qsort(found, n, sizeof *found, by_index);
+    for (uint32_t k = 0; k < n; k++) play_join(m->stores[agent], delta_of(m->h, found[k]));
+}
+
+static void open_agent(maker *m, uint32_t agent)
+{
+    if (m->stores[agent] != NULL) return;
+    m->stores[agent] = play_new(agent + 1, NULL);
+    m->has[agent] = must(calloc(m->t->txns_count, sizeof(bool)));
+}
+
+static void close_agent(maker *m, uint32_t agent)
+{
+    crdt_store_free(m->stores[agent]);
+    free(m->has[agent]);
+    m->stores[agent] = NULL;
+    m->has[agent] = NULL;
+}
+
+static void make_txn(maker *m, uint32_t i)
+{
+    const trace_txn *x = &m->t->txns[i];
+    crdt_delta      *delta;
+    open_agent(m, x->agent);
+    bring(m, x->agent, m->t->parents + x->first_parent, x->parents);
+    crdt_text_edit edit = begin(m->stores[x->agent]);
+    for (uint32_t k = 0; k < x->patches; k++) {
+        apply(m->t, &m->t->patches[x->first_patch + k], &edit);
+    }
+    bench_must(crdt_store_commit(m->stores[x->agent], &delta), "commit");
+    bench_deltas_add(&m->h->deltas, delta);
+    m->has[x->agent][i] = true;
+    /* The last one stays, to be brought to the end. */
+    if (m->last[x->agent] == i && i + 1 < m->t->txns_count) close_agent(m, x->agent);
+}
+
+/* The encodings of a store that has everything. */
+static void encode_all(crdt_store *store, play_history *h)
+{
+    crdt_context none;
+    crdt_delta  *since;
+    crdt_context_init(&none, NULL);
+    bench_must(crdt_store_since(store, &none, &since), "since");
+    h->whole = encoded(since);
+    crdt_store_free(since);
+    crdt_context_clear(&none);
+    h->state = encoded(store);
+    if (h->state.size < h->whole.size) {
+        free(h->whole.data);
+        h->whole = encoded(store);
+    }
+    bench_must(crdt_store_stabilise(store, crdt_store_context(store)), "stabilise");
+    h->stable = encoded(store);
+}
+
+void play_make(const trace *t, play_history *ret)
+{
+    maker    m = {t, ret, NULL, NULL, NULL, NULL};
+    uint32_t agent = t->txns_count > 0 ? t->txns[t->txns_count - 1].agent : 0;
+    memset(ret, 0, sizeof *ret);
+    m.stores = must(calloc(t->agents + 1, sizeof *m.stores));
+    m.has = must(calloc(t->agents + 1, sizeof *m.has));
+    m.last = must(calloc(t->agents + 1, sizeof *m.last));
+    m.todo = must(calloc((size_t)t->txns_count * 2 + t->parents_count + 1, sizeof *m.todo));
+    for (uint32_t i = 0; i < t->txns_count; i++) m.last[t->txns[i].agent] = i;
+    for (uint32_t i = 0; i < t->txns_count; i++) {
+        make_txn(&m, i);
+        if (i % 100000 == 99999) bench_say("%s: %u transactions made", t->name, i + 1);
+    }
+    open_agent(&m, agent);
+    for (uint32_t i = 0; i < t->txns_count; i++) {
+        if (!m.has[agent][i]) play_join(m.stores[agent], delta_of(ret, i));
+    }
+    play_verify(t, m.stores[agent], false);
+    encode_all(m.stores[agent], ret);
+    for (uint32_t a = 0; a < t->agents || a == agent; a++) close_agent(&m, a);
+    free(m.stores);
+    free(m.has);
+    free(m.last);
+    free(m.todo);
+}
+
+void play_clear(play_history *h)
+{
+    bench_deltas_clear(&h->deltas);
+    free(h->whole.data);
+    free(h->state.data);
+    free(h->stable.data);
+    memset(h, 0, sizeof *h);
+}
+
+/* -- Updates ----------------------------------------------------------------------------------- */
+
+/* The encoded delta of a transaction that only makes the text exist: what a store writes around a
+ * change, the dictionary of replicas included. */
+static size_t envelope(void)
+{
+    crdt_store *store = play_new(1, NULL);
+    crdt_txn   *txn;
+    crdt_delta *delta;
+    bench_must(crdt_store_begin(store, BENCH_NOW, &txn), "begin");
+    bench_must(crdt_txn_create(txn, CRDT_SOLO, &crdt_text_type), "create");
+    bench_must(crdt_store_commit(store, &delta), "commit");
+    size_t size = bench_encoded(delta);
+    crdt_store_free(delta);
+    crdt_store_free(store);
+    return size;
+}
+
+double play_update_bytes(const trace *t, const play_history *h)
+{
+    size_t total = 0, around = envelope();
+    for (uint32_t i = 0; i < t->txns_count; i++) {
+        size_t size = delta_of(h, i).size;
+        total += size > around ? size - around : 0;
+    }
+    return t->txns_count > 0 ? (double)total / t->txns_count : 0;
+}
