@@ -28,6 +28,7 @@ typedef struct crdt_context {
     const crdt_mem *mem;
     crdt_run       *runs;
     uint32_t        count, cap;
+    uint32_t        later; /* runs that add_later holds back: not 0 only in an open transaction */
     crdt_run        few[2];
 } crdt_context;
 
@@ -54,8 +55,15 @@ CRDT_API uint64_t crdt_context_dots(const crdt_context *ctx);
  * most one run; a union at most the other's count). */
 CRDT_MUST_CHECK CRDT_API crdt_err crdt_context_reserve(crdt_context *ctx, size_t more);
 CRDT_API void                     crdt_context_add_reserved(crdt_context *ctx, crdt_run run);
-CRDT_API void                     crdt_context_remove_reserved(crdt_context *ctx, crdt_run run);
+/* The same, fast for very many at random places: `runs` and count may lack what was added until
+ * settle, or any other call here but has, reserve and add_later, has let it in. */
+CRDT_API void crdt_context_add_later(crdt_context *ctx, crdt_run run);
+CRDT_API void crdt_context_settle(const crdt_context *ctx); /* O(runs) if there is anything to do */
+CRDT_API void crdt_context_remove_reserved(crdt_context *ctx, crdt_run run);
 CRDT_API void crdt_context_union_reserved(crdt_context *ctx, const crdt_context *other);
+/* Room for just the runs that a union with other would add. */
+CRDT_MUST_CHECK CRDT_API crdt_err crdt_context_reserve_union(crdt_context       *ctx,
+                                                             const crdt_context *other);
 CRDT_MUST_CHECK CRDT_API crdt_err crdt_context_add(crdt_context *ctx, crdt_dot dot);
 CRDT_MUST_CHECK CRDT_API crdt_err crdt_context_union(crdt_context *ctx, const crdt_context *other);
 /* Keep what is also in other / not in other. May add up to other->count runs. Errors: ENOMEM. */

@@ -36,7 +36,7 @@ crdt_err crdt_rga_insert(crdt_rga_edit *edit, uint64_t pos, crdt_value value)
     crdt_buf_value(&buf, value);
     err = crdt_buf_status(&buf);
     if (err == CRDT_OK) {
-        err = crdt__seq_insert(&edit->target, (uint32_t)pos, buf.data, buf.size, 1);
+        err = crdt__seq_insert(&edit->target, (uint32_t)pos, buf.data, buf.size, 1, 0);
     }
     crdt_buf_clear(&buf);
     return err;

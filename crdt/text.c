@@ -70,7 +70,7 @@ crdt_err crdt_text_insert(crdt_text_edit *edit, crdt_unit unit, uint64_t pos, cr
     crdt_err err = position(edit->target.state, unit, pos, &at);
     if (err == CRDT_OK) err = count_text(utf8, &count);
     if (err != CRDT_OK) return err;
-    return crdt__seq_insert(&edit->target, at, utf8.data, utf8.size, count);
+    return crdt__seq_insert(&edit->target, at, utf8.data, utf8.size, count, 0);
 }
 
 crdt_err crdt_text_delete(crdt_text_edit *edit, crdt_unit unit, uint64_t pos, uint64_t count)
@@ -95,7 +95,7 @@ crdt_err crdt_text_replace(crdt_text_edit *edit, crdt_unit unit, uint64_t pos, u
     if (err == CRDT_OK) err = count_text(utf8, &inserted);
     if (err == CRDT_OK) err = crdt__seq_ready_delete(&edit->target, at, n);
     if (err == CRDT_OK) {
-        err = crdt__seq_insert(&edit->target, at, utf8.data, utf8.size, inserted);
+        err = crdt__seq_insert(&edit->target, at, utf8.data, utf8.size, inserted, n);
     }
     if (err == CRDT_OK) err = crdt__seq_delete(&edit->target, at + inserted, n);
     return err;

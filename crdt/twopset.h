@@ -4,8 +4,9 @@
  *          The set shows the elements of adds that are not in rms.
  * Merge    by dot, each part for itself. Removing takes away the additions seen and leaves a
  *          removal, which hides every other addition of the element, for ever.
- * Invariants  removals are kept as long as the object: they are its residues. Removing the object
- *          itself forgets those that its writer has seen.
+ * Invariants  removals are its residues; stability does not end them. Removing the object itself
+ *          forgets those that its writer has seen, but only if the set shows an element: where it
+ *          shows none there is nothing to remove, and they are kept.
  * Source   Shapiro, Preguica, Baquero, Zawirski, "A comprehensive study of CRDTs", INRIA RR-7506,
  *          2011.
  * Threads  none inside; one store, one thread at a time.

@@ -163,6 +163,10 @@ struct crdt_type {
     /* The i-th competing content, in dot order; false past the end. None or one is no conflict. */
     bool (*conflict)(const crdt_ref *ref, size_t i, crdt_conflict *ret_conflict);
 
+    /* All dots of the state are in seen. Asked after decode, instead of the full check, of types
+     * whose decode builds nothing that could fail an audit. */
+    bool (*within)(const void *state, const crdt_context *seen);
+
     /* Types changed in place (sequences: reading a position through a transaction's overlay would
      * cost what the tree saves). All three or none. Operations change target.state, a join's prepare
      * the state itself; then `keep` says that it stays, or `undo` takes back everything since the last

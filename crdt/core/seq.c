@@ -248,7 +248,7 @@ static bool fail(const char **ret_reason, const char *reason)
 }
 
 /* Every element stands where its row says, and deleted ones are dead. */
-static bool check_rows(const crdt__seq *seq, const crdt_context *seen, const char **ret_reason)
+static bool check_rows(const crdt__seq *seq, const char **ret_reason)
 {
     for (uint64_t r = crdt__rows_replica(seq, 0); r != 0; r = crdt__rows_replica(seq, r)) {
         crdt__rows rows;
@@ -258,10 +258,6 @@ static bool check_rows(const crdt__seq *seq, const crdt_context *seen, const cha
         while (crdt__rows_next(&rows, &row)) {
             if (row.dot <= last) return fail(ret_reason, "dots of rows are not ascending");
             last = row.dot + row.dots - 1;
-            crdt_run run = {r, row.dot, last};
-            if (!crdt_context_has_run(seen, run)) {
-                return fail(ret_reason, "a row's dot is outside the context");
-            }
         }
     }
     return true;
@@ -297,6 +293,38 @@ static bool check_order(const crdt__seq *seq, const char **ret_reason)
     return true;
 }
 
+bool crdt__seq_within(const void *state, const crdt_context *seen)
+{
+    const crdt__seq *seq = state;
+    for (uint32_t a = 0; a < seq->log.author_count; a++) {
+        uint64_t         replica = seq->log.authors[a].replica;
+        uint64_t         base = crdt_context_base(seen, replica);
+        crdt__log_iter   it;
+        const crdt__ins *ins;
+        const crdt__del *del;
+        crdt__log_each_ins(&it, &seq->log, a, base + 1);
+        while ((ins = crdt__log_next_ins(&it)) != NULL) {
+            crdt_run run = {replica, ins->dot, ins->dot + ins->dots - 1};
+            if (!crdt_context_has_run(seen, run)) return false;
+        }
+        crdt__log_each_del(&it, &seq->log, a, base + 1);
+        while ((del = crdt__log_next_del(&it)) != NULL) {
+            crdt_run run = {replica, del->dot, del->dot + del->dots - 1};
+            if (!crdt_context_has_run(seen, run)) return false;
+        }
+    }
+    crdt__omap_iter it = crdt__omap_first(&seq->parked);
+    for (crdt__parked *p; (p = crdt__omap_next(&it)) != NULL;) {
+        crdt_run run = {p->row.replica, p->row.dot, p->row.dot + p->row.dots - 1};
+        if (!crdt_context_has_run(seen, run)) return false;
+    }
+    it = crdt__omap_first(&seq->sets);
+    for (crdt__set *set; (set = crdt__omap_next(&it)) != NULL;) {
+        if (!crdt_context_has(seen, set->dot)) return false;
+    }
+    return true;
+}
+
 bool crdt__seq_check(const crdt_space *space, const void *state, const crdt_context *seen,
                      const char **ret_reason)
 {
@@ -307,5 +335,6 @@ bool crdt__seq_check(const crdt_space *space, const void *state, const crdt_cont
     if (!crdt__order_check(&seq->order, ret_reason)) return false;
     if (!crdt__omap_check(&seq->parked, ret_reason)) return false;
     if (!crdt__omap_check(&seq->sets, ret_reason)) return false;
-    return check_order(seq, ret_reason) && check_rows(seq, seen, ret_reason);
+    if (!crdt__seq_within(state, seen)) return fail(ret_reason, "a dot is outside the context");
+    return check_order(seq, ret_reason) && check_rows(seq, ret_reason);
 }

@@ -113,6 +113,7 @@ void     crdt__seq_undo(const crdt_space *space, void *state);
 void     crdt__seq_stats(const void *state, crdt_stats *stats);
 bool     crdt__seq_check(const crdt_space *space, const void *state, const crdt_context *seen,
                          const char **ret_reason);
+bool     crdt__seq_within(const void *state, const crdt_context *seen);
 /* The settled sequence behind a reference; NULL: nothing. */
 const crdt__seq *crdt__seq_of(const crdt_ref *ref);
 /* Where an element stands as (author, counter), and back. */
@@ -130,9 +131,10 @@ bool crdt__seq_place_ok(const crdt__seq *seq, const crdt__ins *row);
 crdt__place crdt__seq_place(crdt__seq *seq, uint32_t author, const crdt__ins *row);
 
 /* -- seq_edit.c: operations; pos and count in visible elements, checked by the caller */
-/* `count` atoms of `size` bytes before the visible element pos. Errors: ENOMEM, ELIMIT. */
+/* `count` atoms of `size` bytes before the visible element pos; `instead` others will be deleted at
+ * once. Errors: ENOMEM, ELIMIT. */
 crdt_err crdt__seq_insert(crdt_target *target, uint32_t pos, const uint8_t *bytes, size_t size,
-                          uint32_t count);
+                          uint32_t count, uint32_t instead);
 crdt_err crdt__seq_delete(crdt_target *target, uint32_t pos, uint32_t count);
 
 /* The hot paths of editors: one ASCII character typed on, one more element deleted beside those
@@ -153,7 +155,7 @@ static inline bool crdt__seq_delete_on(crdt__seq *seq, uint64_t pos, uint64_t co
 {
     crdt__pending *p = &seq->pending;
     if (p->kind != CRDT__DELETING || count > p->room - p->count) return false;
-    if (pos + count == p->pos) p->pos = (uint32_t)pos; /* backwards */
+    if (pos < p->pos && pos + count == p->pos) p->pos = (uint32_t)pos; /* backwards */
     else if (pos != p->pos || pos + p->count + count > seq->order.visible) return false;
     p->count += (uint32_t)count;
     return true;
@@ -252,6 +254,6 @@ void     crdt__seq_digest(const void *state, crdt_blocks *blocks);
     .empty = crdt__seq_empty, .reset = crdt__seq_reset, .mark = crdt__seq_mark,                   \
     .encode = crdt__seq_encode, .decode = crdt__seq_decode, .digest = crdt__seq_digest,           \
     .check = crdt__seq_check, .stats = crdt__seq_stats, .stabilise = crdt__seq_stabilise,         \
-    .keep = crdt__seq_keep, .undo = crdt__seq_undo, .seal = crdt__seq_seal
+    .within = crdt__seq_within, .keep = crdt__seq_keep, .undo = crdt__seq_undo, .seal = crdt__seq_seal
 
 #endif

@@ -44,9 +44,18 @@ static void out_column(reader *r, section *s, int column)
 
 static uint64_t get(reader *r, section *s, int column)
 {
+    int c = s->is_inline ? 0 : column;
+    if (s->at[c] < s->end[c] && *s->at[c] < 0x80) return *s->at[c]++;
     uint64_t n = crdt_dec_varint(in_column(r, s, column));
     out_column(r, s, column);
     return n;
+}
+
+static uint8_t get_shape(reader *r, section *s)
+{
+    if (s->at[0] < s->end[0]) return *s->at[0]++;
+    crdt_dec_fail(&r->in, CRDT_EMALFORMED, "truncated");
+    return 0;
 }
 
 static uint64_t get_replica(reader *r, section *s, int column)
@@ -191,8 +200,7 @@ static void get_insertion(reader *r, section *s, crdt__row *row, uint8_t shape)
 
 static bool get_row(reader *r, section *s, crdt__row *row)
 {
-    uint8_t shape = crdt_dec_byte(in_column(r, s, CRDT__SHAPES));
-    out_column(r, s, CRDT__SHAPES);
+    uint8_t shape = get_shape(r, s);
     memset(row, 0, sizeof *row);
     row->replica = s->trail.replica;
     row->del = shape & CRDT__SHAPE_DEL;

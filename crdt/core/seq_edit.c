@@ -10,9 +10,10 @@
 /* -- Inserting --------------------------------------------------------------------------------- */
 
 /* Whole `atoms` more can be counted. */
-static crdt_err check_room(const crdt_target *target, const crdt__seq *seq, uint32_t count)
+static crdt_err check_room(const crdt_target *target, const crdt__seq *seq, uint32_t count,
+                           uint32_t instead)
 {
-    uint64_t elements = (uint64_t)crdt__seq_visible(seq) + count;
+    uint64_t elements = (uint64_t)crdt__seq_visible(seq) + count - instead;
     uint64_t ever = (uint64_t)seq->atoms.count + count;
     if (elements > target->space->limits->elements) return CRDT_ELIMIT;
     return ever >= CRDT__SPAN_MAX ? CRDT_ELIMIT : CRDT_OK;
@@ -79,10 +80,10 @@ static crdt_err begin_typing(crdt_target *target, crdt__seq *seq, uint32_t pos, 
 }
 
 crdt_err crdt__seq_insert(crdt_target *target, uint32_t pos, const uint8_t *bytes, size_t size,
-                          uint32_t count)
+                          uint32_t count, uint32_t instead)
 {
     crdt__seq *seq = target->state;
-    crdt_err   err = check_room(target, seq, count);
+    crdt_err   err = check_room(target, seq, count, instead);
     if (err != CRDT_OK || count == 0) return err;
     if (types_on(&seq->pending, pos)) {
         err = crdt__atoms_reserve(&seq->atoms, size, count);

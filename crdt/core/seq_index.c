@@ -90,7 +90,7 @@ static bool grow_page(crdt__order *order, crdt__page **slot)
     crdt__page *page = *slot;
     if (page != NULL && (page->count == IS_FLAT || page->count + 2 <= page->cap)) return true;
     if (page != NULL && page->count + 2 > PAGE_RUNS) return make_flat(order, slot);
-    uint32_t cap = page == NULL ? 3 : page->cap + page->cap / 2 + 2;
+    uint32_t cap = page == NULL ? 3 : page->cap * 2 + 2;
     size_t   size = offsetof(crdt__page, at) + cap * sizeof(run);
     size_t   old_size = page == NULL ? 0 : page_size(page);
     page = crdt__resize(order->mem, page, old_size, size);

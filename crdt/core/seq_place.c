@@ -18,6 +18,10 @@ static crdt__ins row_of(const crdt__seq *seq, uint32_t cid, crdt__idrange *ret_i
 
 uint32_t crdt__seq_left_of(const crdt__seq *seq, uint32_t cid)
 {
+    if (seq->order.index.valid) { /* within a run the order tells it */
+        crdt__place at = crdt__order_of(&seq->order, cid);
+        if (at.offset > 0 || at.leaf->spans[at.index].glued) return cid - 1;
+    }
     crdt__idrange id;
     crdt__ins     row = row_of(seq, cid, &id);
     return row.ctr == id.ctr ? row.left : cid - 1;

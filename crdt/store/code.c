@@ -304,11 +304,21 @@ static crdt_err get_body(reading *r, crdt__object *o, unsigned flags)
     return err;
 }
 
+/* Is the object sound, and within the store's context? */
+static bool audit(const crdt_store *s, const crdt__object *o, const char **ret_reason)
+{
+    if (o->type->within == NULL) {
+        return o->type->check(&s->space, o->state, &s->context, ret_reason);
+    }
+    *ret_reason = "a dot is outside the context";
+    return o->type->within(o->state, &s->context);
+}
+
 static crdt_err check_object(reading *r, const crdt__object *o)
 {
     crdt_store *s = r->store;
     const char *reason = "a damaged object";
-    if (!o->type->check(&s->space, o->state, &s->context, &reason) ||
+    if (!audit(s, o, &reason) ||
         !crdt__sibs_check(&crdt__presence, &s->space, &o->presence, &s->context, &reason)) {
         return crdt_dec_fail(&r->dec, CRDT_EMALFORMED, reason);
     }

@@ -152,6 +152,14 @@ crdt_err crdt_txn_find(const crdt_txn *txn, crdt_view name, const crdt_type *typ
 
 /* -- Targets ----------------------------------------------------------------------------------- */
 
+/* What an operation before left pending takes its dots now, not those of the one that begins. */
+static void end_pending(crdt_txn *txn, crdt__object *mine)
+{
+    crdt_dot first = {txn->store->replica, txn->first};
+    crdt_err err = mine->type->seal(&txn->store->space, mine->state, first, NULL);
+    CRDT_ASSERT(err == CRDT_OK); /* nothing is asked for */
+}
+
 static crdt_err open_object(crdt_txn *txn, crdt_view name, const crdt_type *type, uint16_t id,
                             crdt_target *ret_target)
 {
@@ -161,6 +169,7 @@ static crdt_err open_object(crdt_txn *txn, crdt_view name, const crdt_type *type
         err = crdt__object_make(txn->store, name, type, id, &mine);
     }
     if (err != CRDT_OK) return err;
+    if (mine != NULL) end_pending(txn, mine);
     own->wants_presence = false;
     ret_target->state = mine == NULL ? NULL : mine->state;
     ret_target->txn = txn;
@@ -208,12 +217,26 @@ crdt_err crdt_target_reserve(crdt_target *target, size_t dots, size_t covers)
     return err;
 }
 
+/* The dot goes on from the last run, as those of one transaction mostly do. */
+static bool extend_last(crdt_context *ctx, crdt_dot dot)
+{
+    if (ctx->count == 0 || ctx->later > 0) return false;
+    crdt_run *last = &ctx->runs[ctx->count - 1];
+    if (last->replica != dot.replica || last->hi + 1 != dot.seq) return false;
+    last->hi++;
+    return true;
+}
+
 static crdt_dot next_dot(crdt_txn *txn)
 {
     crdt_dot dot = {txn->store->replica, txn->next++};
     crdt_run run = {dot.replica, dot.seq, dot.seq};
-    crdt_context_add_later(&txn->delta->context, run);
-    crdt_context_add_reserved(&txn->delta->brought, run);
+    if (!extend_last(&txn->delta->context, dot)) {
+        crdt_context_add_later(&txn->delta->context, run);
+    }
+    if (!extend_last(&txn->delta->brought, dot)) {
+        crdt_context_add_reserved(&txn->delta->brought, run);
+    }
     return dot;
 }
 
