@@ -34,11 +34,11 @@ typedef struct crdt__row {
     crdt__elem left, right; /* insertions: of the first element */
     /* The content of an insertion: that which a sequence holds, in place or (waits) parked; or
      * (NULL) bytes, without those of forgotten atoms, whose stretches are varint pairs (gap,
-     * length); `skip`: atoms before. */
+     * length); `skip`: atoms of them before the row's first, `held`: atoms of them in all. */
     const struct crdt__seq *seq;
     bool                    waits;
     crdt_view               bytes, voids;
-    uint32_t                skip;
+    uint32_t                skip, held;
 } crdt__row;
 
 static inline uint32_t crdt__row_len(const crdt__row *row)
@@ -125,10 +125,10 @@ bool       crdt__seq_find(const crdt__seq *seq, crdt__elem elem, uint32_t *ret_c
 uint32_t crdt__seq_left_of(const crdt__seq *seq, uint32_t cid);
 /* The right parent of a row, resolved. */
 uint32_t crdt__seq_right_of(const crdt__seq *seq, const crdt__ins *row);
-/* Is the right parent one that an honest author could have named? */
-bool crdt__seq_place_ok(const crdt__seq *seq, const crdt__ins *row);
-/* Where the first element of the row belongs. The index must be valid. */
-crdt__place crdt__seq_place(crdt__seq *seq, uint32_t author, const crdt__ins *row);
+/* Where the first element of the row belongs. False: no honest author could have written it. The
+ * index must be valid. */
+bool crdt__seq_place(crdt__seq *seq, uint32_t author, const crdt__ins *row,
+                     crdt__place *ret_place);
 
 /* -- seq_edit.c: operations; pos and count in visible elements, checked by the caller */
 /* `count` atoms of `size` bytes before the visible element pos; `instead` others will be deleted at
@@ -182,6 +182,8 @@ crdt_err   crdt__seq_set(crdt_target *target, uint32_t pos, crdt_value value);
 /* Take in a row: what of it is not held is put in place or parked. mine: dots that may be held
  * (NULL: none). Errors: ENOMEM, EFORK, ELIMIT: the caller undoes. */
 crdt_err crdt__seq_take(crdt__seq *seq, const crdt__row *row, const crdt_context *mine);
+/* Put a row that is not held in place, if it is ready (*ret_done). Errors: ENOMEM, ELIMIT. */
+crdt_err crdt__seq_put(crdt__seq *seq, const crdt__row *row, bool *ret_done);
 /* Parked rows that can be put in place now. Errors: ENOMEM. */
 crdt_err crdt__seq_unpark(crdt__seq *seq);
 crdt_err crdt__seq_prepare(crdt_join *join, void *state, const void *other);

@@ -25,7 +25,11 @@ typedef struct reader {
     section   *sections;
     size_t     count;
     crdt_dec   in; /* of the column being read */
+    uint64_t   taken;
 } reader;
+
+/* Nothing is undone here (what fails is freed whole): journals are kept short. */
+#define KEEP_ROWS 256
 
 /* -- Rows --------------------------------------------------------------------------------------- */
 
@@ -172,6 +176,7 @@ static void get_content(reader *r, section *s, crdt__row *row, uint32_t count)
     }
     if (r->in.err != CRDT_OK) return;
     row->bytes = crdt_view_of(from, (size_t)(r->in.at - from));
+    row->held = crdt__row_len(row);
     out_column(r, s, CRDT__CONTENT);
 }
 
@@ -324,7 +329,9 @@ static crdt_err read_on(reader *r, section *s)
         section   before = *s;
         crdt__row row;
         if (!get_row(r, s, &row)) return crdt_dec_fail(r->dec, r->in.err, r->in.reason);
-        section *first = needed(r, &row);
+        bool done;
+        err = crdt__seq_put(r->seq, &row, &done);
+        section *first = err == CRDT_OK && !done ? needed(r, &row) : NULL;
         if (first != NULL) {
             *s = before;
             first->open = true;
@@ -332,9 +339,10 @@ static crdt_err read_on(reader *r, section *s)
             s = first;
             continue;
         }
+        if (err == CRDT_OK && !done) err = crdt__seq_take(r->seq, &row, NULL);
         crdt__trail_pass(&s->trail, &row);
         s->rows--;
-        err = crdt__seq_take(r->seq, &row, NULL);
+        if (++r->taken % KEEP_ROWS == 0) crdt__seq_keep(r->seq->space, r->seq);
     }
     return err;
 }
@@ -415,7 +423,7 @@ static crdt_err end(reader *r, crdt_err err)
 
 crdt_err crdt__seq_decode(const crdt_space *space, void *state, crdt_dec *dec)
 {
-    reader   r = {state, dec, NULL, 0, *dec};
+    reader   r = {state, dec, NULL, 0, *dec, 0};
     uint64_t head = crdt_dec_varint(dec);
     if (crdt_dec_status(dec) != CRDT_OK) return dec->err;
     if (head / 2 > dec->dict_count || head / 2 > crdt_dec_left(dec) / 5) {
@@ -431,7 +439,9 @@ crdt_err crdt__seq_decode(const crdt_space *space, void *state, crdt_dec *dec)
         if (r.sections == NULL) return crdt_dec_fail(dec, CRDT_ENOMEM, "no room for a sequence");
         memset(r.sections, 0, size);
     }
+    crdt__order_bulk(&r.seq->order, crdt_dec_left(dec));
     crdt_err err = read_sections(&r);
+    crdt__order_bulk(&r.seq->order, 0);
     crdt__release(space->mem, r.sections, size);
     if (err == CRDT_OK && head % 2 == 1) err = read_sets(&r);
     if (err == CRDT_OK) err = crdt__seq_unpark(r.seq);

@@ -185,20 +185,30 @@ static uint32_t seen_stretch(crdt_target *target, crdt__seq *seq, uint32_t pos, 
     return same < count ? same : count;
 }
 
+/* Stretches of elements that the transaction may remove, and of ids in them. */
+static uint32_t count_seen(crdt_target *target, crdt__seq *seq, uint32_t pos, uint32_t count,
+                           uint32_t *ret_pieces)
+{
+    uint32_t ranges = 0, n;
+    bool     seen;
+    *ret_pieces = 0;
+    for (uint32_t at = 0; at < count; at += n) {
+        n = seen_stretch(target, seq, pos + at, count - at, &seen);
+        if (!seen) continue;
+        ranges++;
+        *ret_pieces += count_pieces(seq, pos + at, n);
+    }
+    return ranges;
+}
+
 /* Under a read context: only elements whose insertion it has. Counted first, so that it is done
  * whole or not at all. */
 static crdt_err delete_seen(crdt_target *target, crdt__seq *seq, uint32_t author, uint32_t pos,
                             uint32_t count)
 {
     crdt__seq_settle(seq);
-    uint32_t ranges = 0, pieces = 0, n;
+    uint32_t pieces, n, ranges = count_seen(target, seq, pos, count, &pieces);
     bool     seen;
-    for (uint32_t at = 0; at < count; at += n) {
-        n = seen_stretch(target, seq, pos + at, count - at, &seen);
-        if (!seen) continue;
-        ranges++;
-        pieces += count_pieces(seq, pos + at, n);
-    }
     if (ranges == 0) return CRDT_OK;
     crdt_err err = reserve_delete(target, seq, author, pieces, ranges + 1);
     for (; err == CRDT_OK && count > 0; count -= n) {
@@ -216,8 +226,10 @@ crdt_err crdt__seq_ready_delete(crdt_target *target, uint32_t pos, uint32_t coun
     crdt__seq_settle(seq);
     crdt_err err = crdt__log_author(&seq->log, crdt_target_replica(target), &author);
     if (err != CRDT_OK || count == 0) return err;
-    uint32_t pieces = count <= PENDING_MAX ? count : count_pieces(seq, pos, count);
-    return reserve_delete(target, seq, author, pieces, pieces + 2);
+    uint32_t pieces = count, ranges = count;
+    if (!crdt_target_sees_all(target)) ranges = count_seen(target, seq, pos, count, &pieces);
+    else if (count > PENDING_MAX) ranges = pieces = count_pieces(seq, pos, count);
+    return reserve_delete(target, seq, author, pieces, ranges + 2);
 }
 
 crdt_err crdt__seq_delete(crdt_target *target, uint32_t pos, uint32_t count)

@@ -1,176 +1,234 @@
-/* core/seq_index.c: from local id to leaf: pages of 1,024 ids, run-length coded. See seq_order.h.
+/* core/seq_index.c: from local id to leaf. See seq_order.h.
  *
- * A page holds, ascending, the offsets where another leaf begins; one in which more than PAGE_RUNS
- * begin is a flat array. The index is a cache: when memory for it is refused it is dropped.
+ * Shape    runs (first id, leaf) in ascending order, in blocks of up to 256; the first id of each
+ *          block stands in an array of its own. Only runs cost memory, however long they are. While
+ *          a whole sequence is read from bytes a flat array takes their place.
+ * Failure  the index is a cache: when memory for it is refused it is dropped.
  */
 #include <string.h>
 
 #include "crdt/core/mem.h"
 #include "crdt/core/seq_order.h"
 
-#define PAGE_IDS 1024u
-#define PAGE_RUNS 512u
+#define BLOCK_RUNS 256u
 
 typedef struct run {
-    uint32_t from, leaf; /* from: an offset within the page */
+    uint32_t from, leaf;
 } run;
 
-typedef struct crdt__page {
-    uint32_t count, cap; /* count PAGE_IDS + 1: flat */
-    union {
-        run      runs[1];
-        uint32_t flat[1];
-    } at;
-} crdt__page;
+typedef struct crdt__index_block {
+    uint32_t count, cap;
+    run      runs[];
+} block;
 
-#define IS_FLAT (PAGE_IDS + 1)
-
-static size_t page_size(const crdt__page *page)
+static size_t block_size(uint32_t cap)
 {
-    if (page->count == IS_FLAT) return offsetof(crdt__page, at) + PAGE_IDS * sizeof(uint32_t);
-    return offsetof(crdt__page, at) + page->cap * sizeof(run);
+    return sizeof(block) + cap * sizeof(run);
+}
+
+static void free_block(crdt__order *order, block *b)
+{
+    order->memory -= block_size(b->cap);
+    crdt__release(order->mem, b, block_size(b->cap));
 }
 
 void crdt__index_clear(crdt__order *order)
 {
     crdt__index *index = &order->index;
-    for (uint32_t i = 0; i < index->page_count; i++) {
-        if (index->pages[i] == NULL) continue;
-        order->memory -= page_size(index->pages[i]);
-        crdt__release(order->mem, index->pages[i], page_size(index->pages[i]));
-    }
-    order->memory -= index->page_cap * sizeof *index->pages;
-    crdt__release(order->mem, index->pages, index->page_cap * sizeof *index->pages);
+    for (uint32_t i = 0; i < index->count; i++) free_block(order, index->blocks[i]);
+    size_t table = index->cap * (sizeof *index->blocks + sizeof *index->firsts);
+    order->memory -= table + index->flat_cap * sizeof *index->flat;
+    crdt__release(order->mem, index->blocks, index->cap * sizeof *index->blocks);
+    crdt__release(order->mem, index->firsts, index->cap * sizeof *index->firsts);
+    crdt__release(order->mem, index->flat, index->flat_cap * sizeof *index->flat);
     memset(index, 0, sizeof *index);
 }
 
-/* The last run that begins at or before offset. */
-static uint32_t run_of(const crdt__page *page, uint32_t offset)
+/* -- Finding ------------------------------------------------------------------------------------ */
+
+/* The last block that begins at or before cid; the first one if none does. */
+static uint32_t block_of(const crdt__index *index, uint32_t cid)
 {
-    uint32_t lo = 0, hi = page->count;
-    while (hi - lo > 1) {
-        uint32_t mid = (lo + hi) / 2;
-        if (page->at.runs[mid].from <= offset) lo = mid;
-        else hi = mid;
+    uint32_t at = 0;
+    for (uint32_t n = index->count; n > 1;) {
+        uint32_t half = n / 2;
+        at = index->firsts[at + half] <= cid ? at + half : at;
+        n -= half;
     }
-    return lo;
+    return at;
+}
+
+/* The last run of the block that begins at or before cid; the first one if none does. */
+static uint32_t run_of(const block *b, uint32_t cid)
+{
+    uint32_t at = 0;
+    for (uint32_t n = b->count; n > 1;) {
+        uint32_t half = n / 2;
+        at = b->runs[at + half].from <= cid ? at + half : at;
+        n -= half;
+    }
+    return at;
 }
 
 uint32_t crdt__index_get(const crdt__order *order, uint32_t cid)
 {
-    const crdt__page *page = order->index.pages[cid / PAGE_IDS];
-    uint32_t          offset = cid % PAGE_IDS;
-    if (page->count == IS_FLAT) return page->at.flat[offset];
-    return page->at.runs[run_of(page, offset)].leaf;
+    const crdt__index *index = &order->index;
+    if (index->flat != NULL) return index->flat[cid];
+    const block *b = index->blocks[block_of(index, cid)];
+    return b->runs[run_of(b, cid)].leaf;
 }
 
-static bool make_flat(crdt__order *order, crdt__page **slot)
+/* -- Changing ----------------------------------------------------------------------------------- */
+
+static bool grow_table(crdt__order *order)
 {
-    crdt__page *old = *slot;
-    size_t      size = offsetof(crdt__page, at) + PAGE_IDS * sizeof(uint32_t);
-    crdt__page *page = crdt__alloc(order->mem, size);
-    if (page == NULL) return false;
-    page->count = IS_FLAT;
-    page->cap = 0;
-    for (uint32_t i = 0; i < old->count; i++) {
-        uint32_t end = i + 1 < old->count ? old->at.runs[i + 1].from : PAGE_IDS;
-        for (uint32_t k = old->at.runs[i].from; k < end; k++) {
-            page->at.flat[k] = old->at.runs[i].leaf;
-        }
+    crdt__index *index = &order->index;
+    if (index->count < index->cap) return true;
+    uint32_t  cap = (uint32_t)crdt__grow(index->cap, index->count + 1);
+    block   **blocks = crdt__alloc(order->mem, cap * sizeof *blocks);
+    uint32_t *firsts = crdt__alloc(order->mem, cap * sizeof *firsts);
+    if (blocks == NULL || firsts == NULL) {
+        crdt__release(order->mem, blocks, cap * sizeof *blocks);
+        crdt__release(order->mem, firsts, cap * sizeof *firsts);
+        return false;
     }
-    order->memory += size - page_size(old);
-    crdt__release(order->mem, old, page_size(old));
-    *slot = page;
+    if (index->count > 0) {
+        memcpy(blocks, index->blocks, index->count * sizeof *blocks);
+        memcpy(firsts, index->firsts, index->count * sizeof *firsts);
+    }
+    crdt__release(order->mem, index->blocks, index->cap * sizeof *blocks);
+    crdt__release(order->mem, index->firsts, index->cap * sizeof *firsts);
+    order->memory += (cap - index->cap) * (sizeof *blocks + sizeof *firsts);
+    index->blocks = blocks;
+    index->firsts = firsts;
+    index->cap = cap;
     return true;
 }
 
-/* Room for two more runs, or flat. */
-static bool grow_page(crdt__order *order, crdt__page **slot)
+static bool put_block(crdt__order *order, uint32_t at, uint32_t cap)
 {
-    crdt__page *page = *slot;
-    if (page != NULL && (page->count == IS_FLAT || page->count + 2 <= page->cap)) return true;
-    if (page != NULL && page->count + 2 > PAGE_RUNS) return make_flat(order, slot);
-    uint32_t cap = page == NULL ? 3 : page->cap * 2 + 2;
-    size_t   size = offsetof(crdt__page, at) + cap * sizeof(run);
-    size_t   old_size = page == NULL ? 0 : page_size(page);
-    page = crdt__resize(order->mem, page, old_size, size);
-    if (page == NULL) return false;
-    if (old_size == 0) page->count = 0;
-    page->cap = cap;
-    order->memory += size - old_size;
-    *slot = page;
+    crdt__index *index = &order->index;
+    if (!grow_table(order)) return false;
+    block *b = crdt__alloc(order->mem, block_size(cap));
+    if (b == NULL) return false;
+    order->memory += block_size(cap);
+    b->count = 0;
+    b->cap = cap;
+    memmove(&index->blocks[at + 1], &index->blocks[at],
+            (index->count - at) * sizeof *index->blocks);
+    memmove(&index->firsts[at + 1], &index->firsts[at],
+            (index->count - at) * sizeof *index->firsts);
+    index->blocks[at] = b;
+    index->firsts[at] = 0;
+    index->count++;
     return true;
 }
 
-/* Offsets from .. end - 1 are in `leaf` from now on. There is room. */
-static void set_runs(crdt__page *page, uint32_t from, uint32_t end, uint32_t leaf)
+/* Two more runs fit into the block, which may be split for it; *at follows cid. */
+static bool make_room(crdt__order *order, uint32_t *at, uint32_t cid)
 {
-    run *runs = page->at.runs;
-    if (page->count == 0) {
-        runs[0] = (run){0, leaf}; /* ids before it were never held: whatever */
-        page->count = 1;
+    crdt__index *index = &order->index;
+    block       *b = index->blocks[*at];
+    if (b->count + 2 <= b->cap) return true;
+    if (b->cap < BLOCK_RUNS) {
+        uint32_t cap = b->cap * 2 > BLOCK_RUNS ? BLOCK_RUNS : b->cap * 2;
+        block   *more =
+            crdt__resize(order->mem, b, block_size(b->cap), block_size(cap));
+        if (more == NULL) return false;
+        order->memory += (cap - more->cap) * sizeof(run);
+        more->cap = cap;
+        index->blocks[*at] = more;
+        return true;
+    }
+    /* Ids come in ascending order: the last block is left full. */
+    bool     last = *at + 1 == index->count && cid >= b->runs[b->count - 1].from;
+    uint32_t keep = last ? b->count - 1 : b->count / 2;
+    if (!put_block(order, *at + 1, last ? 16 : BLOCK_RUNS)) return false;
+    block *right = index->blocks[*at + 1];
+    b = index->blocks[*at];
+    right->count = b->count - keep;
+    memcpy(right->runs, &b->runs[keep], right->count * sizeof(run));
+    b->count = keep;
+    index->firsts[*at + 1] = right->runs[0].from;
+    if (cid >= right->runs[0].from) ++*at;
+    return true;
+}
+
+/* The stretch [from, end), which lies before the next block, is in `leaf` from now on. */
+static void set_runs(block *b, uint32_t from, uint32_t end, uint32_t leaf)
+{
+    run *runs = b->runs;
+    if (b->count == 0 || from < runs[0].from) { /* ids that were never held */
+        memmove(&runs[1], &runs[0], b->count * sizeof *runs);
+        runs[0] = (run){from, leaf};
+        b->count++;
         return;
     }
-    uint32_t first = run_of(page, from);
-    uint32_t last = run_of(page, end - 1);
-    uint32_t after = last + 1 < page->count ? runs[last + 1].from : PAGE_IDS;
-    if (first == last && runs[first].leaf == leaf) return;
+    uint32_t first = run_of(b, from), last = first;
+    while (last + 1 < b->count && runs[last + 1].from < end) last++;
+    uint32_t after = last + 1 < b->count ? runs[last + 1].from : UINT32_MAX;
+    uint32_t tail = runs[last].leaf;
     run      put[3];
     uint32_t n = 0;
     if (runs[first].from < from) put[n++] = runs[first];
-    if (n == 1 && put[0].leaf == leaf) n = 1;
-    else put[n++] = (run){from, leaf};
-    if (end < after && runs[last].leaf != leaf) put[n++] = (run){end, runs[last].leaf};
-    if (n <= 2 && put[n - 1].leaf == leaf && last + 1 < page->count &&
-        runs[last + 1].leaf == leaf) {
-        last++; /* the next run is the same leaf's */
-    }
-    if (put[0].from == from && first > 0 && runs[first - 1].leaf == put[0].leaf) {
-        first--; /* and so is the one before */
-        put[0] = runs[first];
-    }
+    if (n == 0 || put[0].leaf != leaf) put[n++] = (run){from, leaf};
+    if (end < after && tail != leaf) put[n++] = (run){end, tail};
     uint32_t replaced = last - first + 1;
-    memmove(&runs[first + n], &runs[last + 1], (page->count - last - 1) * sizeof *runs);
+    if (n != replaced) {
+        memmove(&runs[first + n], &runs[last + 1], (b->count - last - 1) * sizeof *runs);
+        b->count = b->count - replaced + n;
+    }
     memcpy(&runs[first], put, n * sizeof *runs);
-    page->count = page->count - replaced + n;
 }
 
-static bool grow_table(crdt__order *order, uint32_t page)
+static bool assign(crdt__order *order, uint32_t cid, uint32_t len, uint32_t leaf)
 {
     crdt__index *index = &order->index;
-    if (page >= index->page_cap) {
-        size_t       cap = crdt__grow(index->page_cap, page + 1u);
-        crdt__page **pages = crdt__resize(order->mem, index->pages,
-                                          index->page_cap * sizeof *pages, cap * sizeof *pages);
-        if (pages == NULL) return false;
-        order->memory += (cap - index->page_cap) * sizeof *pages;
-        index->pages = pages;
-        index->page_cap = (uint32_t)cap;
+    if (index->count == 0 && !put_block(order, 0, 4)) return false;
+    for (uint32_t end = cid + len; cid < end;) {
+        uint32_t at = block_of(index, cid);
+        if (!make_room(order, &at, cid)) return false;
+        uint32_t stop = at + 1 < index->count ? index->firsts[at + 1] : UINT32_MAX;
+        if (stop > end) stop = end;
+        set_runs(index->blocks[at], cid, stop, leaf);
+        index->firsts[at] = index->blocks[at]->runs[0].from;
+        cid = stop;
     }
-    while (index->page_count <= page) index->pages[index->page_count++] = NULL;
+    return true;
+}
+
+static bool assign_flat(crdt__order *order, uint32_t cid, uint32_t len, uint32_t leaf)
+{
+    crdt__index *index = &order->index;
+    if (cid + len > index->flat_cap) {
+        size_t    cap = crdt__grow(index->flat_cap, cid + len);
+        uint32_t *flat = cap > index->flat_max ? NULL
+                                               : crdt__resize(order->mem, index->flat,
+                                                              index->flat_cap * sizeof *flat,
+                                                              cap * sizeof *flat);
+        if (flat == NULL) return false;
+        order->memory += (cap - index->flat_cap) * sizeof *flat;
+        index->flat = flat;
+        index->flat_cap = (uint32_t)cap;
+    }
+    for (uint32_t i = cid; i < cid + len; i++) index->flat[i] = leaf;
     return true;
 }
 
 void crdt__index_assign(crdt__order *order, uint32_t cid, uint32_t len, uint32_t leaf)
 {
-    if (!order->index.valid) return;
-    while (len > 0) {
-        uint32_t page = cid / PAGE_IDS, from = cid % PAGE_IDS;
-        uint32_t end = PAGE_IDS - from < len ? PAGE_IDS : from + len;
-        bool     grown = grow_table(order, page) && grow_page(order, &order->index.pages[page]);
-        if (!grown) {
-            crdt__index_clear(order);
-            return;
-        }
-        crdt__page *p = order->index.pages[page];
-        if (p->count == IS_FLAT) {
-            for (uint32_t k = from; k < end; k++) p->at.flat[k] = leaf;
-        } else {
-            set_runs(p, from, end, leaf);
-        }
-        cid += end - from;
-        len -= end - from;
-    }
+    crdt__index *index = &order->index;
+    if (!index->valid) return;
+    bool done = index->flat_max > 0 ? assign_flat(order, cid, len, leaf)
+                                    : assign(order, cid, len, leaf);
+    if (!done) crdt__index_clear(order);
+}
+
+void crdt__order_bulk(crdt__order *order, size_t max)
+{
+    crdt__index_clear(order);
+    order->index.valid = max > 0 && order->root == NULL;
+    order->index.flat_max = order->index.valid && max < UINT32_MAX ? (uint32_t)max : 0;
 }
 
 crdt_err crdt__order_want_index(crdt__order *order)

@@ -47,9 +47,12 @@ typedef struct crdt__leaf {
 
 /* cid -> leaf: seq_index.c */
 typedef struct crdt__index {
-    struct crdt__page **pages;
-    uint32_t            page_count, page_cap;
-    bool                valid;
+    struct crdt__index_block **blocks;
+    uint32_t                  *firsts; /* the first id of each block */
+    uint32_t                   count, cap;
+    uint32_t                  *flat; /* in bulk: leaf by id */
+    uint32_t                   flat_cap, flat_max;
+    bool                       valid;
 } crdt__index;
 
 typedef struct crdt__killed {
@@ -110,6 +113,9 @@ uint32_t crdt__order_before(crdt__place place);
 
 /* Make the index valid. Errors: ENOMEM. O(spans) the first time. */
 crdt_err crdt__order_want_index(crdt__order *order);
+/* An empty order is about to get very many insertions: the index is a flat array of up to `max` ids.
+ * With 0 that has ended: the index is made anew when it is asked for. */
+void crdt__order_bulk(crdt__order *order, size_t max);
 
 /* -- Changing */
 /* Nodes for one insertion there; for the ends of so many deletions anywhere, of `pieces` stretches

@@ -40,14 +40,6 @@ static uint64_t lamport_of(const crdt__seq *seq, uint32_t cid)
     return row.lamport + (id.ctr - row.ctr);
 }
 
-bool crdt__seq_place_ok(const crdt__seq *seq, const crdt__ins *row)
-{
-    if (seq->classic) {
-        return row->left == CRDT__NO_CID || row->lamport > lamport_of(seq, row->left);
-    }
-    return row->right == CRDT__NO_CID || crdt__seq_left_of(seq, row->right) == row->left;
-}
-
 /* Elements that stand side by side may have been inserted by anyone; ids order them. */
 static bool is_id_less(const crdt__seq *seq, uint32_t author, uint32_t ctr, uint32_t other)
 {
@@ -89,9 +81,15 @@ static uint32_t origins_at(const crdt__seq *seq, crdt__place at, uint32_t *ret_r
     return row.left;
 }
 
-static crdt__place place_fugue(crdt__seq *seq, uint32_t author, const crdt__ins *row)
+static bool is_in_run(crdt__place at)
 {
-    crdt__place at = place_right_of(seq, row->left), dest = at;
+    return at.offset > 0 || at.leaf->spans[at.index].glued;
+}
+
+static crdt__place scan_fugue(crdt__seq *seq, uint32_t author, const crdt__ins *row,
+                              crdt__place at)
+{
+    crdt__place dest = at;
     bool        scanning = false;
     for (;; at.offset = at.leaf->spans[at.index].len) {
         if (!scanning) dest = at;
@@ -109,22 +107,45 @@ static crdt__place place_fugue(crdt__seq *seq, uint32_t author, const crdt__ins 
     return dest;
 }
 
-static crdt__place place_classic(crdt__seq *seq, uint32_t author, const crdt__ins *row)
+/* Most rows go right between their neighbours; the rest looks on. */
+static bool place_fugue(crdt__seq *seq, uint32_t author, const crdt__ins *row,
+                        crdt__place *ret_place)
 {
-    crdt__place at = place_right_of(seq, row->left), dest = at;
-    for (;; dest = at) {
-        if (!crdt__order_settle(&at)) break;
+    crdt__place at = place_right_of(seq, row->left), next = at;
+    *ret_place = at;
+    if (!crdt__order_settle(&next)) return row->right == CRDT__NO_CID;
+    if (row->right != CRDT__NO_CID) {
+        bool     beside = crdt__order_cid(next) == row->right;
+        uint32_t left = beside && is_in_run(next) ? row->right - 1
+                                                  : crdt__seq_left_of(seq, row->right);
+        if (left != row->left) return false;
+        if (beside) return true;
+    }
+    *ret_place = scan_fugue(seq, author, row, at);
+    return true;
+}
+
+static bool place_classic(crdt__seq *seq, uint32_t author, const crdt__ins *row,
+                          crdt__place *ret_place)
+{
+    crdt__place at = place_right_of(seq, row->left);
+    if (row->left != CRDT__NO_CID && row->lamport <= lamport_of(seq, row->left)) return false;
+    for (*ret_place = at; crdt__order_settle(&at); *ret_place = at) {
         uint32_t other = crdt__order_cid(at);
         uint64_t lamport = lamport_of(seq, other);
         if (lamport < row->lamport) break;
         if (lamport == row->lamport && !is_id_less(seq, author, row->ctr, other)) break;
         at.offset = at.leaf->spans[at.index].len;
     }
-    return dest;
+    return true;
 }
 
-crdt__place crdt__seq_place(crdt__seq *seq, uint32_t author, const crdt__ins *row)
+bool crdt__seq_place(crdt__seq *seq, uint32_t author, const crdt__ins *row, crdt__place *ret_place)
 {
-    if (seq->order.root == NULL) return (crdt__place){NULL, 0, 0};
-    return seq->classic ? place_classic(seq, author, row) : place_fugue(seq, author, row);
+    if (seq->order.root == NULL) {
+        *ret_place = (crdt__place){NULL, 0, 0};
+        return row->left == CRDT__NO_CID && row->right == CRDT__NO_CID;
+    }
+    return seq->classic ? place_classic(seq, author, row, ret_place)
+                        : place_fugue(seq, author, row, ret_place);
 }

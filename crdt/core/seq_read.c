@@ -42,35 +42,38 @@ crdt_err crdt__seq_cursor_pos(const crdt__seq *seq, crdt_cursor cursor, uint32_t
 
 /* -- Stability ---------------------------------------------------------------------------------- */
 
-static bool forget(crdt__seq *seq, uint32_t of, uint32_t ctr, uint32_t len)
+/* Adds to *went whether something did. Errors: ENOMEM (some of it may have gone). */
+static crdt_err forget(crdt__seq *seq, uint32_t of, uint32_t ctr, uint32_t len, bool *went)
 {
-    bool went = false;
     while (len > 0) {
         crdt__idrange id = crdt__log_cid(&seq->log, of, ctr);
         uint32_t      n = id.len < len ? id.len : len;
         uint64_t      before = seq->atoms.bytes;
-        /* Refused memory: what is left goes with the next cut. */
-        if (crdt__atoms_forget(&seq->atoms, id.cid, n) != CRDT_OK) return went;
-        went |= seq->atoms.bytes != before;
+        crdt_err      err = crdt__atoms_forget(&seq->atoms, id.cid, n);
+        *went |= seq->atoms.bytes != before;
+        if (err != CRDT_OK) return err;
         ctr += n;
         len -= n;
     }
-    return went;
+    return CRDT_OK;
 }
 
 /* Forget the content of what the row's dots within the cut deleted. */
-static bool forget_row(crdt__seq *seq, const crdt__row *row, const crdt_context *cut)
+static crdt_err forget_row(crdt__seq *seq, const crdt__row *row, const crdt_context *cut,
+                           bool *went)
 {
     uint32_t of = crdt__log_find(&seq->log, row->first.replica);
     crdt_run run = {row->replica, row->dot, row->dot + row->dots - 1};
-    if (crdt_context_has_run(cut, run)) return forget(seq, of, row->first.ctr, crdt__row_len(row));
-    bool went = false;
-    for (uint32_t i = 0; i < row->dots; i++) {
+    if (crdt_context_has_run(cut, run)) {
+        return forget(seq, of, row->first.ctr, crdt__row_len(row), went);
+    }
+    crdt_err err = CRDT_OK;
+    for (uint32_t i = 0; err == CRDT_OK && i < row->dots; i++) {
         crdt__row one = crdt__row_cut(row, i, 1);
         crdt_dot  dot = {row->replica, one.dot};
-        if (crdt_context_has(cut, dot)) went |= forget(seq, of, one.first.ctr, one.each);
+        if (crdt_context_has(cut, dot)) err = forget(seq, of, one.first.ctr, one.each, went);
     }
-    return went;
+    return err;
 }
 
 bool crdt__seq_stabilise(const crdt_space *space, void *state, const crdt_context *cut)
@@ -83,12 +86,15 @@ bool crdt__seq_stabilise(const crdt_space *space, void *state, const crdt_contex
         uint64_t      end = crdt_context_max(cut, author->replica);
         if (end <= author->forgotten) continue;
         crdt__log_iter it;
+        crdt_err err = CRDT_OK;
         crdt__log_each_del(&it, &seq->log, a, author->forgotten + 1);
-        for (const crdt__del *del; (del = crdt__log_next_del(&it)) != NULL && del->dot <= end;) {
+        for (const crdt__del *del; err == CRDT_OK && (del = crdt__log_next_del(&it)) != NULL;) {
             crdt__row row = crdt__row_of_del(seq, author->replica, del);
-            went |= forget_row(seq, &row, cut);
+            if (del->dot > end) break;
+            err = forget_row(seq, &row, cut, &went);
         }
-        author->forgotten = crdt_context_base(cut, author->replica);
+        /* Refused memory: what is left goes when this is called again. */
+        if (err == CRDT_OK) author->forgotten = crdt_context_base(cut, author->replica);
     }
     return went;
 }

@@ -155,7 +155,7 @@ static crdt_view next_of_source(crdt__content *c, uint32_t want, uint32_t *ret_c
         return piece;
     }
     uint32_t  room = c->void_at - c->source_done;
-    uint32_t  left = c->source->skip + crdt__row_len(c->source) - c->source_done;
+    uint32_t  left = c->source->held - c->source_done;
     crdt_view rest = crdt_view_of((const uint8_t *)bytes.data + c->at, bytes.size - c->at);
     *ret_count = want < room ? want : room;
     piece = rest;

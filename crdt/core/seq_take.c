@@ -61,6 +61,7 @@ static void copy_content(crdt__parked *p, const crdt__row *row, crdt__atom_kind 
     p->row.seq = NULL;
     p->row.waits = false;
     p->row.skip = 0;
+    p->row.held = crdt__row_len(row);
 }
 
 static crdt_err park(crdt__seq *seq, const crdt__row *row)
@@ -90,7 +91,7 @@ static crdt_err park(crdt__seq *seq, const crdt__row *row)
 
 /* -- Putting in place --------------------------------------------------------------------------- */
 
-/* Everything the insertion refers to is there, in a way that can be: fills ret_row. */
+/* Everything the insertion refers to is there: fills ret_row. */
 static bool is_ready_ins(const crdt__seq *seq, const crdt__row *row, uint32_t author,
                          crdt__ins *ret_row)
 {
@@ -104,7 +105,7 @@ static bool is_ready_ins(const crdt__seq *seq, const crdt__row *row, uint32_t au
     ret_row->each = row->each;
     ret_row->ctr = row->first.ctr;
     ret_row->cid = seq->atoms.count;
-    return crdt__seq_place_ok(seq, ret_row);
+    return true;
 }
 
 static crdt_err append_content(crdt__seq *seq, const crdt__row *row)
@@ -124,23 +125,27 @@ static crdt_err append_content(crdt__seq *seq, const crdt__row *row)
     return err;
 }
 
-static crdt_err put_ins(crdt__seq *seq, const crdt__row *row, uint32_t author, crdt__ins *ins)
+static crdt_err put_ins(crdt__seq *seq, const crdt__row *row, uint32_t author, bool *ret_done)
 {
-    uint32_t len = crdt__row_len(row);
+    crdt__ins   ins;
+    crdt__place place;
+    uint32_t    len = crdt__row_len(row);
+    *ret_done = false;
+    if (!is_ready_ins(seq, row, author, &ins)) return CRDT_OK;
     if ((uint64_t)seq->atoms.count + len >= CRDT__SPAN_MAX) return CRDT_ELIMIT;
     crdt_err err = crdt__order_want_index(&seq->order);
-    if (err != CRDT_OK) return err;
-    crdt__place place = crdt__seq_place(seq, author, ins);
+    if (err != CRDT_OK || !crdt__seq_place(seq, author, &ins, &place)) return err;
     err = crdt__order_reserve(&seq->order, place);
     if (err == CRDT_OK) err = crdt__log_reserve(&seq->log, author, 1, 0);
     if (err == CRDT_OK) err = append_content(seq, row);
     if (err != CRDT_OK) return err;
     bool glued = row->left.replica == row->replica && row->right.replica == 0 &&
-                 row->left.ctr + 1 == row->first.ctr && ins->left + 1 == ins->cid;
-    crdt__log_add_ins(&seq->log, author, ins);
-    crdt__order_insert(&seq->order, place, ins->cid, len, glued);
+                 row->left.ctr + 1 == row->first.ctr && ins.left + 1 == ins.cid;
+    crdt__log_add_ins(&seq->log, author, &ins);
+    crdt__order_insert(&seq->order, place, ins.cid, len, glued);
     if (row->lamport + len - 1 > seq->lamport) seq->lamport = row->lamport + len - 1;
     seq->changed = true;
+    *ret_done = true;
     return CRDT_OK;
 }
 
@@ -148,10 +153,11 @@ static crdt_err put_ins(crdt__seq *seq, const crdt__row *row, uint32_t author, c
 static crdt_err kill(crdt__seq *seq, crdt__elem first, uint32_t cid, uint32_t len)
 {
     while (len > 0) {
-        crdt__place place = crdt__order_of(&seq->order, cid);
-        crdt_err    err = crdt__order_reserve_kill(&seq->order, 1, 1);
+        crdt_err err = crdt__order_want_index(&seq->order); /* a kill may have dropped it */
+        if (err == CRDT_OK) err = crdt__order_reserve_kill(&seq->order, 1, 1);
         if (err != CRDT_OK) return err;
-        uint32_t begin, n = place.leaf->spans[place.index].len - place.offset;
+        crdt__place place = crdt__order_of(&seq->order, cid);
+        uint32_t    begin, n = place.leaf->spans[place.index].len - place.offset;
         if (n > len) n = len;
         (void)crdt__order_kill(&seq->order, &place, n, &begin);
         if (seq->sets.count > 0) crdt__seq_drop_sets(seq, first, n);
@@ -189,20 +195,15 @@ static crdt_err put_del(crdt__seq *seq, const crdt__row *row, uint32_t author)
     return CRDT_OK;
 }
 
-/* Put a row in place if it is ready (*ret_done). */
-static crdt_err put(crdt__seq *seq, const crdt__row *row, bool *ret_done)
+crdt_err crdt__seq_put(crdt__seq *seq, const crdt__row *row, bool *ret_done)
 {
     uint32_t author;
-    crdt_err err = crdt__log_author(&seq->log, row->replica, &author);
     *ret_done = false;
+    crdt_err err = crdt__log_author(&seq->log, row->replica, &author);
     if (err != CRDT_OK) return err;
-    if (row->del) {
-        *ret_done = is_ready_del(seq, row);
-        return *ret_done ? put_del(seq, row, author) : CRDT_OK;
-    }
-    crdt__ins ins;
-    *ret_done = is_ready_ins(seq, row, author, &ins);
-    return *ret_done ? put_ins(seq, row, author, &ins) : CRDT_OK;
+    if (!row->del) return put_ins(seq, row, author, ret_done);
+    *ret_done = is_ready_del(seq, row);
+    return *ret_done ? put_del(seq, row, author) : CRDT_OK;
 }
 
 crdt_err crdt__seq_unpark(crdt__seq *seq)
@@ -213,7 +214,7 @@ crdt_err crdt__seq_unpark(crdt__seq *seq)
         for (crdt__parked *p; (p = crdt__omap_next(&it)) != NULL;) {
             bool done = false;
             if (p->done) continue;
-            crdt_err err = put(seq, &p->row, &done);
+            crdt_err err = crdt__seq_put(seq, &p->row, &done);
             if (err != CRDT_OK) return err;
             p->done = done;
             progress |= done;
@@ -300,7 +301,7 @@ static bool held_row(const crdt__seq *seq, uint64_t replica, uint64_t dot, crdt_
 static crdt_err take_new(crdt__seq *seq, const crdt__row *row)
 {
     bool     done;
-    crdt_err err = put(seq, row, &done);
+    crdt_err err = crdt__seq_put(seq, row, &done);
     return err != CRDT_OK || done ? err : park(seq, row);
 }
 
