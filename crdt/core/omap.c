@@ -308,6 +308,16 @@ void *crdt__omap_next(crdt__omap_iter *it)
     return node ? node->e.key[it->index++] : NULL;
 }
 
+void *crdt__omap_before(const crdt__omap *map, crdt_view bytes, uint32_t minor)
+{
+    crdt__omap_iter it = crdt__omap_seek(map, bytes, minor);
+    const leaf     *node = it.leaf;
+    if (node == NULL) return NULL;
+    if (it.index > 0) return node->e.key[it.index - 1];
+    node = node->before;
+    return node == NULL ? NULL : node->e.key[node->e.count - 1];
+}
+
 /* -- Putting ----------------------------------------------------------------------------------- */
 
 /* Nodes for the splits that a put needs; all are there before the first is used. */

@@ -30,6 +30,7 @@ void crdt__seq_clear(const crdt_space *space, void *state)
     for (crdt__parked *p; (p = crdt__omap_next(&it)) != NULL;) free_parked(seq, p);
     crdt__omap_clear(&seq->parked);
     crdt__seq_clear_sets(seq);
+    crdt__families_drop(seq);
     crdt__order_clear(&seq->order);
     crdt__log_clear(&seq->log);
     crdt__atoms_clear(&seq->atoms);
@@ -50,6 +51,7 @@ static void settle_typing(crdt__seq *seq)
     }
     crdt__log_add_ins(&seq->log, p->author, &p->row);
     crdt__order_insert(&seq->order, p->place, p->row.cid, p->count, glued);
+    if (seq->families != NULL) crdt__family_note(seq, &p->row);
     if (seq->classic) seq->lamport = p->row.lamport + p->count - 1;
 }
 
@@ -192,6 +194,7 @@ void crdt__seq_undo(const crdt_space *space, void *state)
     (void)space;
     crdt__seq *seq = state;
     seq->pending.kind = CRDT__NOTHING;
+    crdt__families_drop(seq);
     crdt__order_undo(&seq->order);
     crdt__atoms_cut(&seq->atoms, seq->order.mark);
     crdt__log_undo(&seq->log);

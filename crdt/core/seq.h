@@ -125,10 +125,26 @@ bool       crdt__seq_find(const crdt__seq *seq, crdt__elem elem, uint32_t *ret_c
 uint32_t crdt__seq_left_of(const crdt__seq *seq, uint32_t cid);
 /* The right parent of a row, resolved. */
 uint32_t crdt__seq_right_of(const crdt__seq *seq, const crdt__ins *row);
+/* The Lamport time of an element, in classic order. */
+uint64_t crdt__seq_lamport_of(const crdt__seq *seq, uint32_t cid);
+/* Right beside an element, or at the start for NO_CID. */
+crdt__place crdt__seq_right_of_element(const crdt__seq *seq, uint32_t cid);
+/* Left origin and right parent of the element at a settled place. */
+uint32_t crdt__seq_origins_at(const crdt__seq *seq, crdt__place at, uint32_t *ret_right);
+/* <0, 0, >0: in the order; `none` stands for NO_CID: -1 the start, 1 the end. */
+int crdt__seq_compare_origins(const crdt__seq *seq, uint32_t a, uint32_t b, int none);
 /* Where the first element of the row belongs. False: no honest author could have written it. The
  * index must be valid. */
 bool crdt__seq_place(crdt__seq *seq, uint32_t author, const crdt__ins *row,
                      crdt__place *ret_place);
+
+/* -- seq_family.c: many elements of one left origin */
+bool crdt__family_has(const crdt__seq *seq, uint32_t left);
+void crdt__family_make(crdt__seq *seq, uint32_t left);
+/* A row was put in place. */
+void        crdt__family_note(crdt__seq *seq, const crdt__ins *row);
+crdt__place crdt__family_place(crdt__seq *seq, uint32_t author, const crdt__ins *row);
+void        crdt__families_drop(crdt__seq *seq);
 
 /* -- seq_edit.c: operations; pos and count in visible elements, checked by the caller */
 /* `count` atoms of `size` bytes before the visible element pos; `instead` others will be deleted at

@@ -82,23 +82,52 @@ void crdt__log_clear(crdt__log *log)
 
 /* -- Authors ----------------------------------------------------------------------------------- */
 
-/* How many authors have lesser replica ids. */
-uint32_t crdt__log_place(const crdt__log *log, uint64_t replica)
+/* How many of the n authors in `order` have lesser replica ids. */
+static uint32_t place_in(const crdt__log *log, const uint32_t *order, uint32_t n, uint64_t replica)
 {
     uint32_t at = 0;
-    for (uint32_t n = log->author_count; n > 0;) {
+    while (n > 0) {
         uint32_t half = n / 2;
-        bool     below = log->authors[log->by_replica[at + half]].replica < replica;
+        bool     below = log->authors[order[at + half]].replica < replica;
         at = below ? at + half + 1 : at;
         n = below ? n - half - 1 : half;
     }
     return at;
 }
 
+/* Authors that came late are merged in by so many: one by one each would move all behind it. */
+#define LATE_MAX 512u
+
+static void merge_late(crdt__log *log)
+{
+    uint32_t late[LATE_MAX], *order = log->by_replica;
+    uint32_t count = log->author_count - log->sorted, from = log->sorted, to = log->author_count;
+    if (count == 0) return;
+    memcpy(late, order + from, count * sizeof *late);
+    while (count > 0) {
+        uint64_t replica = log->authors[late[count - 1]].replica;
+        bool     earlier = from > 0 && log->authors[order[from - 1]].replica > replica;
+        order[--to] = earlier ? order[--from] : late[--count];
+    }
+    log->sorted = log->author_count;
+}
+
+/* All in order; nothing that shows changes. */
+static const uint32_t *in_order(const crdt__log *log)
+{
+    merge_late((crdt__log *)(uintptr_t)log);
+    return log->by_replica;
+}
+
+uint32_t crdt__log_place(const crdt__log *log, uint64_t replica)
+{
+    return place_in(log, in_order(log), log->author_count, replica);
+}
+
 uint32_t crdt__log_at(const crdt__log *log, uint32_t i)
 {
     CRDT_ASSERT(i < log->author_count);
-    return log->by_replica[i];
+    return in_order(log)[i];
 }
 
 bool crdt__log_has_rows(const crdt__log *log, uint32_t author)
@@ -113,10 +142,15 @@ uint32_t crdt__log_find(const crdt__log *log, uint64_t replica)
 {
     if (log->author_count == 0) return CRDT__NO_AUTHOR;
     if (log->authors[log->last].replica == replica) return log->last;
-    uint32_t at = crdt__log_place(log, replica);
-    if (at == log->author_count) return CRDT__NO_AUTHOR;
-    uint32_t author = log->by_replica[at];
-    return log->authors[author].replica == replica ? author : CRDT__NO_AUTHOR;
+    const uint32_t *order = log->by_replica;
+    uint32_t        n = log->sorted;
+    for (int i = 0; i < 2; i++) {
+        uint32_t at = place_in(log, order, n, replica);
+        if (at < n && log->authors[order[at]].replica == replica) return order[at];
+        order += n;
+        n = log->author_count - log->sorted;
+    }
+    return CRDT__NO_AUTHOR;
 }
 
 crdt_err crdt__log_author(crdt__log *log, uint64_t replica, uint32_t *ret_author)
@@ -135,10 +169,11 @@ crdt_err crdt__log_author(crdt__log *log, uint64_t replica, uint32_t *ret_author
             if (order == NULL) return CRDT_ENOMEM;
             log->by_replica = order;
         }
-        uint32_t at = crdt__log_place(log, replica);
-        memmove(log->by_replica + at + 1, log->by_replica + at,
-                (count - at) * sizeof *log->by_replica);
-        log->by_replica[at] = author = count;
+        if (count - log->sorted == LATE_MAX) merge_late(log);
+        uint32_t *late = log->by_replica + log->sorted, lates = count - log->sorted;
+        uint32_t  at = place_in(log, late, lates, replica);
+        memmove(late + at + 1, late + at, (lates - at) * sizeof *late);
+        late[at] = author = count;
         log->authors[author] = (crdt__author){.replica = replica, .run_cap = 1};
         log->author_count++;
     }
@@ -573,7 +608,7 @@ static bool check_authors(const crdt__log *log, const char **ret_reason)
     *ret_reason = "log: authors out of order";
     for (uint32_t i = 0; i < log->author_count; i++) {
         if (log->by_replica[i] >= log->author_count) return false;
-        if (i > 0 && log->authors[log->by_replica[i - 1]].replica >=
+        if (i > 0 && i != log->sorted && log->authors[log->by_replica[i - 1]].replica >=
                          log->authors[log->by_replica[i]].replica) {
             return false;
         }

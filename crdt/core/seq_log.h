@@ -59,8 +59,8 @@ typedef struct crdt__log {
     const crdt_mem *mem;
     crdt__author   *authors; /* in order of arrival; an author's index never changes */
     uint32_t        author_count, author_cap;
-    uint32_t       *by_replica; /* author indices in order of replica id */
-    uint32_t        by_replica_cap;
+    uint32_t       *by_replica; /* author indices in order of replica id: the first `sorted` ... */
+    uint32_t        by_replica_cap, sorted; /* ... and behind them, by themselves, the late ones */
     /* Each stretch of cids of one author is one entry here and one of the author's runs. */
     struct crdt__cidrun *cidruns;
     uint32_t             cidrun_count, cidrun_cap;

@@ -10,6 +10,9 @@
 #include "crdt/core/mem.h"
 #include "crdt/core/seq.h"
 
+/* Steps along the order after which a left origin's family is written down. */
+#define FAMILY_STEPS 32u
+
 static crdt__ins row_of(const crdt__seq *seq, uint32_t cid, crdt__idrange *ret_id)
 {
     *ret_id = crdt__log_id(&seq->log, cid);
@@ -33,7 +36,7 @@ uint32_t crdt__seq_right_of(const crdt__seq *seq, const crdt__ins *row)
     return crdt__seq_left_of(seq, row->right) == row->left ? row->right : CRDT__NO_CID;
 }
 
-static uint64_t lamport_of(const crdt__seq *seq, uint32_t cid)
+uint64_t crdt__seq_lamport_of(const crdt__seq *seq, uint32_t cid)
 {
     crdt__idrange id;
     crdt__ins     row = row_of(seq, cid, &id);
@@ -50,7 +53,7 @@ static bool is_id_less(const crdt__seq *seq, uint32_t author, uint32_t ctr, uint
 }
 
 /* <0, 0, >0: origins in the order; `none` stands for NO_CID: -1 the start, 1 the end. */
-static int compare_origins(const crdt__seq *seq, uint32_t a, uint32_t b, int none)
+int crdt__seq_compare_origins(const crdt__seq *seq, uint32_t a, uint32_t b, int none)
 {
     if (a == b) return 0;
     if (a == CRDT__NO_CID) return none;
@@ -59,7 +62,7 @@ static int compare_origins(const crdt__seq *seq, uint32_t a, uint32_t b, int non
                                crdt__order_of(&seq->order, b));
 }
 
-static crdt__place place_right_of(crdt__seq *seq, uint32_t left)
+crdt__place crdt__seq_right_of_element(const crdt__seq *seq, uint32_t left)
 {
     crdt__place place = {seq->order.first, 0, 0};
     if (left == CRDT__NO_CID) return place;
@@ -69,7 +72,7 @@ static crdt__place place_right_of(crdt__seq *seq, uint32_t left)
 }
 
 /* Left origin and right parent of the element at a settled place. */
-static uint32_t origins_at(const crdt__seq *seq, crdt__place at, uint32_t *ret_right)
+uint32_t crdt__seq_origins_at(const crdt__seq *seq, crdt__place at, uint32_t *ret_right)
 {
     uint32_t cid = crdt__order_cid(at);
     *ret_right = CRDT__NO_CID;
@@ -91,16 +94,18 @@ static crdt__place scan_fugue(crdt__seq *seq, uint32_t author, const crdt__ins *
 {
     crdt__place dest = at;
     bool        scanning = false;
+    unsigned    steps = 0;
     for (;; at.offset = at.leaf->spans[at.index].len) {
+        if (++steps == FAMILY_STEPS) crdt__family_make(seq, row->left);
         if (!scanning) dest = at;
         if (!crdt__order_settle(&at)) break;
         uint32_t other = crdt__order_cid(at), other_right;
         if (other == row->right) break;
-        uint32_t other_left = origins_at(seq, at, &other_right);
-        int      order = compare_origins(seq, other_left, row->left, -1);
+        uint32_t other_left = crdt__seq_origins_at(seq, at, &other_right);
+        int      order = crdt__seq_compare_origins(seq, other_left, row->left, -1);
         if (order < 0) break;
         if (order > 0) continue;
-        order = compare_origins(seq, other_right, row->right, 1);
+        order = crdt__seq_compare_origins(seq, other_right, row->right, 1);
         if (order == 0 && is_id_less(seq, author, row->ctr, other)) break;
         scanning = order < 0;
     }
@@ -111,7 +116,7 @@ static crdt__place scan_fugue(crdt__seq *seq, uint32_t author, const crdt__ins *
 static bool place_fugue(crdt__seq *seq, uint32_t author, const crdt__ins *row,
                         crdt__place *ret_place)
 {
-    crdt__place at = place_right_of(seq, row->left), next = at;
+    crdt__place at = crdt__seq_right_of_element(seq, row->left), next = at;
     *ret_place = at;
     if (!crdt__order_settle(&next)) return row->right == CRDT__NO_CID;
     if (row->right != CRDT__NO_CID) {
@@ -121,18 +126,25 @@ static bool place_fugue(crdt__seq *seq, uint32_t author, const crdt__ins *row,
         if (left != row->left) return false;
         if (beside) return true;
     }
-    *ret_place = scan_fugue(seq, author, row, at);
+    *ret_place = crdt__family_has(seq, row->left) ? crdt__family_place(seq, author, row)
+                                                  : scan_fugue(seq, author, row, at);
     return true;
 }
 
 static bool place_classic(crdt__seq *seq, uint32_t author, const crdt__ins *row,
                           crdt__place *ret_place)
 {
-    crdt__place at = place_right_of(seq, row->left);
-    if (row->left != CRDT__NO_CID && row->lamport <= lamport_of(seq, row->left)) return false;
+    crdt__place at = crdt__seq_right_of_element(seq, row->left);
+    if (row->left != CRDT__NO_CID && row->lamport <= crdt__seq_lamport_of(seq, row->left)) return false;
+    if (crdt__family_has(seq, row->left)) {
+        *ret_place = crdt__family_place(seq, author, row);
+        return true;
+    }
+    unsigned steps = 0;
     for (*ret_place = at; crdt__order_settle(&at); *ret_place = at) {
+        if (++steps == FAMILY_STEPS) crdt__family_make(seq, row->left);
         uint32_t other = crdt__order_cid(at);
-        uint64_t lamport = lamport_of(seq, other);
+        uint64_t lamport = crdt__seq_lamport_of(seq, other);
         if (lamport < row->lamport) break;
         if (lamport == row->lamport && !is_id_less(seq, author, row->ctr, other)) break;
         at.offset = at.leaf->spans[at.index].len;

@@ -143,6 +143,7 @@ static crdt_err put_ins(crdt__seq *seq, const crdt__row *row, uint32_t author, b
                  row->left.ctr + 1 == row->first.ctr && ins.left + 1 == ins.cid;
     crdt__log_add_ins(&seq->log, author, &ins);
     crdt__order_insert(&seq->order, place, ins.cid, len, glued);
+    if (seq->families != NULL) crdt__family_note(seq, &ins);
     if (row->lamport + len - 1 > seq->lamport) seq->lamport = row->lamport + len - 1;
     seq->changed = true;
     *ret_done = true;
