@@ -89,6 +89,10 @@ CRDT_MUST_CHECK CRDT_API crdt_err crdt_store_apply(crdt_store *store, uint64_t n
  * EFORK, ERETIRED, EBUSY, ENOMEM, EINVAL (limits or solo type differ). */
 CRDT_MUST_CHECK CRDT_API crdt_err crdt_store_join(crdt_store *store, const crdt_store *other,
                                                   uint64_t now_ms);
+/* The same, and other is freed: what it holds may move instead of being copied, as a whole text
+ * into an empty store. On an error it is still the caller's. */
+CRDT_MUST_CHECK CRDT_API crdt_err crdt_store_take(crdt_store *store, crdt_delta *other,
+                                                  uint64_t now_ms);
 /* Join at value level, in any order. The result converges once every delta has come, but its
  * context may have holes: never use it to ask for what is missing, and do not write to it. Also
  * joins deltas into a delta group. Errors: EGAP (a delta since a context that is not held), EFORK,

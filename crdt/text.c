@@ -140,7 +140,8 @@ crdt_text_iter crdt_text_iterate(crdt_ref text)
     return it;
 }
 
-bool crdt_text_next(crdt_text_iter *it, crdt_view *ret_piece)
+/* The next piece; that of forgotten code points that nobody deleted is empty. */
+static bool next_piece(crdt_text_iter *it, crdt_view *ret_piece)
 {
     const crdt__seq *seq = it->text.state != NULL ? it->text.state : it->text.pending;
     for (const crdt__leaf *leaf = it->leaf; leaf != NULL; leaf = it->leaf) {
@@ -164,6 +165,14 @@ bool crdt_text_next(crdt_text_iter *it, crdt_view *ret_piece)
     return false;
 }
 
+bool crdt_text_next(crdt_text_iter *it, crdt_view *ret_piece)
+{
+    while (next_piece(it, ret_piece)) {
+        if (ret_piece->size > 0) return true;
+    }
+    return false;
+}
+
 crdt_err crdt_text_read(crdt_ref text, crdt_unit unit, uint64_t pos, uint64_t count, crdt_buf *out)
 {
     crdt__seq *seq = (crdt__seq *)(uintptr_t)crdt__seq_of(&text);
@@ -182,7 +191,7 @@ crdt_err crdt_text_read(crdt_ref text, crdt_unit unit, uint64_t pos, uint64_t co
         crdt_view piece;
         uint32_t  from = it.offset, leaf_index = it.index;
         const void *leaf = it.leaf;
-        if (!crdt_text_next(&it, &piece)) break;
+        if (!next_piece(&it, &piece)) break;
         if (it.leaf != leaf || it.index != leaf_index) from = 0;
         uint32_t got = it.offset - from;
         if (got > n) {

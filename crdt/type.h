@@ -176,6 +176,10 @@ struct crdt_type {
     void (*keep)(const crdt_space *space, void *state);
     void (*undo)(const crdt_space *space, void *state);
     crdt_err (*seal)(const crdt_space *space, void *state, crdt_dot first, void *ret_part);
+
+    /* Move all of other, of the same allocator, into a bottom state; other is bottom afterwards.
+     * Returns the greatest stamp moved. NULL: crdt_store_take joins it. */
+    uint64_t (*move)(const crdt_space *space, void *state, void *other);
 };
 
 /* The list of types that a store knows. */

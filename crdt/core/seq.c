@@ -37,6 +37,27 @@ void crdt__seq_clear(const crdt_space *space, void *state)
     crdt__seq_init(space, seq, kind, seq->classic);
 }
 
+static uint64_t stamp_max(const crdt__seq *seq)
+{
+    uint64_t        max = 0;
+    crdt__omap_iter it = crdt__omap_first(&seq->sets);
+    for (crdt__set *set; (set = crdt__omap_next(&it)) != NULL;) {
+        if (set->stamp > max) max = set->stamp;
+    }
+    return max;
+}
+
+uint64_t crdt__seq_move(const crdt_space *space, void *state, void *other_state)
+{
+    crdt__seq *seq = state, *other = other_state;
+    crdt__seq_clear(space, seq); /* it may hold authors without rows */
+    *seq = *other;
+    seq->order.atoms = &seq->atoms;
+    seq->space = space;
+    crdt__seq_init(space, other, seq->atoms.kind, seq->classic);
+    return stamp_max(seq);
+}
+
 /* -- What is pending ---------------------------------------------------------------------------- */
 
 static void settle_typing(crdt__seq *seq)
@@ -162,7 +183,9 @@ static void sweep_parked(crdt__seq *seq, bool undo)
     crdt__parked   *drop = NULL;
     for (crdt__parked *p; (p = crdt__omap_next(&it)) != NULL;) {
         bool goes = undo ? p->fresh : p->done;
+        if (!goes && !undo) p->row = crdt__parked_row(p);
         p->fresh = p->done = false;
+        p->placed = 0;
         if (!goes) continue;
         p->row.seq = (const crdt__seq *)(const void *)drop; /* a link: its bytes are its own */
         drop = p;
@@ -222,7 +245,9 @@ uint64_t crdt__seq_waiting(const crdt__seq *seq)
 {
     uint64_t        dots = 0;
     crdt__omap_iter it = crdt__omap_first(&seq->parked);
-    for (crdt__parked *p; (p = crdt__omap_next(&it)) != NULL;) dots += p->done ? 0 : p->row.dots;
+    for (crdt__parked *p; (p = crdt__omap_next(&it)) != NULL;) {
+        if (!p->done) dots += p->row.dots - p->placed;
+    }
     return dots;
 }
 
@@ -233,13 +258,18 @@ void crdt__seq_stats(const void *state, crdt_stats *stats)
     stats->payload += bytes;
     stats->metadata += seq->atoms.memory - bytes + seq->log.memory + seq->order.memory;
     stats->metadata += seq->parked.bytes + seq->sets.bytes;
-    stats->metadata += seq->parked.count * sizeof(crdt__parked);
     stats->metadata += seq->sets.count * sizeof(crdt__set);
     stats->dots += count_dots(seq);
     stats->residues += seq->atoms.count - seq->order.visible + crdt__seq_waiting(seq);
     stats->elements += seq->order.visible;
-    crdt__omap_iter it = crdt__omap_first(&seq->sets);
+    crdt__omap_iter it = crdt__omap_first(&seq->parked);
+    for (crdt__parked *p; (p = crdt__omap_next(&it)) != NULL;) {
+        stats->payload += p->row.bytes.size;
+        stats->metadata += p->size - p->row.bytes.size;
+    }
+    it = crdt__omap_first(&seq->sets);
     for (crdt__set *set; (set = crdt__omap_next(&it)) != NULL;) {
+        stats->payload += set->value.kind == CRDT_BYTES ? set->value.bytes.size : 0;
         if (set->stamp > stats->stamp_max) stats->stamp_max = set->stamp;
     }
 }

@@ -18,6 +18,8 @@
 #include "crdt/core/seq_order.h"
 #include "crdt/type.h"
 
+#define CRDT__LAMPORT_MAX (UINT64_C(1) << 62)
+
 /* An element: (replica, counter). replica 0: none, that is the start or the end. */
 typedef struct crdt__elem {
     uint64_t replica;
@@ -53,6 +55,7 @@ typedef struct crdt__parked {
     size_t     size;  /* of this allocation */
     bool       fresh; /* came since the last keep */
     bool       done;  /* was put in place since the last keep */
+    uint32_t   placed; /* of a deletion: dots put in place since then, the lowest elements' */
     crdt__row  row;
 } crdt__parked;
 
@@ -101,6 +104,7 @@ typedef struct crdt__seq {
 /* -- seq.c */
 void crdt__seq_init(const crdt_space *space, crdt__seq *seq, crdt__atom_kind kind, bool classic);
 void crdt__seq_clear(const crdt_space *space, void *state);
+uint64_t crdt__seq_move(const crdt_space *space, void *state, void *other);
 /* Put the pending run into order and log. Cannot fail. Reads begin with it. */
 void     crdt__seq_settle(crdt__seq *seq);
 bool     crdt__seq_is_dead(const crdt__seq *seq, uint32_t cid); /* the index must be valid */
@@ -200,7 +204,8 @@ crdt_err   crdt__seq_set(crdt_target *target, uint32_t pos, crdt_value value);
 crdt_err crdt__seq_take(crdt__seq *seq, const crdt__row *row, const crdt_context *mine);
 /* Put a row that is not held in place, if it is ready (*ret_done). Errors: ENOMEM, ELIMIT. */
 crdt_err crdt__seq_put(crdt__seq *seq, const crdt__row *row, bool *ret_done);
-/* Parked rows that can be put in place now. Errors: ENOMEM. */
+/* Parked rows that can be put in place now, and of deletions what can be. An author's insertions are
+ * put in place in order of dots. Errors: ENOMEM. */
 crdt_err crdt__seq_unpark(crdt__seq *seq);
 crdt_err crdt__seq_prepare(crdt_join *join, void *state, const void *other);
 bool     crdt__seq_commit(crdt_join *join, void *state, const void *other);
@@ -231,6 +236,10 @@ typedef struct crdt__rows {
     bool             has_row;
     uint64_t         from; /* rows, or parts of them, below this dot are left out */
 } crdt__rows;
+/* What of a parked row still waits; it must not be done. */
+crdt__row crdt__parked_row(const crdt__parked *parked);
+/* Parked rows in order, from the first one of the replica that was parked at the dot or above. */
+crdt__omap_iter crdt__parked_from(const crdt__seq *seq, uint64_t replica, uint64_t dot);
 /* The parked row that holds the dot, or NULL. */
 crdt__parked *crdt__parked_at(const crdt__seq *seq, uint64_t replica, uint64_t dot);
 void          crdt__rows_begin(crdt__rows *rows, const crdt__seq *seq, uint64_t replica, uint64_t from);
@@ -272,6 +281,6 @@ void     crdt__seq_digest(const void *state, crdt_blocks *blocks);
     .empty = crdt__seq_empty, .reset = crdt__seq_reset, .mark = crdt__seq_mark,                   \
     .encode = crdt__seq_encode, .decode = crdt__seq_decode, .digest = crdt__seq_digest,           \
     .check = crdt__seq_check, .stats = crdt__seq_stats, .stabilise = crdt__seq_stabilise,         \
-    .within = crdt__seq_within, .keep = crdt__seq_keep, .undo = crdt__seq_undo, .seal = crdt__seq_seal
+    .move = crdt__seq_move, .within = crdt__seq_within, .keep = crdt__seq_keep, .undo = crdt__seq_undo, .seal = crdt__seq_seal
 
 #endif

@@ -43,8 +43,6 @@ enum { /* of all rows */
 
 enum { CRDT__SHAPES, CRDT__COUNTS, CRDT__REFS, CRDT__OTHERS, CRDT__CONTENT, CRDT__COLUMNS };
 
-#define CRDT__LAMPORT_MAX (UINT64_C(1) << 62)
-
 /* What the rows of one replica so far lead to expect. */
 typedef struct crdt__trail {
     uint64_t   replica, dot, lamport; /* of the next row */

@@ -15,6 +15,7 @@ typedef struct section {
     const uint8_t *at[CRDT__COLUMNS], *end[CRDT__COLUMNS];
     crdt__trail    trail;
     uint64_t       rows; /* left */
+    uint64_t       tried; /* 1 + rows taken when this one last waited for another */
     uint32_t       waits; /* 1 + the section that waits for this one, if `open` */
     bool           open, is_inline;
 } section;
@@ -198,7 +199,6 @@ static void get_insertion(reader *r, section *s, crdt__row *row, uint8_t shape)
         if (!ok) malformed(r, "a Lamport time out of range, or a right parent in classic order");
     }
     row->lamport = lamport;
-    if (s->trail.inserted && row->first.ctr < s->trail.ctr) malformed(r, "counters fall back");
     uint32_t len = crdt__row_len(row), forgotten = voids > 0 ? get_voids(r, s, row, voids) : 0;
     if (r->in.err == CRDT_OK) get_content(r, s, row, len - forgotten);
 }
@@ -299,7 +299,7 @@ static section *section_of(reader *r, uint64_t replica)
     return lo < r->count && r->sections[lo].trail.replica == replica ? &r->sections[lo] : NULL;
 }
 
-/* The section that must be read on before the row is ready; NULL: it is ready, or will never be. */
+/* The section that must be read on before the row is ready; NULL: it will never be. */
 static section *needed(reader *r, const crdt__row *row)
 {
     crdt__elem last = row->first;
@@ -309,9 +309,26 @@ static section *needed(reader *r, const crdt__row *row)
         uint32_t cid;
         if (crdt__seq_find(r->seq, refs[i], &cid)) continue;
         section *s = section_of(r, refs[i].replica);
-        if (s != NULL && !s->open && s->rows > 0) return s;
+        if (s != NULL && s->rows > 0) return s;
     }
     return NULL;
+}
+
+/* s is at a row that is not ready: which section goes on? The one that it needs, unless that waits
+ * itself or nothing has happened since s last waited; then the one that waits for s; if there is
+ * none, none: the row is parked. */
+static section *turn_to(reader *r, section *s, section *first)
+{
+    if (first == NULL) return NULL;
+    if (!first->open && s->tried != r->taken + 1) {
+        s->tried = r->taken + 1;
+        first->open = true;
+        first->waits = (uint32_t)(s - r->sections) + 1;
+        return first;
+    }
+    if (s->waits == 0) return NULL;
+    s->open = false;
+    return &r->sections[s->waits - 1];
 }
 
 /* Read the section's rows, and what they need of others. */
@@ -331,15 +348,18 @@ static crdt_err read_on(reader *r, section *s)
         if (!get_row(r, s, &row)) return crdt_dec_fail(r->dec, r->in.err, r->in.reason);
         bool done;
         err = crdt__seq_put(r->seq, &row, &done);
-        section *first = err == CRDT_OK && !done ? needed(r, &row) : NULL;
-        if (first != NULL) {
-            *s = before;
-            first->open = true;
-            first->waits = (uint32_t)(s - r->sections) + 1;
-            s = first;
-            continue;
+        if (err == CRDT_OK && !done) {
+            section *first = needed(r, &row);
+            section *next = turn_to(r, s, first);
+            if (next != NULL) {
+                before.tried = s->tried;
+                before.open = s->open;
+                *s = before;
+                s = next;
+                continue;
+            }
+            err = crdt__seq_take(r->seq, &row, NULL);
         }
-        if (err == CRDT_OK && !done) err = crdt__seq_take(r->seq, &row, NULL);
         crdt__trail_pass(&s->trail, &row);
         s->rows--;
         if (++r->taken % KEEP_ROWS == 0) crdt__seq_keep(r->seq->space, r->seq);
@@ -443,8 +463,8 @@ crdt_err crdt__seq_decode(const crdt_space *space, void *state, crdt_dec *dec)
     crdt_err err = read_sections(&r);
     crdt__order_bulk(&r.seq->order, 0);
     crdt__release(space->mem, r.sections, size);
-    if (err == CRDT_OK && head % 2 == 1) err = read_sets(&r);
     if (err == CRDT_OK) err = crdt__seq_unpark(r.seq);
+    if (err == CRDT_OK && head % 2 == 1) err = read_sets(&r);
     if (err == CRDT_OK) crdt__seq_keep(space, r.seq);
     return end(&r, err);
 }

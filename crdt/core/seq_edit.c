@@ -54,7 +54,8 @@ static crdt_err begin_typing(crdt_target *target, crdt__seq *seq, uint32_t pos, 
 {
     crdt__pending *p = &seq->pending;
     uint32_t       author;
-    crdt_err       err = crdt__log_author(&seq->log, crdt_target_replica(target), &author);
+    if (seq->lamport >= CRDT__LAMPORT_MAX - CRDT__SPAN_MAX) return CRDT_ELIMIT;
+    crdt_err err = crdt__log_author(&seq->log, crdt_target_replica(target), &author);
     if (err != CRDT_OK) return err;
     crdt__place place = crdt__order_after(&seq->order, pos);
     err = crdt__order_reserve(&seq->order, place);

@@ -102,11 +102,18 @@ static void put_key(uint8_t id[16], uint64_t replica, uint64_t dot)
     }
 }
 
-static crdt__omap_iter seek_parked(const crdt__seq *seq, uint64_t replica, uint64_t dot)
+crdt__omap_iter crdt__parked_from(const crdt__seq *seq, uint64_t replica, uint64_t dot)
 {
     uint8_t id[16];
     put_key(id, replica, dot);
     return crdt__omap_seek(&seq->parked, crdt_view_of(id, sizeof id), 0);
+}
+
+crdt__row crdt__parked_row(const crdt__parked *p)
+{
+    uint32_t left = p->row.dots - p->placed;
+    if (p->placed == 0) return p->row;
+    return crdt__row_cut(&p->row, p->row.back ? 0 : p->placed, left);
 }
 
 crdt__parked *crdt__parked_at(const crdt__seq *seq, uint64_t replica, uint64_t dot)
@@ -115,11 +122,11 @@ crdt__parked *crdt__parked_at(const crdt__seq *seq, uint64_t replica, uint64_t d
     uint8_t id[16];
     put_key(id, replica, dot);
     crdt__parked *p = crdt__omap_get(&seq->parked, crdt_view_of(id, sizeof id), 0);
-    if (p != NULL) return p;
-    /* A row of several dots that begins before: there are few, so look at all of this replica. */
-    crdt__omap_iter it = seek_parked(seq, replica, 0);
-    while ((p = crdt__omap_next(&it)) != NULL && p->row.replica == replica && p->row.dot < dot) {
-        if (dot - p->row.dot < p->row.dots) return p;
+    if (p != NULL && !p->done && dot - crdt__parked_row(p).dot < p->row.dots - p->placed) return p;
+    /* A row that was parked under a lower dot: there are few, so look at all of this replica. */
+    crdt__omap_iter it = crdt__parked_from(seq, replica, 0);
+    while ((p = crdt__omap_next(&it)) != NULL && p->row.replica == replica && p->row.dot <= dot) {
+        if (!p->done && dot - crdt__parked_row(p).dot < p->row.dots - p->placed) return p;
     }
     return NULL;
 }
@@ -243,7 +250,7 @@ void crdt__rows_begin(crdt__rows *rows, const crdt__seq *seq, uint64_t replica, 
         rows->next_ins = crdt__log_next_ins(&rows->ins);
         rows->next_del = crdt__log_next_del(&rows->del);
     }
-    if (seq->parked.count > 0) rows->parked = seek_parked(seq, replica, 0);
+    if (seq->parked.count > 0) rows->parked = crdt__parked_from(seq, replica, 0);
     rows->next_parked = next_parked(rows);
     while (rows->next_parked != NULL &&
            rows->next_parked->row.dot + rows->next_parked->row.dots <= from) {
@@ -287,7 +294,8 @@ static bool next_source(crdt__rows *rows, crdt__row *ret_row)
 {
     uint64_t ins = rows->next_ins == NULL ? UINT64_MAX : rows->next_ins->dot;
     uint64_t del = rows->next_del == NULL ? UINT64_MAX : rows->next_del->dot;
-    uint64_t parked = rows->next_parked == NULL ? UINT64_MAX : rows->next_parked->row.dot;
+    uint64_t parked = UINT64_MAX;
+    if (rows->next_parked != NULL) parked = crdt__parked_row(rows->next_parked).dot;
     if (ins < del && ins < parked) {
         *ret_row = crdt__row_of_ins(rows->seq, rows->replica, rows->next_ins);
         rows->next_ins = crdt__log_next_ins(&rows->ins);
@@ -295,7 +303,7 @@ static bool next_source(crdt__rows *rows, crdt__row *ret_row)
         *ret_row = crdt__row_of_del(rows->seq, rows->replica, rows->next_del);
         rows->next_del = crdt__log_next_del(&rows->del);
     } else if (parked != UINT64_MAX) {
-        *ret_row = rows->next_parked->row;
+        *ret_row = crdt__parked_row(rows->next_parked);
         ret_row->seq = rows->seq;
         ret_row->waits = true;
         rows->next_parked = next_parked(rows);
@@ -345,7 +353,7 @@ uint64_t crdt__rows_replica(const crdt__seq *seq, uint64_t after)
         break;
     }
     if (seq->parked.count == 0) return best;
-    crdt__omap_iter it = seek_parked(seq, after + 1, 0);
+    crdt__omap_iter it = crdt__parked_from(seq, after + 1, 0);
     crdt__parked   *p;
     do {
         p = crdt__omap_next(&it);

@@ -169,11 +169,13 @@ static crdt_err kill(crdt__seq *seq, crdt__elem first, uint32_t cid, uint32_t le
     return CRDT_OK;
 }
 
-static bool is_ready_del(const crdt__seq *seq, const crdt__row *row)
+/* How many of a deletion's dots can be put in place: those whose elements are there. */
+static uint32_t ready_dots(const crdt__seq *seq, const crdt__row *row)
 {
     uint32_t of = crdt__log_find(&seq->log, row->first.replica);
-    if (of == CRDT__NO_AUTHOR) return false;
-    return (uint64_t)row->first.ctr + crdt__row_len(row) <= seq->log.authors[of].count;
+    if (of == CRDT__NO_AUTHOR || seq->log.authors[of].count <= row->first.ctr) return 0;
+    uint32_t ready = (seq->log.authors[of].count - row->first.ctr) / row->each;
+    return ready < row->dots ? ready : row->dots;
 }
 
 static crdt_err put_del(crdt__seq *seq, const crdt__row *row, uint32_t author)
@@ -196,30 +198,77 @@ static crdt_err put_del(crdt__seq *seq, const crdt__row *row, uint32_t author)
     return CRDT_OK;
 }
 
+/* An insertion of the same author before this one waits. */
+static bool waits_before(const crdt__seq *seq, const crdt__row *row)
+{
+    if (seq->parked.count == 0) return false;
+    crdt__omap_iter     it = crdt__parked_from(seq, row->replica, 0);
+    const crdt__parked *p;
+    while ((p = crdt__omap_next(&it)) != NULL && p->row.replica == row->replica) {
+        if (p->row.dot >= row->dot) return false;
+        if (!p->row.del && !p->done) return true;
+    }
+    return false;
+}
+
 crdt_err crdt__seq_put(crdt__seq *seq, const crdt__row *row, bool *ret_done)
 {
     uint32_t author;
     *ret_done = false;
     crdt_err err = crdt__log_author(&seq->log, row->replica, &author);
     if (err != CRDT_OK) return err;
-    if (!row->del) return put_ins(seq, row, author, ret_done);
-    *ret_done = is_ready_del(seq, row);
-    return *ret_done ? put_del(seq, row, author) : CRDT_OK;
+    if (row->del) {
+        *ret_done = ready_dots(seq, row) == row->dots;
+        return *ret_done ? put_del(seq, row, author) : CRDT_OK;
+    }
+    return waits_before(seq, row) ? CRDT_OK : put_ins(seq, row, author, ret_done);
+}
+
+/* Put the first or (back) last dots of a deletion in place, those of the lowest elements. */
+static crdt_err put_some(crdt__seq *seq, const crdt__row *row, uint32_t dots)
+{
+    uint32_t  author;
+    crdt__row some = crdt__row_cut(row, row->back ? row->dots - dots : 0, dots);
+    crdt_err  err = crdt__log_author(&seq->log, row->replica, &author);
+    return err == CRDT_OK ? put_del(seq, &some, author) : err;
+}
+
+/* As much of a parked row as can be. blocked: the author of whose insertions an earlier one waits. */
+static crdt_err unpark(crdt__seq *seq, crdt__parked *p, uint64_t *blocked, bool *ret_progress)
+{
+    *ret_progress = false;
+    if (!p->row.del) {
+        uint32_t author;
+        if (p->row.replica == *blocked) return CRDT_OK;
+        crdt_err err = crdt__log_author(&seq->log, p->row.replica, &author);
+        if (err == CRDT_OK) err = put_ins(seq, &p->row, author, &p->done);
+        if (!p->done) *blocked = p->row.replica;
+        *ret_progress = p->done;
+        return err;
+    }
+    crdt__row row = crdt__parked_row(p);
+    uint32_t  dots = ready_dots(seq, &row);
+    crdt_err  err = dots == 0 ? CRDT_OK : put_some(seq, &row, dots);
+    if (err != CRDT_OK || dots == 0) return err;
+    p->placed += dots;
+    p->done = p->placed == p->row.dots;
+    *ret_progress = true;
+    return CRDT_OK;
 }
 
 crdt_err crdt__seq_unpark(crdt__seq *seq)
 {
     for (bool progress = seq->parked.count > 0; progress;) {
+        uint64_t blocked = 0;
         progress = false;
         crdt__omap_iter it = crdt__omap_first(&seq->parked);
         for (crdt__parked *p; (p = crdt__omap_next(&it)) != NULL;) {
-            bool done = false;
+            bool more;
             if (p->done) continue;
-            crdt_err err = crdt__seq_put(seq, &p->row, &done);
+            crdt_err err = unpark(seq, p, &blocked, &more);
             if (err != CRDT_OK) return err;
-            p->done = done;
-            progress |= done;
-            if (done) seq->parked_new++;
+            progress |= more;
+            if (more) seq->parked_new++;
         }
     }
     return CRDT_OK;
@@ -284,7 +333,7 @@ static bool held_row(const crdt__seq *seq, uint64_t replica, uint64_t dot, crdt_
     crdt__ins     ins;
     crdt__del     del;
     if (p != NULL) {
-        *ret_row = p->row;
+        *ret_row = crdt__parked_row(p);
     } else if (author == CRDT__NO_AUTHOR) {
         return false;
     } else if (crdt__log_ins_by_dot(&seq->log, author, dot, &ins)) {
@@ -299,11 +348,49 @@ static bool held_row(const crdt__seq *seq, uint64_t replica, uint64_t dot, crdt_
     return true;
 }
 
+/* Put in place what can be, park the rest. */
 static crdt_err take_new(crdt__seq *seq, const crdt__row *row)
 {
     bool     done;
     crdt_err err = crdt__seq_put(seq, row, &done);
-    return err != CRDT_OK || done ? err : park(seq, row);
+    if (err != CRDT_OK || done) return err;
+    uint32_t  some = row->del ? ready_dots(seq, row) : 0;
+    crdt__row rest = *row;
+    if (some > 0) {
+        err = put_some(seq, row, some);
+        rest = crdt__row_cut(row, row->back ? 0 : some, row->dots - some);
+    }
+    return err == CRDT_OK ? park(seq, &rest) : err;
+}
+
+/* The first held dot at or after one that is not. */
+static uint64_t next_held(const crdt__seq *seq, uint64_t replica, uint64_t dot)
+{
+    uint64_t        best = UINT64_MAX;
+    uint32_t        author = crdt__log_find(&seq->log, replica);
+    crdt__omap_iter parked = crdt__parked_from(seq, replica, dot);
+    crdt__log_iter  it;
+    for (crdt__parked *p; (p = crdt__omap_next(&parked)) != NULL && p->row.replica == replica;) {
+        if (p->done) continue;
+        best = crdt__parked_row(p).dot;
+        break;
+    }
+    if (author == CRDT__NO_AUTHOR) return best;
+    crdt__log_each_ins(&it, &seq->log, author, dot);
+    const crdt__ins *ins = crdt__log_next_ins(&it);
+    if (ins != NULL && ins->dot < best) best = ins->dot;
+    crdt__log_each_del(&it, &seq->log, author, dot);
+    const crdt__del *del = crdt__log_next_del(&it);
+    return del != NULL && del->dot < best ? del->dot : best;
+}
+
+/* An insertion with a lower dot than one that is in place: two rows claim the same elements. */
+static bool is_fork(const crdt__seq *seq, const crdt__row *row)
+{
+    uint32_t author = crdt__log_find(&seq->log, row->replica);
+    if (row->del || author == CRDT__NO_AUTHOR || seq->log.authors[author].count == 0) return false;
+    crdt__ins last = crdt__log_ins_of(&seq->log, author, seq->log.authors[author].count - 1);
+    return row->dot < last.dot + last.dots;
 }
 
 crdt_err crdt__seq_take(crdt__seq *seq, const crdt__row *row, const crdt_context *mine)
@@ -320,11 +407,10 @@ crdt_err crdt__seq_take(crdt__seq *seq, const crdt__row *row, const crdt_context
             if (!same_row(&part, &held, seq->atoms.kind)) err = CRDT_EFORK;
             continue;
         }
-        for (n = 1; at + n < row->dots; n++) {
-            if (held_row(seq, row->replica, row->dot + at + n, &held)) break;
-        }
+        uint64_t gap = next_held(seq, row->replica, row->dot + at) - (row->dot + at);
+        if (n > gap) n = (uint32_t)gap;
         part = crdt__row_cut(row, at, n);
-        err = take_new(seq, &part);
+        err = is_fork(seq, &part) ? CRDT_EFORK : take_new(seq, &part);
     }
     return err;
 }
@@ -373,18 +459,21 @@ crdt_err crdt__seq_prepare(crdt_join *join, void *state, const void *other_state
     crdt__seq          *seq = state;
     const crdt__seq    *other = other_state;
     const crdt_context *mine = join->mine.seen;
+    uint32_t            count = seq->atoms.count;
     crdt_err            err = take_placed(seq, other, mine);
     if (err == CRDT_OK) err = take_deletions(seq, other, mine);
     crdt__omap_iter it = crdt__omap_first(&other->parked);
     for (crdt__parked *p; err == CRDT_OK && (p = crdt__omap_next(&it)) != NULL;) {
-        if (!p->done) err = crdt__seq_take(seq, &p->row, mine);
+        crdt__row row = crdt__parked_row(p);
+        if (!p->done) err = crdt__seq_take(seq, &row, mine);
     }
     it = crdt__omap_first(&other->sets);
     for (crdt__set *set; err == CRDT_OK && (set = crdt__omap_next(&it)) != NULL;) {
         crdt__elem elem = crdt__set_elem(set);
         if (!set->gone) err = crdt__seq_put_set(seq, elem, set->dot, set->stamp, set->value);
     }
-    if (err == CRDT_OK && seq->changed) err = crdt__seq_unpark(seq);
+    /* Only insertions that are in place now let others follow. */
+    if (err == CRDT_OK && seq->atoms.count != count) err = crdt__seq_unpark(seq);
     return err;
 }
 
@@ -401,6 +490,26 @@ bool crdt__seq_commit(crdt_join *join, void *state, const void *other_state)
     return changed;
 }
 
+/* How many dots from this one on, at most `most`, are all in ctx, or all not (*ret_in). */
+static uint32_t stretch(const crdt_context *ctx, crdt_dot dot, uint32_t most, bool *ret_in)
+{
+    crdt_context_settle(ctx);
+    uint32_t lo = 0, hi = ctx->count;
+    while (lo < hi) { /* the first run that ends at or after the dot */
+        uint32_t        mid = (lo + hi) / 2;
+        const crdt_run *run = &ctx->runs[mid];
+        bool before = run->replica != dot.replica ? run->replica < dot.replica : run->hi < dot.seq;
+        if (before) lo = mid + 1;
+        else hi = mid;
+    }
+    *ret_in = false;
+    if (lo == ctx->count || ctx->runs[lo].replica != dot.replica) return most;
+    const crdt_run *run = &ctx->runs[lo];
+    *ret_in = run->lo <= dot.seq;
+    uint64_t n = *ret_in ? run->hi - dot.seq + 1 : run->lo - dot.seq;
+    return n < most ? (uint32_t)n : most;
+}
+
 /* The part of a row outside ctx goes into part; dots of it inside ctx into keep. */
 static crdt_err split_row(const crdt__row *row, const crdt_context *ctx, crdt__seq *part,
                           crdt_context *keep)
@@ -408,12 +517,10 @@ static crdt_err split_row(const crdt__row *row, const crdt_context *ctx, crdt__s
     crdt_err err = CRDT_OK;
     for (uint32_t at = 0, n; err == CRDT_OK && at < row->dots; at += n) {
         crdt_dot dot = {row->replica, row->dot + at};
-        bool     in = crdt_context_has(ctx, dot);
-        for (n = 1, dot.seq++; at + n < row->dots; n++, dot.seq++) {
-            if (crdt_context_has(ctx, dot) != in) break;
-        }
+        bool     in;
+        n = stretch(ctx, dot, row->dots - at, &in);
         if (in) {
-            crdt_run run = {row->replica, dot.seq - n, dot.seq - 1};
+            crdt_run run = {row->replica, dot.seq, dot.seq + n - 1};
             err = crdt_context_reserve(keep, 1);
             if (err == CRDT_OK) crdt_context_add_reserved(keep, run);
         } else {

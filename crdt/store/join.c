@@ -15,6 +15,7 @@ typedef struct pass {
     void  *bottom; /* a bottom state of the greatest size met, for objects the other lacks */
     size_t bottom_size;
     bool   remote;
+    bool   takes; /* other is given away: what it holds may move */
 } pass;
 
 static void cover_of(pass *p, const crdt__object *theirs)
@@ -34,20 +35,35 @@ static bool holds_all(const pass *p, const crdt__object *mine)
     return !p->remote && mine->type->undo != NULL;
 }
 
+/* Into nothing, a state that is given away moves. */
+static bool moves(const pass *p, const crdt__object *mine)
+{
+    return p->takes && mine->type->move != NULL && mine->type->empty(mine->state);
+}
+
 static crdt_err prepare_pair(pass *p, crdt__object *mine, const crdt__object *theirs)
 {
     cover_of(p, theirs);
     crdt_err err = CRDT_OK;
-    if (!holds_all(p, mine)) err = mine->type->prepare(&p->join, mine->state, theirs->state);
+    if (!holds_all(p, mine) && !moves(p, mine)) err = mine->type->prepare(&p->join, mine->state, theirs->state);
     if (err != CRDT_OK || p->store->only != NULL) return err; /* a solo object has no presence */
     return crdt__sibs_prepare(&p->join, &mine->presence, &theirs->presence);
 }
 
-static void commit_pair(pass *p, crdt__object *mine, const crdt__object *theirs)
+static bool move(pass *p, crdt__object *mine, crdt__object *theirs)
+{
+    if (theirs->type->empty(theirs->state)) return false;
+    uint64_t stamp = mine->type->move(&p->store->space, mine->state, theirs->state);
+    if (stamp > p->join.stamp_max) p->join.stamp_max = stamp;
+    return true;
+}
+
+static void commit_pair(pass *p, crdt__object *mine, crdt__object *theirs)
 {
     cover_of(p, theirs);
     bool changed = true;
-    if (holds_all(p, mine)) mine->type->keep(&p->store->space, mine->state);
+    if (moves(p, mine)) changed = move(p, mine, theirs);
+    else if (holds_all(p, mine)) mine->type->keep(&p->store->space, mine->state);
     else changed = mine->type->commit(&p->join, mine->state, theirs->state);
     if (p->store->only == NULL) {
         changed |= crdt__sibs_commit(&crdt__presence, &p->join, &mine->presence, &theirs->presence);
@@ -248,13 +264,15 @@ static void give_up(pass *p)
     sweep(p->store, p->other);
 }
 
-crdt_err crdt__store_join(crdt_store *store, const crdt_store *other, uint64_t now_ms, bool remote)
+static crdt_err join_all(crdt_store *store, const crdt_store *other, uint64_t now_ms, bool remote,
+                         bool takes)
 {
     pass p;
     memset(&p, 0, sizeof p);
     p.store = store;
     p.other = other;
     p.remote = remote;
+    p.takes = takes;
     crdt_err err = prepare_theirs(&p);
     if (err == CRDT_OK && whole(other)) err = prepare_lacking(&p);
     if (err == CRDT_OK) err = prepare_rest(&p);
@@ -274,6 +292,11 @@ crdt_err crdt__store_join(crdt_store *store, const crdt_store *other, uint64_t n
     if (store->cut.count > 0) crdt__store_collect(store, remote);
     if (p.join.stamp_max > 0) crdt_clock_observe(&store->clock, now_ms, p.join.stamp_max);
     return CRDT_OK;
+}
+
+crdt_err crdt__store_join(crdt_store *store, const crdt_store *other, uint64_t now_ms, bool remote)
+{
+    return join_all(store, other, now_ms, remote, false);
 }
 
 /* -- Conditions -------------------------------------------------------------------------------- */
@@ -334,7 +357,8 @@ static crdt_err check_retired(const crdt_store *store, const crdt_store *other)
     return CRDT_OK;
 }
 
-crdt_err crdt_store_join(crdt_store *store, const crdt_store *other, uint64_t now_ms)
+/* May other be joined in causal order? */
+static crdt_err check_join(const crdt_store *store, const crdt_store *other, uint64_t now_ms)
 {
     if (!compatible(store, other) || store->kind != CRDT__STATE) return CRDT_EINVAL;
     if (now_ms > CRDT_CLOCK_MS_MAX) return CRDT_EINVAL;
@@ -347,6 +371,20 @@ crdt_err crdt_store_join(crdt_store *store, const crdt_store *other, uint64_t no
         !crdt_context_within(&other->base, &store->context)) {
         err = CRDT_EGAP;
     }
-    if (err != CRDT_OK) return err;
-    return crdt__store_join(store, other, now_ms, true);
+    return err;
+}
+
+crdt_err crdt_store_join(crdt_store *store, const crdt_store *other, uint64_t now_ms)
+{
+    crdt_err err = check_join(store, other, now_ms);
+    return err == CRDT_OK ? join_all(store, other, now_ms, true, false) : err;
+}
+
+crdt_err crdt_store_take(crdt_store *store, crdt_delta *other, uint64_t now_ms)
+{
+    crdt_err err = check_join(store, other, now_ms);
+    bool     same = store->space.mem == other->space.mem;
+    if (err == CRDT_OK) err = join_all(store, other, now_ms, true, same);
+    if (err == CRDT_OK) crdt_store_free(other);
+    return err;
 }

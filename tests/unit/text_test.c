@@ -139,8 +139,9 @@ typedef enum alphabet { PLAIN, MIXED, ALL } alphabet;
 
 static uint32_t random_point(alphabet letters)
 {
-    static const uint32_t odd[] = {0,      '\r',   '\n',   0x7f,   0x80,    0x7ff,   0x800,  0x301,
-                                   0xd7ff, 0xe000, 0xfeff, 0xffff, 0x10000, 0x1f600, 0x200d, 0x10ffff};
+    static const uint32_t odd[] = {0,       '\r',    '\n',   0x7f,    0x80,   0x7ff,
+                                   0x800,   0x301,   0xd7ff, 0xe000,  0xfeff, 0xffff,
+                                   0x10000, 0x1f600, 0x200d, 0x10ffff};
     if (letters == PLAIN || (letters == MIXED && random_below(30) != 0)) {
         return random_below(12) == 0 ? '\n' : 'a' + (uint32_t)random_below(26);
     }
@@ -148,12 +149,12 @@ static uint32_t random_point(alphabet letters)
 }
 
 typedef struct hand {
-    crdt_store     *store[2];
+    crdt_store      *store[2];
     const crdt_type *type;
-    crdt_text_edit  edit;
-    plain           now;
-    alphabet        letters;
-    size_t          at; /* where the last edit was */
+    crdt_text_edit   edit;
+    plain            now;
+    alphabet         letters;
+    size_t           at; /* where the last edit was */
 } hand;
 
 static void type_some(hand *h, crdt_unit unit, size_t pos, size_t count, bool replace)
@@ -233,7 +234,8 @@ static void edit_once(hand *h)
     } else if (kind < 50) {
         type_some(h, unit, pos, 0, false);
     } else if (kind < 60) { /* backwards */
-        for (size_t n = random_below(6); n > 0 && h->at > 0; n--) delete_some(h, unit, h->at - 1, 1);
+        for (size_t n = random_below(6); n > 0 && h->at > 0; n--)
+            delete_some(h, unit, h->at - 1, 1);
     } else if (kind < 68) { /* forwards */
         for (size_t n = random_below(6); n > 0 && h->at < h->now.count; n--) {
             delete_some(h, unit, h->at, 1);
@@ -253,9 +255,9 @@ static void random_session(const crdt_type *type, alphabet letters, unsigned rou
 {
     hand h = {{solo_of(type, A), solo_of(type, B)}, type, {{0}}, {{0}, 0}, letters, 0};
     for (unsigned round = 0; round < rounds; round++) {
-        size_t      who = random_below(2);
-        crdt_store *s = h.store[who];
-        plain       before = h.now;
+        size_t          who = random_below(2);
+        crdt_store     *s = h.store[who];
+        plain           before = h.now;
         crdt_text_edit *edit = &h.edit;
         CHECK_OK(crdt_text_open(begin(s), CRDT_SOLO, type, edit));
         for (size_t ops = 1 + random_below(8); ops > 0; ops--) {
@@ -288,7 +290,7 @@ TEST(text, reads_as_a_plain_array_in_each_unit)
     for (int t = 0; t < 2; t++) {
         for (int letters = PLAIN; letters <= ALL; letters++) {
             random_state = (uint64_t)(7 * letters + t);
-            random_session(both[t], (alphabet)letters, T_SLOW ? 60 : 500);
+            random_session(both[t], (alphabet)letters, T_SLOW ? 20 : 150);
         }
     }
 }
@@ -426,18 +428,26 @@ TEST(text, two_in_one_transaction_do_not_disturb_each_other)
 
 TEST(text, refuses_what_is_not_utf8)
 {
-    static const char *const bad[] = {
-        "\x80",             /* a continuation alone */
-        "\xc3",             /* cut short */
-        "a\xe2\x82",        /* ... after something good */
-        "\xf0\x9f\x98",     "\xc0\x80", /* longer than need be */
-        "\xc1\xbf",         "\xe0\x9f\xbf", "\xf0\x8f\xbf\xbf",
-        "\xed\xa0\x80",     /* surrogates */
-        "\xed\xbf\xbf",     "\xf4\x90\x80\x80", /* past U+10FFFF */
-        "\xf5\x80\x80\x80", "\xf8\x88\x80\x80\x80", "\xfe", "\xff",
-        "\xc3\x28",         "abcdefgh\xe2\x28\xa1", "abcdefghijklmnop\xf0\x28\x8c\xbc"};
-    crdt_store    *s = text_of(A, "hello"), *same = text_of(A, "hello");
-    crdt_text_edit edit = open_solo(s);
+    static const char *const bad[] = {"\x80",      /* a continuation alone */
+                                      "\xc3",      /* cut short */
+                                      "a\xe2\x82", /* ... after something good */
+                                      "\xf0\x9f\x98",
+                                      "\xc0\x80", /* longer than need be */
+                                      "\xc1\xbf",
+                                      "\xe0\x9f\xbf",
+                                      "\xf0\x8f\xbf\xbf",
+                                      "\xed\xa0\x80", /* surrogates */
+                                      "\xed\xbf\xbf",
+                                      "\xf4\x90\x80\x80", /* past U+10FFFF */
+                                      "\xf5\x80\x80\x80",
+                                      "\xf8\x88\x80\x80\x80",
+                                      "\xfe",
+                                      "\xff",
+                                      "\xc3\x28",
+                                      "abcdefgh\xe2\x28\xa1",
+                                      "abcdefghijklmnop\xf0\x28\x8c\xbc"};
+    crdt_store              *s = text_of(A, "hello"), *same = text_of(A, "hello");
+    crdt_text_edit           edit = open_solo(s);
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
         for (int u = 0; u < UNITS; u++) {
             crdt_view view = crdt_text_view(bad[i]);
@@ -543,4 +553,229 @@ TEST(text, a_run_being_deleted_is_not_fooled_by_numbers_that_wrap)
     check_shows(crdt_store_solo(s), "234789");
     check_store(s);
     free_all(s, NULL);
+}
+
+/* -- Cursors ----------------------------------------------------------------------------------- */
+
+#define EVER 2000 /* elements that ever were */
+#define CURSORS 60
+
+/* All elements that ever were, in order; a cursor stands on one of them by number. */
+typedef struct history {
+    struct {
+        unsigned number;
+        bool     dead;
+    } items[EVER];
+    size_t count;
+} history;
+
+static size_t place_of(const history *h, size_t pos, bool after_one_before)
+{
+    size_t seen = 0, i = 0;
+    if (after_one_before && pos == 0) return 0;
+    for (;; i++) {
+        if (h->items[i].dead) continue;
+        if (seen++ == (after_one_before ? pos - 1 : pos)) return after_one_before ? i + 1 : i;
+    }
+}
+
+static size_t where(const history *h, unsigned number, crdt_side side)
+{
+    size_t pos = 0, i = 0;
+    for (; h->items[i].number != number; i++) pos += !h->items[i].dead;
+    return pos + (side == CRDT_RIGHT && !h->items[i].dead);
+}
+
+typedef struct marked {
+    crdt_cursor cursor;
+    unsigned    number;
+    bool        end;
+} marked;
+
+static marked mark(crdt_ref text, const history *h, size_t length)
+{
+    size_t    pos = random_below(length + 1);
+    crdt_side side = random_below(2) ? CRDT_LEFT : CRDT_RIGHT;
+    marked    m = {{0, 0, CRDT_LEFT}, 0, false};
+    CHECK_OK(crdt_text_cursor(text, CRDT_UTF16_UNITS, pos, side, &m.cursor));
+    m.end = side == CRDT_RIGHT ? pos == 0 : pos == length;
+    CHECK_EQ_INT(m.cursor.replica == 0, m.end);
+    if (m.end) CHECK_EQ_INT(m.cursor.side, side == CRDT_RIGHT ? CRDT_LEFT : CRDT_RIGHT);
+    else m.number = h->items[place_of(h, side == CRDT_RIGHT ? pos - 1 : pos, false)].number;
+    return m;
+}
+
+static void check_marked(crdt_ref text, const history *h, const marked *m)
+{
+    uint64_t    pos = 0, length = crdt_text_length(text, CRDT_CODE_POINTS);
+    crdt_cursor copy;
+    crdt_buf    bytes;
+    crdt_buf_init(&bytes, NULL);
+    crdt_cursor_encode(m->cursor, &bytes);
+    CHECK_OK(crdt_cursor_decode(crdt_buf_bytes(&bytes), &copy));
+    CHECK_OK(crdt_text_find(text, copy, CRDT_CODE_POINTS, &pos));
+    crdt_buf_clear(&bytes);
+    if (m->end) CHECK_EQ_INT(pos, m->cursor.side == CRDT_LEFT ? 0 : length);
+    else CHECK_EQ_INT(pos, where(h, m->number, m->cursor.side));
+}
+
+static void edit_history(crdt_text_edit *edit, history *h, size_t *length)
+{
+    size_t pos = random_below(*length + 1), n = 1 + random_below(5);
+    if (h->count + n <= EVER && (random_below(9) < 5 || *length == 0)) {
+        size_t at = place_of(h, pos, true);
+        CHECK_OK(crdt_text_insert(edit, CRDT_CODE_POINTS, pos, crdt_view_of("abcde", n)));
+        memmove(&h->items[at + n], &h->items[at], (h->count - at) * sizeof h->items[0]);
+        for (size_t i = 0; i < n; i++) {
+            h->items[at + i].number = (unsigned)h->count++;
+            h->items[at + i].dead = false;
+        }
+        *length += n;
+        return;
+    }
+    if (n > *length - pos) n = *length - pos;
+    CHECK_OK(crdt_text_delete(edit, CRDT_CODE_POINTS, pos, n));
+    *length -= n;
+    for (; n > 0; n--) h->items[place_of(h, pos, false)].dead = true;
+}
+
+TEST(text, cursors_stay_where_they_were_put)
+{
+    for (int t = 0; t < 2; t++) {
+        crdt_store *s[2] = {solo_of(both[t], A), solo_of(both[t], B)};
+        history    *h = calloc(1, sizeof *h);
+        marked      all[CURSORS];
+        size_t      count = 0, length = 0;
+        random_state = (uint64_t)t;
+        for (unsigned round = 0; round < (T_SLOW ? 60 : 200); round++) {
+            size_t         who = random_below(2);
+            crdt_text_edit edit = open_solo(s[who]);
+            for (size_t n = 1 + random_below(6); n > 0; n--) edit_history(&edit, h, &length);
+            for (size_t i = 0; i < count; i++) check_marked(edit.target.now, h, &all[i]);
+            crdt_delta *delta = commit(s[who]);
+            join(s[1 - who], delta);
+            crdt_store_free(delta);
+            for (size_t i = 0; i < count; i++)
+                check_marked(crdt_store_solo(s[1 - who]), h, &all[i]);
+            marked m = mark(crdt_store_solo(s[who]), h, length);
+            all[count < CURSORS ? count++ : random_below(CURSORS)] = m;
+        }
+        free(h);
+        free_all(s[0], s[1], NULL);
+    }
+}
+
+TEST(text, a_cursor_stays_with_its_element_through_concurrent_edits)
+{
+    crdt_store *a = text_of(A, "one two three"), *b = solo_of(&crdt_text_type, B);
+    crdt_cursor left, right;
+    uint64_t    pos;
+    join(b, a);
+    CHECK_OK(crdt_text_cursor(crdt_store_solo(a), CRDT_CODE_POINTS, 4, CRDT_LEFT, &left));
+    CHECK_OK(crdt_text_cursor(crdt_store_solo(a), CRDT_CODE_POINTS, 7, CRDT_RIGHT, &right));
+    DO(b, "", &crdt_text_type, "insert", 0, "zero ");
+    DO(b, "", &crdt_text_type, "insert", 12, "!"); /* zero one two! three */
+    DO(a, "", &crdt_text_type, "insert", 4, ">");
+    join(a, b);
+    check_shows(crdt_store_solo(a), "zero one >two! three");
+    CHECK_OK(crdt_text_find(crdt_store_solo(a), left, CRDT_CODE_POINTS, &pos));
+    CHECK_EQ_INT(pos, 10);
+    CHECK_OK(crdt_text_find(crdt_store_solo(a), right, CRDT_CODE_POINTS, &pos));
+    CHECK_EQ_INT(pos, 13);
+    DO(b, "", &crdt_text_type, "delete", 5, 8); /* zero three */
+    join(a, b);
+    check_shows(crdt_store_solo(a), "zero > three");
+    CHECK_OK(crdt_text_find(crdt_store_solo(a), left, CRDT_CODE_POINTS, &pos));
+    CHECK_EQ_INT(pos, 6);
+    CHECK_OK(crdt_text_find(crdt_store_solo(a), right, CRDT_UTF8_BYTES, &pos));
+    CHECK_EQ_INT(pos, 6);
+    CHECK_OK(crdt_store_stabilise(a, crdt_store_context(a)));
+    CHECK_OK(crdt_text_find(crdt_store_solo(a), right, CRDT_UTF16_UNITS, &pos));
+    CHECK_EQ_INT(pos, 6);
+    DO(a, "", &crdt_text_type, "insert", 0, "\xc3\xa9\xf0\x9f\x98\x80");
+    CHECK_OK(crdt_text_find(crdt_store_solo(a), right, CRDT_UTF16_UNITS, &pos));
+    CHECK_EQ_INT(pos, 9);
+    CHECK_OK(crdt_text_find(crdt_store_solo(a), left, CRDT_UTF8_BYTES, &pos));
+    CHECK_EQ_INT(pos, 12);
+    free_all(a, b, NULL);
+}
+
+TEST(text, a_cursor_whose_element_has_not_come_is_not_found)
+{
+    crdt_store *a = text_of(A, "abc"), *b = text_of(B, "xyz");
+    crdt_cursor cursor;
+    uint64_t    pos = 5;
+    CHECK_OK(crdt_text_cursor(crdt_store_solo(b), CRDT_CODE_POINTS, 2, CRDT_LEFT, &cursor));
+    CHECK_ERR(crdt_text_find(crdt_store_solo(a), cursor, CRDT_CODE_POINTS, &pos), CRDT_ENOENT);
+    join(a, b);
+    CHECK_OK(crdt_text_find(crdt_store_solo(a), cursor, CRDT_CODE_POINTS, &pos));
+    static const uint64_t none[] = {3, 1u << 30, UINT32_MAX, UINT64_C(1) << 32, UINT64_MAX};
+    for (size_t i = 0; i < sizeof none / sizeof none[0]; i++) {
+        cursor.counter = none[i];
+        CHECK_ERR(crdt_text_find(crdt_store_solo(a), cursor, CRDT_CODE_POINTS, &pos), CRDT_ENOENT);
+    }
+    cursor.counter = 0;
+    cursor.replica = UINT64_MAX;
+    CHECK_ERR(crdt_text_find(crdt_store_solo(a), cursor, CRDT_CODE_POINTS, &pos), CRDT_ENOENT);
+    free_all(a, b, NULL);
+}
+
+TEST(cursor, has_one_form_in_bytes)
+{
+    static const crdt_cursor good[] = {{0, 0, CRDT_LEFT},
+                                       {0, 0, CRDT_RIGHT},
+                                       {1, 0, CRDT_LEFT},
+                                       {UINT64_MAX, UINT64_MAX, CRDT_RIGHT},
+                                       {A, 1u << 20, CRDT_RIGHT}};
+    crdt_buf                 bytes;
+    crdt_buf_init(&bytes, NULL);
+    for (size_t i = 0; i < sizeof good / sizeof good[0]; i++) {
+        crdt_cursor is = {9, 9, CRDT_LEFT};
+        crdt_buf_reset(&bytes);
+        crdt_cursor_encode(good[i], &bytes);
+        for (size_t n = 0; n < bytes.size; n++) {
+            CHECK_ERR(crdt_cursor_decode(crdt_view_of(bytes.data, n), &is), CRDT_EMALFORMED);
+        }
+        CHECK_EQ_INT(is.replica, 9);
+        CHECK_OK(crdt_cursor_decode(crdt_buf_bytes(&bytes), &is));
+        CHECK(is.replica == good[i].replica && is.counter == good[i].counter);
+        CHECK_EQ_INT(is.side, good[i].side);
+        crdt_buf_byte(&bytes, 0);
+        CHECK_ERR(crdt_cursor_decode(crdt_buf_bytes(&bytes), &is), CRDT_EMALFORMED);
+    }
+    crdt_buf_clear(&bytes);
+    static const char *const bad[] = {"\x04\1\0\0\0\0\0\0\0\0", "\xff\1\0\0\0\0\0\0\0\0",
+                                      "\x02\0\0\0\0\0\0\0\0\0", "\x82\1\0\0\0\0\0\0\0\0"};
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        crdt_cursor is;
+        CHECK_ERR(crdt_cursor_decode(crdt_view_of(bad[i], 10), &is), CRDT_EMALFORMED);
+    }
+    crdt_cursor is;
+    CHECK_ERR(crdt_cursor_decode(crdt_view_of("\x02\1\0\0\0\0\0\0\0\x80\0", 11), &is),
+              CRDT_EMALFORMED); /* a longer varint than need be */
+}
+
+/* -- Read contexts ------------------------------------------------------------------------------ */
+
+TEST(text, under_a_read_context_only_what_the_reader_saw_is_deleted)
+{
+    for (int t = 0; t < 2; t++) {
+        crdt_store  *a = solo_of(both[t], A);
+        crdt_context read;
+        crdt_context_init(&read, NULL);
+        DO(a, "", both[t], "insert", 0, "abc");
+        CHECK_OK(crdt_context_copy(&read, crdt_store_context(a)));
+        DO(a, "", both[t], "insert", 1, "--");
+        DO(a, "", both[t], "insert", 5, "=="); /* a--bc== */
+        crdt_text_edit edit = open_solo(a);
+        crdt_txn_at(edit.target.txn, &read);
+        CHECK_OK(crdt_text_replace(&edit, CRDT_UTF16_UNITS, 0, 7, crdt_text_view("new")));
+        check_shows(crdt_store_solo(a), "new--==");
+        CHECK_OK(crdt_text_delete(&edit, CRDT_CODE_POINTS, 1, 3)); /* its own it has seen */
+        check_shows(crdt_store_solo(a), "n--==");
+        CHECK_OK(crdt_store_commit(a, NULL));
+        check_store(a);
+        crdt_context_clear(&read);
+        free_all(a, NULL);
+    }
 }

@@ -1,0 +1,697 @@
+/* seq_hostile_test.c: lists and texts that are sent what no honest peer would send: references to
+ * nothing, to oneself, out of order, of absurd size. Each is refused or waits for ever; what honest
+ * peers write goes on, and all replicas end in the same bytes. */
+#include <stdio.h>
+#include <string.h>
+
+#include "tests/lib/stores.h"
+#include "tests/lib/t.h"
+
+#define A 0xa1u
+#define B 0xb2u
+#define C 0xc3u
+#define H 0xeeu /* the one who sends such things */
+#define Z 0xffu /* never heard of */
+
+static const crdt_type *const types[4] = {&crdt_text_type, &crdt_text_classic_type, &crdt_rga_type,
+                                          &crdt_rga_classic_type};
+
+static bool is_text(const crdt_type *type)
+{
+    return type == &crdt_text_type || type == &crdt_text_classic_type;
+}
+
+static bool is_classic(const crdt_type *type)
+{
+    return type == &crdt_text_classic_type || type == &crdt_rga_classic_type;
+}
+
+static uint64_t waiting_in(const crdt_store *s)
+{
+    crdt_ref ref = crdt_store_solo(s);
+    return is_text(ref.type) ? crdt_text_waiting(ref) : crdt_rga_waiting(ref);
+}
+
+static uint64_t length_of(const crdt_store *s)
+{
+    crdt_ref ref = crdt_store_solo(s);
+    return is_text(ref.type) ? crdt_text_length(ref, CRDT_CODE_POINTS) : crdt_rga_length(ref);
+}
+
+/* -- Forging ----------------------------------------------------------------------------------- */
+
+/* Rows of one author in the bytes of core/seq_code.h, row by row in one column. */
+typedef struct forge {
+    const crdt_type *type;
+    uint64_t         author, first, last; /* dots that it claims */
+    crdt_replicas    ids;
+    crdt_buf         rows;
+    unsigned         count;
+} forge;
+
+enum {
+    DEL = 1,
+    MANY = 2,
+    LONG = 4,
+    GAP = 8,
+    OWN = 16,
+    BACK = 32,
+    RIGHT = 32,
+    NEAR = 64,
+    ODD = 128
+};
+
+static forge forge_of(const crdt_type *type, uint64_t author, uint64_t first, uint64_t last)
+{
+    forge f;
+    memset(&f, 0, sizeof f);
+    f.type = type;
+    f.author = author;
+    f.first = first;
+    f.last = last;
+    crdt_buf_init(&f.rows, NULL);
+    return f;
+}
+
+static crdt_buf *row(forge *f, unsigned shape)
+{
+    f->count++;
+    crdt_buf_byte(&f->rows, (uint8_t)shape);
+    return &f->rows;
+}
+
+static void put_content(forge *f, const char *text)
+{
+    if (is_text(f->type)) crdt_buf_text(&f->rows, text);
+    else
+        for (; *text != '\0'; text++) crdt_buf_value(&f->rows, crdt_bytes(text, 1));
+}
+
+/* A reference in its long form to an element of the replica at that place of the dictionary. */
+static void put_ref(forge *f, unsigned place, uint64_t ctr)
+{
+    crdt_buf_varint(&f->rows, place);
+    crdt_buf_varint(&f->rows, ctr);
+}
+
+static void put_lamport(forge *f, int64_t delta)
+{
+    if (is_classic(f->type)) crdt_buf_varint(&f->rows, crdt_zigzag(delta));
+}
+
+/* The delta; NULL: it is refused as malformed. ids: those that the rows name, ascending, 0 at the
+ * end; the author's place in them must be right. */
+static crdt_delta *forged(forge *f, const crdt_store *like, const uint64_t *ids)
+{
+    crdt_buf      bytes, body;
+    crdt_context  ctx;
+    crdt_replicas set;
+    crdt_delta   *delta = NULL;
+    const char   *reason = "";
+    crdt_run      run = {f->author, f->first, f->last};
+    crdt_buf_init(&bytes, NULL);
+    crdt_buf_init(&body, NULL);
+    crdt_context_init(&ctx, NULL);
+    crdt_replicas_init(&set, NULL);
+    CHECK_OK(crdt_context_reserve(&ctx, 1));
+    crdt_context_add_reserved(&ctx, run);
+    for (; *ids != 0; ids++) crdt_replicas_add(&set, *ids);
+    CHECK_OK(crdt_replicas_seal(&set));
+    crdt_enc enc = {&bytes, &set};
+    crdt_buf_put(&bytes, "\xc7\x01\x02", 3);
+    crdt_buf_varint(&bytes, set.count);
+    for (size_t i = 0; i < set.count; i++) crdt_buf_u64(&bytes, set.ids[i]);
+    crdt_context_put(&ctx, &enc);
+    crdt_enc_replica(&enc, f->author);
+    crdt_buf_varint(&bytes, f->last - f->first + 1);
+    crdt_buf_byte(&bytes, 1); /* object */
+    crdt_buf_byte(&bytes, 0); /* its name */
+    crdt_buf_varint(&bytes, f->type->id);
+    crdt_buf_byte(&bytes, 0);
+    crdt_enc in = {&body, &set};
+    crdt_buf_byte(&body, 2);
+    crdt_enc_replica(&in, f->author);
+    crdt_buf_varint(&body, f->count);
+    crdt_buf_put(&body, f->rows.data, f->rows.size);
+    crdt_buf_view(&bytes, crdt_buf_bytes(&body));
+    crdt_err err = crdt_delta_decode(like, crdt_buf_bytes(&bytes), &delta, &reason);
+    if (err != CRDT_OK) {
+        CHECK_MSG(err == CRDT_EMALFORMED, "%s: %s", crdt_err_name(err), reason);
+        delta = NULL;
+    } else {
+        crdt_buf again;
+        crdt_buf_init(&again, NULL);
+        CHECK_OK(crdt_store_encode(delta, &again));
+        CHECK_EQ_MEM(again.data, again.size, bytes.data, bytes.size);
+        crdt_buf_clear(&again);
+    }
+    crdt_replicas_clear(&set);
+    crdt_context_clear(&ctx);
+    crdt_buf_clear(&bytes);
+    crdt_buf_clear(&body);
+    crdt_buf_clear(&f->rows);
+    return delta;
+}
+
+static const uint64_t only_h[] = {H, 0}, a_h[] = {A, H, 0}, h_z[] = {H, Z, 0};
+
+/* -- What becomes of it -------------------------------------------------------------------------- */
+
+/* An honest history: A and B write by turns. */
+#define HONEST 6
+
+typedef struct honest {
+    const crdt_type *type;
+    crdt_delta      *deltas[HONEST];
+    crdt_store      *end;
+} honest;
+
+static honest honest_of(const crdt_type *type)
+{
+    honest      h = {type, {NULL}, solo_of(type, A)};
+    crdt_store *b = solo_of(type, B);
+    for (int i = 0; i < HONEST; i++) {
+        crdt_store *s = i % 2 ? b : h.end, *other = i % 2 ? h.end : b;
+        if (i == 4) h.deltas[i] = apply(s, "", type, "delete", 1, 2);
+        else h.deltas[i] = apply(s, "", type, "insert", i / 2, "abc");
+        join(other, h.deltas[i]);
+    }
+    crdt_store_free(b);
+    return h;
+}
+
+static void honest_clear(honest *h)
+{
+    for (int i = 0; i < HONEST; i++) crdt_store_free(h->deltas[i]);
+    crdt_store_free(h->end);
+}
+
+static void check_recoded(const crdt_store *s)
+{
+    char text[1000];
+    check_store(s);
+    snprintf(text, sizeof text, "%s", shown(s, ""));
+    crdt_store *copy = recoded(s), *clone;
+    CHECK_EQ_STR(shown(copy, ""), text);
+    CHECK_EQ_INT(waiting_in(copy), waiting_in(s));
+    CHECK(same_bytes(copy, s));
+    CHECK_OK(crdt_store_clone(s, C, &clone));
+    CHECK_EQ_STR(shown(clone, ""), text);
+    CHECK(same_bytes(clone, s));
+    free_all(copy, clone, NULL);
+}
+
+/* Delivered at each moment of the honest history, once and again; then everything else works. */
+static void check_harmless(const honest *h, crdt_delta *const *forged_deltas, size_t count,
+                           uint64_t waiting)
+{
+    crdt_store *first = NULL;
+    char        text[1000];
+    snprintf(text, sizeof text, "%s", shown(h->end, ""));
+    for (int at = 0; at <= HONEST; at++) {
+        crdt_store *s = solo_of(h->type, C), *late = solo_of(h->type, B), *since;
+        for (int i = 0; i <= HONEST; i++) {
+            for (size_t k = 0; i == at && k < count; k++) {
+                join(s, forged_deltas[k]);
+                join(s, forged_deltas[k]);
+                check_recoded(s);
+            }
+            if (i < HONEST) join(s, h->deltas[i]);
+        }
+        if (waiting > 0) {
+            CHECK_EQ_STR(shown(s, ""), text);
+            CHECK_EQ_INT(waiting_in(s), waiting);
+            CHECK_EQ_INT(crdt_store_stats(s).elements, length_of(s));
+        }
+        check_recoded(s);
+        CHECK_OK(crdt_store_since(s, crdt_store_context(late), &since));
+        join(late, since);
+        CHECK(same_bytes(late, s));
+        CHECK_EQ_STR(shown(late, ""), shown(s, ""));
+        if (first == NULL) CHECK_OK(crdt_store_clone(s, C, &first));
+        CHECK(same_bytes(first, s));
+        char now[1000];
+        snprintf(now, sizeof now, "%s", shown(first, ""));
+        CHECK_EQ_STR(shown(s, ""), now);
+        CHECK_OK(crdt_store_stabilise(s, crdt_store_context(s)));
+        check_recoded(s);
+        DO(late, "", h->type, "insert", 1, "on");
+        DO(late, "", h->type, "delete", 0, 1);
+        join(s, late);
+        join(late, s);
+        CHECK(same_bytes(late, s));
+        CHECK_EQ_STR(shown(late, ""), shown(s, ""));
+        check_recoded(s);
+        free_all(s, late, since, NULL);
+    }
+    crdt_store_free(first);
+}
+
+/* One forged delta; expect: how many dots wait, 0: whatever. Refused is fine. */
+static void check_one(const honest *h, forge *f, const uint64_t *ids, uint64_t waiting)
+{
+    crdt_delta *delta = forged(f, h->end, ids);
+    if (delta == NULL) return;
+    check_harmless(h, &delta, 1, waiting);
+    crdt_store_free(delta);
+}
+
+typedef void (*forger)(const honest *h);
+
+static void for_all_types(forger make)
+{
+    for (int t = 0; t < 4; t++) {
+        honest h = honest_of(types[t]);
+        make(&h);
+        honest_clear(&h);
+    }
+}
+
+/* -- References to nothing ------------------------------------------------------------------------ */
+
+static void origin_never_arrives(const honest *h)
+{
+    forge f = forge_of(h->type, H, 1, 1); /* after A's thousandth */
+    row(&f, GAP);
+    crdt_buf_varint(&f.rows, 1);
+    put_ref(&f, 0, 1000);
+    put_lamport(&f, 5000);
+    put_content(&f, "x");
+    check_one(h, &f, a_h, 1);
+    f = forge_of(h->type, H, 1, 1); /* after one of nobody's */
+    row(&f, GAP);
+    crdt_buf_varint(&f.rows, 1);
+    put_ref(&f, 1, 0);
+    put_lamport(&f, 5000);
+    put_content(&f, "x");
+    check_one(h, &f, h_z, 1);
+}
+
+TEST(seq_hostile, an_origin_that_never_arrives)
+{
+    for_all_types(origin_never_arrives);
+}
+
+static void deletion_of_nothing(const honest *h)
+{
+    for (int place = 0; place < 2; place++) {
+        forge f = forge_of(h->type, H, 1, 1);
+        row(&f, DEL | GAP | LONG);
+        crdt_buf_varint(&f.rows, 18); /* elements, less 2 */
+        crdt_buf_varint(&f.rows, 1);
+        put_ref(&f, place == 0 ? 0 : 1, 1019);
+        check_one(h, &f, place == 0 ? a_h : h_z, 1);
+    }
+}
+
+TEST(seq_hostile, a_deletion_of_what_never_was)
+{
+    for_all_types(deletion_of_nothing);
+}
+
+/* Ten dots, one element each, the last ones of which there never were: the first have effect. */
+static void deletion_of_some(const honest *h)
+{
+    for (int back = 0; back < 2; back++) {
+        forge f = forge_of(h->type, H, 1, 10);
+        row(&f, DEL | GAP | MANY | (back ? BACK : 0));
+        crdt_buf_varint(&f.rows, 8);
+        crdt_buf_varint(&f.rows, 1);
+        put_ref(&f, 0, 10);
+        check_one(h, &f, a_h, 0);
+    }
+}
+
+TEST(seq_hostile, a_deletion_of_which_a_part_never_was)
+{
+    for_all_types(deletion_of_some);
+}
+
+/* -- Origins that cannot be ------------------------------------------------------------------------ */
+
+static void right_parent_is_no_sibling(const honest *h)
+{
+    if (is_classic(h->type)) return;
+    forge f =
+        forge_of(h->type, H, 1, 1); /* at the start, before A's second, which follows its first */
+    row(&f, GAP | RIGHT);
+    crdt_buf_varint(&f.rows, 1);
+    crdt_buf_varint(&f.rows, 2); /* the start */
+    put_ref(&f, 0, 1);
+    put_content(&f, "x");
+    check_one(h, &f, a_h, 1);
+    f = forge_of(h->type, H, 1, 1); /* after A's first, before that same one */
+    row(&f, GAP | RIGHT | NEAR);
+    crdt_buf_varint(&f.rows, 1);
+    put_ref(&f, 0, 0);
+    crdt_buf_varint(&f.rows, crdt_zigzag(0));
+    put_content(&f, "x");
+    check_one(h, &f, a_h, 1);
+}
+
+TEST(seq_hostile, a_right_parent_that_is_no_sibling)
+{
+    for_all_types(right_parent_is_no_sibling);
+}
+
+static void lamport_too_small(const honest *h)
+{
+    if (!is_classic(h->type)) return;
+    forge f = forge_of(h->type, H, 1, 1); /* after A's third: that one's time is 3 */
+    row(&f, GAP);
+    crdt_buf_varint(&f.rows, 1);
+    put_ref(&f, 0, 2);
+    put_lamport(&f, 3);
+    put_content(&f, "x");
+    check_one(h, &f, a_h, 1);
+}
+
+TEST(seq_hostile, a_lamport_time_that_is_too_small)
+{
+    for_all_types(lamport_too_small);
+}
+
+/* Nobody can write on above it, but what they have is still understood. */
+static void lamport_too_great(const honest *h)
+{
+    static const int64_t times[] = {
+        INT32_MAX, UINT32_MAX, INT64_C(1) << 61, (INT64_C(1) << 62) - 1, INT64_C(1) << 62,
+        INT64_MAX, -1};
+    if (!is_classic(h->type)) return;
+    for (size_t i = 0; i < sizeof times / sizeof times[0]; i++) {
+        forge f = forge_of(h->type, H, 1, 1);
+        row(&f, GAP);
+        crdt_buf_varint(&f.rows, 1);
+        crdt_buf_varint(&f.rows, 1); /* the start */
+        put_lamport(&f, times[i]);
+        put_content(&f, "x");
+        crdt_delta *delta = forged(&f, h->end, only_h), *more;
+        CHECK_EQ_INT(delta == NULL, i > 3);
+        if (delta == NULL) continue;
+        if (i < 3) {
+            check_harmless(h, &delta, 1, 0);
+        } else {
+            crdt_store *s = solo_of(h->type, C);
+            crdt_value  args[2] = {crdt_int(0), crdt_text("y")};
+            join(s, h->end);
+            join(s, delta);
+            check_recoded(s);
+            CHECK_ERR(crdt_store_apply(s, NOW, CRDT_SOLO, &h->type->ops[0], args, 2, &more),
+                      CRDT_ELIMIT);
+            DO(s, "", h->type, "delete", 0, 2);
+            check_recoded(s);
+            crdt_store_free(s);
+        }
+        crdt_store_free(delta);
+    }
+}
+
+TEST(seq_hostile, a_lamport_time_that_is_too_great)
+{
+    for_all_types(lamport_too_great);
+}
+
+static void own_element_as_origin(const honest *h)
+{
+    forge f = forge_of(h->type, H, 1, 1); /* H's first, after H's first */
+    row(&f, GAP | OWN | ODD);
+    crdt_buf_varint(&f.rows, 1);
+    crdt_buf_varint(&f.rows, crdt_zigzag(0));
+    crdt_buf_varint(&f.rows, crdt_zigzag(-1));
+    crdt_buf_varint(&f.rows, 0);
+    put_lamport(&f, 9);
+    put_content(&f, "x");
+    check_one(h, &f, only_h, 1);
+    if (is_classic(h->type)) return;
+    f = forge_of(h->type, H, 1, 1); /* at the start, before itself */
+    row(&f, GAP | RIGHT);
+    crdt_buf_varint(&f.rows, 1);
+    crdt_buf_varint(&f.rows, 1);
+    put_ref(&f, 0, 0);
+    put_content(&f, "x");
+    check_one(h, &f, only_h, 1);
+}
+
+TEST(seq_hostile, an_element_beside_itself)
+{
+    for_all_types(own_element_as_origin);
+}
+
+/* H's first after Z's first, and Z's first after H's first. */
+static void circle(const honest *h)
+{
+    static const uint64_t authors[2] = {H, Z};
+    crdt_delta           *deltas[2];
+    for (unsigned i = 0; i < 2; i++) {
+        forge f = forge_of(h->type, authors[i], 1, 1);
+        row(&f, GAP);
+        crdt_buf_varint(&f.rows, 1);
+        put_ref(&f, 1 - i, 0);
+        put_lamport(&f, 9);
+        put_content(&f, "x");
+        deltas[i] = forged(&f, h->end, h_z);
+        CHECK(deltas[i] != NULL);
+    }
+    check_harmless(h, deltas, 2, 2);
+    free_all(deltas[0], deltas[1], NULL);
+}
+
+TEST(seq_hostile, elements_that_wait_for_each_other)
+{
+    for_all_types(circle);
+}
+
+/* -- Counters -------------------------------------------------------------------------------------- */
+
+/* An insertion at the start with a counter of one's choice. */
+static crdt_delta *insertion_at(const honest *h, uint64_t dot, int64_t ctr, const char *content)
+{
+    forge  f = forge_of(h->type, H, dot, dot);
+    size_t each = strlen(content);
+    row(&f, (ctr == 0 ? 0 : ODD) | GAP | (each > 1 ? LONG : 0));
+    if (each > 1) crdt_buf_varint(&f.rows, each - 2);
+    crdt_buf_varint(&f.rows, dot);
+    crdt_buf_varint(&f.rows, 1); /* the start */
+    if (ctr != 0) crdt_buf_varint(&f.rows, crdt_zigzag(ctr));
+    if (ctr != 0) crdt_buf_varint(&f.rows, 0);
+    put_lamport(&f, 100);
+    put_content(&f, content);
+    return forged(&f, h->end, only_h);
+}
+
+static void counter_gap(const honest *h)
+{
+    crdt_delta *delta = insertion_at(h, 1, 5, "x");
+    CHECK(delta != NULL);
+    check_harmless(h, &delta, 1, 1);
+    crdt_store_free(delta);
+}
+
+TEST(seq_hostile, a_counter_that_leaves_a_gap)
+{
+    for_all_types(counter_gap);
+}
+
+/* The same element twice, under two dots: joined in order, all replicas agree which it is. */
+static void element_twice(const honest *h)
+{
+    crdt_delta *deltas[3] = {insertion_at(h, 1, 0, "xy"), insertion_at(h, 2, 0, "z"),
+                             insertion_at(h, 3, 1, "u")};
+    check_harmless(h, deltas, 3, 0);
+    free_all(deltas[0], deltas[1], deltas[2], NULL);
+}
+
+TEST(seq_hostile, an_element_twice)
+{
+    for_all_types(element_twice);
+}
+
+static void counters_fall_back(const honest *h)
+{
+    crdt_delta *deltas[3] = {insertion_at(h, 1, 7, "x"), insertion_at(h, 2, 3, "y"),
+                             insertion_at(h, 3, 0, "z")};
+    check_harmless(h, deltas, 3, 3);
+    free_all(deltas[0], deltas[1], deltas[2], NULL);
+}
+
+TEST(seq_hostile, counters_that_fall_back)
+{
+    for_all_types(counters_fall_back);
+}
+
+/* A first row waits for someone; a second one claims the same element. Whether the one waited for
+ * comes before or after must not matter. */
+static void twice_while_one_waits(const honest *h)
+{
+    crdt_store *z = solo_of(h->type, Z);
+    crdt_delta *of_z = apply(z, "", h->type, "insert", 0, "z"), *deltas[2];
+    forge       f = forge_of(h->type, H, 1, 1);
+    row(&f, GAP);
+    crdt_buf_varint(&f.rows, 1);
+    put_ref(&f, 1, 0);
+    put_lamport(&f, 50);
+    put_content(&f, "1");
+    deltas[0] = forged(&f, h->end, h_z);
+    deltas[1] = insertion_at(h, 2, 0, "2");
+    CHECK(deltas[0] != NULL && deltas[1] != NULL);
+    crdt_store *s[2] = {solo_of(h->type, A), solo_of(h->type, B)};
+    join(s[0], of_z);
+    for (int i = 0; i < 2; i++) {
+        join(s[i], deltas[0]);
+        join(s[i], deltas[1]);
+    }
+    join(s[1], of_z);
+    CHECK(same_bytes(s[0], s[1]));
+    char text[100];
+    snprintf(text, sizeof text, "%s", shown(s[0], ""));
+    CHECK_EQ_STR(shown(s[1], ""), text);
+    check_recoded(s[0]);
+    check_recoded(s[1]);
+    free_all(s[0], s[1], z, of_z, deltas[0], deltas[1], NULL);
+}
+
+TEST(seq_hostile, an_element_twice_while_one_waits)
+{
+    for_all_types(twice_while_one_waits);
+}
+
+/* Merged in any order: an element below one that is in place is a fork, and told so. */
+static void below_one_in_place(const honest *h)
+{
+    crdt_delta *deltas[2] = {insertion_at(h, 5, 0, "x"), insertion_at(h, 3, 1, "y")};
+    crdt_store *s = solo_of(h->type, C);
+    CHECK(deltas[0] != NULL && deltas[1] != NULL);
+    CHECK_OK(crdt_store_merge(s, deltas[0]));
+    CHECK_ERR(crdt_store_merge(s, deltas[1]), CRDT_EFORK);
+    check_recoded(s);
+    crdt_store *other = solo_of(h->type, C); /* the other way round both wait */
+    CHECK_OK(crdt_store_merge(other, deltas[1]));
+    CHECK_OK(crdt_store_merge(other, deltas[0]));
+    CHECK_EQ_INT(waiting_in(other), 2);
+    check_recoded(other);
+    free_all(s, other, deltas[0], deltas[1], NULL);
+}
+
+TEST(seq_hostile, an_element_below_one_that_is_in_place)
+{
+    for_all_types(below_one_in_place);
+}
+
+/* The same dot with other content. */
+static void forks(const honest *h)
+{
+    crdt_delta *deltas[3] = {insertion_at(h, 1, 0, "x"), insertion_at(h, 1, 0, "y"),
+                             insertion_at(h, 1, 7, "x")};
+    for (int i = 0; i < 3; i++) {
+        for (int k = 0; k < 3; k++) {
+            crdt_store *s = solo_of(h->type, C);
+            join(s, deltas[i]);
+            crdt_store *was = recoded(s);
+            CHECK_ERR(crdt_store_join(s, deltas[k], NOW), i == k ? CRDT_OK : CRDT_EFORK);
+            CHECK(same_bytes(s, was));
+            check_recoded(s);
+            free_all(s, was, NULL);
+        }
+    }
+    free_all(deltas[0], deltas[1], deltas[2], NULL);
+}
+
+TEST(seq_hostile, forks)
+{
+    for_all_types(forks);
+}
+
+/* -- Sizes ----------------------------------------------------------------------------------------- */
+
+/* Half a thousand million dots in a few bytes: whatever is done with them takes no time each. */
+static void dots_without_end(const honest *h)
+{
+    const uint64_t dots = 500000000;
+    forge          f = forge_of(h->type, H, 1, dots);
+    row(&f, DEL | GAP | MANY);
+    crdt_buf_varint(&f.rows, dots - 2);
+    crdt_buf_varint(&f.rows, 1);
+    put_ref(&f, 1, dots + 5);
+    check_one(h, &f, h_z, dots);
+    f = forge_of(h->type, H, 1, dots); /* only the last of them is there, then all are */
+    row(&f, DEL | GAP);
+    crdt_buf_varint(&f.rows, dots);
+    put_ref(&f, 1, 0);
+    crdt_delta *last = forged(&f, h->end, h_z), *all;
+    CHECK(last != NULL);
+    f = forge_of(h->type, H, 1, dots);
+    row(&f, DEL | GAP | MANY);
+    crdt_buf_varint(&f.rows, dots - 3);
+    crdt_buf_varint(&f.rows, 1);
+    put_ref(&f, 1, dots + 5);
+    all = forged(&f, h->end, h_z);
+    CHECK(all != NULL);
+    crdt_store *s = solo_of(h->type, C);
+    join(s, last);
+    crdt_err err = crdt_store_join(s, all, NOW);
+    CHECK(err == CRDT_OK || err == CRDT_EFORK);
+    check_recoded(s);
+    free_all(s, last, all, NULL);
+}
+
+TEST(seq_hostile, dots_without_end)
+{
+    for_all_types(dots_without_end);
+}
+
+/* Elements that were forgotten, but nobody deleted. */
+static void nothing_as_content(const honest *h)
+{
+    const uint64_t each = 50;
+    forge          f = forge_of(h->type, H, 1, 1);
+    row(&f, GAP | LONG | ODD);
+    crdt_buf_varint(&f.rows, each - 2);
+    crdt_buf_varint(&f.rows, 1);
+    crdt_buf_varint(&f.rows, 1); /* the start */
+    crdt_buf_varint(&f.rows, crdt_zigzag(0));
+    crdt_buf_varint(&f.rows, 1); /* stretch: */
+    put_lamport(&f, 100);
+    put_ref(&f, 1, each - 2);
+    put_content(&f, "xy");
+    crdt_delta *delta = forged(&f, h->end, only_h);
+    if (delta == NULL) return;
+    crdt_store *s = solo_of(h->type, C);
+    join(s, h->end);
+    join(s, delta);
+    check_store(s);
+    (void)shown(s, "");
+    if (is_text(h->type)) {
+        crdt_ref       ref = crdt_store_solo(s);
+        crdt_text_iter it = crdt_text_iterate(ref);
+        crdt_cursor    cursor;
+        uint64_t       pos;
+        crdt_buf       out;
+        crdt_buf_init(&out, NULL);
+        for (crdt_view piece; crdt_text_next(&it, &piece);) CHECK(piece.size > 0);
+        for (int u = 0; u < 3; u++) {
+            crdt_unit unit = (crdt_unit)u;
+            uint64_t  length = crdt_text_length(ref, unit);
+            for (uint64_t at = 0; at <= length; at++) {
+                CHECK_OK(crdt_text_cursor(ref, unit, at, CRDT_LEFT, &cursor));
+                CHECK_OK(crdt_text_find(ref, cursor, unit, &pos));
+                CHECK_OK(crdt_text_read(ref, unit, at, 3, &out));
+            }
+        }
+        crdt_buf_clear(&out);
+    } else {
+        crdt_value value;
+        for (uint64_t i = 0; i < crdt_rga_length(crdt_store_solo(s)); i++) {
+            CHECK(crdt_rga_get(crdt_store_solo(s), i, &value));
+        }
+    }
+    DO(s, "", h->type, "insert", (int)length_of(s) / 2, "q");
+    DO(s, "", h->type, "delete", 0, (int)length_of(s));
+    check_recoded(s);
+    check_harmless(h, &delta, 1, 0);
+    free_all(s, delta, NULL);
+}
+
+TEST(seq_hostile, elements_without_content)
+{
+    for_all_types(nothing_as_content);
+}
