@@ -1,8 +1,8 @@
 /* cursor.h: places in a list or text that stay where they were put while others edit.
  *
  * Shape    an element's id (replica, counter) and the side of it, or the start or end of the whole.
- *          A cursor on the right side of 'a' stays right of 'a' wherever 'a' goes; where its element
- *          is deleted, it stands in the gap.
+ *          A cursor on the right side of 'a' stays right of 'a' wherever 'a' goes; where its
+ *          element is deleted, it stands in the gap.
  * Source   Weiss, Urso, Molli, "Logoot-Undo", IEEE TPDS 21(8), 2010, for positions by id; the sides
  *          are those of Litt et al., "Peritext", CSCW 2022.
  */

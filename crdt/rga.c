@@ -17,14 +17,13 @@ crdt_err crdt_rga_open(crdt_txn *txn, crdt_view name, const crdt_type *type,
     return crdt_target_open(txn, name, type, &ret_edit->target);
 }
 
-/* -- Writing ------------------------------------------------------------------------------------ */
+/* -- Writing ----------------------------------------------------------------------------------- */
 
 static bool is_in(const crdt_rga_edit *edit, uint64_t pos, uint64_t count)
 {
     uint32_t length = crdt__seq_visible(edit->target.state);
     return pos <= length && count <= length - pos;
 }
-
 
 crdt_err crdt_rga_insert(crdt_rga_edit *edit, uint64_t pos, crdt_value value)
 {
@@ -55,7 +54,7 @@ crdt_err crdt_rga_set(crdt_rga_edit *edit, uint64_t pos, crdt_value value)
     return err == CRDT_OK ? crdt__seq_set(&edit->target, (uint32_t)pos, value) : err;
 }
 
-/* -- Reading ------------------------------------------------------------------------------------ */
+/* -- Reading ----------------------------------------------------------------------------------- */
 
 static crdt_value value_of(const crdt__seq *seq, uint32_t cid)
 {
@@ -143,7 +142,7 @@ uint64_t crdt_rga_waiting(crdt_ref list)
     return seq == NULL ? 0 : crdt__seq_waiting(seq);
 }
 
-/* -- The types ---------------------------------------------------------------------------------- */
+/* -- The types --------------------------------------------------------------------------------- */
 
 static void init_fugue(const crdt_space *space, void *state)
 {

@@ -49,8 +49,7 @@ CRDT_MUST_CHECK CRDT_API crdt_err crdt_rga_insert(crdt_rga_edit *edit, uint64_t 
 CRDT_MUST_CHECK CRDT_API crdt_err crdt_rga_delete(crdt_rga_edit *edit, uint64_t pos,
                                                   uint64_t count);
 /* Give the element at pos another value. O(log n). Errors: ERANGE, EINVAL, ELIMIT, ENOMEM. */
-CRDT_MUST_CHECK CRDT_API crdt_err crdt_rga_set(crdt_rga_edit *edit, uint64_t pos,
-                                               crdt_value value);
+CRDT_MUST_CHECK CRDT_API crdt_err crdt_rga_set(crdt_rga_edit *edit, uint64_t pos, crdt_value value);
 
 /* -- Reading ----------------------------------------------------------------------------------- */
 

@@ -15,7 +15,7 @@ crdt_err crdt_text_open(crdt_txn *txn, crdt_view name, const crdt_type *type,
     return crdt_target_open(txn, name, type, &ret_edit->target);
 }
 
-/* -- Units -------------------------------------------------------------------------------------- */
+/* -- Units ------------------------------------------------------------------------------------- */
 
 static crdt__measure measure_of(crdt_unit unit)
 {
@@ -48,7 +48,7 @@ static crdt_err range(crdt__seq *seq, crdt_unit unit, uint64_t pos, uint64_t cou
     return err;
 }
 
-/* -- Writing ------------------------------------------------------------------------------------ */
+/* -- Writing ----------------------------------------------------------------------------------- */
 
 static crdt_err count_text(crdt_view utf8, uint32_t *ret_count)
 {
@@ -101,7 +101,7 @@ crdt_err crdt_text_replace(crdt_text_edit *edit, crdt_unit unit, uint64_t pos, u
     return err;
 }
 
-/* -- Reading ------------------------------------------------------------------------------------ */
+/* -- Reading ----------------------------------------------------------------------------------- */
 
 uint64_t crdt_text_length(crdt_ref text, crdt_unit unit)
 {
@@ -114,8 +114,8 @@ uint64_t crdt_text_length(crdt_ref text, crdt_unit unit)
     uint64_t       length = 0; /* no memory for the counts: count */
     crdt_text_iter it = crdt_text_iterate(text);
     for (crdt_view piece; crdt_text_next(&it, &piece);) {
-        length += unit == CRDT_UTF8_BYTES ? piece.size
-                                          : crdt__utf8_sums(piece.data, piece.size).units16;
+        length +=
+            unit == CRDT_UTF8_BYTES ? piece.size : crdt__utf8_sums(piece.data, piece.size).units16;
     }
     return length;
 }
@@ -157,8 +157,8 @@ static bool next_piece(crdt_text_iter *it, crdt_view *ret_piece)
             continue;
         }
         uint32_t count;
-        *ret_piece = crdt__atoms_view(&seq->atoms, span->cid + it->offset,
-                                      span->len - it->offset, &count);
+        *ret_piece =
+            crdt__atoms_view(&seq->atoms, span->cid + it->offset, span->len - it->offset, &count);
         it->offset += count;
         return true;
     }
@@ -188,8 +188,8 @@ crdt_err crdt_text_read(crdt_ref text, crdt_unit unit, uint64_t pos, uint64_t co
     crdt_text_iter it = {text, place.leaf, place.index, place.offset};
     size_t         before = out->size;
     while (n > 0) {
-        crdt_view piece;
-        uint32_t  from = it.offset, leaf_index = it.index;
+        crdt_view   piece;
+        uint32_t    from = it.offset, leaf_index = it.index;
         const void *leaf = it.leaf;
         if (!next_piece(&it, &piece)) break;
         if (it.leaf != leaf || it.index != leaf_index) from = 0;
@@ -206,7 +206,7 @@ crdt_err crdt_text_read(crdt_ref text, crdt_unit unit, uint64_t pos, uint64_t co
     return CRDT_ENOMEM;
 }
 
-/* -- Cursors ------------------------------------------------------------------------------------ */
+/* -- Cursors ----------------------------------------------------------------------------------- */
 
 crdt_err crdt_text_cursor(crdt_ref text, crdt_unit unit, uint64_t pos, crdt_side side,
                           crdt_cursor *ret_cursor)
@@ -242,7 +242,7 @@ uint64_t crdt_text_waiting(crdt_ref text)
     return seq == NULL ? 0 : crdt__seq_waiting(seq);
 }
 
-/* -- The types ---------------------------------------------------------------------------------- */
+/* -- The types --------------------------------------------------------------------------------- */
 
 static void init_fugue(const crdt_space *space, void *state)
 {

@@ -99,8 +99,8 @@ typedef struct crdt_conflict {
 } crdt_conflict;
 
 /* An operation as data. args: one letter an argument: v value, b bytes, i int64, n amount
- * (1..2^63-1, an INT), p position (an INT from 0), t stamp (an INT, 0..CRDT_STAMP_MAX). apply is all
- * or nothing on the transaction. */
+ * (1..2^63-1, an INT), p position (an INT from 0), t stamp (an INT, 0..CRDT_STAMP_MAX). apply is
+ * all or nothing on the transaction. */
 typedef struct crdt_op {
     const char *name, *args, *help;
     crdt_err (*apply)(crdt_txn *txn, crdt_view name, const crdt_value *args);
@@ -168,11 +168,11 @@ struct crdt_type {
     bool (*within)(const void *state, const crdt_context *seen);
 
     /* Types changed in place (sequences: reading a position through a transaction's overlay would
-     * cost what the tree saves). All three or none. Operations change target.state, a join's prepare
-     * the state itself; then `keep` says that it stays, or `undo` takes back everything since the last
-     * keep. Neither can fail. commit keeps. seal ends what a transaction left pending and puts what
-     * was written from the dot `first` on into ret_part, the bottom state of a delta (NULL: nobody
-     * asks); errors: ENOMEM. */
+     * cost what the tree saves). All three or none. Operations change target.state, a join's
+     * prepare the state itself; then `keep` says that it stays, or `undo` takes back everything
+     * since the last keep. Neither can fail. commit keeps. seal ends what a transaction left
+     * pending and puts what was written from the dot `first` on into ret_part, the bottom state of
+     * a delta (NULL: nobody asks); errors: ENOMEM. */
     void (*keep)(const crdt_space *space, void *state);
     void (*undo)(const crdt_space *space, void *state);
     crdt_err (*seal)(const crdt_space *space, void *state, crdt_dot first, void *ret_part);

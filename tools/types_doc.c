@@ -62,6 +62,7 @@ static const char *arg_text(char letter)
     case 'b': return "bytes";
     case 'i': return "integer";
     case 'n': return "amount from 1 up";
+    case 'p': return "position from 0";
     case 't': return "stamp";
     default: fail("unknown kind of argument in an operation table", "type.h"); return "";
     }
@@ -81,12 +82,20 @@ static void print_ops(const crdt_type *type)
     puts("");
 }
 
+/* A type that differs from another in its order only stands in that one's header. */
+static int header_size(const char *name)
+{
+    const char *suffix = strstr(name, "_classic");
+    return (int)(suffix == NULL ? strlen(name) : (size_t)(suffix - name));
+}
+
 static void print_type(const crdt_type *type)
 {
     printf("## %s\n\n", type->name);
-    printf("*%c%s.* Header `<crdt/%s.h>`, id %u, format %u.\n",
+    printf("*%c%s.* Header `<crdt/%.*s.h>`, id %u, format %u.\n",
            type->summary[0] - (type->summary[0] >= 'a' && type->summary[0] <= 'z' ? 'a' - 'A' : 0),
-           type->summary + 1, type->name, (unsigned)type->id, (unsigned)type->format);
+           type->summary + 1, header_size(type->name), type->name, (unsigned)type->id,
+           (unsigned)type->format);
     printf("Source: %s.\n\n", type->source);
     print_ops(type);
     if (type->stabilise != NULL) puts("Residues go when they are causally stable.");

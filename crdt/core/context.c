@@ -2,11 +2,11 @@
  *
  * Invariants  runs are sorted by (replica, lo); no two of one replica overlap or touch
  *             (hi + 1 < next lo); 1 <= lo <= hi <= CRDT_SEQ_MAX; runs is few, or allocated.
- * Later       in a long array a run in the middle costs the moving of all behind it. add_later keeps
- *             such runs at the far end of the room, sorted too, and lets them in when they are many:
- *             n runs at random places cost n times the square root of n. They may touch any.
- * Merging     goes through sorted runs in place. What is ahead is found by galloping, so joining a
- *             small context with a big one costs the small one's runs times log(big).
+ * Later       in a long array a run in the middle costs the moving of all behind it. add_later
+ *             keeps such runs at the far end of the room, sorted too, and lets them in when they
+ *             are many: n runs at random places cost n times the square root of n. They may touch
+ * any. Merging     goes through sorted runs in place. What is ahead is found by galloping, so
+ *             joining a small context with a big one costs the small one's runs times log(big).
  */
 #include "crdt/context.h"
 

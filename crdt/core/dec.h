@@ -1,4 +1,5 @@
-/* core/dec.h: the decoder's commonest step in line, for what decodes small things in great number. */
+/* core/dec.h: the decoder's commonest step in line, for what decodes small things in great
+ * number. */
 #ifndef CRDT_CORE_DEC_H
 #define CRDT_CORE_DEC_H
 #include "crdt/buf.h"

@@ -58,7 +58,7 @@ uint64_t crdt__seq_move(const crdt_space *space, void *state, void *other_state)
     return stamp_max(seq);
 }
 
-/* -- What is pending ---------------------------------------------------------------------------- */
+/* -- What is pending --------------------------------------------------------------------------- */
 
 static void settle_typing(crdt__seq *seq)
 {
@@ -174,29 +174,22 @@ bool crdt__seq_is_dead(const crdt__seq *seq, uint32_t cid)
     return place.leaf->spans[place.index].dead;
 }
 
-/* -- What stays and what is taken back ----------------------------------------------------------- */
+/* -- What stays and what is taken back --------------------------------------------------------- */
 
-/* Take parked rows off the map: those put in place (done), or those that came. */
+/* Parked rows that changed: those put in place (done) go, or those that came. */
 static void sweep_parked(crdt__seq *seq, bool undo)
 {
-    crdt__omap_iter it = crdt__omap_first(&seq->parked);
-    crdt__parked   *drop = NULL;
-    for (crdt__parked *p; (p = crdt__omap_next(&it)) != NULL;) {
-        bool goes = undo ? p->fresh : p->done;
-        if (!goes && !undo) p->row = crdt__parked_row(p);
-        p->fresh = p->done = false;
+    for (crdt__parked *p; (p = seq->changed_parked) != NULL;) {
+        seq->changed_parked = p->next_changed;
+        if (undo ? p->fresh : p->done) {
+            crdt__omap_remove(&seq->parked, p->key.bytes, 0);
+            free_parked(seq, p);
+            continue;
+        }
+        if (!undo) p->row = crdt__parked_row(p);
+        p->fresh = p->done = p->listed = false;
         p->placed = 0;
-        if (!goes) continue;
-        p->row.seq = (const crdt__seq *)(const void *)drop; /* a link: its bytes are its own */
-        drop = p;
     }
-    while (drop != NULL) {
-        crdt__parked *p = drop;
-        drop = (crdt__parked *)(uintptr_t)(const void *)p->row.seq;
-        crdt__omap_remove(&seq->parked, p->key.bytes, 0);
-        free_parked(seq, p);
-    }
-    seq->parked_new = 0;
 }
 
 void crdt__seq_keep(const crdt_space *space, void *state)
@@ -207,7 +200,7 @@ void crdt__seq_keep(const crdt_space *space, void *state)
     crdt__order_keep(&seq->order);
     crdt__log_settle(&seq->log);
     crdt__seq_keep_sets(seq);
-    if (seq->parked_new > 0) sweep_parked(seq, false);
+    sweep_parked(seq, false);
     seq->kept_lamport = seq->lamport;
     seq->changed = false;
 }
@@ -222,12 +215,12 @@ void crdt__seq_undo(const crdt_space *space, void *state)
     crdt__atoms_cut(&seq->atoms, seq->order.mark);
     crdt__log_undo(&seq->log);
     crdt__seq_undo_sets(seq);
-    if (seq->parked_new > 0) sweep_parked(seq, true);
+    sweep_parked(seq, true);
     seq->lamport = seq->kept_lamport;
     seq->changed = false;
 }
 
-/* -- Statistics and audit ------------------------------------------------------------------------ */
+/* -- Statistics and audit ---------------------------------------------------------------------- */
 
 static uint64_t count_dots(const crdt__seq *seq)
 {
@@ -308,7 +301,7 @@ static bool check_order(const crdt__seq *seq, const char **ret_reason)
             crdt__ins         row = crdt__log_ins_of(&seq->log, id.author, id.ctr);
             bool              inner = row.ctr != id.ctr;
             uint32_t          left = inner ? span->cid - 1 : row.left;
-            uint32_t right = inner ? CRDT__NO_CID : crdt__seq_right_of(seq, &row);
+            uint32_t          right = inner ? CRDT__NO_CID : crdt__seq_right_of(seq, &row);
             if (span->glued && (left != span->cid - 1 || right != CRDT__NO_CID)) {
                 return fail(ret_reason, "a span is glued to what it does not follow");
             }

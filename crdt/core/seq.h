@@ -12,10 +12,10 @@
  */
 #ifndef CRDT_CORE_SEQ_H
 #define CRDT_CORE_SEQ_H
-#include "crdt/cursor.h"
 #include "crdt/core/omap.h"
 #include "crdt/core/seq_log.h"
 #include "crdt/core/seq_order.h"
+#include "crdt/cursor.h"
 #include "crdt/type.h"
 
 #define CRDT__LAMPORT_MAX (UINT64_C(1) << 62)
@@ -28,11 +28,12 @@ typedef struct crdt__elem {
 
 /* A row as others know it: consecutive dots of one replica, each for `each` elements. */
 typedef struct crdt__row {
-    uint64_t   replica, dot;
-    uint64_t   lamport; /* insertions in classic order: of the first element */
-    uint32_t   dots, each;
-    bool       del, back;
-    crdt__elem first; /* the first element inserted (of `replica`), or deleted: the lowest counter */
+    uint64_t replica, dot;
+    uint64_t lamport; /* insertions in classic order: of the first element */
+    uint32_t dots, each;
+    bool     del, back;
+    crdt__elem
+        first; /* the first element inserted (of `replica`), or deleted: the lowest counter */
     crdt__elem left, right; /* insertions: of the first element */
     /* The content of an insertion: that which a sequence holds, in place or (waits) parked; or
      * (NULL) bytes, without those of forgotten atoms, whose stretches are varint pairs (gap,
@@ -52,11 +53,13 @@ static inline uint32_t crdt__row_len(const crdt__row *row)
 typedef struct crdt__parked {
     crdt__okey key;
     uint8_t    id[16];
-    size_t     size;  /* of this allocation */
-    bool       fresh; /* came since the last keep */
-    bool       done;  /* was put in place since the last keep */
+    size_t     size;   /* of this allocation */
+    bool       fresh;  /* came since the last keep */
+    bool       done;   /* was put in place since the last keep */
     uint32_t   placed; /* of a deletion: dots put in place since then, the lowest elements' */
-    crdt__row  row;
+    bool       listed; /* on the list of those changed since then */
+    struct crdt__parked *next_changed;
+    crdt__row            row;
 } crdt__parked;
 
 /* The latest value set for an element; a node of seq.sets, keyed by the element. */
@@ -81,23 +84,23 @@ typedef struct crdt__pending {
     uint32_t           author;
     crdt_target        target; /* of its transaction */
     crdt__place        place;  /* typing */
-    crdt__ins          row;   /* typing; its elements are count */
+    crdt__ins          row;    /* typing; its elements are count */
 } crdt__pending;
 
 typedef struct crdt__seq {
-    crdt__atoms     atoms;
-    crdt__log       log;
-    crdt__order     order;
-    crdt__omap      parked;
-    crdt__omap      sets;
-    crdt__set      *changed_sets; /* since the last keep */
-    crdt__pending   pending;
-    struct crdt__families *families; /* NULL: none */
-    uint64_t        lamport, kept_lamport; /* the greatest, in classic order; at the last keep */
-    bool            classic;
-    bool            changed;   /* since the last keep */
-    bool            dropped_sets; /* some sets are gone */
-    uint32_t        parked_new; /* parked or put in place since the last keep */
+    crdt__atoms            atoms;
+    crdt__log              log;
+    crdt__order            order;
+    crdt__omap             parked;
+    crdt__omap             sets;
+    crdt__set             *changed_sets; /* since the last keep */
+    crdt__pending          pending;
+    struct crdt__families *families;         /* NULL: none */
+    uint64_t          lamport, kept_lamport; /* the greatest, in classic order; at the last keep */
+    bool              classic;
+    bool              changed;        /* since the last keep */
+    bool              dropped_sets;   /* some sets are gone */
+    crdt__parked     *changed_parked; /* parked or put in place since the last keep */
     const crdt_space *space;
 } crdt__seq;
 
@@ -139,8 +142,7 @@ uint32_t crdt__seq_origins_at(const crdt__seq *seq, crdt__place at, uint32_t *re
 int crdt__seq_compare_origins(const crdt__seq *seq, uint32_t a, uint32_t b, int none);
 /* Where the first element of the row belongs. False: no honest author could have written it. The
  * index must be valid. */
-bool crdt__seq_place(crdt__seq *seq, uint32_t author, const crdt__ins *row,
-                     crdt__place *ret_place);
+bool crdt__seq_place(crdt__seq *seq, uint32_t author, const crdt__ins *row, crdt__place *ret_place);
 
 /* -- seq_family.c: many elements of one left origin */
 bool crdt__family_has(const crdt__seq *seq, uint32_t left);
@@ -191,10 +193,10 @@ const crdt__set *crdt__seq_set_of(const crdt__seq *seq, crdt__elem elem);
 crdt_err crdt__seq_put_set(crdt__seq *seq, crdt__elem elem, crdt_dot dot, uint64_t stamp,
                            crdt_value value);
 /* The elements are dead. */
-void crdt__seq_drop_sets(crdt__seq *seq, crdt__elem first, uint32_t len);
-void crdt__seq_keep_sets(crdt__seq *seq);
-void crdt__seq_undo_sets(crdt__seq *seq);
-void crdt__seq_clear_sets(crdt__seq *seq);
+void       crdt__seq_drop_sets(crdt__seq *seq, crdt__elem first, uint32_t len);
+void       crdt__seq_keep_sets(crdt__seq *seq);
+void       crdt__seq_undo_sets(crdt__seq *seq);
+void       crdt__seq_clear_sets(crdt__seq *seq);
 crdt__elem crdt__set_elem(const crdt__set *set);
 crdt_err   crdt__seq_set(crdt_target *target, uint32_t pos, crdt_value value);
 
@@ -204,8 +206,10 @@ crdt_err   crdt__seq_set(crdt_target *target, uint32_t pos, crdt_value value);
 crdt_err crdt__seq_take(crdt__seq *seq, const crdt__row *row, const crdt_context *mine);
 /* Put a row that is not held in place, if it is ready (*ret_done). Errors: ENOMEM, ELIMIT. */
 crdt_err crdt__seq_put(crdt__seq *seq, const crdt__row *row, bool *ret_done);
-/* Parked rows that can be put in place now, and of deletions what can be. An author's insertions are
- * put in place in order of dots. Errors: ENOMEM. */
+/* The parked row changes: keep and undo will look at it. */
+void crdt__seq_note_parked(crdt__seq *seq, crdt__parked *parked);
+/* Parked rows that can be put in place now, and of deletions what can be. An author's insertions
+ * are put in place in order of dots. Errors: ENOMEM. */
 crdt_err crdt__seq_unpark(crdt__seq *seq);
 crdt_err crdt__seq_prepare(crdt_join *join, void *state, const void *other);
 bool     crdt__seq_commit(crdt_join *join, void *state, const void *other);
@@ -242,7 +246,7 @@ crdt__row crdt__parked_row(const crdt__parked *parked);
 crdt__omap_iter crdt__parked_from(const crdt__seq *seq, uint64_t replica, uint64_t dot);
 /* The parked row that holds the dot, or NULL. */
 crdt__parked *crdt__parked_at(const crdt__seq *seq, uint64_t replica, uint64_t dot);
-void          crdt__rows_begin(crdt__rows *rows, const crdt__seq *seq, uint64_t replica, uint64_t from);
+void crdt__rows_begin(crdt__rows *rows, const crdt__seq *seq, uint64_t replica, uint64_t from);
 bool crdt__rows_next(crdt__rows *rows, crdt__row *ret_row);
 /* Replicas with rows, ascending: the next after `after` (0: the first); 0 at the end. */
 uint64_t crdt__rows_replica(const crdt__seq *seq, uint64_t after);
@@ -275,12 +279,13 @@ crdt_err crdt__seq_decode(const crdt_space *space, void *state, crdt_dec *dec);
 void     crdt__seq_digest(const void *state, crdt_blocks *blocks);
 
 /* The vtable's entries that lists and texts share. */
-#define CRDT__SEQ_SLOTS                                                                           \
-    .size = sizeof(crdt__seq), .clear = crdt__seq_clear, .prepare = crdt__seq_prepare,            \
-    .commit = crdt__seq_commit, .since = crdt__seq_since, .alive = crdt__seq_alive,               \
-    .empty = crdt__seq_empty, .reset = crdt__seq_reset, .mark = crdt__seq_mark,                   \
-    .encode = crdt__seq_encode, .decode = crdt__seq_decode, .digest = crdt__seq_digest,           \
-    .check = crdt__seq_check, .stats = crdt__seq_stats, .stabilise = crdt__seq_stabilise,         \
-    .move = crdt__seq_move, .within = crdt__seq_within, .keep = crdt__seq_keep, .undo = crdt__seq_undo, .seal = crdt__seq_seal
+#define CRDT__SEQ_SLOTS                                                                   \
+    .size = sizeof(crdt__seq), .clear = crdt__seq_clear, .prepare = crdt__seq_prepare,    \
+    .commit = crdt__seq_commit, .since = crdt__seq_since, .alive = crdt__seq_alive,       \
+    .empty = crdt__seq_empty, .reset = crdt__seq_reset, .mark = crdt__seq_mark,           \
+    .encode = crdt__seq_encode, .decode = crdt__seq_decode, .digest = crdt__seq_digest,   \
+    .check = crdt__seq_check, .stats = crdt__seq_stats, .stabilise = crdt__seq_stabilise, \
+    .move = crdt__seq_move, .within = crdt__seq_within, .keep = crdt__seq_keep,           \
+    .undo = crdt__seq_undo, .seal = crdt__seq_seal
 
 #endif

@@ -5,7 +5,7 @@
 
 #include "crdt/core/mem.h"
 
-/* -- What to expect: encoder and decoder follow each other --------------------------------------- */
+/* -- What to expect: encoder and decoder follow each other ------------------------------------- */
 
 void crdt__trail_begin(crdt__trail *trail, uint64_t replica)
 {
@@ -56,7 +56,7 @@ bool crdt__trail_joins(const crdt__trail *trail, const crdt__row *row, bool clas
     return forward || back;
 }
 
-/* -- Encoding ----------------------------------------------------------------------------------- */
+/* -- Encoding ---------------------------------------------------------------------------------- */
 
 static void mark_elem(crdt_replicas *ids, crdt__elem elem)
 {
@@ -262,7 +262,7 @@ void crdt__seq_encode(const void *state, crdt_enc *enc)
     for (int i = 0; i < CRDT__COLUMNS; i++) crdt_buf_clear(&c.own[i]);
 }
 
-/* -- Digest ------------------------------------------------------------------------------------- */
+/* -- Digest ------------------------------------------------------------------------------------ */
 
 static void add_elem(crdt_blocks *blocks, crdt__elem elem)
 {

@@ -2,20 +2,20 @@
  *
  * Format: a replica is its place in the dictionary; numbers are varints, (z) zigzag.
  *
- *      sequence   2 * replicas + 1 if there are sets; for each replica, ascending: replica, rows, and
- *                 if rows are INLINE_ROWS or more the sizes of the five columns; the columns (fewer
- *                 rows: row by row in one); sets: how many, then for each, ascending by element:
- *                 element (replica, counter), dot (replica, sequence), stamp, value
+ *      sequence   2 * replicas + 1 if there are sets; for each replica, ascending: replica, rows,
+ *                 and if rows are INLINE_ROWS or more the sizes of the five columns; the columns
+ *                 (fewer rows: row by row in one); sets: how many, then for each, ascending by
+ *                 element: element (replica, counter), dot (replica, sequence), stamp, value
  *      columns    shapes  one byte a row, flags of CRDT__SHAPE_*
  *                 counts  dots - 2 if MANY; each - 2 if LONG
- *                 refs    an insertion's left origin, a deletion's last element: as counter (z) less
- *                         the cursor's if OWN, that is of the cursor's replica, else replica,
+ *                 refs    an insertion's left origin, a deletion's last element: as counter (z)
+ *                         less the cursor's if OWN, that is of the cursor's replica, else replica,
  *                         counter; the start: the dictionary's size
  *                 others  gap before the dot if GAP; if ODD an insertion's first counter (z) less
  *                         the one expected, and the stretches of forgotten atoms; right parent if
- *                         RIGHT: counter (z) less the left origin's if NEAR, that is of its replica,
- *                         else replica, counter; lamport (z) less the one expected in classic order;
- *                         (gap, length) of the stretches
+ *                         RIGHT: counter (z) less the left origin's if NEAR, that is of its
+ *                         replica, else replica, counter; lamport (z) less the one expected in
+ *                         classic order; (gap, length) of the stretches
  *                 content the atoms of insertions
  *
  * The cursor is where the replica last edited: the last element that it inserted, or the one before

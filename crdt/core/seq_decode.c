@@ -1,8 +1,8 @@
 /* core/seq_decode.c: a sequence from bytes. The format is told in seq_code.h.
  *
  * Rows of a replica come in order of dots; a row may refer to elements of another replica that come
- * later in the bytes. So replicas are read side by side: one that meets a row that is not ready waits
- * while the one that it needs is read on.
+ * later in the bytes. So replicas are read side by side: one that meets a row that is not ready
+ * waits while the one that it needs is read on.
  */
 #include <string.h>
 
@@ -14,7 +14,7 @@
 typedef struct section {
     const uint8_t *at[CRDT__COLUMNS], *end[CRDT__COLUMNS];
     crdt__trail    trail;
-    uint64_t       rows; /* left */
+    uint64_t       rows;  /* left */
     uint64_t       tried; /* 1 + rows taken when this one last waited for another */
     uint32_t       waits; /* 1 + the section that waits for this one, if `open` */
     bool           open, is_inline;
@@ -32,7 +32,7 @@ typedef struct reader {
 /* Nothing is undone here (what fails is freed whole): journals are kept short. */
 #define KEEP_ROWS 256
 
-/* -- Rows --------------------------------------------------------------------------------------- */
+/* -- Rows -------------------------------------------------------------------------------------- */
 
 static crdt_dec *in_column(reader *r, section *s, int column)
 {
@@ -229,8 +229,8 @@ static bool get_row(reader *r, section *s, crdt__row *row)
         row->back = shape & CRDT__SHAPE_BACK;
         row->first = ref;
         row->first.ctr -= len - 1;
-        bool ok = ref.replica != 0 && ref.ctr >= len - 1 && shape < 64 &&
-                  (row->dots > 1 || !row->back);
+        bool ok =
+            ref.replica != 0 && ref.ctr >= len - 1 && shape < 64 && (row->dots > 1 || !row->back);
         if (!ok) malformed(r, "a deletion of nothing");
     }
     if ((uint64_t)row->first.ctr + crdt__row_len(row) >= CRDT__SPAN_MAX) {
@@ -242,7 +242,7 @@ static bool get_row(reader *r, section *s, crdt__row *row)
     return r->in.err == CRDT_OK;
 }
 
-/* -- Replicas ----------------------------------------------------------------------------------- */
+/* -- Replicas ---------------------------------------------------------------------------------- */
 
 static crdt_err open_section(reader *r, section *s, uint64_t after)
 {
@@ -337,10 +337,11 @@ static crdt_err read_on(reader *r, section *s)
     crdt_err err = CRDT_OK;
     s->open = true;
     s->waits = 0;
-    while (s != NULL && err == CRDT_OK) {
+    for (section *next = s; next != NULL && err == CRDT_OK;) {
+        s = next;
         if (s->rows == 0) {
             s->open = false;
-            s = s->waits == 0 ? NULL : &r->sections[s->waits - 1];
+            next = s->waits == 0 ? NULL : &r->sections[s->waits - 1];
             continue;
         }
         section   before = *s;
@@ -349,13 +350,12 @@ static crdt_err read_on(reader *r, section *s)
         bool done;
         err = crdt__seq_put(r->seq, &row, &done);
         if (err == CRDT_OK && !done) {
-            section *first = needed(r, &row);
-            section *next = turn_to(r, s, first);
-            if (next != NULL) {
+            section *turn = turn_to(r, s, needed(r, &row));
+            if (turn != NULL) {
                 before.tried = s->tried;
                 before.open = s->open;
                 *s = before;
-                s = next;
+                next = turn;
                 continue;
             }
             err = crdt__seq_take(r->seq, &row, NULL);
@@ -407,8 +407,8 @@ static crdt_err read_sets(reader *r)
     for (size_t i = 0; i < count; i++) {
         crdt__elem elem;
         elem.replica = crdt_dec_replica(dec);
-        uint64_t   ctr = crdt_dec_varint(dec);
-        crdt_dot   dot;
+        uint64_t ctr = crdt_dec_varint(dec);
+        crdt_dot dot;
         dot.replica = crdt_dec_replica(dec);
         dot.seq = crdt_dec_varint(dec);
         uint64_t   stamp = crdt_dec_varint(dec);

@@ -4,12 +4,12 @@
  * order; a family that takes more than a few steps is written into a map, from then on kept up, so
  * that a million concurrent insertions at one place do not take a million steps each.
  *
- * FugueMax: members of L with the same right parent R stand in order of their ids, each with what was
- * inserted right of it behind it and the members whose right parent it is before it. So a new one
- * stands where the next greater id's members begin, or where the one before ends; both are looked for
- * at once, and the shorter way ends the search: what either costs was paid for by as many
- * insertions, and the new member parts them for ever. Classic: members go by time, latest first.
- * The map is a cache: when memory for it is refused, or changes are undone, it is dropped.
+ * FugueMax: members of L with the same right parent R stand in order of their ids, each with what
+ * was inserted right of it behind it and the members whose right parent it is before it. So a new
+ * one stands where the next greater id's members begin, or where the one before ends; both are
+ * looked for at once, and the shorter way ends the search: what either costs was paid for by as
+ * many insertions, and the new member parts them for ever. Classic: members go by time, latest
+ * first. The map is a cache: when memory for it is refused, or changes are undone, it is dropped.
  */
 #include <string.h>
 
@@ -83,7 +83,7 @@ bool crdt__family_has(const crdt__seq *seq, uint32_t left)
     return crdt__omap_get(&seq->families->map, crdt_view_of(id, KEY_BYTES), 0) != NULL;
 }
 
-/* -- Making one --------------------------------------------------------------------------------- */
+/* -- Making one -------------------------------------------------------------------------------- */
 
 static bool add_element(crdt__seq *seq, uint32_t left, uint32_t right, uint32_t cid)
 {
@@ -128,7 +128,7 @@ void crdt__family_note(crdt__seq *seq, const crdt__ins *row)
     if (!add_element(seq, row->left, right, row->cid)) crdt__families_drop(seq);
 }
 
-/* -- Placing ------------------------------------------------------------------------------------ */
+/* -- Placing ----------------------------------------------------------------------------------- */
 
 /* The first member at or after the key, if it is of the same left origin and right parent. */
 static const member *member_from(const crdt__seq *seq, const uint8_t id[KEY_BYTES])
@@ -148,8 +148,7 @@ static const member *first_of(const crdt__seq *seq, uint32_t left, uint32_t righ
 /* The last member before the key of the same left origin and right parent. */
 static const member *member_before(const crdt__seq *seq, const uint8_t id[KEY_BYTES])
 {
-    const member *m =
-        crdt__omap_before(&seq->families->map, crdt_view_of(id, KEY_BYTES), 0);
+    const member *m = crdt__omap_before(&seq->families->map, crdt_view_of(id, KEY_BYTES), 0);
     return m != NULL && m->cid != CRDT__NO_CID && memcmp(m->id, id, 8) == 0 ? m : NULL;
 }
 

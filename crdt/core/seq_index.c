@@ -44,7 +44,7 @@ void crdt__index_clear(crdt__order *order)
     memset(index, 0, sizeof *index);
 }
 
-/* -- Finding ------------------------------------------------------------------------------------ */
+/* -- Finding ----------------------------------------------------------------------------------- */
 
 /* The last block that begins at or before cid; the first one if none does. */
 static uint32_t block_of(const crdt__index *index, uint32_t cid)
@@ -78,7 +78,7 @@ uint32_t crdt__index_get(const crdt__order *order, uint32_t cid)
     return b->runs[run_of(b, cid)].leaf;
 }
 
-/* -- Changing ----------------------------------------------------------------------------------- */
+/* -- Changing ---------------------------------------------------------------------------------- */
 
 static bool grow_table(crdt__order *order)
 {
@@ -132,8 +132,7 @@ static bool make_room(crdt__order *order, uint32_t *at, uint32_t cid)
     if (b->count + 2 <= b->cap) return true;
     if (b->cap < BLOCK_RUNS) {
         uint32_t cap = b->cap * 2 > BLOCK_RUNS ? BLOCK_RUNS : b->cap * 2;
-        block   *more =
-            crdt__resize(order->mem, b, block_size(b->cap), block_size(cap));
+        block   *more = crdt__resize(order->mem, b, block_size(b->cap), block_size(cap));
         if (more == NULL) return false;
         order->memory += (cap - more->cap) * sizeof(run);
         more->cap = cap;
@@ -168,7 +167,7 @@ static void set_runs(block *b, uint32_t from, uint32_t end, uint32_t leaf)
     while (last + 1 < b->count && runs[last + 1].from < end) last++;
     uint32_t after = last + 1 < b->count ? runs[last + 1].from : UINT32_MAX;
     uint32_t tail = runs[last].leaf;
-    run      put[3];
+    run      put[3] = {{from, leaf}};
     uint32_t n = 0;
     if (runs[first].from < from) put[n++] = runs[first];
     if (n == 0 || put[0].leaf != leaf) put[n++] = (run){from, leaf};
@@ -202,10 +201,10 @@ static bool assign_flat(crdt__order *order, uint32_t cid, uint32_t len, uint32_t
     crdt__index *index = &order->index;
     if (cid + len > index->flat_cap) {
         size_t    cap = crdt__grow(index->flat_cap, cid + len);
-        uint32_t *flat = cap > index->flat_max ? NULL
-                                               : crdt__resize(order->mem, index->flat,
-                                                              index->flat_cap * sizeof *flat,
-                                                              cap * sizeof *flat);
+        uint32_t *flat = cap > index->flat_max
+                             ? NULL
+                             : crdt__resize(order->mem, index->flat, index->flat_cap * sizeof *flat,
+                                            cap * sizeof *flat);
         if (flat == NULL) return false;
         order->memory += (cap - index->flat_cap) * sizeof *flat;
         index->flat = flat;
@@ -219,8 +218,8 @@ void crdt__index_assign(crdt__order *order, uint32_t cid, uint32_t len, uint32_t
 {
     crdt__index *index = &order->index;
     if (!index->valid) return;
-    bool done = index->flat_max > 0 ? assign_flat(order, cid, len, leaf)
-                                    : assign(order, cid, len, leaf);
+    bool done =
+        index->flat_max > 0 ? assign_flat(order, cid, len, leaf) : assign(order, cid, len, leaf);
     if (!done) crdt__index_clear(order);
 }
 

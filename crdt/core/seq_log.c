@@ -608,8 +608,9 @@ static bool check_authors(const crdt__log *log, const char **ret_reason)
     *ret_reason = "log: authors out of order";
     for (uint32_t i = 0; i < log->author_count; i++) {
         if (log->by_replica[i] >= log->author_count) return false;
-        if (i > 0 && i != log->sorted && log->authors[log->by_replica[i - 1]].replica >=
-                         log->authors[log->by_replica[i]].replica) {
+        if (i > 0 && i != log->sorted &&
+            log->authors[log->by_replica[i - 1]].replica >=
+                log->authors[log->by_replica[i]].replica) {
             return false;
         }
     }

@@ -6,7 +6,7 @@
 
 #define HALF (CRDT__FANOUT / 2)
 
-/* -- Memory: spare nodes are linked through their first member ----------------------------------- */
+/* -- Memory: spare nodes are linked through their first member --------------------------------- */
 
 static void *take_spare(void **list, unsigned *count)
 {
@@ -53,15 +53,15 @@ static crdt_err give_sums(crdt__order *order, crdt__inner *node)
 
 static crdt_err make_inner_spare(crdt__order *order)
 {
-    crdt_err err = make_spare(order, &order->spare_inners, &order->spare_inner_count,
-                              sizeof(crdt__inner));
+    crdt_err err =
+        make_spare(order, &order->spare_inners, &order->spare_inner_count, sizeof(crdt__inner));
     if (err != CRDT_OK) return err;
     crdt__inner *node = order->spare_inners;
     node->sums = NULL;
     if (!order->sums_kept) return CRDT_OK;
     err = give_sums(order, node);
-    if (err != CRDT_OK) free_inner(order, take_spare(&order->spare_inners,
-                                                     &order->spare_inner_count));
+    if (err != CRDT_OK)
+        free_inner(order, take_spare(&order->spare_inners, &order->spare_inner_count));
     return err;
 }
 
@@ -84,8 +84,7 @@ static crdt_err spares(crdt__order *order, unsigned leaves, unsigned inners)
 {
     crdt_err err = reserve_numbers(order, leaves);
     while (err == CRDT_OK && order->spare_leaf_count < leaves) {
-        err = make_spare(order, &order->spare_leaves, &order->spare_leaf_count,
-                         sizeof(crdt__leaf));
+        err = make_spare(order, &order->spare_leaves, &order->spare_leaf_count, sizeof(crdt__leaf));
     }
     while (err == CRDT_OK && order->spare_inner_count < inners) err = make_inner_spare(order);
     return err;
@@ -268,8 +267,7 @@ static void split_inner(crdt__order *order, crdt__inner *inner, unsigned keep)
 /* Hang `node` into the tree right after `old`, of the same height; counts of both are made anew. */
 static void hang_after(crdt__order *order, void *old, void *node, unsigned height)
 {
-    crdt__inner *parent =
-        height == 0 ? ((crdt__leaf *)old)->parent : ((crdt__inner *)old)->parent;
+    crdt__inner *parent = height == 0 ? ((crdt__leaf *)old)->parent : ((crdt__inner *)old)->parent;
     if (parent == NULL) {
         parent = new_inner(order, height + 1);
         order->root = parent;
@@ -338,7 +336,7 @@ void crdt__leaf_split(crdt__order *order, crdt__leaf *leaf)
     }
 }
 
-/* -- Rebuilding --------------------------------------------------------------------------------- */
+/* -- Rebuilding -------------------------------------------------------------------------------- */
 
 void crdt__nodes_drop_leaf(crdt__order *order, crdt__leaf *leaf)
 {

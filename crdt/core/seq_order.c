@@ -184,8 +184,8 @@ uint32_t crdt__order_before(crdt__place place)
 
 crdt_err crdt__order_reserve(crdt__order *order, crdt__place place)
 {
-    if (place.leaf == NULL) return order->root == NULL ? crdt__nodes_reserve(order, NULL, 1)
-                                                       : CRDT_OK;
+    if (place.leaf == NULL)
+        return order->root == NULL ? crdt__nodes_reserve(order, NULL, 1) : CRDT_OK;
     return crdt__nodes_reserve(order, place.leaf, 1);
 }
 
@@ -194,9 +194,9 @@ crdt_err crdt__order_reserve_kill(crdt__order *order, uint32_t pieces, uint32_t 
     size_t need = (size_t)order->journal_count + pieces;
     if (need > order->journal_cap) {
         size_t        cap = crdt__grow(order->journal_cap, need);
-        crdt__killed *journal = crdt__resize(order->mem, order->journal,
-                                             order->journal_cap * sizeof *journal,
-                                             cap * sizeof *journal);
+        crdt__killed *journal =
+            crdt__resize(order->mem, order->journal, order->journal_cap * sizeof *journal,
+                         cap * sizeof *journal);
         if (journal == NULL) return CRDT_ENOMEM;
         order->memory += (cap - order->journal_cap) * sizeof *journal;
         order->journal = journal;
@@ -216,8 +216,7 @@ static void make_room(crdt__order *order, crdt__place *place)
     if (leaf->count + 2 <= CRDT__FANOUT) return;
     order->finger = NULL;
     if (leaf->next == NULL && place->index + 1 >= leaf->count && leaf->count < CRDT__FANOUT) {
-        bool at_end = place->index == leaf->count ||
-                      place->offset == leaf->spans[place->index].len;
+        bool at_end = place->index == leaf->count || place->offset == leaf->spans[place->index].len;
         if (at_end) return; /* one slot is enough to append */
     }
     crdt__leaf_split(order, leaf);
@@ -257,9 +256,8 @@ static bool append_leaf(crdt__order *order, crdt__place *place)
 {
     crdt__leaf *leaf = place->leaf;
     if (leaf->next != NULL || leaf->count < CRDT__FANOUT) return false;
-    bool at_end = place->index == leaf->count ||
-                  (place->index + 1 == leaf->count &&
-                   place->offset == leaf->spans[place->index].len);
+    bool at_end = place->index == leaf->count || (place->index + 1 == leaf->count &&
+                                                  place->offset == leaf->spans[place->index].len);
     if (!at_end) return false;
     place->leaf = crdt__leaf_after(order, leaf);
     place->index = place->offset = 0;
@@ -294,7 +292,7 @@ void crdt__order_insert(crdt__order *order, crdt__place place, uint32_t cid, uin
         CRDT_ASSERT(err == CRDT_OK);
         place.leaf = order->first;
     }
-    crdt__sums sums = order->sums_kept ? crdt__atoms_sums(order->atoms, cid, len) : no_sums;
+    crdt__sums  sums = order->sums_kept ? crdt__atoms_sums(order->atoms, cid, len) : no_sums;
     crdt__span *span = glued ? span_to_extend(place, cid, len) : NULL;
     if (span != NULL) {
         crdt__span_resize(span, span->len + len);
@@ -319,8 +317,8 @@ void crdt__order_insert(crdt__order *order, crdt__place place, uint32_t cid, uin
 /* Put cid .. cid + len - 1 into the journal, onto its last entry if they meet; true if so. */
 static bool note_killed(crdt__order *order, uint32_t cid, uint32_t len)
 {
-    crdt__killed *last = order->journal_count == 0 ? NULL
-                                                   : &order->journal[order->journal_count - 1];
+    crdt__killed *last =
+        order->journal_count == 0 ? NULL : &order->journal[order->journal_count - 1];
     if (last != NULL && last->cid + last->len == cid) {
         last->len += len;
         return true;
@@ -409,8 +407,7 @@ static bool measure_span(const crdt__order *order, const crdt__span *span, crdt_
     uint32_t at = 0;
     while (n > 0) {
         uint32_t  count, units;
-        crdt_view view =
-            crdt__atoms_view(order->atoms, span->cid + at, span->len - at, &count);
+        crdt_view view = crdt__atoms_view(order->atoms, span->cid + at, span->len - at, &count);
         units = sum_of(crdt__utf8_sums(view.data, view.size), measure);
         if (units > n) {
             if (!crdt__utf8_prefix(view.data, view.size, measure == CRDT__IN_BYTES, n, &count)) {

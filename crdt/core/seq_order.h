@@ -1,11 +1,11 @@
 /* core/seq_order.h: the order of a sequence's elements: a B+tree of spans that is the position
  * index too.
  *
- * Shape    a span is 8 bytes: a stretch of local ids (cid) that lie side by side in the order, alive
- *          or dead (tombstones). Leaves hold up to 32 in order and are linked; inner nodes hold, per
- *          child, the visible elements below it and, once asked for, bytes, UTF-16 units and lines.
- *          From cid to leaf: a run-length coded index, made when first needed and dropped when
- *          memory for it is refused.
+ * Shape    a span is 8 bytes: a stretch of local ids (cid) that lie side by side in the order,
+ *          alive or dead (tombstones). Leaves hold up to 32 in order and are linked; inner nodes
+ *          hold, per child, the visible elements below it and, once asked for, bytes, UTF-16 units
+ *          and lines. From cid to leaf: a run-length coded index, made when first needed and
+ *          dropped when memory for it is refused.
  * Undo     everything since the last keep: elements at or above the mark go, elements killed since
  *          come back. O(spans).
  * Failure  reserve calls may fail (ENOMEM, nothing changed); what they made room for cannot.
@@ -17,8 +17,8 @@
 #define CRDT__FANOUT 32u
 #define CRDT__SPAN_MAX ((1u << 30) - 1)
 
-/* `glued`: the first element's left origin is the element cid - 1, of the same author, and it has no
- * right parent: a stretch of a run. Within a span all but the first are so. */
+/* `glued`: the first element's left origin is the element cid - 1, of the same author, and it has
+ * no right parent: a stretch of a run. Within a span all but the first are so. */
 typedef struct crdt__span {
     uint32_t cid;
     uint32_t len : 30, dead : 1, glued : 1;
@@ -81,8 +81,8 @@ typedef struct crdt__order {
     size_t             memory;
 } crdt__order;
 
-/* Before the element at `offset` of leaf's span `index`. At the end of a leaf index is its count and
- * offset 0. */
+/* Before the element at `offset` of leaf's span `index`. At the end of a leaf index is its count
+ * and offset 0. */
 typedef struct crdt__place {
     crdt__leaf *leaf; /* NULL: the empty order */
     uint32_t    index, offset;
@@ -113,8 +113,8 @@ uint32_t crdt__order_before(crdt__place place);
 
 /* Make the index valid. Errors: ENOMEM. O(spans) the first time. */
 crdt_err crdt__order_want_index(crdt__order *order);
-/* An empty order is about to get very many insertions: the index is a flat array of up to `max` ids.
- * With 0 that has ended: the index is made anew when it is asked for. */
+/* An empty order is about to get very many insertions: the index is a flat array of up to `max`
+ * ids. With 0 that has ended: the index is made anew when it is asked for. */
 void crdt__order_bulk(crdt__order *order, size_t max);
 
 /* -- Changing */
@@ -159,7 +159,8 @@ crdt__leaf *crdt__leaf_after(crdt__order *order, crdt__leaf *leaf);
 void       crdt__leaf_split(crdt__order *order, crdt__leaf *leaf);
 uint32_t   crdt__leaf_visible(const crdt__leaf *leaf);
 crdt__sums crdt__leaf_sums(const crdt__order *order, const crdt__leaf *leaf);
-/* Spares for splitting `leaf` and what is above it; `ends` times that, anywhere, if leaf is NULL. */
+/* Spares for splitting `leaf` and what is above it; `ends` times that, anywhere, if leaf is
+ * NULL. */
 crdt_err crdt__nodes_reserve(crdt__order *order, crdt__leaf *leaf, unsigned ends);
 crdt_err crdt__nodes_first(crdt__order *order); /* the first leaf of an empty order */
 void     crdt__nodes_trim(crdt__order *order);  /* free the spares */

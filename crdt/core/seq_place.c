@@ -3,9 +3,9 @@
  * Both look right of the left origin, as far as elements stand there that came from the same place.
  * FugueMax: elements of the same left origin L stand in the order of what they had on the right: an
  * element whose right parent is R (of the same left origin) stands before R; those with equal right
- * parents go by id. Classic: later insertions (Lamport time, then replica) come first, each with all
- * that was inserted after it. Source: Weidner, Kleppmann, IEEE TPDS 36(11), 2025; Roh et al., JPDC
- * 71(3), 2011.
+ * parents go by id. Classic: later insertions (Lamport time, then replica) come first, each with
+ * all that was inserted after it. Source: Weidner, Kleppmann, IEEE TPDS 36(11), 2025; Roh et al.,
+ * JPDC 71(3), 2011.
  */
 #include "crdt/core/mem.h"
 #include "crdt/core/seq.h"
@@ -89,8 +89,7 @@ static bool is_in_run(crdt__place at)
     return at.offset > 0 || at.leaf->spans[at.index].glued;
 }
 
-static crdt__place scan_fugue(crdt__seq *seq, uint32_t author, const crdt__ins *row,
-                              crdt__place at)
+static crdt__place scan_fugue(crdt__seq *seq, uint32_t author, const crdt__ins *row, crdt__place at)
 {
     crdt__place dest = at;
     bool        scanning = false;
@@ -121,8 +120,8 @@ static bool place_fugue(crdt__seq *seq, uint32_t author, const crdt__ins *row,
     if (!crdt__order_settle(&next)) return row->right == CRDT__NO_CID;
     if (row->right != CRDT__NO_CID) {
         bool     beside = crdt__order_cid(next) == row->right;
-        uint32_t left = beside && is_in_run(next) ? row->right - 1
-                                                  : crdt__seq_left_of(seq, row->right);
+        uint32_t left =
+            beside && is_in_run(next) ? row->right - 1 : crdt__seq_left_of(seq, row->right);
         if (left != row->left) return false;
         if (beside) return true;
     }
@@ -135,7 +134,8 @@ static bool place_classic(crdt__seq *seq, uint32_t author, const crdt__ins *row,
                           crdt__place *ret_place)
 {
     crdt__place at = crdt__seq_right_of_element(seq, row->left);
-    if (row->left != CRDT__NO_CID && row->lamport <= crdt__seq_lamport_of(seq, row->left)) return false;
+    if (row->left != CRDT__NO_CID && row->lamport <= crdt__seq_lamport_of(seq, row->left))
+        return false;
     if (crdt__family_has(seq, row->left)) {
         *ret_place = crdt__family_place(seq, author, row);
         return true;

@@ -5,7 +5,7 @@
 #include "crdt/core/mem.h"
 #include "crdt/core/seq.h"
 
-/* -- Cursors ------------------------------------------------------------------------------------ */
+/* -- Cursors ----------------------------------------------------------------------------------- */
 
 bool crdt__seq_cursor(const crdt__seq *seq, uint32_t pos, crdt_side side, crdt_cursor *ret_cursor)
 {
@@ -40,7 +40,7 @@ crdt_err crdt__seq_cursor_pos(const crdt__seq *seq, crdt_cursor cursor, uint32_t
     return CRDT_OK;
 }
 
-/* -- Stability ---------------------------------------------------------------------------------- */
+/* -- Stability --------------------------------------------------------------------------------- */
 
 /* Adds to *went whether something did. Errors: ENOMEM (some of it may have gone). */
 static crdt_err forget(crdt__seq *seq, uint32_t of, uint32_t ctr, uint32_t len, bool *went)
@@ -86,7 +86,7 @@ bool crdt__seq_stabilise(const crdt_space *space, void *state, const crdt_contex
         uint64_t      end = crdt_context_max(cut, author->replica);
         if (end <= author->forgotten) continue;
         crdt__log_iter it;
-        crdt_err err = CRDT_OK;
+        crdt_err       err = CRDT_OK;
         crdt__log_each_del(&it, &seq->log, a, author->forgotten + 1);
         for (const crdt__del *del; err == CRDT_OK && (del = crdt__log_next_del(&it)) != NULL;) {
             crdt__row row = crdt__row_of_del(seq, author->replica, del);

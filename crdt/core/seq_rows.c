@@ -13,7 +13,7 @@ static bool same_elem(crdt__elem a, crdt__elem b)
     return a.replica == b.replica && a.ctr == b.ctr;
 }
 
-/* -- Rows as such ------------------------------------------------------------------------------- */
+/* -- Rows as such ------------------------------------------------------------------------------ */
 
 crdt__row crdt__row_cut(const crdt__row *row, uint32_t skip, uint32_t dots)
 {
@@ -71,7 +71,7 @@ bool crdt__row_join(crdt__row *a, const crdt__row *b, bool classic)
     return a->del ? join_del(a, b) : join_ins(a, b, classic);
 }
 
-/* -- Content ------------------------------------------------------------------------------------ */
+/* -- Content ----------------------------------------------------------------------------------- */
 
 /* Bytes of the first `count` atoms. */
 static size_t atoms_size(crdt_view bytes, crdt__atom_kind kind, uint32_t count)
@@ -222,7 +222,7 @@ bool crdt__content_next(crdt__content *c, crdt_view *ret_piece, uint32_t *ret_co
     return true;
 }
 
-/* -- All rows of a replica ----------------------------------------------------------------------- */
+/* -- All rows of a replica --------------------------------------------------------------------- */
 
 /* The next parked row of the replica that still waits. */
 static crdt__parked *next_parked(crdt__rows *rows)

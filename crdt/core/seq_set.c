@@ -83,7 +83,7 @@ void crdt__seq_clear_sets(crdt__seq *seq)
     seq->changed_sets = NULL;
 }
 
-/* -- Changes ------------------------------------------------------------------------------------ */
+/* -- Changes ----------------------------------------------------------------------------------- */
 
 static void list_changed(crdt__seq *seq, crdt__set *set, crdt__set *before)
 {
@@ -253,8 +253,8 @@ crdt_err crdt__seq_set(crdt_target *target, uint32_t pos, crdt_value value)
 {
     crdt__seq *seq = target->state;
     crdt__seq_settle(seq);
-    crdt__place place = crdt__order_at(&seq->order, pos);
-    crdt__elem  elem = crdt__seq_elem(seq, crdt__order_cid(place));
+    crdt__place      place = crdt__order_at(&seq->order, pos);
+    crdt__elem       elem = crdt__seq_elem(seq, crdt__order_cid(place));
     const crdt__set *old = crdt__seq_set_of(seq, elem);
     uint64_t         over = old == NULL ? 0 : old->stamp;
     crdt__set       *set;

@@ -64,6 +64,14 @@ static void copy_content(crdt__parked *p, const crdt__row *row, crdt__atom_kind 
     p->row.held = crdt__row_len(row);
 }
 
+void crdt__seq_note_parked(crdt__seq *seq, crdt__parked *p)
+{
+    if (p->listed) return;
+    p->listed = true;
+    p->next_changed = seq->changed_parked;
+    seq->changed_parked = p;
+}
+
 static crdt_err park(crdt__seq *seq, const crdt__row *row)
 {
     size_t bytes = 0, voids = 0;
@@ -84,12 +92,12 @@ static crdt_err park(crdt__seq *seq, const crdt__row *row)
         crdt__release(seq->space->mem, p, size);
         return err;
     }
-    seq->parked_new++;
+    crdt__seq_note_parked(seq, p);
     seq->changed = true;
     return CRDT_OK;
 }
 
-/* -- Putting in place --------------------------------------------------------------------------- */
+/* -- Putting in place -------------------------------------------------------------------------- */
 
 /* Everything the insertion refers to is there: fills ret_row. */
 static bool is_ready_ins(const crdt__seq *seq, const crdt__row *row, uint32_t author,
@@ -233,7 +241,8 @@ static crdt_err put_some(crdt__seq *seq, const crdt__row *row, uint32_t dots)
     return err == CRDT_OK ? put_del(seq, &some, author) : err;
 }
 
-/* As much of a parked row as can be. blocked: the author of whose insertions an earlier one waits. */
+/* As much of a parked row as can be. blocked: the author of whose insertions an earlier one
+ * waits. */
 static crdt_err unpark(crdt__seq *seq, crdt__parked *p, uint64_t *blocked, bool *ret_progress)
 {
     *ret_progress = false;
@@ -268,13 +277,13 @@ crdt_err crdt__seq_unpark(crdt__seq *seq)
             crdt_err err = unpark(seq, p, &blocked, &more);
             if (err != CRDT_OK) return err;
             progress |= more;
-            if (more) seq->parked_new++;
+            if (more) crdt__seq_note_parked(seq, p);
         }
     }
     return CRDT_OK;
 }
 
-/* -- What is held ------------------------------------------------------------------------------- */
+/* -- What is held ------------------------------------------------------------------------------ */
 
 static bool has_voids(const crdt__row *row, crdt__atom_kind kind)
 {
@@ -422,10 +431,10 @@ static crdt_err take_placed(crdt__seq *seq, const crdt__seq *other, const crdt_c
 {
     crdt_err err = CRDT_OK;
     for (uint32_t cid = 0; err == CRDT_OK && cid < other->atoms.count;) {
-        crdt__idrange id = crdt__log_id(&other->log, cid);
-        uint64_t      replica = other->log.authors[id.author].replica;
-        crdt__ins     ins = crdt__log_ins_of(&other->log, id.author, id.ctr);
-        uint32_t      left = id.len;
+        crdt__idrange  id = crdt__log_id(&other->log, cid);
+        uint64_t       replica = other->log.authors[id.author].replica;
+        crdt__ins      ins = crdt__log_ins_of(&other->log, id.author, id.ctr);
+        uint32_t       left = id.len;
         crdt__log_iter it;
         crdt__log_each_ins(&it, &other->log, id.author, ins.dot);
         while (err == CRDT_OK && left > 0) {

@@ -1,4 +1,5 @@
-/* core/seq_undo.c: what stays and what is taken back, and the audit of the order. See seq_order.h. */
+/* core/seq_undo.c: what stays and what is taken back, and the audit of the order. See
+ * seq_order.h. */
 #include <string.h>
 
 #include "crdt/core/mem.h"
@@ -148,7 +149,7 @@ static bool check_leaf(const crdt__order *order, const crdt__leaf *leaf, const c
             return fail(ret_reason, "a span is empty or past the last element");
         }
         if (!order->index.valid) continue;
-        for (uint32_t k = 0; k < span->len; k += span->len > 64 ? span->len / 64 : 1) {
+        for (uint32_t k = 0; k<span->len; k += span->len> 64 ? span->len / 64 : 1) {
             if (crdt__index_get(order, span->cid + k) != leaf->number) {
                 return fail(ret_reason, "the index names another leaf");
             }

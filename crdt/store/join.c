@@ -45,7 +45,8 @@ static crdt_err prepare_pair(pass *p, crdt__object *mine, const crdt__object *th
 {
     cover_of(p, theirs);
     crdt_err err = CRDT_OK;
-    if (!holds_all(p, mine) && !moves(p, mine)) err = mine->type->prepare(&p->join, mine->state, theirs->state);
+    if (!holds_all(p, mine) && !moves(p, mine))
+        err = mine->type->prepare(&p->join, mine->state, theirs->state);
     if (err != CRDT_OK || p->store->only != NULL) return err; /* a solo object has no presence */
     return crdt__sibs_prepare(&p->join, &mine->presence, &theirs->presence);
 }
@@ -256,8 +257,7 @@ static void give_up(pass *p)
     crdt__objects it = crdt__objects_of(p->other);
     for (crdt__object *o; p->remote && (o = crdt__objects_next(&it)) != NULL;) {
         if (o->type->undo == NULL) continue;
-        crdt__object *mine =
-            crdt__object_get(p->store, o->key.bytes, (uint16_t)o->key.minor);
+        crdt__object *mine = crdt__object_get(p->store, o->key.bytes, (uint16_t)o->key.minor);
         if (mine != NULL) mine->type->undo(&p->store->space, mine->state);
     }
     crdt__release(p->store->space.mem, p->bottom, p->bottom_size);

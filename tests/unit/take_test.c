@@ -1,9 +1,9 @@
 /* take_test.c: deltas and states that are given away. */
+#include "tests/lib/t.h"
 #include "crdt/orset.h"
 #include "crdt/rga.h"
 #include "crdt/text.h"
 #include "tests/lib/stores.h"
-#include "tests/lib/t.h"
 #include "tests/lib/testmem.h"
 
 #define NOW UINT64_C(1700000000000)
