@@ -1,7 +1,8 @@
 /* counters.c: rows of counters: the join of columns beside memcpy, and whole joins with contexts.
  *
  * join-cached, join-memory: crdt__cells_join_columns, the maximum of the columns of two counters
- * with the same births; every second cell, at random, rises. whole-*: crdt_store_join of two such.
+ * with the same births; every second cell, at random, rises. -wide: the same with totals above
+ * 2^32, which take a column more. whole-*: crdt_store_join of two such.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,20 +17,21 @@
 
 typedef struct columns {
     crdt__cells mine, theirs;
-    uint64_t   *fresh; /* the packed columns of mine, before a join */
-    unsigned    totals;
+    uint64_t   *fresh; /* the columns of mine that a join changes, before it */
+    unsigned    changing;
     uint32_t    n;
 } columns;
 
-static void columns_init(columns *c, uint32_t n, uint8_t totals, uint64_t seed)
+static void columns_init(columns *c, uint32_t n, uint8_t totals, bool wide, uint64_t seed)
 {
     const crdt_mem *mem = crdt_mem_default();
+    uint64_t        base = wide ? UINT64_C(1) << 40 : 0;
     c->n = n;
-    c->totals = totals;
+    c->changing = wide ? 1u + totals : totals;
     crdt__cells_init(&c->mine, totals);
     crdt__cells_init(&c->theirs, totals);
-    bench_must(crdt__cells_reserve(mem, &c->mine, n, 0, false), "cells");
-    bench_must(crdt__cells_reserve(mem, &c->theirs, n, 0, false), "cells");
+    bench_must(crdt__cells_reserve(mem, &c->mine, n, 0, wide), "cells");
+    bench_must(crdt__cells_reserve(mem, &c->theirs, n, 0, wide), "cells");
     for (uint32_t i = 0; i < n; i++) {
         uint64_t   dice = bench_rand(&seed);
         crdt__cell cell;
@@ -37,17 +39,17 @@ static void columns_init(columns *c, uint32_t n, uint8_t totals, uint64_t seed)
         cell.birth.replica = i + UINT64_C(1);
         cell.birth.seq = 1;
         cell.hi = 2 + (dice & 1);
-        cell.hi_total[0] = 10 + (dice & 1);
-        cell.hi_total[1] = totals == 2 ? 5 + (dice & 1) : 0;
+        cell.hi_total[0] = base + 10 + (dice & 1);
+        cell.hi_total[1] = totals == 2 ? base + 5 + (dice & 1) : 0;
         crdt__cells_append(&c->mine, &cell);
         cell.hi = 3 - (dice & 1);
-        cell.hi_total[0] = 11 - (dice & 1);
-        cell.hi_total[1] = totals == 2 ? 6 - (dice & 1) : 0;
+        cell.hi_total[0] = base + 11 - (dice & 1);
+        cell.hi_total[1] = totals == 2 ? base + 6 - (dice & 1) : 0;
         crdt__cells_append(&c->theirs, &cell);
     }
-    c->fresh = malloc((size_t)n * totals * sizeof *c->fresh);
+    c->fresh = malloc((size_t)n * c->changing * sizeof *c->fresh);
     if (c->fresh == NULL) bench_die("columns", CRDT_ENOMEM);
-    for (unsigned k = 0; k < totals; k++) {
+    for (unsigned k = 0; k < c->changing; k++) {
         memcpy(c->fresh + (size_t)n * k, crdt__col(&c->mine.hi, CRDT__PACKED + k),
                n * sizeof(uint64_t));
     }
@@ -63,7 +65,7 @@ static void columns_clear(columns *c)
 /* Seconds of one join of fresh columns. */
 static double columns_join(columns *c)
 {
-    for (unsigned k = 0; k < c->totals; k++) {
+    for (unsigned k = 0; k < c->changing; k++) {
         memcpy(crdt__col(&c->mine.hi, CRDT__PACKED + k), c->fresh + (size_t)c->n * k,
                c->n * sizeof(uint64_t));
     }
@@ -74,13 +76,13 @@ static double columns_join(columns *c)
     return seconds;
 }
 
-static void join_row(bench *b, const char *name, uint32_t n, uint8_t totals)
+static void join_row(bench *b, const char *name, uint32_t n, uint8_t totals, bool wide)
 {
     columns       c;
     bench_samples s = {{0}, 0};
     unsigned      times = n <= CACHED ? 200 : 1;
     if (!bench_wants(b, name)) return;
-    columns_init(&c, n, totals, b->seed);
+    columns_init(&c, n, totals, wide, b->seed);
     (void)columns_join(&c);
     while (bench_more(&s, 0)) {
         double seconds = 0;
@@ -184,10 +186,13 @@ static void whole_row(bench *b, const char *name, const crdt_type *type, uint64_
 void bench_counters(bench *b)
 {
     memcpy_row(b);
-    join_row(b, "gcounter/join-cached", CACHED, 1);
-    join_row(b, "gcounter/join-memory", LARGE, 1);
-    join_row(b, "pncounter/join-cached", CACHED, 2);
-    join_row(b, "pncounter/join-memory", LARGE, 2);
+    join_row(b, "gcounter/join-cached", CACHED, 1, false);
+    join_row(b, "gcounter/join-cached-wide", CACHED, 1, true);
+    join_row(b, "gcounter/join-memory", LARGE, 1, false);
+    join_row(b, "gcounter/join-memory-wide", LARGE, 1, true);
+    join_row(b, "pncounter/join-cached", CACHED, 2, false);
+    join_row(b, "pncounter/join-cached-wide", CACHED, 2, true);
+    join_row(b, "pncounter/join-memory", LARGE, 2, false);
     whole_row(b, "gcounter/whole-cached", &crdt_gcounter_type, CACHED);
     whole_row(b, "gcounter/whole-memory", &crdt_gcounter_type, WHOLE_LARGE);
     whole_row(b, "pncounter/whole-cached", &crdt_pncounter_type, CACHED);

@@ -1,4 +1,5 @@
-# compare.awk GOALS SKIPPED ROWS: medians over all rounds, each peer beside us, and the goals.
+# compare.awk GOALS SKIPPED ROWS: medians over all rounds, each peer beside us, and the goals (of rows that
+# have `only` in their name).
 
 function text_field(key,    from) { # of the JSON line $0
     if (!match($0, "\"" key "\": ?\"[^\"]*\"")) return ""
@@ -50,7 +51,7 @@ function print_versions(    i) {
         if (version[order[i]] != "") printf "%-14s %s\n", order[i], version[order[i]]
     }
     for (i in why) printf "%-14s skipped: %s\n", i, why[i]
-    printf "\n%-34s %-14s %10s %10s  %s\n", "row", "peer", "ours", "peer's", "ours/peer's"
+    printf "\n%-40s %-14s %10s %10s  %s\n", "row", "peer", "ours", "peer's", "ours/peer's"
 }
 function print_row(name, peer, ours, theirs,    note) {
     if (json != "") {
@@ -60,11 +61,12 @@ function print_row(name, peer, ours, theirs,    note) {
         return
     }
     note = (peer, name) in other_order ? "  (another order of concurrent insertions)" : ""
-    printf "%-34s %-14s %10s %10s  %s %s%s\n", name, peer, ours == "" ? "-" : show(ours),
+    printf "%-40s %-14s %10s %10s  %s %s%s\n", name, peer, ours == "" ? "-" : show(ours),
         show(theirs), ours == "" ? "-" : sprintf("%.3f", ours / theirs), unit[name], note
 }
 function print_goal(i,    ours, theirs, ratio, verdict, row, peer) {
     row = goal_row[i]
+    if (only != "" && !index(row, only)) return
     peer = goal_peer[i]
     ours = median("concur" SUBSEP row)
     theirs = peer == "-" ? 1 : median(peer SUBSEP goal_other[i])
@@ -78,7 +80,7 @@ function print_goal(i,    ours, theirs, ratio, verdict, row, peer) {
             quoted(row), quoted(peer), goal_limit[i], ratio == "" ? "null" : ratio, verdict
         return
     }
-    printf "%-36s <= %-5s %-14s %-8s %s\n", row, goal_limit[i], peer == "-" ? "" : "x " peer,
+    printf "%-40s <= %-5s %-14s %-8s %s\n", row, goal_limit[i], peer == "-" ? "" : "x " peer,
         ratio == "" ? "-" : sprintf("%.3f", ratio), verdict
     tally[verdict]++
 }
@@ -94,13 +96,13 @@ END {
             peers_here++
         }
         if (peers_here == 0 && json == "") {
-            printf "%-34s %-14s %10s %10s  - %s\n", names[r], "-", show(ours), "-", unit[names[r]]
+            printf "%-40s %-14s %10s %10s  - %s\n", names[r], "-", show(ours), "-", unit[names[r]]
         }
     }
     if (json == "") {
         for (key in gave_up) {
             split(key, part, SUBSEP)
-            printf "%-34s %-14s gave up: %s\n", part[2], part[1], gave_up[key]
+            printf "%-40s %-14s gave up: %s\n", part[2], part[1], gave_up[key]
         }
         print "\nGoals"
     }

@@ -96,8 +96,7 @@ void play_join(crdt_store *store, play_bytes delta)
     crdt_delta *decoded;
     crdt_view   in = crdt_view_of(delta.data, delta.size);
     bench_must(crdt_delta_decode(store, in, &decoded, NULL), "decode a delta");
-    bench_join(store, decoded);
-    crdt_store_free(decoded);
+    bench_must(crdt_store_take(store, decoded, BENCH_NOW), "take in a delta");
 }
 
 crdt_store *play_decode(play_bytes state, const crdt_mem *mem)
@@ -243,28 +242,38 @@ void play_clear(play_history *h)
 
 /* -- Updates ----------------------------------------------------------------------------------- */
 
-/* The encoded delta of a transaction that only makes the text exist: what a store writes around a
- * change, the dictionary of replicas included. */
-static size_t envelope(void)
+/* What the text itself writes into a delta: its body, without the store's envelope (header,
+ * dictionary of replicas, context), in which replicas are places of the dictionary. */
+static size_t body_of(const crdt_delta *delta)
 {
-    crdt_store *store = play_new(1, NULL);
-    crdt_txn   *txn;
-    crdt_delta *delta;
-    bench_must(crdt_store_begin(store, BENCH_NOW, &txn), "begin");
-    bench_must(crdt_txn_create(txn, CRDT_SOLO, &crdt_text_type), "create");
-    bench_must(crdt_store_commit(store, &delta), "commit");
-    size_t size = bench_encoded(delta);
-    crdt_store_free(delta);
-    crdt_store_free(store);
+    crdt_ref      text = crdt_store_solo(delta);
+    crdt_replicas ids;
+    crdt_buf      out;
+    crdt_buf_init(&out, NULL);
+    crdt_replicas_init(&ids, NULL);
+    text.type->mark(text.state, &ids);
+    bench_must(crdt_replicas_seal(&ids), "make a dictionary");
+    crdt_enc enc = {&out, &ids};
+    text.type->encode(text.state, &enc);
+    bench_must(crdt_buf_status(&out), "encode a text");
+    size_t size = out.size;
+    crdt_buf_clear(&out);
+    crdt_replicas_clear(&ids);
     return size;
 }
 
 double play_update_bytes(const trace *t, const play_history *h)
 {
-    size_t total = 0, around = envelope();
+    size_t      total = 0;
+    crdt_store *like = play_new(1, NULL);
     for (uint32_t i = 0; i < t->txns_count; i++) {
-        size_t size = delta_of(h, i).size;
-        total += size > around ? size - around : 0;
+        play_bytes  bytes = delta_of(h, i);
+        crdt_view   in = crdt_view_of(bytes.data, bytes.size);
+        crdt_delta *delta;
+        bench_must(crdt_delta_decode(like, in, &delta, NULL), "decode a delta");
+        total += body_of(delta);
+        crdt_store_free(delta);
     }
+    crdt_store_free(like);
     return t->txns_count > 0 ? (double)total / t->txns_count : 0;
 }

@@ -4,7 +4,7 @@ use crate::measure::sample;
 use crate::{live_bytes, seconds, Limit, Rows, Trace};
 
 const LOCAL_LIMIT: f64 = 60.0;
-const HISTORY_LIMIT: f64 = 600.0;
+const HISTORY_LIMIT: f64 = 300.0;
 
 /// What a peer can do. Texts are compared with the trace's end.
 pub trait Peer {
@@ -84,24 +84,40 @@ fn options<P: Peer>() -> Options {
     options
 }
 
+impl Options {
+    fn cache_path(&self, trace: &Trace) -> Option<String> {
+        let folder = self.cache.as_ref()?;
+        Some(format!("{folder}/{}-{}-{}", self.rows.peer, self.rows.version, trace.name))
+    }
+
+    fn gave_up(&self, trace: &Trace) -> Option<String> {
+        std::fs::read_to_string(format!("{}.gave-up", self.cache_path(trace)?)).ok()
+    }
+
+    /// Not to be tried again in later rounds.
+    fn give_up(&self, trace: &Trace, reason: &str) {
+        if let Some(path) = self.cache_path(trace) {
+            std::fs::write(format!("{path}.gave-up"), reason).expect("a cache to write to");
+        }
+    }
+}
+
 /// The history, from the cache if it is there; making some takes minutes.
 fn history<P: Peer>(options: &Options, trace: &Trace) -> Result<Vec<u8>, String> {
+    if let Some(reason) = options.gave_up(trace) {
+        return Err(reason);
+    }
     let make = || P::history(trace, &Limit::new(HISTORY_LIMIT));
-    let Some(folder) = &options.cache else { return make() };
-    let path = format!("{folder}/{}-{}-{}", P::NAME, options.rows.version, trace.name);
+    let Some(path) = options.cache_path(trace) else { return make() };
     if let Ok(bytes) = std::fs::read(&path) {
         return Ok(bytes);
     }
-    if let Ok(reason) = std::fs::read_to_string(format!("{path}.gave-up")) {
-        return Err(reason);
-    }
     eprintln!("{}: making the history of {}", P::NAME, trace.name);
     let made = make();
-    let saved = match &made {
-        Ok(bytes) => std::fs::write(path, bytes),
-        Err(reason) => std::fs::write(format!("{path}.gave-up"), reason),
-    };
-    saved.unwrap_or_else(|e| panic!("{folder}: {e}"));
+    match &made {
+        Ok(bytes) => std::fs::write(path, bytes).expect("a cache to write to"),
+        Err(reason) => options.give_up(trace, reason),
+    }
     made
 }
 
@@ -117,19 +133,34 @@ struct Work<'a> {
 }
 
 impl Work<'_> {
-    fn row(&self, what: &str, unit: &str, work: impl FnOnce() -> Result<(Vec<f64>, &'static str), String>) {
+    /// Err: given up.
+    fn row(
+        &self,
+        what: &str,
+        unit: &str,
+        work: impl FnOnce() -> Result<(Vec<f64>, &'static str), String>,
+    ) -> Result<(), String> {
         let name = format!("text/{what}/{}", self.trace.name);
         if !self.rows.wants(&name) {
-            return;
+            return Ok(());
         }
         match work() {
             Ok((samples, verified)) => self.rows.row(&name, unit, &samples, verified),
-            Err(reason) => self.rows.gave_up(&name, &reason),
+            Err(reason) => {
+                self.rows.gave_up(&name, &reason);
+                return Err(reason);
+            }
         }
+        Ok(())
     }
 
     /// A timed row: `make` is timed, `text` of what it made is verified.
-    fn times<T>(&self, what: &str, mut make: impl FnMut() -> Result<T, String>, text: impl Fn(&T) -> String) {
+    fn times<T>(
+        &self,
+        what: &str,
+        mut make: impl FnMut() -> Result<T, String>,
+        text: impl Fn(&T) -> String,
+    ) -> Result<(), String> {
         self.row(what, "ms", || {
             let mut verified = "";
             let samples = sample(self.rows.runs, || {
@@ -138,39 +169,39 @@ impl Work<'_> {
                 Ok(took)
             })?;
             Ok((samples, verified))
-        });
+        })
     }
 }
 
-fn local_rows<P: Peer>(work: &Work) {
+fn local_rows<P: Peer>(work: &Work) -> Result<(), String> {
     let trace = work.trace;
     let make = || {
         let mut doc = P::new_doc();
         P::apply(&mut doc, trace, &Limit::new(LOCAL_LIMIT))?;
         Ok(doc)
     };
-    work.times("local", make, P::text);
+    work.times("local", make, P::text)?;
     work.row("memory", "B", || {
         let before = live_bytes();
         let doc = make()?;
         let bytes = live_bytes() - before;
         Ok((vec![bytes as f64], verify(trace, &P::text(&doc))?))
-    });
+    })?;
     work.row("update-bytes", "B", || {
         let bytes = P::update_bytes(trace, &Limit::new(LOCAL_LIMIT))?;
         Ok((vec![bytes as f64 / trace.txns.len() as f64], "no"))
-    });
+    })
 }
 
-fn load_rows<P: Peer>(work: &Work, file: &[u8]) {
+/// Err: merging takes too long, and so would the rest.
+fn load_rows<P: Peer>(work: &Work, file: &[u8]) -> Result<(), String> {
     let (trace, wire) = (work.trace, P::wire(file));
-    if P::STATE_ONLY {
-        work.row("file-state", "B", || Ok((vec![file.len() as f64], "no")));
-    } else {
-        work.row("file-full", "B", || Ok((vec![file.len() as f64], "no")));
-        work.times("merge", || Ok(P::merge(&wire)), P::text);
+    let size = || Ok((vec![file.len() as f64], "no"));
+    work.row(if P::STATE_ONLY { "file-state" } else { "file-full" }, "B", size)?;
+    if !P::STATE_ONLY {
+        work.times("merge", || Ok(P::merge(&wire)), P::text)?;
     }
-    work.times("load-view", || Ok(P::view(file)), |text| text.clone());
+    work.times("load-view", || Ok(P::view(file)), |text| text.clone())?;
     let middle = trace.end.chars().count() / 2;
     let position = P::position(&trace.end, middle);
     let edit = || {
@@ -182,18 +213,23 @@ fn load_rows<P: Peer>(work: &Work, file: &[u8]) {
         let mut text: Vec<char> = P::text(doc).chars().collect();
         assert_eq!(text.remove(middle), '!');
         text.into_iter().collect()
-    });
+    })?;
     work.row(if trace.concurrent { "memory" } else { "memory-loaded" }, "B", || {
         let before = live_bytes();
         let mut doc = P::load(file);
         P::insert(&mut doc, position, "!");
         Ok((vec![(live_bytes() - before) as f64], "no"))
-    });
-    let sizes = P::sizes(&P::merge(&wire));
-    for (what, bytes) in sizes {
-        work.row(what, "B", || Ok((vec![bytes as f64], "no")));
+    })?;
+    for (what, bytes) in P::sizes(&P::merge(&wire)) {
+        work.row(what, "B", || Ok((vec![bytes as f64], "no")))?;
     }
+    Ok(())
 }
+
+/// Rows that need the history.
+const HISTORY_ROWS: [&str; 8] = [
+    "file-full", "file-full-v2", "file-state", "merge", "load-view", "load-edit", "memory", "memory-loaded",
+];
 
 fn trace_rows<P: Peer>(options: &Options, path: &str) {
     let read = Trace::read(path);
@@ -204,17 +240,17 @@ fn trace_rows<P: Peer>(options: &Options, path: &str) {
     };
     let work = Work { rows: &options.rows, trace: &trace };
     if !trace.concurrent {
-        local_rows::<P>(&work);
+        let _ = local_rows::<P>(&work); // what was given up has been told
     }
-    let whats = ["merge", "load-view", "load-edit", "memory", "memory-loaded", "file"];
-    if !whats.iter().any(|what| options.rows.wants(&format!("text/{what}/{name}"))) {
-        let file_rows = ["file-full", "file-state"];
-        if !file_rows.iter().any(|what| options.rows.wants(&format!("text/{what}/{name}"))) {
-            return;
-        }
+    if !HISTORY_ROWS.iter().any(|what| options.rows.wants(&format!("text/{what}/{name}"))) {
+        return;
     }
     match history::<P>(options, &trace) {
-        Ok(file) => load_rows::<P>(&work, &file),
+        Ok(file) => {
+            if let Err(reason) = load_rows::<P>(&work, &file) {
+                options.give_up(&trace, &reason);
+            }
+        }
         Err(reason) => options.rows.gave_up(&format!("text/merge/{name}"), &reason),
     }
 }

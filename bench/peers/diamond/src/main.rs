@@ -35,9 +35,12 @@ fn concurrent(trace: &Trace, limit: &Limit) -> Result<OpLog, String> {
     for txn in &trace.txns {
         let mut version: Vec<usize> = Vec::new();
         for parent in &txn.parents {
-            for v in &last[*parent as usize] {
-                version = oplog.version_union(&version, &[*v]).iter().copied().collect();
-            }
+            let theirs = &last[*parent as usize];
+            version = if version.is_empty() {
+                theirs.clone()
+            } else {
+                oplog.version_union(&version, theirs).iter().copied().collect()
+            };
         }
         let agent = agents[txn.agent as usize];
         for patch in &trace.patches[txn.patches.clone()] {
