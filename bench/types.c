@@ -19,6 +19,7 @@ typedef struct subject {
     bench           *b;
     const crdt_type *type;
     uint64_t         rand;
+    uint64_t         places; /* positions from 0 to this one are there, for operations at one */
 } subject;
 
 static bool wants(const subject *s, const char *row, char *name, size_t size)
@@ -43,11 +44,12 @@ static crdt_err run_op(const subject *s, crdt_store *store, const crdt_op *op, u
     char       text[32];
     uint64_t   mixed = i;
     size_t     argc = 0;
-    (void)s;
+    bool       at_position = strchr(op->args, 'p') != NULL;
     mixed = bench_rand(&mixed);
     for (; argc < CRDT_OP_ARGS_MAX && op->args[argc] != 0; argc++) {
         switch (op->args[argc]) {
-        case 'n': args[argc] = crdt_int((int64_t)(i % 100 + 1)); break;
+        case 'n': args[argc] = crdt_int(at_position ? 1 : (int64_t)(i % 100 + 1)); break;
+        case 'p': args[argc] = crdt_int((int64_t)(mixed % (s->places + 1))); break;
         case 't': args[argc] = crdt_int((int64_t)i + 1); break;
         case 'b':
             snprintf(text, sizeof text, "element %llu", (unsigned long long)i);
@@ -83,14 +85,16 @@ static const crdt_op *any_op(subject *s)
 static crdt_store *build(const subject *s, unsigned count, unsigned writers, const crdt_mem *mem)
 {
     crdt_store *all = bench_store(s->type, replica_id(1000), mem), *writer = NULL;
+    subject     now = *s;
     for (unsigned i = 0; i < count; i++) {
+        now.places = i;
         unsigned share = count / writers;
         if (i % share == 0 && i / share < writers) {
             crdt_store_free(writer);
             writer = bench_store(s->type, replica_id(i / share), NULL);
             bench_join(writer, all);
         }
-        crdt_delta *delta = add(s, writer, i);
+        crdt_delta *delta = add(&now, writer, i);
         bench_join(all, delta);
         crdt_store_free(delta);
     }
@@ -120,6 +124,7 @@ static void mutate_row(subject *s, const crdt_store *base)
     for (int run = -1; bench_more(&t, 0); run++) {
         crdt_store *store = bench_clone(base, replica_id(0));
         crdt_store_free(add(s, store, OPS)); /* indices are there */
+        s->places = OPS / 2;
         double start = bench_seconds();
         for (unsigned i = 0; i < TIMED; i++) {
             crdt_delta *delta = NULL;
@@ -141,6 +146,7 @@ static void apply_1_row(subject *s, const crdt_store *base)
     if (!wants(s, "apply-1", name, sizeof name)) return;
     memset(&deltas, 0, sizeof deltas);
     crdt_store *writer = bench_clone(base, replica_id(1));
+    s->places = OPS / 2;
     for (unsigned i = 0; i < TIMED; i++) bench_deltas_add(&deltas, add(s, writer, OPS + i));
     crdt_store_free(writer);
     for (int run = -1; bench_more(&t, 0); run++) {
@@ -163,6 +169,7 @@ static void join_row(subject *s, const crdt_store *base)
     bench_samples t = {{0}, 0};
     if (!wants(s, "join", name, sizeof name)) return;
     crdt_store *a = bench_clone(base, replica_id(0)), *other = bench_clone(base, replica_id(1));
+    s->places = OPS / 2;
     for (unsigned i = 0; i < OPS / 100; i++) {
         crdt_delta *delta = NULL;
         (void)run_op(s, a, any_op(s), bench_rand(&s->rand) % (2 * OPS), &delta);
@@ -347,6 +354,7 @@ static void type_rows(subject *s)
         decode_row(s, base);
         crdt_store_free(base);
     }
+    s->places = 0;
     if (wants_any(s, elements)) element_rows(s);
     if (wants_any(s, replicas)) replica_rows(s);
     if (wants_any(s, removed)) removed_rows(s);
@@ -356,7 +364,7 @@ void bench_types(bench *b)
 {
     const crdt_types *types = crdt_types_builtin();
     for (size_t i = 0; i < types->count; i++) {
-        subject s = {b, types->list[i], b->seed};
+        subject s = {b, types->list[i], b->seed, 0};
         if (s.type->ops_count > 0) type_rows(&s);
     }
 }

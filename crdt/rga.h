@@ -42,7 +42,8 @@ typedef struct crdt_rga_edit {
 CRDT_MUST_CHECK CRDT_API crdt_err crdt_rga_open(crdt_txn *txn, crdt_view name,
                                                 const crdt_type *type, crdt_rga_edit *ret_edit);
 /* Insert a value (copied) before the element at pos; at the end if pos is the length. O(log n).
- * Errors: ERANGE, EINVAL (no kind of value), ELIMIT, ENOMEM. */
+ * Errors: ERANGE, EINVAL (no kind of value), ELIMIT, ENOMEM, EFORK (another one writes under this
+ * replica id). */
 CRDT_MUST_CHECK CRDT_API crdt_err crdt_rga_insert(crdt_rga_edit *edit, uint64_t pos,
                                                   crdt_value value);
 /* Delete count elements from pos on. O(log n + spans). Errors: ERANGE, ENOMEM, ELIMIT. */

@@ -53,7 +53,8 @@ CRDT_MUST_CHECK CRDT_API crdt_err crdt_text_open(crdt_txn *txn, crdt_view name,
                                                  const crdt_type *type, crdt_text_edit *ret_edit);
 /* Insert utf8 (copied) before the unit at pos; at the end if pos is the length. Typing on, where
  * the last call ended, costs a few nanoseconds; elsewhere O(log n). Errors: ERANGE (pos is past the
- * end, or inside a code point), EINVAL (not UTF-8), ELIMIT, ENOMEM. */
+ * end, or inside a code point), EINVAL (not UTF-8), ELIMIT, ENOMEM, EFORK (another one writes under
+ * this replica id). */
 CRDT_MUST_CHECK CRDT_API crdt_err crdt_text_insert(crdt_text_edit *edit, crdt_unit unit,
                                                    uint64_t pos, crdt_view utf8);
 /* Delete count units from pos on. O(log n + spans). Errors: ERANGE (either end is past the end, or

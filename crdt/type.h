@@ -62,7 +62,7 @@ typedef struct crdt_join {
 /* A read-only view of one object, passed by value. Borrowed until the next change of its store.
  * What is visible is: state (may be NULL: nothing) without the dots in gone (may be NULL), and
  * pending (may be NULL). pending and gone are an open transaction's changes; outside of one both
- * are NULL. */
+ * are NULL. Whoever looks at gone->runs calls crdt_context_settle first. */
 typedef struct crdt_ref {
     const crdt_type    *type;
     const crdt_space   *space;

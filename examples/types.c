@@ -438,6 +438,113 @@ static void dwflag(void)
 }
 /* end doc */
 
+/* doc: rga */
+static void rga(void)
+{
+    crdt_store   *r[3];
+    crdt_rga_edit list;
+    start(&crdt_rga_type, r);
+    ok(crdt_rga_open(begin(r[0]), CRDT_SOLO, &crdt_rga_type, &list));
+    ok(crdt_rga_insert(&list, 0, crdt_text("wake up")));
+    ok(crdt_rga_insert(&list, 1, crdt_text("go to bed")));
+    ok(crdt_store_commit(r[0], NULL));
+    send(r[0], r[1]); /* as a state */
+    send(r[0], r[2]);
+
+    ok(crdt_rga_open(begin(r[0]), CRDT_SOLO, &crdt_rga_type, &list)); /* at the same time ... */
+    ok(crdt_rga_insert(&list, 1, crdt_text("eat")));
+    ok(crdt_rga_insert(&list, 2, crdt_text("work")));
+    crdt_delta *day = commit(r[0]);
+    ok(crdt_rga_open(begin(r[1]), CRDT_SOLO, &crdt_rga_type, &list));
+    ok(crdt_rga_insert(&list, 1, crdt_text("read")));
+    ok(crdt_rga_set(&list, 2, crdt_text("dream")));
+    crdt_delta *night = commit(r[1]);
+
+    send(day, r[1]);              /* as an operation */
+    send_since(r[1], r[0]);       /* as a delta: what r[0] lacks */
+    send_group(day, night, r[2]); /* as a delta: a group */
+    crdt_rga_iter it = crdt_rga_iterate(crdt_store_solo(r[2]), 0);
+    for (crdt_value v; crdt_rga_next(&it, &v);) {
+        printf("rga holds %.*s\n", (int)v.bytes.size, (const char *)v.bytes.data);
+    }
+    finish(r, day, night);
+}
+/* end doc */
+
+/* doc: text */
+static void text(void)
+{
+    crdt_store    *r[3];
+    crdt_text_edit edit;
+    start(&crdt_text_type, r);
+    ok(crdt_text_open(begin(r[0]), CRDT_SOLO, &crdt_text_type, &edit));
+    ok(crdt_text_insert(&edit, CRDT_CODE_POINTS, 0, crdt_text_view("Hello!")));
+    ok(crdt_store_commit(r[0], NULL));
+    send(r[0], r[1]); /* as a state */
+    send(r[0], r[2]);
+
+    ok(crdt_text_open(begin(r[0]), CRDT_SOLO, &crdt_text_type, &edit)); /* at the same time ... */
+    ok(crdt_text_insert(&edit, CRDT_CODE_POINTS, 5, crdt_text_view(" dear")));
+    crdt_delta *dear = commit(r[0]);
+    ok(crdt_text_open(begin(r[1]), CRDT_SOLO, &crdt_text_type, &edit));
+    ok(crdt_text_insert(&edit, CRDT_CODE_POINTS, 5, crdt_text_view(" world")));
+    ok(crdt_text_replace(&edit, CRDT_CODE_POINTS, 0, 1, crdt_text_view("h")));
+    crdt_delta *world = commit(r[1]);
+
+    send(dear, r[1]);              /* as an operation */
+    send_since(r[1], r[0]);        /* as a delta: what r[0] lacks */
+    send_group(dear, world, r[2]); /* as a delta: a group */
+    if (crdt_text_length(crdt_store_solo(r[2]), CRDT_CODE_POINTS) != 17) exit(1);
+    finish(r, dear, world);
+}
+/* end doc */
+
+/* doc: rga_classic */
+static void rga_classic(void)
+{
+    crdt_store *r[3];
+    crdt_value  first[2] = {crdt_int(0), crdt_text("coffee")}, top[2] = {crdt_int(0), crdt_int(1)};
+    start(&crdt_rga_classic_type, r);
+    crdt_store_free(apply(r[0], "insert", first, 2));
+    send(r[0], r[1]); /* as a state */
+    send(r[0], r[2]);
+
+    crdt_delta *one = apply(r[0], "insert", top, 2); /* at the same time ... */
+    top[1] = crdt_int(2);
+    crdt_delta *two = apply(r[1], "insert", top, 2);
+
+    send(one, r[1]);            /* as an operation */
+    send_since(r[1], r[0]);     /* as a delta: what r[0] lacks */
+    send_group(one, two, r[2]); /* as a delta: a group */
+    crdt_value value;
+    if (!crdt_rga_get(crdt_store_solo(r[2]), 0, &value) || value.i != 2) exit(1);
+    finish(r, one, two);
+}
+/* end doc */
+
+/* doc: text_classic */
+static void text_classic(void)
+{
+    crdt_store *r[3];
+    crdt_value  args[2] = {crdt_int(0), crdt_text("done")}, all[2] = {crdt_int(0), crdt_int(4)};
+    start(&crdt_text_classic_type, r);
+    crdt_store_free(apply(r[0], "insert", args, 2));
+    send(r[0], r[1]); /* as a state */
+    send(r[0], r[2]);
+
+    args[0] = crdt_int(2); /* at the same time ... */
+    args[1] = crdt_text("...");
+    crdt_delta *dots = apply(r[0], "insert", args, 2);
+    crdt_delta *gone = apply(r[1], "delete", all, 2);
+
+    send(dots, r[1]);             /* as an operation */
+    send_since(r[1], r[0]);       /* as a delta: what r[0] lacks */
+    send_group(dots, gone, r[2]); /* as a delta: a group */
+    if (crdt_text_lines(crdt_store_solo(r[2])) != 1) exit(1);
+    finish(r, dots, gone); /* what was typed at the same time stays */
+}
+/* end doc */
+
 int main(void)
 {
     gcounter();
@@ -453,5 +560,9 @@ int main(void)
     min();
     ewflag();
     dwflag();
+    rga();
+    text();
+    rga_classic();
+    text_classic();
     return 0;
 }

@@ -5,6 +5,7 @@
 #define DELTA 2u
 #define SINCE 3u
 #define GROUP 4u
+#define WITH_ORIGINS 16u
 #define FLAG_PRESENCE 1u
 #define FLAG_KEEP 2u
 #define FLAG_FRAGMENTS 4u
@@ -30,6 +31,15 @@ static void skip_retired(crdt_dec *dec)
     for (uint64_t count = crdt_dec_varint(dec); count > 0; count--) {
         (void)crdt_dec_u64(dec);
         (void)crdt_dec_varint(dec);
+    }
+}
+
+static void skip_origins(crdt_dec *dec)
+{
+    for (uint64_t count = crdt_dec_varint(dec); count > 0; count--) {
+        uint64_t ids = crdt_dec_varint(dec);
+        (void)crdt_dec_bytes(dec, (size_t)ids * 8);
+        skip_context(dec);
     }
 }
 
@@ -65,7 +75,10 @@ fuzz_form fuzz_form_of(const crdt_options *options, crdt_view in)
     crdt_dec_init(&dec, in, &options->limits);
     (void)crdt_dec_bytes(&dec, 2);
     form.kind = crdt_dec_byte(&dec);
+    unsigned with = form.kind & WITH_ORIGINS;
+    form.kind &= ~WITH_ORIGINS;
     skip_head(&dec, form.kind);
+    if (with) skip_origins(&dec);
     form.objects = (size_t)crdt_dec_varint(&dec);
     for (size_t i = 0; i < form.objects; i++) {
         (void)crdt_dec_view(&dec, SIZE_MAX, "name");

@@ -114,16 +114,34 @@ static const crdt_value texts[] = {TEXT("a"),
                                    TEXT("longer than any value that could be kept in place"),
                                    TEXT("\xff\xff\xff\xff\xff\xff\xff\xff")};
 
+/* What is given as bytes is mostly text: each length of UTF-8, lines, marks; the last is none. */
+static const crdt_value utf8[] = {
+    TEXT("a"),
+    TEXT("xyz"),
+    TEXT("\xc3\xa9"),
+    TEXT("\xf0\x9f\x98\x80"),
+    TEXT("b\r\n"),
+    TEXT("e\xcc\x81\xe2\x82\xac"),
+    TEXT(""),
+    TEXT("longer than the first piece that a text is kept in, so that "
+         "it takes a second one \xe2\x80\x94 or more"),
+    TEXT("\0"),
+    TEXT("\xed\xa0\x80")};
+
 #define COUNT(list) (sizeof(list) / sizeof *(list))
 
-static crdt_value argument(char letter, uint8_t byte)
+/* Positions, and amounts beside one, are mostly small, so that they lie inside. */
+static crdt_value argument(char letter, uint8_t byte, bool at_position)
 {
     crdt_value v;
-    if (letter == 'v') letter = byte & 1 ? 'b' : 'i', byte /= 2;
-    if (letter == 'b') return texts[byte % COUNT(texts)];
+    if (letter == 'b') return utf8[byte % COUNT(utf8)];
+    if (letter == 'v' && (byte & 1)) return texts[byte / 2 % COUNT(texts)];
+    if (letter == 'v') byte /= 2;
     v = ints[byte % COUNT(ints)];
+    if (at_position && letter == 'p' && byte < 0xf0) v.i = byte % 16 * (byte % 16) / 12;
+    if (at_position && letter == 'n' && byte < 0xf0) v.i = 1 + byte % 5;
     if (letter == 'n' && v.i < 1) v.i = 7;
-    if (letter == 't' && v.i < 0) v.i = 8;
+    if ((letter == 't' || letter == 'p') && v.i < 0) v.i = 8;
     return v;
 }
 
@@ -141,7 +159,8 @@ fuzz_op fuzz_op_read(fuzz_in *in, const crdt_type *solo)
     if (solo->ops_count == 0 || which % 16 == 15) return o;
     o.op = &solo->ops[which % 16 % solo->ops_count];
     while (o.argc < CRDT_OP_ARGS_MAX && o.op->args[o.argc] != 0) {
-        o.args[o.argc] = argument(o.op->args[o.argc], fuzz_byte(in));
+        bool at_position = strchr(o.op->args, 'p') != NULL;
+        o.args[o.argc] = argument(o.op->args[o.argc], fuzz_byte(in), at_position);
         o.argc++;
     }
     for (size_t i = o.argc; i < CRDT_OP_ARGS_MAX; i++) o.args[i] = crdt_int(0);
@@ -164,6 +183,7 @@ bool fuzz_op_may_give(crdt_err err)
     case CRDT_ETYPE:
     case CRDT_ELIMIT:
     case CRDT_ERANGE:
+    case CRDT_EFORK: /* the bytes forged what this replica wrote */
     case CRDT_ERIGHTS: return true;
     default: return false;
     }

@@ -50,12 +50,32 @@ static void write_store(maker *m, const char *harness, unsigned n, const crdt_st
 
 /* -- States ------------------------------------------------------------------------------------ */
 
+static crdt_delta *delta_of(crdt_store *store, const crdt_type *solo, unsigned ops);
+
+/* Of types changed in place: with something forgotten, and with something that waits. */
+static void in_place_seeds(maker *m, const crdt_store *base)
+{
+    crdt_store *writer, *late;
+    crdt_delta *deltas[3];
+    CHECK_OK(crdt_store_clone(base, 4, &writer));
+    CHECK_OK(crdt_store_clone(base, 5, &late));
+    for (unsigned i = 0; i < 3; i++) deltas[i] = delta_of(writer, m->solo, 6 + i);
+    CHECK_OK(crdt_store_merge(late, deltas[2]));
+    write_store(m, "decode_state", 4, late);
+    CHECK_OK(crdt_store_stabilise(writer, crdt_store_context(writer)));
+    write_store(m, "decode_state", 5, writer);
+    for (unsigned i = 0; i < 3; i++) crdt_store_free(deltas[i]);
+    crdt_store_free(writer);
+    crdt_store_free(late);
+}
+
 static void decode_state_seeds(maker *m)
 {
     crdt_store *base = fuzz_base(&m->options), *small;
     write_store(m, "decode_state", 0, base);
     small = fuzz_history(&m->options, 9, 3);
     write_store(m, "decode_state", 1, small);
+    if (m->solo != NULL && m->solo->undo != NULL) in_place_seeds(m, base);
     crdt_store_free(small);
     crdt_store_free(base);
 }

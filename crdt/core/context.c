@@ -5,8 +5,9 @@
  * Later       in a long array a run in the middle costs the moving of all behind it. add_later
  *             keeps such runs at the far end of the room, sorted too, and lets them in when they
  *             are many: n runs at random places cost n times the square root of n. They may touch
- * any. Merging     goes through sorted runs in place. What is ahead is found by galloping, so
- *             joining a small context with a big one costs the small one's runs times log(big).
+ *             any.
+ * Merging     goes through sorted runs in place. What is ahead is found by galloping, so joining a
+ *             small context with a big one costs the small one's runs times log(big).
  */
 #include "crdt/context.h"
 
@@ -37,6 +38,12 @@ void crdt_context_reset(crdt_context *ctx)
     ctx->count = ctx->later = 0;
 }
 
+/* Most contexts never hold anything back. */
+static inline void let_in(const crdt_context *ctx)
+{
+    if (ctx->later > 0) crdt_context_settle(ctx);
+}
+
 crdt_err crdt_context_reserve(crdt_context *ctx, size_t more)
 {
     uint32_t used = ctx->count + ctx->later;
@@ -60,8 +67,8 @@ crdt_err crdt_context_reserve(crdt_context *ctx, size_t more)
 crdt_err crdt_context_copy(crdt_context *ctx, const crdt_context *from)
 {
     if (ctx == from) return CRDT_OK;
-    crdt_context_settle(from);
-    crdt_context_settle(ctx);
+    let_in(from);
+    let_in(ctx);
     if (from->count > ctx->cap) {
         crdt_err err = crdt_context_reserve(ctx, from->count - ctx->count);
         if (err) return err;
@@ -119,7 +126,7 @@ static inline bool run_ok(const crdt_run *run)
 
 bool crdt_context_has_run(const crdt_context *ctx, crdt_run run)
 {
-    crdt_context_settle(ctx);
+    let_in(ctx);
     size_t i = seek(ctx->runs, ctx->count, run.replica, run.lo);
     return i < ctx->count && ctx->runs[i].replica == run.replica && ctx->runs[i].lo <= run.lo &&
            ctx->runs[i].hi >= run.hi;
@@ -139,7 +146,7 @@ bool crdt_context_has(const crdt_context *ctx, crdt_dot dot)
 
 uint32_t crdt_context_find(const crdt_context *ctx, uint64_t replica)
 {
-    crdt_context_settle(ctx);
+    let_in(ctx);
     return (uint32_t)seek(ctx->runs, ctx->count, replica, 0);
 }
 
@@ -152,14 +159,14 @@ uint64_t crdt_context_base(const crdt_context *ctx, uint64_t replica)
 
 uint64_t crdt_context_max(const crdt_context *ctx, uint64_t replica)
 {
-    crdt_context_settle(ctx);
+    let_in(ctx);
     size_t i = seek(ctx->runs, ctx->count, replica, UINT64_MAX);
     return i > 0 && ctx->runs[i - 1].replica == replica ? ctx->runs[i - 1].hi : 0;
 }
 
 bool crdt_context_is_vector(const crdt_context *ctx)
 {
-    crdt_context_settle(ctx);
+    let_in(ctx);
     for (size_t i = 0; i < ctx->count; i++) {
         if (ctx->runs[i].lo != 1) return false;
     }
@@ -169,7 +176,7 @@ bool crdt_context_is_vector(const crdt_context *ctx)
 uint64_t crdt_context_dots(const crdt_context *ctx)
 {
     uint64_t dots = 0;
-    crdt_context_settle(ctx);
+    let_in(ctx);
     for (size_t i = 0; i < ctx->count; i++) {
         uint64_t more = ctx->runs[i].hi - ctx->runs[i].lo + 1;
         if (more > UINT64_MAX - dots) return UINT64_MAX;
@@ -231,7 +238,7 @@ static inline void put(crdt_context *ctx, size_t at, crdt_run run)
 void crdt_context_add_reserved(crdt_context *ctx, crdt_run run)
 {
     CRDT_ASSERT(run_ok(&run));
-    crdt_context_settle(ctx);
+    let_in(ctx);
     put(ctx, place_of(ctx, &run), run);
 }
 
@@ -279,7 +286,7 @@ void crdt_context_add_later(crdt_context *ctx, crdt_run run)
     } else if (behind <= NEAR || !hold_back(ctx, run)) {
         crdt_context_add_reserved(ctx, run); /* settling makes the room that was reserved */
     } else if (ctx->later > NEAR && (uint64_t)ctx->later * ctx->later / 16 > ctx->count) {
-        crdt_context_settle(ctx);
+        let_in(ctx);
     }
 }
 
@@ -317,7 +324,7 @@ void crdt_context_settle(const crdt_context *ctx)
 void crdt_context_remove_reserved(crdt_context *ctx, crdt_run run)
 {
     CRDT_ASSERT(run_ok(&run));
-    crdt_context_settle(ctx);
+    let_in(ctx);
     size_t    at = seek(ctx->runs, ctx->count, run.replica, run.lo);
     crdt_run *runs = ctx->runs;
     if (at == ctx->count || runs[at].replica != run.replica) return;
@@ -339,7 +346,7 @@ crdt_err crdt_context_add(crdt_context *ctx, crdt_dot dot)
 {
     crdt_run run = {dot.replica, dot.seq, dot.seq};
     if (!run_ok(&run) || dot.replica == 0) return CRDT_EINVAL;
-    crdt_context_settle(ctx);
+    let_in(ctx);
     if (!touches(ctx, seek(ctx->runs, ctx->count, run.replica, run.lo - 1), &run)) {
         crdt_err err = crdt_context_reserve(ctx, 1);
         if (err) return err;
@@ -419,8 +426,8 @@ static void union_apart(crdt_context *ctx, const crdt_context *other, size_t apa
 void crdt_context_union_reserved(crdt_context *ctx, const crdt_context *other)
 {
     if (ctx == other) return;
-    crdt_context_settle(ctx);
-    crdt_context_settle(other);
+    let_in(ctx);
+    let_in(other);
     size_t apart = union_touching(ctx, other);
     if (apart > 0) union_apart(ctx, other, apart);
 }
@@ -439,8 +446,8 @@ static size_t count_apart(const crdt_context *ctx, const crdt_context *other)
 
 crdt_err crdt_context_reserve_union(crdt_context *ctx, const crdt_context *other)
 {
-    crdt_context_settle(ctx);
-    crdt_context_settle(other);
+    let_in(ctx);
+    let_in(other);
     if (other->count <= ctx->cap - ctx->count) return CRDT_OK;
     return crdt_context_reserve(ctx, count_apart(ctx, other));
 }
@@ -506,8 +513,8 @@ static void keep_rest(writer *w, const crdt_run *runs, size_t n, const crdt_cont
 static crdt_err rewrite(crdt_context *ctx, const crdt_context *other, pass *keep)
 {
     writer w = {NULL, 0, 0};
-    crdt_context_settle(ctx);
-    crdt_context_settle(other);
+    let_in(ctx);
+    let_in(other);
     size_t n = ctx->count;
     keep(&w, ctx->runs, n, other);
     crdt_err err = crdt_context_reserve(ctx, w.lead);
@@ -537,8 +544,8 @@ crdt_err crdt_context_subtract(crdt_context *ctx, const crdt_context *other)
 bool crdt_context_within(const crdt_context *ctx, const crdt_context *of)
 {
     size_t at = 0;
-    crdt_context_settle(ctx);
-    crdt_context_settle(of);
+    let_in(ctx);
+    let_in(of);
     for (size_t i = 0; i < ctx->count; i++) {
         const crdt_run *run = &ctx->runs[i];
         at = gallop(of->runs, of->count, at, run->replica, run->lo);
@@ -550,8 +557,8 @@ bool crdt_context_within(const crdt_context *ctx, const crdt_context *of)
 
 bool crdt_context_equal(const crdt_context *a, const crdt_context *b)
 {
-    crdt_context_settle(a);
-    crdt_context_settle(b);
+    let_in(a);
+    let_in(b);
     if (a->count != b->count) return false;
     for (size_t i = 0; i < a->count; i++) {
         const crdt_run *p = &a->runs[i], *q = &b->runs[i];

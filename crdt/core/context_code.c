@@ -86,8 +86,7 @@ static uint64_t get_gap(crdt_dec *dec)
     return high << 8 | low;
 }
 
-/* Where runs are written to: as many as there is room for; the rest are only checked and
- * counted. */
+/* Where runs go: as many as there is room for; the rest are only checked and counted. */
 typedef struct room {
     crdt_run *runs;
     size_t    cap, count;

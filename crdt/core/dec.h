@@ -1,5 +1,4 @@
-/* core/dec.h: the decoder's commonest step in line, for what decodes small things in great
- * number. */
+/* core/dec.h: the decoder's commonest steps in line, for what reads many small things. */
 #ifndef CRDT_CORE_DEC_H
 #define CRDT_CORE_DEC_H
 #include "crdt/buf.h"

@@ -154,7 +154,7 @@ void        crdt__families_drop(crdt__seq *seq);
 
 /* -- seq_edit.c: operations; pos and count in visible elements, checked by the caller */
 /* `count` atoms of `size` bytes before the visible element pos; `instead` others will be deleted at
- * once. Errors: ENOMEM, ELIMIT. */
+ * once. Errors: ENOMEM, ELIMIT, EFORK. */
 crdt_err crdt__seq_insert(crdt_target *target, uint32_t pos, const uint8_t *bytes, size_t size,
                           uint32_t count, uint32_t instead);
 crdt_err crdt__seq_delete(crdt_target *target, uint32_t pos, uint32_t count);
@@ -206,6 +206,8 @@ crdt_err   crdt__seq_set(crdt_target *target, uint32_t pos, crdt_value value);
 crdt_err crdt__seq_take(crdt__seq *seq, const crdt__row *row, const crdt_context *mine);
 /* Put a row that is not held in place, if it is ready (*ret_done). Errors: ENOMEM, ELIMIT. */
 crdt_err crdt__seq_put(crdt__seq *seq, const crdt__row *row, bool *ret_done);
+/* Does an insertion of this author with a dot below this one wait? */
+bool crdt__seq_waits_below(const crdt__seq *seq, uint64_t replica, uint64_t dot);
 /* The parked row changes: keep and undo will look at it. */
 void crdt__seq_note_parked(crdt__seq *seq, crdt__parked *parked);
 /* Parked rows that can be put in place now, and of deletions what can be. An author's insertions

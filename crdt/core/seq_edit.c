@@ -55,6 +55,8 @@ static crdt_err begin_typing(crdt_target *target, crdt__seq *seq, uint32_t pos, 
     crdt__pending *p = &seq->pending;
     uint32_t       author;
     if (seq->lamport >= CRDT__LAMPORT_MAX - CRDT__SPAN_MAX) return CRDT_ELIMIT;
+    /* Nobody has ever seen own elements wait, unless another one writes under this replica id. */
+    if (crdt__seq_waits_below(seq, crdt_target_replica(target), UINT64_MAX)) return CRDT_EFORK;
     crdt_err err = crdt__log_author(&seq->log, crdt_target_replica(target), &author);
     if (err != CRDT_OK) return err;
     crdt__place place = crdt__order_after(&seq->order, pos);

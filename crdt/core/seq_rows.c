@@ -346,6 +346,7 @@ bool crdt__rows_next(crdt__rows *rows, crdt__row *ret_row)
 uint64_t crdt__rows_replica(const crdt__seq *seq, uint64_t after)
 {
     uint64_t best = 0;
+    if (after == UINT64_MAX) return 0;
     for (uint32_t i = crdt__log_place(&seq->log, after + 1); i < seq->log.author_count; i++) {
         uint32_t author = crdt__log_at(&seq->log, i);
         if (!crdt__log_has_rows(&seq->log, author)) continue;

@@ -206,14 +206,12 @@ static crdt_err put_del(crdt__seq *seq, const crdt__row *row, uint32_t author)
     return CRDT_OK;
 }
 
-/* An insertion of the same author before this one waits. */
-static bool waits_before(const crdt__seq *seq, const crdt__row *row)
+bool crdt__seq_waits_below(const crdt__seq *seq, uint64_t replica, uint64_t dot)
 {
     if (seq->parked.count == 0) return false;
-    crdt__omap_iter     it = crdt__parked_from(seq, row->replica, 0);
+    crdt__omap_iter     it = crdt__parked_from(seq, replica, 0);
     const crdt__parked *p;
-    while ((p = crdt__omap_next(&it)) != NULL && p->row.replica == row->replica) {
-        if (p->row.dot >= row->dot) return false;
+    while ((p = crdt__omap_next(&it)) != NULL && p->row.replica == replica && p->row.dot < dot) {
         if (!p->row.del && !p->done) return true;
     }
     return false;
@@ -229,7 +227,8 @@ crdt_err crdt__seq_put(crdt__seq *seq, const crdt__row *row, bool *ret_done)
         *ret_done = ready_dots(seq, row) == row->dots;
         return *ret_done ? put_del(seq, row, author) : CRDT_OK;
     }
-    return waits_before(seq, row) ? CRDT_OK : put_ins(seq, row, author, ret_done);
+    if (crdt__seq_waits_below(seq, row->replica, row->dot)) return CRDT_OK;
+    return put_ins(seq, row, author, ret_done);
 }
 
 /* Put the first or (back) last dots of a deletion in place, those of the lowest elements. */

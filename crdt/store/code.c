@@ -1,15 +1,22 @@
 /* store/code.c: the canonical bytes of stores and deltas.
  *
- *   byte    0xC7, format 1, kind: 1 state, 2 delta of one author, 3 since, 4 delta group
+ *   byte    0xC7, format 1, kind: 1 state, 2 delta of one author, 3 since, 4 delta group; and 16 if
+ *           there are origins
  *   ids     varint count, then 8 bytes each, ascending: exactly those used below
  *   context (context.h)
  *   kind 2  varint author's place, varint number of its last dots that are new
  *   kind 4  context of the dots that are new
  *   kind 3  context of the base
- *   kind 1, 3: context of the cut; varint count of retired replicas, each 8 bytes id, varint end +
- *   1 objects varint count, then in order of (name, type):
+ *   kind 1, 3: context of the cut; varint count of retired replicas, each 8 bytes id, varint end
+ *           and 1
+ *   16      varint count of origins (opaque.c); each, ascending by these bytes: varint count of
+ *           ids, 8 bytes each; context, whose places are those of these ids
+ *   objects varint count, then in order of (name, type):
  *           varint size and bytes of the name, varint type, flags (1 presence, 2 keep, 4 fragments)
  *           [presence] [context of kept dots] varint size and bytes of the body
+ *   fragments, as a body: varint 2 * count (+ 1: then varint place of an origin: what is gone);
+ *           each, ascending: varint place of its origin; varint size and bytes of the context of
+ *           its kept dots (none: size 0), and of its body
  */
 #include <string.h>
 
@@ -19,6 +26,7 @@
 #define MAGIC 0xC7u
 #define FORMAT 1u
 #define GROUP 4u
+#define WITH_ORIGINS 16u
 #define FLAG_PRESENCE 1u
 #define FLAG_KEEP 2u
 #define FLAG_FRAGMENTS 4u
@@ -39,12 +47,6 @@ static unsigned kind_code(const crdt_store *store)
     return one ? (unsigned)CRDT__DELTA : GROUP;
 }
 
-static bool is_native_opaque(const crdt_store *store, const crdt__object *o)
-{
-    return o->type == &crdt__opaque_type && store->kind == CRDT__DELTA &&
-           crdt__opaque_native(&store->space, o->state, NULL, NULL);
-}
-
 static void mark_all(const crdt_store *store, crdt_replicas *ids)
 {
     crdt_context_mark(&store->context, ids);
@@ -54,19 +56,18 @@ static void mark_all(const crdt_store *store, crdt_replicas *ids)
     crdt__objects it = crdt__objects_of(store);
     for (crdt__object *o; (o = crdt__objects_next(&it)) != NULL;) {
         if (!is_listed(store, o)) continue;
-        if (is_native_opaque(store, o)) crdt__opaque_native(&store->space, o->state, NULL, ids);
-        else o->type->mark(o->state, ids);
+        o->type->mark(o->state, ids);
         crdt__sibs_mark(&o->presence, ids);
         if (o->keep != NULL) crdt_context_mark(o->keep, ids);
     }
 }
 
-static void put_head(const crdt_store *store, crdt_enc *enc)
+static void put_head(const crdt_store *store, crdt_enc *enc, bool with_origins)
 {
     unsigned kind = kind_code(store);
     crdt_buf_byte(enc->out, MAGIC);
     crdt_buf_byte(enc->out, FORMAT);
-    crdt_buf_byte(enc->out, (uint8_t)kind);
+    crdt_buf_byte(enc->out, (uint8_t)(kind | (with_origins ? WITH_ORIGINS : 0)));
     crdt_buf_varint(enc->out, enc->dict->count);
     for (size_t i = 0; i < enc->dict->count; i++) crdt_buf_u64(enc->out, enc->dict->ids[i]);
     crdt_context_put(&store->context, enc);
@@ -92,10 +93,10 @@ static void put_head(const crdt_store *store, crdt_enc *enc)
     }
 }
 
-static void put_object(const crdt_store *store, const crdt__object *o, crdt_enc *enc,
+static void put_object(const crdt__object *o, const crdt__origin *own, crdt_enc *enc,
                        crdt_buf *scratch)
 {
-    bool     native = is_native_opaque(store, o);
+    bool     native = crdt__opaque_is_native(o, own);
     unsigned flags = 0;
     if (crdt__sibs_count(&o->presence) > 0) flags |= FLAG_PRESENCE;
     if (o->keep != NULL) flags |= FLAG_KEEP;
@@ -105,10 +106,13 @@ static void put_object(const crdt_store *store, const crdt__object *o, crdt_enc 
     crdt_buf_byte(enc->out, (uint8_t)flags);
     if (flags & FLAG_PRESENCE) crdt__sibs_encode(&crdt__presence, &o->presence, enc);
     if (flags & FLAG_KEEP) crdt_context_put(o->keep, enc);
+    if (native) {
+        crdt_buf_view(enc->out, crdt__opaque_body(o));
+        return;
+    }
     crdt_enc body = {scratch, enc->dict};
     crdt_buf_reset(scratch);
-    if (native) crdt__opaque_native(&store->space, o->state, scratch, NULL);
-    else o->type->encode(o->state, &body);
+    o->type->encode(o->state, &body);
     if (crdt_buf_status(scratch) != CRDT_OK) enc->out->failed = true;
     crdt_buf_view(enc->out, crdt_buf_bytes(scratch));
 }
@@ -122,18 +126,25 @@ crdt_err crdt_store_encode(const crdt_store *store, crdt_buf *out)
     crdt_buf_init(&scratch, store->space.mem);
     crdt_replicas_init(&ids, store->space.mem);
     mark_all(store, &ids);
-    crdt_err err = crdt_replicas_seal(&ids);
+    crdt_err      err = crdt_replicas_seal(&ids);
+    crdt__origin *own = NULL;
+    if (err == CRDT_OK && store->kind == CRDT__DELTA) err = crdt__opaque_own(store, &ids, &own);
     if (err == CRDT_OK) {
         crdt_enc enc = {out, &ids};
-        put_head(store, &enc);
-        size_t        count = 0;
+        size_t   count = 0, origins = crdt__origins_number(store, own);
+        put_head(store, &enc, origins > 0);
+        if (origins > 0) {
+            crdt_buf_varint(out, origins);
+            crdt__origins_put(store, out);
+        }
         crdt__objects it = crdt__objects_of(store);
         for (crdt__object *o; (o = crdt__objects_next(&it)) != NULL;) count += is_listed(store, o);
         crdt_buf_varint(out, count);
         it = crdt__objects_of(store);
         for (crdt__object *o; (o = crdt__objects_next(&it)) != NULL;) {
-            if (is_listed(store, o)) put_object(store, o, &enc, &scratch);
+            if (is_listed(store, o)) put_object(o, own, &enc, &scratch);
         }
+        crdt__origins_forget(store);
         err = crdt_buf_status(out);
     }
     crdt_replicas_clear(&ids);
@@ -144,13 +155,16 @@ crdt_err crdt_store_encode(const crdt_store *store, crdt_buf *out)
 
 /* -- Decoding ---------------------------------------------------------------------------------- */
 
-/* A decode in progress: the ids, and which of them were used (all must be). */
+/* A decode in progress. */
 typedef struct reading {
-    crdt_store *store;
-    crdt_dec    dec;
-    uint64_t   *ids; /* few, or allocated */
-    size_t      ids_count;
-    uint64_t    few[4];
+    crdt_store     *store;
+    crdt_dec        dec;
+    uint64_t       *ids; /* few, or allocated */
+    size_t          ids_count;
+    uint64_t        few[4];
+    crdt__citations cited;
+    crdt__origin   *own;        /* of objects of unknown types in these bytes, once there is one */
+    crdt_view       keep_bytes; /* of the object being read */
 } reading;
 
 static crdt_err get_ids(reading *r)
@@ -266,6 +280,7 @@ static crdt_err get_object_head(reading *r, crdt__object *o, unsigned flags)
             err = crdt_dec_fail(&r->dec, CRDT_EMALFORMED, "an empty presence");
         }
     }
+    const uint8_t *start = r->dec.at;
     if (err == CRDT_OK && (flags & FLAG_KEEP)) {
         err = crdt__object_keeps(s, o);
         if (err == CRDT_OK) err = crdt_context_get(o->keep, &r->dec);
@@ -273,7 +288,27 @@ static crdt_err get_object_head(reading *r, crdt__object *o, unsigned flags)
             err = crdt_dec_fail(&r->dec, CRDT_EMALFORMED, "an empty set of kept dots");
         }
     }
+    r->keep_bytes = crdt_view_of(start, (size_t)(r->dec.at - start));
     return err;
+}
+
+/* The body of an object of an unknown type, in the form of its own type. */
+static crdt_err get_foreign(reading *r, crdt__object *o, crdt_view body)
+{
+    crdt_store *s = r->store;
+    crdt_err    err = CRDT_OK;
+    if (r->own == NULL) {
+        err = crdt__origin_make(s, r->ids, r->ids_count, &s->context, &r->own);
+    }
+    if (err != CRDT_OK) return err;
+    return crdt__opaque_add(&s->space, o->state, r->own, r->keep_bytes, body);
+}
+
+static crdt_err get_fragments(reading *r, crdt__object *o, crdt_dec *dec)
+{
+    const crdt_space *space = &r->store->space;
+    if (o->type == &crdt__opaque_type) return crdt__opaque_read(space, o->state, dec, &r->cited);
+    return crdt__opaque_replay(space, o->type, o->state, dec, &r->cited);
 }
 
 static crdt_err get_body(reading *r, crdt__object *o, unsigned flags)
@@ -283,18 +318,14 @@ static crdt_err get_body(reading *r, crdt__object *o, unsigned flags)
     crdt_view         body = crdt__dec_view(&r->dec, SIZE_MAX, "an object's body");
     if (r->dec.err != CRDT_OK) return r->dec.err;
     if (o->type == &crdt__opaque_type && (flags & FLAG_FRAGMENTS) == 0) {
-        return crdt__opaque_add(space, o->state, r->ids, r->ids_count, &s->context, body);
+        return get_foreign(r, o, body);
     }
     crdt_dec dec;
     crdt_dec_init(&dec, body, &s->limits);
     dec.dict = r->ids;
     dec.dict_count = r->ids_count;
-    crdt_err err;
-    if ((flags & FLAG_FRAGMENTS) && o->type != &crdt__opaque_type) {
-        err = crdt__opaque_replay(space, &dec, o->type, o->state);
-    } else {
-        err = o->type->decode(space, o->state, &dec);
-    }
+    crdt_err err =
+        flags & FLAG_FRAGMENTS ? get_fragments(r, o, &dec) : o->type->decode(space, o->state, &dec);
     if (err == CRDT_OK && dec.at != dec.end) {
         err = crdt_dec_fail(&dec, CRDT_EMALFORMED, "bytes after an object's body");
     }
@@ -330,6 +361,12 @@ static crdt_err check_object(reading *r, const crdt__object *o)
     return CRDT_OK;
 }
 
+/* Where fragments take each other away, whoever knew the type would not list the object. */
+static bool comes_to_nothing(const crdt_store *s, const crdt__object *o)
+{
+    return s->kind != CRDT__DELTA && o->keep == NULL && crdt__object_is_empty(o);
+}
+
 static crdt_err get_object(reading *r, crdt_view *last, uint32_t *last_id)
 {
     crdt_store *s = r->store;
@@ -354,8 +391,10 @@ static crdt_err get_object(reading *r, crdt_view *last, uint32_t *last_id)
     crdt_err      err = crdt__object_make(s, name, type, (uint16_t)id, &o);
     if (err == CRDT_OK) err = get_object_head(r, o, flags);
     if (err == CRDT_OK) err = get_body(r, o, flags);
-    if (err == CRDT_OK) err = check_object(r, o);
+    bool replayed = (flags & FLAG_FRAGMENTS) && type != &crdt__opaque_type;
+    if (err == CRDT_OK && !(replayed && comes_to_nothing(s, o))) err = check_object(r, o);
     if (err == CRDT_OK) crdt__object_touched(s, o, true);
+    if (err == CRDT_OK && replayed && comes_to_nothing(s, o)) crdt__object_prune(s, o);
     *last = name.data == NULL ? crdt_view_of("", 0) : name;
     *last_id = (uint32_t)id;
     return err;
@@ -370,8 +409,8 @@ static crdt_err check_ids(reading *r)
     for (uint32_t i = 0; i < seen->count; i++) {
         count += i == 0 || seen->runs[i].replica != seen->runs[i - 1].replica;
     }
-    if (count == r->ids_count)
-        return CRDT_OK; /* the context alone uses them all, as it mostly does */
+    /* The context alone uses them all, as it mostly does; or what is unknown here may. */
+    if (count == r->ids_count || r->own != NULL) return CRDT_OK;
     crdt_replicas_init(&used, r->store->space.mem);
     mark_all(r->store, &used);
     crdt_err err = crdt_replicas_seal(&used);
@@ -387,7 +426,11 @@ static crdt_err read_all(reading *r, unsigned kind)
     crdt_store *s = r->store;
     crdt_view   last = {NULL, 0};
     uint32_t    last_id = 0;
-    crdt_err    err = get_head(r, kind);
+    crdt_err    err = get_head(r, kind & ~WITH_ORIGINS);
+    if (err == CRDT_OK && (kind & WITH_ORIGINS)) {
+        err = s->solo == NULL ? crdt__citations_read(s, &r->dec, &r->cited)
+                              : crdt_dec_fail(&r->dec, CRDT_EMALFORMED, "origins for one type");
+    }
     if (err != CRDT_OK) return err;
     size_t count = crdt_dec_count(&r->dec, 4, "objects");
     if (s->solo != NULL && count != 1 && (count != 0 || s->kind != CRDT__STATE)) {
@@ -400,6 +443,9 @@ static crdt_err read_all(reading *r, unsigned kind)
     if (r->dec.err == CRDT_OK && r->dec.at != r->dec.end) {
         crdt_dec_fail(&r->dec, CRDT_EMALFORMED, "bytes after the last object");
     }
+    if (r->dec.err == CRDT_OK && !crdt__citations_used(&r->cited)) {
+        crdt_dec_fail(&r->dec, CRDT_EMALFORMED, "an unused origin");
+    }
     err = r->dec.err;
     return err == CRDT_OK ? check_ids(r) : err;
 }
@@ -411,7 +457,8 @@ static crdt_err read_kind(crdt_dec *dec, unsigned *ret_kind)
     if (magic != MAGIC) return crdt_dec_fail(dec, CRDT_EMALFORMED, "not the bytes of a store");
     if (format != FORMAT)
         return crdt_dec_fail(dec, CRDT_EVERSION, "a format newer than this library");
-    if (kind < 1 || kind > GROUP)
+    unsigned plain = kind & ~WITH_ORIGINS;
+    if (plain < 1 || plain > GROUP)
         return crdt_dec_fail(dec, CRDT_EMALFORMED, "an unknown kind of bytes");
     *ret_kind = kind;
     return CRDT_OK;
@@ -432,9 +479,12 @@ static crdt_err decode_into(crdt_store *store, crdt_view in, crdt_store **ret_st
     }
     if (err == CRDT_OK) err = read_kind(&r.dec, &kind);
     if (err == CRDT_OK) {
-        store->kind = kind == GROUP ? CRDT__DELTA : (crdt__store_kind)kind;
+        unsigned plain = kind & ~WITH_ORIGINS;
+        store->kind = plain == GROUP ? CRDT__DELTA : (crdt__store_kind)plain;
         err = read_all(&r, kind);
     }
+    crdt__origin_drop(store, r.own);
+    if (r.cited.count > 0) crdt__citations_end(store, &r.cited);
     if (r.ids != r.few) crdt__release(store->space.mem, r.ids, r.ids_count * sizeof *r.ids);
     if (err != CRDT_OK) {
         crdt_store_free(store);

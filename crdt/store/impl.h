@@ -78,6 +78,7 @@ struct crdt_store {
     crdt__retired *retired; /* ascending by replica; end 0: a place kept for a join that failed */
     size_t         retired_count;
     crdt__omap     objects; /* named objects */
+    crdt__omap    *origins; /* of objects of unknown types (opaque.c); NULL: none */
     crdt__object  *only;    /* the solo object, behind the store; then objects is empty */
     size_t         names;   /* names that exist */
     crdt_digest    sum;     /* of the digests of objects that are not dirty */
@@ -132,15 +133,50 @@ crdt_err crdt__store_join(crdt_store *store, const crdt_store *other, uint64_t n
 /* Forget the residues that the store's cut covers. Cannot fail. */
 void crdt__store_collect(crdt_store *store, bool remote);
 
-/* -- opaque.c: objects of types that this library does not know, kept verbatim */
-crdt_err crdt__opaque_add(const crdt_space *space, void *state, const uint64_t *dict,
-                          size_t dict_count, const crdt_context *seen, crdt_view body);
-/* True if it holds one fragment only: its body is put into ret_body, its ids into ids (each may be
- * NULL). */
-bool crdt__opaque_native(const crdt_space *space, const void *state, crdt_buf *ret_body,
-                         crdt_replicas *ids);
-/* Rebuild the state of a type that is known now from fragments. */
-crdt_err crdt__opaque_replay(const crdt_space *space, crdt_dec *dec, const crdt_type *type,
-                             void *state);
+/* -- opaque.c: objects of types that this library does not know, kept verbatim. What came with one
+ * message has one origin: the message's ids and context */
+typedef struct crdt__origin crdt__origin;
+/* With a reference, to be dropped. Errors: ENOMEM. */
+crdt_err crdt__origin_make(crdt_store *store, const uint64_t *ids, size_t count,
+                           const crdt_context *seen, crdt__origin **ret_origin);
+void     crdt__origin_drop(crdt_store *store, crdt__origin *origin); /* NULL is fine */
+size_t   crdt__origins_bytes(const crdt_store *store);
+
+/* keep: the bytes of its context of kept dots, or nothing. */
+crdt_err crdt__opaque_add(const crdt_space *space, void *state, crdt__origin *origin,
+                          crdt_view keep, crdt_view body);
+/* prepare. other NULL: they lack the object. whole: what they have seen, they have seen whole. */
+crdt_err crdt__opaque_prepare(crdt_join *join, void *state, const void *other, bool whole);
+
+/* The origin whose objects can be told of in a delta just as they came: that has the delta's very
+ * context and all of ids, which get the rest of its ids. NULL: none, or several. Errors: ENOMEM. */
+crdt_err  crdt__opaque_own(const crdt_store *store, crdt_replicas *ids, crdt__origin **ret_own);
+bool      crdt__opaque_is_native(const crdt__object *object, const crdt__origin *own);
+crdt_view crdt__opaque_body(const crdt__object *object); /* of one that is native */
+/* Number the origins that all others need; tell of these; and forget their numbers. */
+size_t crdt__origins_number(const crdt_store *store, const crdt__origin *own);
+void   crdt__origins_put(const crdt_store *store, crdt_buf *out);
+void   crdt__origins_forget(const crdt_store *store);
+
+/* The table of origins in bytes that are read. */
+typedef struct crdt__heard crdt__heard;
+typedef struct crdt__cited {
+    crdt_view     bytes;  /* in the input */
+    crdt__origin *origin; /* once an object holds it */
+    crdt__heard  *heard;  /* once a type replays what came with it */
+} crdt__cited;
+typedef struct crdt__citations {
+    crdt__cited *at;
+    size_t       count;
+} crdt__citations;
+
+crdt_err crdt__citations_read(crdt_store *store, crdt_dec *dec, crdt__citations *cited);
+bool     crdt__citations_used(const crdt__citations *cited); /* all of them */
+void     crdt__citations_end(crdt_store *store, crdt__citations *cited);
+/* Read the fragments of an object; of a type that is known now, rebuild the state from them. */
+crdt_err crdt__opaque_read(const crdt_space *space, void *state, crdt_dec *dec,
+                           const crdt__citations *cited);
+crdt_err crdt__opaque_replay(const crdt_space *space, const crdt_type *type, void *state,
+                             crdt_dec *dec, const crdt__citations *cited);
 
 #endif

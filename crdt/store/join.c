@@ -27,6 +27,13 @@ static void cover_of(pass *p, const crdt__object *theirs)
     p->join.theirs.keep = theirs == NULL ? NULL : theirs->keep;
 }
 
+/* Do objects that the other does not list take part? Not with deltas: those list whatever they
+ * touch. */
+static bool whole(const crdt_store *other)
+{
+    return other->kind != CRDT__DELTA;
+}
+
 /* -- Objects that both sides may hold ---------------------------------------------------------- */
 
 /* Of its own transaction, an object changed in place holds all already. */
@@ -41,12 +48,21 @@ static bool moves(const pass *p, const crdt__object *mine)
     return p->takes && mine->type->move != NULL && mine->type->empty(mine->state);
 }
 
+/* theirs NULL: they lack it; then bottom is what they would have. */
+static crdt_err prepare_one(pass *p, crdt__object *mine, const void *theirs, const void *bottom)
+{
+    if (mine->type != &crdt__opaque_type) {
+        return mine->type->prepare(&p->join, mine->state, bottom);
+    }
+    return crdt__opaque_prepare(&p->join, mine->state, theirs, whole(p->other));
+}
+
 static crdt_err prepare_pair(pass *p, crdt__object *mine, const crdt__object *theirs)
 {
     cover_of(p, theirs);
     crdt_err err = CRDT_OK;
     if (!holds_all(p, mine) && !moves(p, mine))
-        err = mine->type->prepare(&p->join, mine->state, theirs->state);
+        err = prepare_one(p, mine, theirs->state, theirs->state);
     if (err != CRDT_OK || p->store->only != NULL) return err; /* a solo object has no presence */
     return crdt__sibs_prepare(&p->join, &mine->presence, &theirs->presence);
 }
@@ -143,7 +159,7 @@ static crdt_err prepare_lacking(pass *p)
         memset(&none, 0, sizeof none);
         cover_of(p, NULL);
         o->type->init(&p->store->space, p->bottom);
-        err = o->type->prepare(&p->join, o->state, p->bottom);
+        err = prepare_one(p, o, NULL, p->bottom);
         if (err == CRDT_OK) err = crdt__sibs_prepare(&p->join, &o->presence, &none);
     }
     return err;
@@ -205,8 +221,10 @@ static crdt_err prepare_rest(pass *p)
     crdt_store       *s = p->store;
     const crdt_store *o = p->other;
     crdt_err          err = crdt_context_reserve_union(&s->context, &o->context);
-    if (err == CRDT_OK) err = crdt_context_reserve_union(&s->brought, &o->brought);
-    if (err == CRDT_OK) err = crdt_context_reserve_union(&s->cut, &o->cut);
+    if (err == CRDT_OK && s->kind == CRDT__DELTA) {
+        err = crdt_context_reserve_union(&s->brought, &o->brought);
+    }
+    if (err == CRDT_OK && o->cut.count > 0) err = crdt_context_reserve_union(&s->cut, &o->cut);
     for (size_t i = 0; err == CRDT_OK && i < o->retired_count; i++) {
         err = crdt__retired_add(s, o->retired[i].replica, 0);
     }
@@ -241,13 +259,6 @@ static void commit_rest(pass *p)
         crdt_err err = crdt__retired_add(s, o->retired[i].replica, o->retired[i].end);
         CRDT_ASSERT(err == CRDT_OK); /* prepare_rest made the place */
     }
-}
-
-/* Do objects that the other does not list take part? Not with deltas: those list whatever they
- * touch. */
-static bool whole(const crdt_store *other)
-{
-    return other->kind != CRDT__DELTA;
 }
 
 /* A prepare failed: what others changed in place is taken back. A failed commit of a transaction
@@ -288,7 +299,7 @@ static crdt_err join_all(crdt_store *store, const crdt_store *other, uint64_t no
     if (whole(other)) commit_lacking(&p);
     commit_rest(&p);
     crdt__release(store->space.mem, p.bottom, p.bottom_size);
-    sweep(store, whole(other) ? store : other);
+    if (store->only == NULL) sweep(store, whole(other) ? store : other);
     if (store->cut.count > 0) crdt__store_collect(store, remote);
     if (p.join.stamp_max > 0) crdt_clock_observe(&store->clock, now_ms, p.join.stamp_max);
     return CRDT_OK;

@@ -1,300 +1,337 @@
 /* store/opaque.c: objects of types that this library does not know, kept verbatim (rule R8).
  *
- * Shape a set of fragments, each the body of one delta or state as it came, with the dictionary and
- * the
- *          context that it came with:  {[ids, context, bytes], ...} sorted by their bytes
- * Merge    union. Never collected, never digested; replayed by a library that knows the type.
+ * Shape    a set of fragments: the body of one delta or state as it came, the dots that it keeps
+ *          (of a delta since a context), and its origin: the ids and the context that it came with.
+ *          What comes with one message has one origin; a store holds each origin once. And `gone`:
+ *          an origin without bodies, for the states that came without the object: what they had
+ *          seen of it, they had seen removed.
+ *              {origin 1: "body", origin 2: keep {r1: 3} "body"} gone {r1: 1..9}
+ * Merge    union, of gone too; and more is gone as each side has seen removed. Never collected,
+ *          never digested.
+ * Replay   by a library that knows the type: the bodies are joined, each under the context of its
+ *          origin, and at last nothing under gone.
  */
 #include <string.h>
 
-#include "crdt/store/impl.h"
+#include "crdt/store/opaque_impl.h"
 
-/* A fragment is one allocation: encoded (dictionary, context, body) as it stands in a state's
- * bytes. */
-typedef struct opaque {
-    crdt_view *list; /* ascending by bytes */
-    size_t     count, cap, bytes;
-    crdt_view *fresh; /* copies that a prepared join brings */
-    size_t     fresh_count, fresh_cap;
-} opaque;
+#define TOLD_MAX 16u /* runs */
+
+/* -- Fragments --------------------------------------------------------------------------------- */
+
+int crdt__fragment_compare(const crdt__fragment_key *a, crdt__fragment with)
+{
+    crdt__fragment_key b = crdt__fragment_key_of(with);
+    int                order = crdt_view_compare(a->origin, b.origin);
+    if (order == 0) order = crdt_view_compare(a->keep, b.keep);
+    return order != 0 ? order : crdt_view_compare(a->body, b.body);
+}
+
+static void fragment_drop(const crdt_space *space, crdt__fragment f)
+{
+    crdt__release(space->mem, f.text, crdt__fragment_size(f));
+    crdt__origin_drop(crdt__store_of(space), f.origin);
+}
+
+crdt_err crdt__fragment_make(const crdt_space *space, crdt__origin *origin, crdt_view keep,
+                             crdt_view body, crdt__fragment *ret_fragment)
+{
+    crdt__fragment_text *copy = NULL;
+    if (body.size > UINT32_MAX || keep.size > UINT32_MAX) return CRDT_ELIMIT;
+    if (keep.size + body.size > 0) {
+        copy = crdt__alloc(space->mem, crdt__fragment_text_size(keep.size, body.size));
+        if (copy == NULL) return CRDT_ENOMEM;
+        copy->keep_size = (uint32_t)keep.size;
+        copy->body_size = (uint32_t)body.size;
+        if (keep.size > 0) memcpy(copy->bytes, keep.data, keep.size);
+        if (body.size > 0) memcpy(copy->bytes + keep.size, body.data, body.size);
+    }
+    origin->refs++;
+    *ret_fragment = (crdt__fragment){origin, copy};
+    return CRDT_OK;
+}
+
+static crdt_context *context_new(const crdt_space *space)
+{
+    crdt_context *ctx = crdt__alloc(space->mem, sizeof *ctx);
+    if (ctx != NULL) crdt_context_init(ctx, space->mem);
+    return ctx;
+}
+
+static void context_free(const crdt_space *space, crdt_context *ctx)
+{
+    if (ctx == NULL) return;
+    crdt_context_clear(ctx);
+    crdt__release(space->mem, ctx, sizeof *ctx);
+}
 
 static void opaque_init(const crdt_space *space, void *state)
 {
     (void)space;
-    memset(state, 0, sizeof(opaque));
+    memset(state, 0, sizeof(crdt__opaque));
 }
 
-static void fragment_free(const crdt_space *space, crdt_view fragment)
+static void drop_fresh(const crdt_space *space, crdt__opaque *o)
 {
-    crdt__release(space->mem, (void *)(uintptr_t)fragment.data, fragment.size);
-}
-
-static void drop_fresh(const crdt_space *space, opaque *o)
-{
-    for (size_t i = 0; i < o->fresh_count; i++) fragment_free(space, o->fresh[i]);
+    for (uint32_t i = 0; i < o->fresh_count; i++) fragment_drop(space, o->fresh[i]);
     crdt__release(space->mem, o->fresh, o->fresh_cap * sizeof *o->fresh);
+    crdt__origin_drop(crdt__store_of(space), o->fresh_gone);
+    context_free(space, o->fresh_told);
     o->fresh = NULL;
+    o->fresh_gone = NULL;
+    o->fresh_told = NULL;
     o->fresh_count = o->fresh_cap = 0;
 }
 
 static void opaque_clear(const crdt_space *space, void *state)
 {
-    opaque *o = state;
+    crdt__opaque *o = state;
     drop_fresh(space, o);
-    for (size_t i = 0; i < o->count; i++) fragment_free(space, o->list[i]);
+    for (uint32_t i = 0; i < o->count; i++) fragment_drop(space, o->list[i]);
     crdt__release(space->mem, o->list, o->cap * sizeof *o->list);
+    crdt__origin_drop(crdt__store_of(space), o->gone);
+    context_free(space, o->told);
     memset(o, 0, sizeof *o);
 }
 
-static size_t place_of(const opaque *o, crdt_view fragment, bool *ret_found)
+/* The place of the first fragment that is not less. */
+static uint32_t place_of(const crdt__opaque *o, const crdt__fragment_key *key, bool *ret_found)
 {
-    size_t lo = 0, hi = o->count;
+    uint32_t lo = 0, hi = o->count;
     *ret_found = false;
     while (lo < hi) {
-        size_t mid = lo + (hi - lo) / 2;
-        int    order = crdt_view_compare(o->list[mid], fragment);
+        uint32_t mid = lo + (hi - lo) / 2;
+        int      order = crdt__fragment_compare(key, o->list[mid]);
         if (order == 0) *ret_found = true;
-        if (order < 0) lo = mid + 1;
+        if (order > 0) lo = mid + 1;
         else hi = mid;
     }
     return lo;
 }
 
-static crdt_err opaque_room(const crdt_space *space, opaque *o, size_t more)
+crdt_err crdt__opaque_room(const crdt_space *space, crdt__opaque *o, size_t more, bool exact)
 {
-    if (o->cap - o->count >= more) return CRDT_OK;
-    size_t     cap = o->count + more;
-    crdt_view *list = crdt__resize(space->mem, o->list, o->cap * sizeof *list, cap * sizeof *list);
+    size_t need = o->count + more, cap = exact ? need : crdt__grow(o->cap, need);
+    if (need <= o->cap) return CRDT_OK;
+    if (cap > UINT32_MAX) return CRDT_ENOMEM;
+    crdt__fragment *list =
+        crdt__resize(space->mem, o->list, o->cap * sizeof *list, cap * sizeof *list);
     if (list == NULL) return CRDT_ENOMEM;
     o->list = list;
-    o->cap = cap;
-    return CRDT_OK;
-}
-
-static crdt_err fragment_copy(const crdt_space *space, crdt_view fragment, crdt_view *ret_copy)
-{
-    void *copy = crdt__alloc(space->mem, fragment.size);
-    if (copy == NULL) return CRDT_ENOMEM;
-    memcpy(copy, fragment.data, fragment.size);
-    *ret_copy = crdt_view_of(copy, fragment.size);
+    o->cap = (uint32_t)cap;
     return CRDT_OK;
 }
 
 /* Take the fragment in at its place. It is new, and there is room. */
-static void take(opaque *o, crdt_view fragment)
+static void take(crdt__opaque *o, crdt__fragment f)
 {
-    bool   found;
-    size_t at = place_of(o, fragment, &found);
+    bool               found;
+    crdt__fragment_key key = crdt__fragment_key_of(f);
+    uint32_t           at = place_of(o, &key, &found);
     CRDT_ASSERT(!found && o->count < o->cap);
     memmove(o->list + at + 1, o->list + at, (o->count - at) * sizeof *o->list);
-    o->list[at] = fragment;
+    o->list[at] = f;
     o->count++;
-    o->bytes += fragment.size;
 }
 
-static crdt_err add_copy(const crdt_space *space, opaque *o, crdt_view fragment)
+crdt_err crdt__opaque_add(const crdt_space *space, void *state, crdt__origin *origin,
+                          crdt_view keep, crdt_view body)
 {
-    bool      found;
-    crdt_view copy;
-    (void)place_of(o, fragment, &found);
-    if (found) return CRDT_OK;
-    crdt_err err = opaque_room(space, o, 1);
-    if (err == CRDT_OK) err = fragment_copy(space, fragment, &copy);
-    if (err == CRDT_OK) take(o, copy);
+    crdt__fragment f;
+    crdt_err       err = crdt__opaque_room(space, state, 1, true);
+    if (err == CRDT_OK) err = crdt__fragment_make(space, origin, keep, body, &f);
+    if (err == CRDT_OK) take(state, f);
     return err;
 }
 
-crdt_err crdt__opaque_add(const crdt_space *space, void *state, const uint64_t *dict,
-                          size_t dict_count, const crdt_context *seen, crdt_view body)
+/* -- Join --------------------------------------------------------------------------------------
+ *
+ * A store that has seen a dot of which no fragment tells has seen it removed. So when what two
+ * stores hold comes together, a dot that only one side tells of and the other has seen is gone:
+ * without that, the older side would bring it back.
+ */
+
+static crdt_err add_origin(const crdt_space *space, crdt_context *ctx, const crdt__origin *origin)
 {
-    crdt_buf      buf;
-    crdt_replicas ids;
-    crdt_buf_init(&buf, space->mem);
-    crdt_replicas_init(&ids, space->mem);
-    for (size_t i = 0; i < dict_count; i++) crdt_replicas_add(&ids, dict[i]);
-    crdt_err err = crdt_replicas_seal(&ids);
-    if (err == CRDT_OK) {
-        crdt_enc enc = {&buf, &ids};
-        crdt_buf_varint(&buf, dict_count);
-        for (size_t i = 0; i < dict_count; i++) crdt_buf_u64(&buf, dict[i]);
-        crdt_context_put(seen, &enc);
-        crdt_buf_view(&buf, body);
-        err = crdt_buf_status(&buf);
+    crdt__parsed p;
+    crdt_err     err = crdt__origin_parse(space, origin, &p);
+    if (err == CRDT_OK) err = crdt_context_union(ctx, &p.seen);
+    crdt__parsed_clear(space, &p);
+    return err;
+}
+
+/* All dots that these fragments tell of. */
+static crdt_err add_told(const crdt_space *space, crdt_context *ctx, const crdt__fragment *list,
+                         uint32_t count)
+{
+    crdt_err err = CRDT_OK;
+    for (uint32_t i = 0; err == CRDT_OK && i < count; i++) {
+        if (i > 0 && list[i].origin == list[i - 1].origin) continue;
+        err = add_origin(space, ctx, list[i].origin);
     }
-    if (err == CRDT_OK) err = add_copy(space, state, crdt_buf_bytes(&buf));
-    crdt_replicas_clear(&ids);
-    crdt_buf_clear(&buf);
     return err;
 }
 
-static crdt_err opaque_prepare(crdt_join *join, void *state, const void *other)
+static crdt_err fresh_of(const crdt_space *space, crdt__opaque *mine, const crdt__opaque *theirs)
 {
-    opaque       *mine = state;
-    const opaque *theirs = other;
-    drop_fresh(join->space, mine);
-    if (theirs->count == 0) return CRDT_OK;
-    mine->fresh = crdt__alloc(join->space->mem, theirs->count * sizeof *mine->fresh);
+    mine->fresh = crdt__alloc(space->mem, theirs->count * sizeof *mine->fresh);
     if (mine->fresh == NULL) return CRDT_ENOMEM;
     mine->fresh_cap = theirs->count;
-    for (size_t i = 0; i < theirs->count; i++) {
-        bool found;
-        (void)place_of(mine, theirs->list[i], &found);
+    for (uint32_t i = 0; i < theirs->count; i++) {
+        bool               found;
+        crdt__fragment_key key = crdt__fragment_key_of(theirs->list[i]);
+        crdt__origin      *origin;
+        (void)place_of(mine, &key, &found);
         if (found) continue;
-        crdt_err err = fragment_copy(join->space, theirs->list[i], &mine->fresh[mine->fresh_count]);
+        crdt_err err = crdt__origin_get(crdt__store_of(space), key.origin, &origin);
         if (err != CRDT_OK) return err;
-        mine->fresh_count++;
+        err =
+            crdt__fragment_make(space, origin, key.keep, key.body, &mine->fresh[mine->fresh_count]);
+        if (err == CRDT_OK) mine->fresh_count++;
+        crdt__origin_drop(crdt__store_of(space), origin);
+        if (err != CRDT_OK) return err;
     }
-    return opaque_room(join->space, mine, mine->fresh_count);
+    return crdt__opaque_room(space, mine, mine->fresh_count, false);
+}
+
+/* What a prepare works with. */
+typedef struct meeting {
+    crdt_context mine, fresh,
+        theirs; /* the dots that these tell of; fresh: of theirs, what is new */
+    crdt_context gone;
+} meeting;
+
+static crdt_err hear_mine(const crdt_space *space, const crdt__opaque *mine, meeting *m)
+{
+    if (mine->told != NULL) return crdt_context_copy(&m->mine, mine->told);
+    crdt_err err = add_told(space, &m->mine, mine->list, mine->count);
+    if (err == CRDT_OK && mine->gone != NULL) err = add_origin(space, &m->mine, mine->gone);
+    return err;
+}
+
+static crdt_err hear_theirs(const crdt_space *space, crdt__opaque *mine, const crdt__opaque *theirs,
+                            meeting *m)
+{
+    crdt_err err = theirs->count > 0 ? fresh_of(space, mine, theirs) : CRDT_OK;
+    if (err == CRDT_OK) err = add_told(space, &m->fresh, mine->fresh, mine->fresh_count);
+    if (err == CRDT_OK) err = add_told(space, &m->theirs, theirs->list, theirs->count);
+    if (err == CRDT_OK && theirs->gone != NULL) err = add_origin(space, &m->gone, theirs->gone);
+    return err == CRDT_OK ? crdt_context_union(&m->theirs, &m->gone) : err;
+}
+
+/* To what they say is gone: what their news tell of and mine has seen otherwise; what mine tells of
+ * and they have seen otherwise. */
+static crdt_err find_gone(const crdt_join *join, bool whole, meeting *m)
+{
+    crdt_context dots;
+    crdt_err     err = CRDT_OK;
+    crdt_context_init(&dots, join->space->mem);
+    if (join->mine.seen != NULL && crdt__store_of(join->space)->kind != CRDT__DELTA) {
+        err = crdt_context_copy(&dots, &m->fresh);
+        if (err == CRDT_OK) err = crdt_context_intersect(&dots, join->mine.seen);
+        if (err == CRDT_OK) err = crdt_context_subtract(&dots, &m->mine);
+        if (err == CRDT_OK) err = crdt_context_union(&m->gone, &dots);
+    }
+    if (err == CRDT_OK && whole) {
+        err = crdt_context_copy(&dots, &m->mine);
+        if (err == CRDT_OK) err = crdt_context_intersect(&dots, join->theirs.seen);
+        if (err == CRDT_OK) err = crdt_context_subtract(&dots, &m->theirs);
+        if (err == CRDT_OK) err = crdt_context_union(&m->gone, &dots);
+    }
+    crdt_context_clear(&dots);
+    return err;
+}
+
+/* Let this, and what was gone before, be what is gone after the join. */
+static crdt_err prepare_gone(const crdt_space *space, crdt__opaque *o, crdt_context *gone)
+{
+    crdt_replicas ids;
+    if (gone->count == 0) return CRDT_OK;
+    crdt_err err = o->gone ? add_origin(space, gone, o->gone) : CRDT_OK;
+    if (err != CRDT_OK) return err;
+    crdt_replicas_init(&ids, space->mem);
+    crdt_context_mark(gone, &ids);
+    err = crdt_replicas_seal(&ids);
+    if (err == CRDT_OK) err = crdt__origin_of(crdt__store_of(space), &ids, gone, &o->fresh_gone);
+    crdt_replicas_clear(&ids);
+    return err;
+}
+
+/* Remember all that is told of then, unless it is much: it can be found again. */
+static crdt_err prepare_told(const crdt_space *space, crdt__opaque *o, meeting *m)
+{
+    crdt_err err = crdt_context_union(&m->mine, &m->fresh);
+    if (err == CRDT_OK) err = crdt_context_union(&m->mine, &m->gone);
+    if (err != CRDT_OK || m->mine.count > TOLD_MAX) return err;
+    o->fresh_told = context_new(space);
+    return o->fresh_told == NULL ? CRDT_ENOMEM : crdt_context_copy(o->fresh_told, &m->mine);
+}
+
+crdt_err crdt__opaque_prepare(crdt_join *join, void *state, const void *other, bool whole)
+{
+    crdt__opaque     *mine = state;
+    const crdt_space *space = join->space;
+    meeting           m;
+    drop_fresh(space, mine);
+    crdt_context_init(&m.mine, space->mem);
+    crdt_context_init(&m.fresh, space->mem);
+    crdt_context_init(&m.theirs, space->mem);
+    crdt_context_init(&m.gone, space->mem);
+    crdt_err err = hear_mine(space, mine, &m);
+    if (err == CRDT_OK && other != NULL) err = hear_theirs(space, mine, other, &m);
+    if (err == CRDT_OK) err = find_gone(join, whole, &m);
+    if (err == CRDT_OK) err = prepare_gone(space, mine, &m.gone);
+    if (err == CRDT_OK) err = prepare_told(space, mine, &m);
+    crdt_context_clear(&m.mine);
+    crdt_context_clear(&m.fresh);
+    crdt_context_clear(&m.theirs);
+    crdt_context_clear(&m.gone);
+    return err;
 }
 
 static bool opaque_commit(crdt_join *join, void *state, const void *other)
 {
-    opaque *mine = state;
-    bool    changed = mine->fresh_count > 0;
+    crdt__opaque *mine = state;
+    bool          changed = mine->fresh_count > 0;
     (void)other;
-    for (size_t i = 0; i < mine->fresh_count; i++) take(mine, mine->fresh[i]);
+    for (uint32_t i = 0; i < mine->fresh_count; i++) take(mine, mine->fresh[i]);
     mine->fresh_count = 0;
+    if (mine->fresh_gone != NULL) {
+        crdt__origin *old = mine->gone;
+        changed |= mine->fresh_gone != old;
+        mine->gone = mine->fresh_gone;
+        mine->fresh_gone = old;
+    }
+    context_free(join->space, mine->told);
+    mine->told = mine->fresh_told;
+    mine->fresh_told = NULL;
     drop_fresh(join->space, mine);
     return changed;
 }
 
-/* -- The bytes of a fragment ------------------------------------------------------------------- */
-
-typedef struct fragment {
-    uint64_t    *dict;
-    size_t       dict_count;
-    crdt_context seen;
-    crdt_view    body;
-} fragment;
-
-static void fragment_clear(const crdt_space *space, fragment *f)
+/* All of it: what the receiver holds of it, nobody here can tell. */
+static crdt_err opaque_since(const crdt_space *space, const void *state, const crdt_context *ctx,
+                             void *ret_part, crdt_context *keep)
 {
-    crdt__release(space->mem, f->dict, f->dict_count * sizeof *f->dict);
-    crdt_context_clear(&f->seen);
-}
-
-static crdt_err fragment_read(const crdt_space *space, crdt_view in, fragment *f)
-{
-    crdt_dec dec;
-    memset(f, 0, sizeof *f);
-    crdt_context_init(&f->seen, space->mem);
-    crdt_dec_init(&dec, in, space->limits);
-    size_t count = crdt_dec_count(&dec, 8, "replica ids of a fragment");
-    if (count > 0) {
-        f->dict = crdt__alloc(space->mem, count * sizeof *f->dict);
-        if (f->dict == NULL) return CRDT_ENOMEM;
-        f->dict_count = count;
-    }
-    for (size_t i = 0; i < count; i++) {
-        f->dict[i] = crdt_dec_u64(&dec);
-        if (f->dict[i] == 0 || (i > 0 && f->dict[i] <= f->dict[i - 1])) {
-            crdt_dec_fail(&dec, CRDT_EMALFORMED, "a fragment's replica ids are out of order");
-        }
-    }
-    dec.dict = f->dict;
-    dec.dict_count = count;
-    crdt_err err = crdt_context_get(&f->seen, &dec);
-    if (err != CRDT_OK) return err;
-    f->body = crdt_dec_view(&dec, SIZE_MAX, "body of a fragment");
-    if (crdt_dec_status(&dec) == CRDT_OK && crdt_dec_left(&dec) > 0) {
-        crdt_dec_fail(&dec, CRDT_EMALFORMED, "bytes after a fragment's body");
-    }
-    return crdt_dec_status(&dec);
-}
-
-bool crdt__opaque_native(const crdt_space *space, const void *state, crdt_buf *ret_body,
-                         crdt_replicas *ids)
-{
-    const opaque *o = state;
-    fragment      f;
-    if (o->count != 1) return false;
-    bool ok = fragment_read(space, o->list[0], &f) == CRDT_OK;
-    if (ok && ids != NULL) {
-        for (size_t i = 0; i < f.dict_count; i++) crdt_replicas_add(ids, f.dict[i]);
-    }
-    if (ok && ret_body != NULL) crdt_buf_put(ret_body, f.body.data, f.body.size);
-    fragment_clear(space, &f);
-    return ok;
-}
-
-static size_t fragments_count(crdt_dec *dec)
-{
-    size_t count = crdt_dec_count(dec, 4, "fragments");
-    if (count == 0) crdt_dec_fail(dec, CRDT_EMALFORMED, "an object of no fragments");
-    return count;
-}
-
-static crdt_err replay_one(const crdt_space *space, const crdt_type *type, void *state,
-                           crdt_context *seen, crdt_view bytes, void *scratch)
-{
-    fragment  f;
-    crdt_join join = {space, {seen, NULL}, {&f.seen, NULL}, 0};
-    crdt_err  err = fragment_read(space, bytes, &f);
-    type->init(space, scratch);
-    if (err == CRDT_OK) {
-        crdt_dec dec;
-        crdt_dec_init(&dec, f.body, space->limits);
-        dec.dict = f.dict;
-        dec.dict_count = f.dict_count;
-        err = type->decode(space, scratch, &dec);
-        if (err == CRDT_OK && crdt_dec_left(&dec) > 0) err = CRDT_EMALFORMED;
-    }
-    if (err == CRDT_OK) err = type->prepare(&join, state, scratch);
-    if (err == CRDT_OK) err = crdt_context_reserve(seen, f.seen.count);
-    if (err == CRDT_OK) {
-        (void)type->commit(&join, state, scratch);
-        crdt_context_union_reserved(seen, &f.seen);
-    }
-    type->clear(space, scratch);
-    fragment_clear(space, &f);
+    crdt_join join = {space, {NULL, NULL}, {NULL, NULL}, 0};
+    (void)ctx;
+    (void)keep;
+    crdt_err err = crdt__opaque_prepare(&join, ret_part, state, false);
+    if (err == CRDT_OK) (void)opaque_commit(&join, ret_part, state);
     return err;
 }
 
-crdt_err crdt__opaque_replay(const crdt_space *space, crdt_dec *dec, const crdt_type *type,
-                             void *state)
-{
-    crdt_context seen;
-    void        *scratch = crdt__alloc(space->mem, type->size);
-    if (scratch == NULL) return CRDT_ENOMEM;
-    crdt_context_init(&seen, space->mem);
-    crdt_err err = CRDT_OK;
-    size_t   count = fragments_count(dec);
-    for (size_t i = 0; i < count && err == CRDT_OK && crdt_dec_status(dec) == CRDT_OK; i++) {
-        crdt_view bytes = crdt_dec_view(dec, SIZE_MAX, "fragment");
-        if (crdt_dec_status(dec) != CRDT_OK) break;
-        err = replay_one(space, type, state, &seen, bytes, scratch);
-    }
-    crdt_context_clear(&seen);
-    crdt__release(space->mem, scratch, type->size);
-    return err != CRDT_OK ? err : crdt_dec_status(dec);
-}
-
-/* -- The vtable -------------------------------------------------------------------------------- */
+/* -- The other slots --------------------------------------------------------------------------- */
 
 static bool opaque_empty(const void *state)
 {
-    return ((const opaque *)state)->count == 0;
+    const crdt__opaque *o = state;
+    return o->count == 0 && o->gone == NULL;
 }
 
 static bool opaque_alive(const crdt_ref *ref)
 {
-    return ref->state != NULL && !opaque_empty(ref->state);
-}
-
-static crdt_err opaque_since(const crdt_space *space, const void *state, const crdt_context *ctx,
-                             void *ret_part, crdt_context *keep)
-{
-    const opaque *o = state;
-    (void)keep;
-    for (size_t i = 0; i < o->count; i++) {
-        fragment f;
-        crdt_err err = fragment_read(space, o->list[i], &f);
-        bool     held = err == CRDT_OK && crdt_context_within(&f.seen, ctx);
-        fragment_clear(space, &f);
-        if (err == CRDT_OK && !held) err = add_copy(space, ret_part, o->list[i]);
-        if (err != CRDT_OK) return err;
-    }
-    return CRDT_OK;
+    return ref->state != NULL && ((const crdt__opaque *)ref->state)->count > 0;
 }
 
 static crdt_err opaque_reset(crdt_target *target)
@@ -305,36 +342,8 @@ static crdt_err opaque_reset(crdt_target *target)
 
 static void opaque_mark(const void *state, crdt_replicas *ids)
 {
-    (void)state; /* fragments carry dictionaries of their own */
+    (void)state; /* origins have ids of their own */
     (void)ids;
-}
-
-static void opaque_encode(const void *state, crdt_enc *enc)
-{
-    const opaque *o = state;
-    crdt_buf_varint(enc->out, o->count);
-    for (size_t i = 0; i < o->count; i++) crdt_buf_view(enc->out, o->list[i]);
-}
-
-static crdt_err opaque_decode(const crdt_space *space, void *state, crdt_dec *dec)
-{
-    crdt_view last = {NULL, 0};
-    size_t    count = fragments_count(dec);
-    for (size_t i = 0; i < count; i++) {
-        fragment  f;
-        crdt_view bytes = crdt_dec_view(dec, SIZE_MAX, "fragment");
-        if (crdt_dec_status(dec) != CRDT_OK) return crdt_dec_status(dec);
-        if (i > 0 && crdt_view_compare(last, bytes) >= 0) {
-            return crdt_dec_fail(dec, CRDT_EMALFORMED, "fragments out of order");
-        }
-        crdt_err err = fragment_read(space, bytes, &f);
-        fragment_clear(space, &f);
-        if (err != CRDT_OK) return crdt_dec_fail(dec, err, "a damaged fragment");
-        err = add_copy(space, state, bytes);
-        if (err != CRDT_OK) return err;
-        last = bytes;
-    }
-    return crdt_dec_status(dec);
 }
 
 static void opaque_digest(const void *state, crdt_blocks *blocks)
@@ -352,41 +361,46 @@ static void opaque_print(const crdt_ref *ref, crdt_buf *out)
 static bool opaque_check(const crdt_space *space, const void *state, const crdt_context *seen,
                          const char **ret_reason)
 {
-    const opaque *o = state;
+    const crdt__opaque *o = state;
     (void)space;
     (void)seen;
-    for (size_t i = 1; i < o->count; i++) {
-        if (crdt_view_compare(o->list[i - 1], o->list[i]) < 0) continue;
+    for (uint32_t i = 1; i < o->count; i++) {
+        crdt__fragment_key key = crdt__fragment_key_of(o->list[i - 1]);
+        if (crdt__fragment_compare(&key, o->list[i]) < 0) continue;
         *ret_reason = "opaque fragments are out of order";
         return false;
     }
     return true;
 }
 
+/* Without the origins: those are the store's. */
 static void opaque_stats(const void *state, crdt_stats *stats)
 {
-    const opaque *o = state;
-    stats->payload += o->bytes;
+    const crdt__opaque *o = state;
+    for (uint32_t i = 0; i < o->count; i++) {
+        stats->payload += crdt__fragment_body(o->list[i]).size;
+        stats->metadata += crdt__fragment_size(o->list[i]) - crdt__fragment_body(o->list[i]).size;
+    }
     stats->elements += o->count;
     stats->metadata += o->cap * sizeof *o->list;
+    if (o->told) stats->metadata += sizeof *o->told + o->told->cap * sizeof(crdt_run);
 }
 
+/* Without decode and prepare: crdt__opaque_read and crdt__opaque_prepare are told more. */
 const crdt_type crdt__opaque_type = {
     .name = "opaque",
     .summary = "an object of a type that this library does not know, kept verbatim",
     .source = "Concur design, rule R8",
-    .size = sizeof(opaque),
+    .size = sizeof(crdt__opaque),
     .init = opaque_init,
     .clear = opaque_clear,
-    .prepare = opaque_prepare,
     .commit = opaque_commit,
     .since = opaque_since,
     .alive = opaque_alive,
     .empty = opaque_empty,
     .reset = opaque_reset,
     .mark = opaque_mark,
-    .encode = opaque_encode,
-    .decode = opaque_decode,
+    .encode = crdt__opaque_encode,
     .digest = opaque_digest,
     .print = opaque_print,
     .check = opaque_check,

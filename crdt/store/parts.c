@@ -107,7 +107,8 @@ static crdt_err part_rest(const crdt_store *store, crdt_store *part)
     for (crdt__object *o; err == CRDT_OK && (o = crdt__objects_next(&it)) != NULL;) {
         crdt__object *listed;
         err = live_dots(store, o, &live);
-        if (err == CRDT_OK && store->kind == CRDT__DELTA) {
+        bool told = o->type != &crdt__opaque_type; /* a fragment brings its own context */
+        if (err == CRDT_OK && store->kind == CRDT__DELTA && told) {
             err = crdt__object_make(part, o->key.bytes, o->type, (uint16_t)o->key.minor, &listed);
         }
     }

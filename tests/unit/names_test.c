@@ -2,9 +2,9 @@
  * over a few names and types, against a model that knows only what happened before what.
  *
  * Model: a write of a type under a name lives until a removal of that name is delivered at whose
- * author the write lived. A type lives under a name while a write of it lives. Of the types that live
- * the one shows whose greatest living stamp of presence is greatest (then: by replica); types that
- * live without any come last, by id. A write bears presence if its author saw no type there.
+ * author the write lived. A type lives under a name while a write of it lives. Of the types that
+ * live the one shows whose greatest living stamp of presence is greatest (then: by replica); those
+ * that live without any come last, by id. A write bears presence if its author saw no type there.
  *
  * A failure names the seed of its history; SEED=n runs that one alone.
  */
@@ -195,8 +195,9 @@ static void do_write(world *w, crdt_txn *txn, unsigned author, unsigned name, bo
     const crdt_op *op = &t->ops[0];
     crdt_value     value = crdt_int((int64_t)w->events_count + 1);
     crdt_clock     clock = *crdt_store_clock(w->stores[author]);
-    crdt_err       err = create ? crdt_txn_create(txn, name_of(names[name]), t)
-                                : crdt_txn_apply(txn, name_of(names[name]), op, &value, strlen(op->args));
+    crdt_view      key = name_of(names[name]);
+    crdt_err       err = create ? crdt_txn_create(txn, key, t)
+                                : crdt_txn_apply(txn, key, op, &value, strlen(op->args));
     bool           refused = count > 0 && list[0].type != type;
     EXPECT(err == (refused ? CRDT_ETYPE : CRDT_OK));
     if (refused || (create && count > 0)) return;

@@ -23,7 +23,7 @@ static size_t random_below(size_t n)
     return (size_t)(random_state >> 33) % n;
 }
 
-/* -- The plain array: values by number ---------------------------------------------------------- */
+/* -- The plain array: values by number --------------------------------------------------------- */
 
 typedef struct plain {
     unsigned numbers[MOST];
@@ -83,7 +83,7 @@ static void check_reads(crdt_ref ref, const plain *p)
     CHECK_EQ_INT(crdt_rga_waiting(ref), 0);
 }
 
-/* -- Random edits ------------------------------------------------------------------------------- */
+/* -- Random edits ------------------------------------------------------------------------------ */
 
 static void insert_one(crdt_rga_edit *edit, plain *p, size_t pos)
 {
@@ -175,7 +175,7 @@ TEST(rga, reads_as_a_plain_array)
     }
 }
 
-/* -- Refusals ----------------------------------------------------------------------------------- */
+/* -- Refusals ---------------------------------------------------------------------------------- */
 
 TEST(rga, refuses_what_cannot_be_and_leaves_no_trace)
 {
@@ -231,7 +231,7 @@ TEST(rga, refuses_a_name_of_another_type_and_what_breaks_a_limit)
     free_all(s, NULL);
 }
 
-/* -- Values set --------------------------------------------------------------------------------- */
+/* -- Values set -------------------------------------------------------------------------------- */
 
 static void check_list(const crdt_store *s, const char *should)
 {

@@ -155,7 +155,7 @@ static crdt_delta *forged(forge *f, const crdt_store *like, const uint64_t *ids)
 
 static const uint64_t only_h[] = {H, 0}, a_h[] = {A, H, 0}, h_z[] = {H, Z, 0};
 
-/* -- What becomes of it -------------------------------------------------------------------------- */
+/* -- What becomes of it ------------------------------------------------------------------------ */
 
 /* An honest history: A and B write by turns. */
 #define HONEST 6
@@ -267,7 +267,7 @@ static void for_all_types(forger make)
     }
 }
 
-/* -- References to nothing ------------------------------------------------------------------------ */
+/* -- References to nothing --------------------------------------------------------------------- */
 
 static void origin_never_arrives(const honest *h)
 {
@@ -327,7 +327,7 @@ TEST(seq_hostile, a_deletion_of_which_a_part_never_was)
     for_all_types(deletion_of_some);
 }
 
-/* -- Origins that cannot be ------------------------------------------------------------------------ */
+/* -- Origins that cannot be -------------------------------------------------------------------- */
 
 static void right_parent_is_no_sibling(const honest *h)
 {
@@ -461,7 +461,7 @@ TEST(seq_hostile, elements_that_wait_for_each_other)
     for_all_types(circle);
 }
 
-/* -- Counters -------------------------------------------------------------------------------------- */
+/* -- Counters ---------------------------------------------------------------------------------- */
 
 /* An insertion at the start with a counter of one's choice. */
 static crdt_delta *insertion_at(const honest *h, uint64_t dot, int64_t ctr, const char *content)
@@ -601,7 +601,28 @@ TEST(seq_hostile, forks)
     for_all_types(forks);
 }
 
-/* -- Sizes ----------------------------------------------------------------------------------------- */
+/* Elements in this replica's own name, which it never wrote: it cannot number its next ones. */
+static void in_my_name(const honest *h)
+{
+    crdt_store *s = solo_of(h->type, H);
+    crdt_delta *delta = insertion_at(h, 1, 5, "x"), *none;
+    crdt_value  args[2] = {crdt_int(0), crdt_text("y")};
+    join(s, h->end);
+    join(s, delta);
+    crdt_store *was = recoded(s);
+    CHECK_ERR(crdt_store_apply(s, NOW, CRDT_SOLO, &h->type->ops[0], args, 2, &none), CRDT_EFORK);
+    CHECK(same_bytes(s, was));
+    DO(s, "", h->type, "delete", 0, 1);
+    check_recoded(s);
+    free_all(s, was, delta, NULL);
+}
+
+TEST(seq_hostile, elements_in_ones_own_name)
+{
+    for_all_types(in_my_name);
+}
+
+/* -- Sizes ------------------------------------------------------------------------------------- */
 
 /* Half a thousand million dots in a few bytes: whatever is done with them takes no time each. */
 static void dots_without_end(const honest *h)

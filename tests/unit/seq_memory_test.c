@@ -325,7 +325,7 @@ TEST(seq_memory, calls_that_are_refused_memory_change_nothing)
     }
 }
 
-/* -- Reads that build what they need first ------------------------------------------------------- */
+/* -- Reads that build what they need first ----------------------------------------------------- */
 
 static crdt_store *mixed_text(testmem *m, const crdt_type *type)
 {
@@ -423,7 +423,7 @@ TEST(seq_memory, cursors_are_found_when_there_is_memory)
     TESTMEM_DONE(&m);
 }
 
-/* -- Under a read context ------------------------------------------------------------------------ */
+/* -- Under a read context ---------------------------------------------------------------------- */
 
 /* Many dots, of which the reader saw every other one: a deletion is done whole or not at all. */
 TEST(seq_memory, a_deletion_under_a_read_context_is_whole)
@@ -458,7 +458,7 @@ TEST(seq_memory, a_deletion_under_a_read_context_is_whole)
     }
 }
 
-/* -- Stability ----------------------------------------------------------------------------------- */
+/* -- Stability --------------------------------------------------------------------------------- */
 
 TEST(seq_memory, what_cannot_be_forgotten_for_want_of_memory_is_forgotten_later)
 {

@@ -129,7 +129,7 @@ TEST(seq, a_transaction_rolled_back_leaves_no_trace)
 {
     crdt_store *s[3] = {store_of(A), store_of(B), store_of(C)};
     random_state = 11;
-    for (unsigned round = 0; round < (T_SLOW ? 60 : 400); round++) {
+    for (unsigned round = 0; round < (T_SLOW ? 40 : 150); round++) {
         crdt_store *one = s[random_below(3)], *other = s[random_below(3)];
         image       was = image_of(one);
         drain(one);
@@ -163,7 +163,7 @@ TEST(seq, a_commit_is_the_join_of_its_delta)
 {
     crdt_store *a = store_of(A), *same = store_of(A), *b = store_of(B), *c = store_of(C);
     random_state = 12;
-    for (unsigned round = 0; round < (T_SLOW ? 60 : 200); round++) {
+    for (unsigned round = 0; round < (T_SLOW ? 40 : 100); round++) {
         uint64_t seed = random_state;
         random_operations(a, 10);
         CHECK_OK(crdt_store_commit(a, NULL));
@@ -192,6 +192,27 @@ TEST(seq, a_commit_is_the_join_of_its_delta)
     check_store(b);
     check_store(c);
     free_all(a, same, b, c, NULL);
+}
+
+/* Replica ids are any 64 bits but 0. */
+TEST(seq, replica_ids_at_the_ends_are_like_any_other)
+{
+    for (int t = 0; t < 4; t++) {
+        crdt_store *a = solo_of(types[t], UINT64_MAX), *b = solo_of(types[t], 1);
+        DO(a, "", types[t], "insert", 0, "a");
+        join(b, a);
+        DO(b, "", types[t], "insert", 1, "b");
+        DO(b, "", types[t], "delete", 0, 1);
+        DO(a, "", types[t], "insert", 1, "c");
+        catch_up(a, b);
+        catch_up(b, a);
+        CHECK(same_bytes(a, b));
+        check_store(a);
+        crdt_store *copy = recoded(a);
+        CHECK(same_bytes(copy, b));
+        CHECK_EQ_INT(crdt_store_stats(a).dots, 4);
+        free_all(a, b, copy, NULL);
+    }
 }
 
 /* -- What waits -------------------------------------------------------------------------------- */
@@ -257,14 +278,20 @@ TEST(seq, what_comes_too_early_waits_and_is_then_shown)
             }
             CHECK_EQ_INT(waiting_in(c), 0);
             CHECK(same_bytes(c, a));
-            crdt_store_free(c);
+            crdt_store *taker = solo_of(types[t], C); /* a whole one moves */
+            CHECK_OK(crdt_store_take(taker, c, NOW));
+            CHECK(same_bytes(taker, a));
+            DO(taker, "", types[t], "insert", 0, "on");
+            DO(taker, "", types[t], "delete", 0, 1);
+            check_store(taker);
+            crdt_store_free(taker);
         }
         for (size_t i = 0; i < DELTAS; i++) crdt_store_free(deltas[i]);
         free_all(a, b, NULL);
     }
 }
 
-/* -- What is forgotten --------------------------------------------------------------------------- */
+/* -- What is forgotten ------------------------------------------------------------------------- */
 
 static void fill_and_delete(crdt_store *s)
 {

@@ -755,7 +755,7 @@ TEST(cursor, has_one_form_in_bytes)
               CRDT_EMALFORMED); /* a longer varint than need be */
 }
 
-/* -- Read contexts ------------------------------------------------------------------------------ */
+/* -- Read contexts ----------------------------------------------------------------------------- */
 
 TEST(text, under_a_read_context_only_what_the_reader_saw_is_deleted)
 {

@@ -1,0 +1,317 @@
+/* foreign_test.c: objects of types that a store in the middle does not know (rule R8): whatever way
+ * they take, those who know them end as if they had talked to each other. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "tests/lib/stores.h"
+#include "tests/lib/t.h"
+#include "tests/lib/testmem.h"
+
+/* -- A relay that knows registers only --------------------------------------------------------- */
+
+static crdt_store *relay_of(const crdt_mem *mem)
+{
+    static const crdt_type *const list[] = {&crdt_lww_type};
+    static const crdt_types       types = {list, 1};
+    crdt_options                  o = crdt_options_default(0, &types);
+    crdt_store                   *store;
+    o.mem = mem;
+    CHECK_OK(crdt_store_new(&o, &store));
+    return store;
+}
+
+/* `from` as its bytes mean to a store of like's types. */
+static crdt_store *read_as(const crdt_store *like, const crdt_store *from)
+{
+    crdt_buf    buf;
+    crdt_store *out;
+    const char *reason = "";
+    crdt_buf_init(&buf, NULL);
+    CHECK_OK(crdt_store_encode(from, &buf));
+    crdt_err err = crdt_delta_decode(like, crdt_buf_bytes(&buf), &out, &reason);
+    CHECK_MSG(err == CRDT_OK, "%s: %s", crdt_err_name(err), reason);
+    crdt_buf_clear(&buf);
+    return out;
+}
+
+/* Give `what`, which is freed, by its bytes. */
+static void give(crdt_store *to, crdt_store *what)
+{
+    crdt_store *read = read_as(to, what);
+    join(to, read);
+    check_store(to);
+    free_all(read, what, NULL);
+}
+
+static crdt_store *copy_of(const crdt_store *from)
+{
+    crdt_store *copy;
+    CHECK_OK(crdt_store_clone(from, 0, &copy));
+    return copy;
+}
+
+static crdt_store *since(const crdt_store *from, const crdt_store *holder)
+{
+    crdt_store *delta;
+    CHECK_OK(crdt_store_since(from, crdt_store_context(holder), &delta));
+    return delta;
+}
+
+/* A store that the relay encodes is the same after it read it again. */
+static void check_recodes(const crdt_store *relay)
+{
+    crdt_store *again = read_as(relay, relay);
+    CHECK(same_bytes(again, relay));
+    crdt_store_free(again);
+}
+
+TEST(foreign, deltas_that_a_relay_merges_keep_their_replicas)
+{
+    crdt_store *a = store_of(900), *b = store_of(100), *relay = relay_of(NULL), *c = store_of(5);
+    crdt_delta *from_a = apply(a, "s", &crdt_orset_type, "add", "x");
+    crdt_delta *from_b = apply(b, "t", &crdt_lww_type, "set", "y");
+    crdt_store *first = read_as(relay, from_a), *second = read_as(relay, from_b);
+    CHECK(same_bytes(first, from_a)); /* alone: verbatim */
+    CHECK_OK(crdt_store_merge(first, second));
+    check_recodes(first);
+    give(c, first);
+    join(a, from_b);
+    CHECK(same_bytes(a, c));
+    free_all(a, b, c, relay, from_a, from_b, second, NULL);
+}
+
+TEST(foreign, delta_since_a_context_from_a_relay_takes_nothing_away)
+{
+    crdt_store *a = store_of(1), *b = store_of(2), *relay = relay_of(NULL);
+    DO(a, "s", &crdt_orset_type, "add", "x");
+    give(relay, copy_of(a));
+    give(b, copy_of(relay));
+    DO(a, "t", &crdt_lww_type, "set", "y");
+    give(relay, since(a, relay)); /* s is kept, not told again */
+    give(b, since(relay, b));
+    CHECK_EQ_STR(shown(b, "s"), "{\"x\"}");
+    CHECK(same_bytes(a, b));
+    give(a, since(relay, a));
+    CHECK(same_bytes(a, b));
+    free_all(a, b, relay, NULL);
+}
+
+TEST(foreign, what_a_delta_since_a_context_keeps_is_kept_behind_a_relay)
+{
+    crdt_store *a = store_of(1), *b = store_of(2), *relay = relay_of(NULL);
+    DO(a, "s", &crdt_orset_type, "add", "x");
+    give(relay, copy_of(a));
+    DO(a, "s", &crdt_orset_type, "add", "y");
+    give(relay, since(a, relay)); /* y, and x kept */
+    check_recodes(relay);
+    give(b, copy_of(relay));
+    CHECK(same_bytes(a, b));
+    free_all(a, b, relay, NULL);
+}
+
+TEST(foreign, removal_that_a_state_tells_by_silence_passes_a_relay)
+{
+    crdt_store *a = store_of(1), *b = store_of(2), *relay = relay_of(NULL);
+    DO(a, "s", &crdt_orset_type, "add", "x");
+    give(relay, copy_of(a));
+    give(b, copy_of(relay));
+    remove_name(a, "s");
+    give(relay, copy_of(a)); /* which has no s */
+    check_recodes(relay);
+    give(b, copy_of(relay));
+    CHECK_EQ_STR(shown(b, "s"), "ENOENT");
+    CHECK(same_bytes(a, b));
+    DO(b, "s", &crdt_orset_type, "add", "z");
+    give(relay, since(b, relay));
+    give(a, since(relay, a));
+    CHECK_EQ_STR(shown(a, "s"), "{\"z\"}");
+    CHECK(same_bytes(a, b));
+    free_all(a, b, relay, NULL);
+}
+
+/* -- Memory ------------------------------------------------------------------------------------ */
+
+/* Many objects of an unknown type in one message share its ids and context. */
+TEST(foreign, many_objects_of_many_replicas_take_little_memory)
+{
+    enum { REPLICAS = 1000, OBJECTS = 2000 };
+    crdt_store *all = store_of(REPLICAS + 1);
+    testmem     m;
+    testmem_init(&m);
+    crdt_store *relay = relay_of(&m.mem);
+    for (unsigned r = 1; r <= REPLICAS; r++) {
+        crdt_store *one = store_of(r);
+        crdt_delta *delta = apply(one, "all", &crdt_gset_type, "add", "x");
+        join(all, delta);
+        free_all(one, delta, NULL);
+    }
+    crdt_txn *txn = begin(all);
+    for (int i = 0; i < OBJECTS; i++) {
+        char name[16];
+        snprintf(name, sizeof name, "%d", i);
+        CHECK_OK(crdt_ewflag_enable(txn, name_of(name)));
+    }
+    crdt_store_free(commit(all));
+    size_t      size = encoded_size(all);
+    crdt_store *read = read_as(relay, all);
+    CHECK_MSG(m.peak <= 8 * size + 65536, "%zu bytes for %zu", m.peak, size);
+    join(relay, read);
+    CHECK_MSG(m.bytes <= 16 * size + 2 * 65536, "two stores: %zu bytes for %zu", m.bytes, size);
+    CHECK(encoded_size(relay) <= 2 * size);
+    check_recodes(relay);
+    crdt_store *back = read_as(all, relay);
+    join(all, back);
+    check_store(all);
+    free_all(relay, read, all, back, NULL);
+    TESTMEM_DONE(&m);
+}
+
+TEST(foreign, every_failing_allocation_leaves_the_relay_unchanged)
+{
+    crdt_store *a = store_of(1);
+    testmem     m;
+    crdt_buf    bytes;
+    testmem_init(&m);
+    crdt_buf_init(&bytes, NULL);
+    crdt_store *relay = relay_of(&m.mem), *before, *news;
+    for (int i = 0; i < 3; i++) DO(a, "s", &crdt_orset_type, "add", i == 1 ? "x" : "y");
+    give(relay, copy_of(a));
+    DO(a, "s", &crdt_orset_type, "add", "z");
+    DO(a, "t", &crdt_rwset_type, "add", "z");
+    news = since(a, relay);
+    remove_name(a, "t");
+    CHECK_OK(crdt_store_encode(news, &bytes));
+    crdt_store_free(news);
+    before = read_as(relay, relay);
+    for (uint64_t n = 1;; n++) {
+        const char *reason;
+        testmem_fail_nth(&m, n);
+        crdt_err err = crdt_delta_decode(relay, crdt_buf_bytes(&bytes), &news, &reason);
+        if (err == CRDT_OK) err = crdt_store_join(relay, news, NOW);
+        else news = NULL;
+        bool refused = testmem_refused(&m);
+        testmem_fail_never(&m);
+        crdt_store_free(news);
+        if (!refused) break;
+        CHECK_ERR(err, CRDT_ENOMEM);
+        CHECK(same_bytes(relay, before));
+    }
+    crdt_store_free(before);
+    give(relay, copy_of(a)); /* t is gone */
+    check_recodes(relay);
+    crdt_buf_clear(&bytes);
+    free_all(a, relay, NULL);
+    TESTMEM_DONE(&m);
+}
+
+/* -- Random histories -------------------------------------------------------------------------- */
+
+#define AUTHORS 3u
+#define DELTAS_MAX 64u
+#define HISTORIES (T_SLOW ? 20 : 250)
+
+typedef struct world {
+    crdt_store *authors[AUTHORS], *relays[2], *all; /* all: has every delta at once */
+    crdt_delta *deltas[DELTAS_MAX];
+    unsigned    count;
+    uint64_t    random;
+} world;
+
+/* splitmix64 */
+static uint64_t below(world *w, uint64_t bound)
+{
+    uint64_t n = w->random += UINT64_C(0x9e3779b97f4a7c15);
+    n = (n ^ n >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
+    n = (n ^ n >> 27) * UINT64_C(0x94d049bb133111eb);
+    return (n ^ n >> 31) % bound;
+}
+
+static void write_some(world *w, crdt_store *store)
+{
+    static const char *const names[] = {"a", "b", "c"};
+    const crdt_type *const   types[] = {&crdt_orset_type,  &crdt_rwset_type, &crdt_gcounter_type,
+                                        &crdt_ewflag_type, &crdt_lww_type,   &crdt_twopset_type,
+                                        &crdt_rga_type};
+    enum { TYPES = sizeof types / sizeof *types };
+    crdt_txn *txn = begin(store);
+    for (uint64_t n = 1 + below(w, 2); n > 0; n--) {
+        const crdt_type *type = types[below(w, TYPES)];
+        const crdt_op   *op = &type->ops[below(w, type->ops_count)];
+        crdt_view        name = name_of(names[below(w, 3)]);
+        crdt_value       args[CRDT_OP_ARGS_MAX];
+        for (int i = 0; i < CRDT_OP_ARGS_MAX; i++) args[i] = crdt_int((int64_t)below(w, 4));
+        crdt_err err = below(w, 5) == 0 ? crdt_txn_remove(txn, name)
+                                        : crdt_txn_apply(txn, name, op, args, strlen(op->args));
+        CHECK(err == CRDT_OK || err == CRDT_ETYPE || err == CRDT_ENOENT || err == CRDT_EINVAL ||
+              err == CRDT_ERANGE);
+    }
+    crdt_delta *delta = commit(store);
+    join(w->all, delta);
+    w->deltas[w->count++] = delta;
+}
+
+/* Some deltas that went through a relay's hands, as a group. */
+static void carry_deltas(world *w, crdt_store *to)
+{
+    unsigned    at = (unsigned)below(w, w->count), end = at + 1 + (unsigned)below(w, 4);
+    crdt_store *group = read_as(w->relays[0], w->deltas[at]);
+    for (at++; at < end && at < w->count; at++) {
+        crdt_store *more = read_as(w->relays[0], w->deltas[at]);
+        CHECK_OK(crdt_store_merge(group, more));
+        crdt_store_free(more);
+    }
+    check_recodes(group);
+    crdt_store *read = read_as(to, group);
+    crdt_err    err = crdt_store_join(to, read, NOW);
+    CHECK(err == CRDT_OK || err == CRDT_EGAP);
+    free_all(group, read, NULL);
+}
+
+static void carry(world *w, const crdt_store *from, crdt_store *to)
+{
+    give(to, below(w, 2) ? copy_of(from) : since(from, to));
+}
+
+static void run(uint64_t seed)
+{
+    world w;
+    memset(&w, 0, sizeof w);
+    w.random = seed;
+    for (unsigned i = 0; i < AUTHORS; i++) w.authors[i] = store_of(1 + (i * 7 + seed) % 11);
+    for (unsigned i = 0; i < 2; i++) w.relays[i] = relay_of(NULL);
+    w.all = store_of(50);
+    for (uint64_t n = 10 + below(&w, 30); n > 0; n--) {
+        crdt_store *author = w.authors[below(&w, AUTHORS)], *relay = w.relays[below(&w, 2)];
+        switch (below(&w, 11)) {
+        case 0:
+        case 1:
+        case 2: write_some(&w, author); break;
+        case 3:
+        case 4: carry(&w, author, relay); break;
+        case 5:
+        case 6: carry(&w, relay, author); break;
+        case 7: carry(&w, relay, w.relays[relay == w.relays[0]]); break;
+        default:
+            if (w.count > 0) carry_deltas(&w, below(&w, 2) ? relay : author);
+        }
+        check_recodes(relay);
+    }
+    for (unsigned i = 0; i < AUTHORS; i++) carry(&w, w.authors[i], w.relays[i % 2]);
+    carry(&w, w.relays[0], w.relays[1]);
+    for (unsigned i = 0; i < AUTHORS; i++) {
+        carry(&w, w.relays[1], w.authors[i]);
+        CHECK_MSG(same_bytes(w.authors[i], w.all), "SEED=%ju", (uintmax_t)seed);
+        crdt_store_free(w.authors[i]);
+    }
+    for (unsigned i = 0; i < w.count; i++) crdt_store_free(w.deltas[i]);
+    free_all(w.relays[0], w.relays[1], w.all, NULL);
+}
+
+TEST(foreign, authors_agree_who_meet_by_ignorant_relays_only)
+{
+    const char *text = getenv("SEED");
+    uint64_t    first = text ? strtoull(text, NULL, 10) : 1;
+    printf("SEED=%ju\n", (uintmax_t)first);
+    for (uint64_t seed = first; seed < first + (text ? 1 : HISTORIES); seed++) run(seed);
+}
