@@ -44,6 +44,6 @@ crdt__omap_iter crdt__omap_seek(const crdt__omap *map, crdt_view bytes, uint32_t
 void           *crdt__omap_next(crdt__omap_iter *it); /* NULL at the end */
 /* The last node whose key is less than (bytes, minor), or NULL. */
 void *crdt__omap_before(const crdt__omap *map, crdt_view bytes, uint32_t minor);
-bool            crdt__omap_check(const crdt__omap *map, const char **ret_reason);
+bool  crdt__omap_check(const crdt__omap *map, const char **ret_reason);
 
 #endif
