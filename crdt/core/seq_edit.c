@@ -250,5 +250,7 @@ crdt_err crdt__seq_delete(crdt_target *target, uint32_t pos, uint32_t count)
 crdt_err crdt__seq_reset(crdt_target *target)
 {
     crdt__seq *seq = target->state;
-    return crdt__seq_delete(target, 0, crdt__seq_visible(seq));
+    crdt_err   err = crdt__seq_delete(target, 0, crdt__seq_visible(seq));
+    if (err == CRDT_OK) crdt__seq_settle(seq); /* the store counts the dots that a reset takes */
+    return err;
 }

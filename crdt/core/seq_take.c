@@ -15,6 +15,14 @@ static void key_of(uint64_t replica, uint64_t dot, uint8_t id[16])
     }
 }
 
+/* The dot under which it was parked. */
+static uint64_t key_dot(const crdt__parked *p)
+{
+    uint64_t dot = 0;
+    for (unsigned i = 8; i < 16; i++) dot = dot << 8 | p->id[i];
+    return dot;
+}
+
 /* Bytes and forgotten stretches of a row's content, together. */
 static void content_sizes(const crdt__row *row, crdt__atom_kind kind, size_t *ret_bytes,
                           size_t *ret_voids)
@@ -206,17 +214,6 @@ static crdt_err put_del(crdt__seq *seq, const crdt__row *row, uint32_t author)
     return CRDT_OK;
 }
 
-bool crdt__seq_waits_below(const crdt__seq *seq, uint64_t replica, uint64_t dot)
-{
-    if (seq->parked.count == 0) return false;
-    crdt__omap_iter     it = crdt__parked_from(seq, replica, 0);
-    const crdt__parked *p;
-    while ((p = crdt__omap_next(&it)) != NULL && p->row.replica == replica && p->row.dot < dot) {
-        if (!p->row.del && !p->done) return true;
-    }
-    return false;
-}
-
 crdt_err crdt__seq_put(crdt__seq *seq, const crdt__row *row, bool *ret_done)
 {
     uint32_t author;
@@ -227,7 +224,6 @@ crdt_err crdt__seq_put(crdt__seq *seq, const crdt__row *row, bool *ret_done)
         *ret_done = ready_dots(seq, row) == row->dots;
         return *ret_done ? put_del(seq, row, author) : CRDT_OK;
     }
-    if (crdt__seq_waits_below(seq, row->replica, row->dot)) return CRDT_OK;
     return put_ins(seq, row, author, ret_done);
 }
 
@@ -356,10 +352,58 @@ static bool held_row(const crdt__seq *seq, uint64_t replica, uint64_t dot, crdt_
     return true;
 }
 
-/* Put in place what can be, park the rest. */
-static crdt_err take_new(crdt__seq *seq, const crdt__row *row)
+/* The last parked insertion of the author below the dot, the first one from it on; or NULL. */
+static const crdt__parked *parked_below(const crdt__seq *seq, uint64_t replica, uint64_t dot)
 {
-    bool     done;
+    uint8_t id[16];
+    for (;;) {
+        key_of(replica, dot, id);
+        crdt__parked *p = crdt__omap_before(&seq->parked, crdt_view_of(id, sizeof id), 0);
+        if (p == NULL || p->row.replica != replica) return NULL;
+        if (!p->row.del && !p->done) return p;
+        dot = key_dot(p);
+    }
+}
+
+static const crdt__parked *parked_above(const crdt__seq *seq, uint64_t replica, uint64_t dot)
+{
+    crdt__omap_iter it = crdt__parked_from(seq, replica, dot);
+    for (const crdt__parked *p; (p = crdt__omap_next(&it)) != NULL;) {
+        if (p->row.replica != replica) return NULL;
+        if (!p->row.del && !p->done) return p;
+    }
+    return NULL;
+}
+
+bool crdt__seq_has_waiting(const crdt__seq *seq, uint64_t replica)
+{
+    return seq->parked.count > 0 && parked_above(seq, replica, 0) != NULL;
+}
+
+/* An author numbers elements in order of dots. If what is held and an insertion that is not do not
+ * agree in that, there are two who write under one replica id. newest: no dot above it is held. */
+static bool is_fork(const crdt__seq *seq, const crdt__row *row, bool newest)
+{
+    uint32_t author = crdt__log_find(&seq->log, row->replica);
+    uint32_t count = author == CRDT__NO_AUTHOR ? 0 : seq->log.authors[author].count;
+    if (row->del) return false;
+    if (row->first.ctr < count) return true;
+    if (!newest && count > 0) {
+        crdt__ins last = crdt__log_ins_of(&seq->log, author, count - 1);
+        if (row->dot < last.dot + last.dots) return true;
+    }
+    if (seq->parked.count == 0) return false;
+    const crdt__parked *p = parked_below(seq, row->replica, row->dot);
+    if (p != NULL && p->row.first.ctr + crdt__row_len(&p->row) > row->first.ctr) return true;
+    p = newest ? NULL : parked_above(seq, row->replica, row->dot);
+    return p != NULL && row->first.ctr + crdt__row_len(row) > p->row.first.ctr;
+}
+
+/* Put in place what can be, park the rest. */
+static crdt_err take_new(crdt__seq *seq, const crdt__row *row, bool newest)
+{
+    bool done;
+    if (is_fork(seq, row, newest)) return CRDT_EFORK;
     crdt_err err = crdt__seq_put(seq, row, &done);
     if (err != CRDT_OK || done) return err;
     uint32_t  some = row->del ? ready_dots(seq, row) : 0;
@@ -392,18 +436,11 @@ static uint64_t next_held(const crdt__seq *seq, uint64_t replica, uint64_t dot)
     return del != NULL && del->dot < best ? del->dot : best;
 }
 
-/* An insertion with a lower dot than one that is in place: two rows claim the same elements. */
-static bool is_fork(const crdt__seq *seq, const crdt__row *row)
-{
-    uint32_t author = crdt__log_find(&seq->log, row->replica);
-    if (row->del || author == CRDT__NO_AUTHOR || seq->log.authors[author].count == 0) return false;
-    crdt__ins last = crdt__log_ins_of(&seq->log, author, seq->log.authors[author].count - 1);
-    return row->dot < last.dot + last.dots;
-}
-
 crdt_err crdt__seq_take(crdt__seq *seq, const crdt__row *row, const crdt_context *mine)
 {
-    if (mine == NULL || crdt_context_max(mine, row->replica) < row->dot) return take_new(seq, row);
+    if (mine == NULL || crdt_context_max(mine, row->replica) < row->dot) {
+        return take_new(seq, row, true);
+    }
     crdt_err err = CRDT_OK;
     for (uint32_t at = 0, n; err == CRDT_OK && at < row->dots; at += n) {
         crdt__row held, part;
@@ -418,7 +455,7 @@ crdt_err crdt__seq_take(crdt__seq *seq, const crdt__row *row, const crdt_context
         uint64_t gap = next_held(seq, row->replica, row->dot + at) - (row->dot + at);
         if (n > gap) n = (uint32_t)gap;
         part = crdt__row_cut(row, at, n);
-        err = is_fork(seq, &part) ? CRDT_EFORK : take_new(seq, &part);
+        err = take_new(seq, &part, false);
     }
     return err;
 }
@@ -572,10 +609,10 @@ crdt_err crdt__seq_seal(const crdt_space *space, void *state, crdt_dot first, vo
 {
     crdt__seq *seq = state, *part = ret_part;
     crdt__seq_settle(seq);
-    if (part == NULL) return CRDT_OK;
+    crdt_err err = crdt__seq_unpark(seq); /* what was forged to follow on what is written now */
+    if (err != CRDT_OK || part == NULL) return err;
     crdt__rows rows;
     crdt__row  row;
-    crdt_err   err = CRDT_OK;
     crdt__rows_begin(&rows, seq, first.replica, first.seq);
     while (err == CRDT_OK && crdt__rows_next(&rows, &row)) err = crdt__seq_take(part, &row, NULL);
     for (crdt__set *set = seq->changed_sets; err == CRDT_OK && set != NULL;

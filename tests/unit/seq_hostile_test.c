@@ -622,6 +622,35 @@ TEST(seq_hostile, elements_in_ones_own_name)
     for_all_types(in_my_name);
 }
 
+/* After an element that its replica has yet to write: once it does, the other one shows. */
+static void before_its_time(const honest *h)
+{
+    forge f = forge_of(h->type, H, 1, 1);
+    row(&f, GAP);
+    crdt_buf_varint(&f.rows, 1);
+    put_ref(&f, 0, 1);
+    put_lamport(&f, 50);
+    put_content(&f, "x");
+    crdt_delta *delta = forged(&f, h->end, a_h);
+    crdt_store *s = solo_of(h->type, A), *other = solo_of(h->type, B);
+    join(s, delta);
+    DO(s, "", h->type, "insert", 0, "a");
+    CHECK_EQ_INT(waiting_in(s), 1);
+    check_recoded(s);
+    DO(s, "", h->type, "insert", 1, "b");
+    CHECK_EQ_INT(waiting_in(s), 0);
+    CHECK_EQ_INT(length_of(s), 3);
+    check_recoded(s);
+    join(other, s);
+    CHECK(same_bytes(s, other));
+    free_all(s, other, delta, NULL);
+}
+
+TEST(seq_hostile, an_element_after_one_that_is_yet_to_come)
+{
+    for_all_types(before_its_time);
+}
+
 /* -- Sizes ------------------------------------------------------------------------------------- */
 
 /* Half a thousand million dots in a few bytes: whatever is done with them takes no time each. */

@@ -423,6 +423,59 @@ TEST(seq_memory, cursors_are_found_when_there_is_memory)
     TESTMEM_DONE(&m);
 }
 
+/* -- Names --------------------------------------------------------------------------------------- */
+
+/* A name that cannot be removed for want of memory is still there, or the transaction is lost. */
+TEST(seq_memory, a_removal_of_a_name_is_whole)
+{
+    for (int t = 0; t < 4; t++) {
+        testmem      m;
+        crdt_options o = crdt_options_default(A, crdt_types_builtin());
+        crdt_store  *s;
+        crdt_view    name = name_of("name");
+        testmem_init(&m);
+        o.mem = &m.mem;
+        CHECK_OK(crdt_store_new(&o, &s));
+        for (uint64_t r = 1; r < 9; r++) { /* many who made it, unseen by each other */
+            crdt_store *other = store_of(r);
+            DO(other, "name", types[t], "insert", 0, "ab");
+            join(s, other);
+            crdt_store_free(other);
+        }
+        for (uint64_t n = 1;; n++) {
+            crdt_txn *txn = begin(s);
+            crdt_ref  ref;
+            crdt_buf  shown;
+            crdt_buf_init(&shown, NULL);
+            CHECK_OK(crdt_txn_find(txn, name, types[t], &ref));
+            read_all(ref, &shown);
+            testmem_fail_nth(&m, n);
+            crdt_err err = crdt_txn_remove(txn, name);
+            bool     refused = testmem_refused(&m);
+            testmem_fail_never(&m);
+            if (err == CRDT_OK) {
+                CHECK_ERR(crdt_txn_find(txn, name, NULL, &ref), CRDT_ENOENT);
+                CHECK_OK(crdt_store_commit(s, NULL));
+            } else if (crdt_store_commit(s, NULL) == CRDT_OK) {
+                crdt_buf is;
+                crdt_buf_init(&is, NULL);
+                CHECK_OK(crdt_store_find(s, name, types[t], &ref));
+                read_all(ref, &is);
+                CHECK_EQ_MEM(is.data, is.size, shown.data, shown.size);
+                crdt_buf_clear(&is);
+            } else {
+                crdt_store_rollback(s);
+            }
+            crdt_buf_clear(&shown);
+            check_store(s);
+            if (!refused) break;
+        }
+        CHECK_EQ_INT(crdt_store_count(s), 0);
+        crdt_store_free(s);
+        TESTMEM_DONE(&m);
+    }
+}
+
 /* -- Under a read context ---------------------------------------------------------------------- */
 
 /* Many dots, of which the reader saw every other one: a deletion is done whole or not at all. */
