@@ -206,12 +206,11 @@ crdt_err   crdt__seq_set(crdt_target *target, uint32_t pos, crdt_value value);
 crdt_err crdt__seq_take(crdt__seq *seq, const crdt__row *row, const crdt_context *mine);
 /* Put a row that is not held in place, if it is ready (*ret_done). Errors: ENOMEM, ELIMIT. */
 crdt_err crdt__seq_put(crdt__seq *seq, const crdt__row *row, bool *ret_done);
-/* Does an insertion of this author with a dot below this one wait? */
-bool crdt__seq_waits_below(const crdt__seq *seq, uint64_t replica, uint64_t dot);
+/* Does an insertion of this author wait? */
+bool crdt__seq_has_waiting(const crdt__seq *seq, uint64_t replica);
 /* The parked row changes: keep and undo will look at it. */
 void crdt__seq_note_parked(crdt__seq *seq, crdt__parked *parked);
-/* Parked rows that can be put in place now, and of deletions what can be. An author's insertions
- * are put in place in order of dots. Errors: ENOMEM. */
+/* Parked rows that can be put in place now, and of deletions what can be. Errors: ENOMEM. */
 crdt_err crdt__seq_unpark(crdt__seq *seq);
 crdt_err crdt__seq_prepare(crdt_join *join, void *state, const void *other);
 bool     crdt__seq_commit(crdt_join *join, void *state, const void *other);

@@ -199,6 +199,7 @@ static void get_insertion(reader *r, section *s, crdt__row *row, uint8_t shape)
         if (!ok) malformed(r, "a Lamport time out of range, or a right parent in classic order");
     }
     row->lamport = lamport;
+    if (s->trail.inserted && row->first.ctr < s->trail.ctr) malformed(r, "counters fall back");
     uint32_t len = crdt__row_len(row), forgotten = voids > 0 ? get_voids(r, s, row, voids) : 0;
     if (r->in.err == CRDT_OK) get_content(r, s, row, len - forgotten);
 }

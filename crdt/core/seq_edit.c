@@ -56,7 +56,7 @@ static crdt_err begin_typing(crdt_target *target, crdt__seq *seq, uint32_t pos, 
     uint32_t       author;
     if (seq->lamport >= CRDT__LAMPORT_MAX - CRDT__SPAN_MAX) return CRDT_ELIMIT;
     /* Nobody has ever seen own elements wait, unless another one writes under this replica id. */
-    if (crdt__seq_waits_below(seq, crdt_target_replica(target), UINT64_MAX)) return CRDT_EFORK;
+    if (crdt__seq_has_waiting(seq, crdt_target_replica(target))) return CRDT_EFORK;
     crdt_err err = crdt__log_author(&seq->log, crdt_target_replica(target), &author);
     if (err != CRDT_OK) return err;
     crdt__place place = crdt__order_after(&seq->order, pos);

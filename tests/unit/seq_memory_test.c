@@ -423,7 +423,7 @@ TEST(seq_memory, cursors_are_found_when_there_is_memory)
     TESTMEM_DONE(&m);
 }
 
-/* -- Names --------------------------------------------------------------------------------------- */
+/* -- Names ------------------------------------------------------------------------------------- */
 
 /* A name that cannot be removed for want of memory is still there, or the transaction is lost. */
 TEST(seq_memory, a_removal_of_a_name_is_whole)
