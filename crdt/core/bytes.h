@@ -31,4 +31,11 @@ static inline uint64_t crdt__load_be64(const uint8_t *at)
            (uint64_t)at[6] << 8 | (uint64_t)at[7];
 }
 
+/* The lowest `bytes` bytes of n; returns what comes behind them. For keys of several numbers. */
+static inline uint8_t *crdt__store_be(uint8_t *at, uint64_t n, unsigned bytes)
+{
+    for (unsigned i = bytes; i-- > 0; n >>= 8) at[i] = (uint8_t)n;
+    return at + bytes;
+}
+
 #endif

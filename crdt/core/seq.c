@@ -37,7 +37,7 @@ void crdt__seq_clear(const crdt_space *space, void *state)
     crdt__seq_init(space, seq, kind, seq->classic);
 }
 
-static uint64_t stamp_max(const crdt__seq *seq)
+uint64_t crdt__seq_stamp_max(const crdt__seq *seq)
 {
     uint64_t        max = 0;
     crdt__omap_iter it = crdt__omap_first(&seq->sets);
@@ -55,7 +55,7 @@ uint64_t crdt__seq_move(const crdt_space *space, void *state, void *other_state)
     seq->order.atoms = &seq->atoms;
     seq->space = space;
     crdt__seq_init(space, other, seq->atoms.kind, seq->classic);
-    return stamp_max(seq);
+    return crdt__seq_stamp_max(seq);
 }
 
 /* -- What is pending --------------------------------------------------------------------------- */

@@ -114,7 +114,8 @@ bool     crdt__seq_is_dead(const crdt__seq *seq, uint32_t cid); /* the index mus
 uint32_t crdt__seq_visible(const crdt__seq *seq);
 bool     crdt__seq_empty(const void *state);
 bool     crdt__seq_alive(const crdt_ref *ref);
-uint64_t crdt__seq_waiting(const crdt__seq *seq); /* dots of parked rows */
+uint64_t crdt__seq_waiting(const crdt__seq *seq);   /* dots of parked rows */
+uint64_t crdt__seq_stamp_max(const crdt__seq *seq); /* of sets */
 void     crdt__seq_keep(const crdt_space *space, void *state);
 void     crdt__seq_undo(const crdt_space *space, void *state);
 void     crdt__seq_stats(const void *state, crdt_stats *stats);
@@ -241,6 +242,8 @@ typedef struct crdt__rows {
     bool             has_row;
     uint64_t         from; /* rows, or parts of them, below this dot are left out */
 } crdt__rows;
+/* The key of a parked row. */
+void crdt__parked_key(uint64_t replica, uint64_t dot, uint8_t id[16]);
 /* What of a parked row still waits; it must not be done. */
 crdt__row crdt__parked_row(const crdt__parked *parked);
 /* Parked rows in order, from the first one of the replica that was parked at the dot or above. */

@@ -13,6 +13,7 @@
  */
 #include <string.h>
 
+#include "crdt/core/bytes.h"
 #include "crdt/core/mem.h"
 #include "crdt/core/seq.h"
 
@@ -29,24 +30,18 @@ struct crdt__families {
     crdt__omap map;
 };
 
-static uint8_t *put_be(uint8_t *at, uint64_t n, unsigned bytes)
-{
-    for (unsigned i = bytes; i-- > 0; n >>= 8) at[i] = (uint8_t)n;
-    return at + bytes;
-}
-
 static void key_of(const crdt__seq *seq, uint32_t left, uint32_t right, uint64_t lamport,
                    crdt__elem elem, uint8_t id[KEY_BYTES])
 {
     uint64_t turn = seq->classic ? UINT64_MAX : 0; /* the latest first */
-    uint8_t *at = put_be(put_be(id, left, 4), seq->classic ? 0 : right, 4);
-    at = put_be(at, lamport ^ turn, 8);
-    put_be(put_be(at, elem.replica ^ turn, 8), elem.ctr ^ turn, 4);
+    uint8_t *at = crdt__store_be(crdt__store_be(id, left, 4), seq->classic ? 0 : right, 4);
+    at = crdt__store_be(at, lamport ^ turn, 8);
+    crdt__store_be(crdt__store_be(at, elem.replica ^ turn, 8), elem.ctr ^ turn, 4);
 }
 
 static void marker_of(uint32_t left, uint8_t id[KEY_BYTES])
 {
-    memset(put_be(id, left, 4), 0xff, KEY_BYTES - 4);
+    memset(crdt__store_be(id, left, 4), 0xff, KEY_BYTES - 4);
 }
 
 void crdt__families_drop(crdt__seq *seq)
@@ -141,7 +136,7 @@ static const member *member_from(const crdt__seq *seq, const uint8_t id[KEY_BYTE
 static const member *first_of(const crdt__seq *seq, uint32_t left, uint32_t right)
 {
     uint8_t id[KEY_BYTES];
-    memset(put_be(put_be(id, left, 4), right, 4), 0, KEY_BYTES - 8);
+    memset(crdt__store_be(crdt__store_be(id, left, 4), right, 4), 0, KEY_BYTES - 8);
     return member_from(seq, id);
 }
 

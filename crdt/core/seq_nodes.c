@@ -140,30 +140,15 @@ void crdt__nodes_free(crdt__order *order)
 
 /* -- Counts ------------------------------------------------------------------------------------ */
 
-static unsigned child_index(const crdt__inner *parent, const void *child)
-{
-    unsigned i = 0;
-    while (parent->child[i] != child) i++;
-    return i;
-}
-
-static crdt__sums add_sums(crdt__sums a, crdt__sums b)
-{
-    a.bytes += b.bytes;
-    a.units16 += b.units16;
-    a.lines += b.lines;
-    return a;
-}
-
 void crdt__leaf_add(crdt__order *order, crdt__leaf *leaf, uint32_t visible, crdt__sums sums)
 {
     order->visible += visible;
-    if (order->sums_kept) order->sums = add_sums(order->sums, sums);
+    if (order->sums_kept) order->sums = crdt__sums_add(order->sums, sums);
     void *child = leaf;
     for (crdt__inner *up = leaf->parent; up != NULL; child = up, up = up->parent) {
-        unsigned i = child_index(up, child);
+        unsigned i = crdt__child_index(up, child);
         up->visible[i] += visible;
-        if (up->sums != NULL) up->sums[i] = add_sums(up->sums[i], sums);
+        if (up->sums != NULL) up->sums[i] = crdt__sums_add(up->sums[i], sums);
     }
 }
 
@@ -182,7 +167,7 @@ crdt__sums crdt__leaf_sums(const crdt__order *order, const crdt__leaf *leaf)
     for (unsigned i = 0; i < leaf->count; i++) {
         const crdt__span *span = &leaf->spans[i];
         if (span->dead) continue;
-        sums = add_sums(sums, crdt__atoms_sums(order->atoms, span->cid, span->len));
+        sums = crdt__sums_add(sums, crdt__atoms_sums(order->atoms, span->cid, span->len));
     }
     return sums;
 }
@@ -202,7 +187,7 @@ static crdt__sums node_sums(const crdt__order *order, const void *node, unsigned
     if (height == 0) return crdt__leaf_sums(order, node);
     const crdt__inner *inner = node;
     crdt__sums         sums = {0, 0, 0};
-    for (unsigned i = 0; i < inner->count; i++) sums = add_sums(sums, inner->sums[i]);
+    for (unsigned i = 0; i < inner->count; i++) sums = crdt__sums_add(sums, inner->sums[i]);
     return sums;
 }
 
@@ -274,13 +259,13 @@ static void hang_after(crdt__order *order, void *old, void *node, unsigned heigh
         order->height = height + 1;
         put_child(parent, 0, old);
     }
-    unsigned at = child_index(parent, old) + 1;
+    unsigned at = crdt__child_index(parent, old) + 1;
     if (parent->count == CRDT__FANOUT) {
         unsigned keep = at == CRDT__FANOUT ? CRDT__FANOUT - 2 : HALF;
         split_inner(order, parent, keep);
         if (at > keep) {
             parent = height == 0 ? ((crdt__leaf *)old)->parent : ((crdt__inner *)old)->parent;
-            at = child_index(parent, old) + 1;
+            at = crdt__child_index(parent, old) + 1;
         }
     }
     put_child(parent, at, node);
@@ -320,7 +305,7 @@ crdt__leaf *crdt__leaf_after(crdt__order *order, crdt__leaf *leaf)
 /* The counts of a leaf's own entry, after spans moved. */
 static void recount(crdt__order *order, crdt__leaf *leaf)
 {
-    count_child(order, leaf->parent, child_index(leaf->parent, leaf));
+    count_child(order, leaf->parent, crdt__child_index(leaf->parent, leaf));
 }
 
 void crdt__leaf_split(crdt__order *order, crdt__leaf *leaf)

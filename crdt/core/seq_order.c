@@ -92,13 +92,6 @@ crdt__place crdt__order_of(const crdt__order *order, uint32_t cid)
     return place;
 }
 
-static unsigned child_index(const crdt__inner *parent, const void *child)
-{
-    unsigned i = 0;
-    while (parent->child[i] != child) i++;
-    return i;
-}
-
 uint32_t crdt__order_rank(const crdt__order *order, crdt__place place)
 {
     (void)order;
@@ -112,7 +105,7 @@ uint32_t crdt__order_rank(const crdt__order *order, crdt__place place)
     }
     void *child = place.leaf;
     for (crdt__inner *up = place.leaf->parent; up != NULL; child = up, up = up->parent) {
-        for (unsigned i = child_index(up, child); i-- > 0;) rank += up->visible[i];
+        for (unsigned i = crdt__child_index(up, child); i-- > 0;) rank += up->visible[i];
     }
     return rank;
 }
@@ -128,7 +121,7 @@ static int compare_leaves(const crdt__leaf *a, const crdt__leaf *b)
         up_x = up_x->parent;
         up_y = up_y->parent;
     }
-    return child_index(up_x, x) < child_index(up_y, y) ? -1 : 1;
+    return crdt__child_index(up_x, x) < crdt__child_index(up_y, y) ? -1 : 1;
 }
 
 int crdt__order_compare(const crdt__order *order, crdt__place a, crdt__place b)
@@ -468,7 +461,8 @@ uint64_t crdt__order_units(crdt__order *order, crdt__measure measure, uint32_t p
     }
     void *child = place.leaf;
     for (crdt__inner *up = place.leaf->parent; up != NULL; child = up, up = up->parent) {
-        for (unsigned i = child_index(up, child); i-- > 0;) units += sum_of(up->sums[i], measure);
+        for (unsigned i = crdt__child_index(up, child); i-- > 0;)
+            units += sum_of(up->sums[i], measure);
     }
     return units;
 }

@@ -150,7 +150,21 @@ uint32_t crdt__index_get(const crdt__order *order, uint32_t cid);
 void     crdt__index_assign(crdt__order *order, uint32_t cid, uint32_t len, uint32_t leaf);
 
 /* -- seq_nodes.c: nodes, splits and counts; for seq_order.c and seq_undo.c only */
-void *crdt__node_parent_of(void *node);
+static inline unsigned crdt__child_index(const crdt__inner *parent, const void *child)
+{
+    unsigned i = 0;
+    while (parent->child[i] != child) i++;
+    return i;
+}
+
+static inline crdt__sums crdt__sums_add(crdt__sums a, crdt__sums b)
+{
+    a.bytes += b.bytes;
+    a.units16 += b.units16;
+    a.lines += b.lines;
+    return a;
+}
+
 /* Add to the counts of all nodes above a leaf (negative numbers by wrapping). */
 void crdt__leaf_add(crdt__order *order, crdt__leaf *leaf, uint32_t visible, crdt__sums sums);
 /* A new leaf right after `leaf`, from the spare ones, hung into the tree. */

@@ -5,6 +5,7 @@
  */
 #include <string.h>
 
+#include "crdt/core/bytes.h"
 #include "crdt/core/mem.h"
 #include "crdt/core/seq.h"
 
@@ -94,18 +95,15 @@ static size_t atoms_size(crdt_view bytes, crdt__atom_kind kind, uint32_t count)
     return bytes.size - crdt_dec_left(&dec);
 }
 
-static void put_key(uint8_t id[16], uint64_t replica, uint64_t dot)
+void crdt__parked_key(uint64_t replica, uint64_t dot, uint8_t id[16])
 {
-    for (unsigned i = 8; i-- > 0; replica >>= 8, dot >>= 8) {
-        id[i] = (uint8_t)replica;
-        id[8 + i] = (uint8_t)dot;
-    }
+    crdt__store_be(crdt__store_be(id, replica, 8), dot, 8);
 }
 
 crdt__omap_iter crdt__parked_from(const crdt__seq *seq, uint64_t replica, uint64_t dot)
 {
     uint8_t id[16];
-    put_key(id, replica, dot);
+    crdt__parked_key(replica, dot, id);
     return crdt__omap_seek(&seq->parked, crdt_view_of(id, sizeof id), 0);
 }
 
@@ -120,7 +118,7 @@ crdt__parked *crdt__parked_at(const crdt__seq *seq, uint64_t replica, uint64_t d
 {
     if (seq->parked.count == 0) return NULL;
     uint8_t id[16];
-    put_key(id, replica, dot);
+    crdt__parked_key(replica, dot, id);
     crdt__parked *p = crdt__omap_get(&seq->parked, crdt_view_of(id, sizeof id), 0);
     if (p != NULL && !p->done && dot - crdt__parked_row(p).dot < p->row.dots - p->placed) return p;
     /* A row that was parked under a lower dot: there are few, so look at all of this replica. */

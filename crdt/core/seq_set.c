@@ -5,18 +5,13 @@
  */
 #include <string.h>
 
+#include "crdt/core/bytes.h"
 #include "crdt/core/mem.h"
 #include "crdt/core/seq.h"
 
-static void put_be(uint8_t *at, uint64_t n, unsigned bytes)
-{
-    for (unsigned i = bytes; i-- > 0; n >>= 8) at[i] = (uint8_t)n;
-}
-
 static void key_of(crdt__elem elem, uint8_t id[12])
 {
-    put_be(id, elem.replica, 8);
-    put_be(id + 8, elem.ctr, 4);
+    crdt__store_be(crdt__store_be(id, elem.replica, 8), elem.ctr, 4);
 }
 
 crdt__elem crdt__set_elem(const crdt__set *set)

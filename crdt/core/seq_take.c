@@ -2,25 +2,16 @@
  * seq.h. */
 #include <string.h>
 
+#include "crdt/core/bytes.h"
 #include "crdt/core/mem.h"
 #include "crdt/core/seq.h"
 
 /* -- Parking ----------------------------------------------------------------------------------- */
 
-static void key_of(uint64_t replica, uint64_t dot, uint8_t id[16])
-{
-    for (unsigned i = 8; i-- > 0; replica >>= 8, dot >>= 8) {
-        id[i] = (uint8_t)replica;
-        id[8 + i] = (uint8_t)dot;
-    }
-}
-
 /* The dot under which it was parked. */
 static uint64_t key_dot(const crdt__parked *p)
 {
-    uint64_t dot = 0;
-    for (unsigned i = 8; i < 16; i++) dot = dot << 8 | p->id[i];
-    return dot;
+    return crdt__load_be64(p->id + 8);
 }
 
 /* Bytes and forgotten stretches of a row's content, together. */
@@ -93,7 +84,7 @@ static crdt_err park(crdt__seq *seq, const crdt__row *row)
     p->fresh = true;
     uint8_t *content = (uint8_t *)(p + 1);
     if (!row->del) copy_content(p, row, seq->atoms.kind, content, content + bytes);
-    key_of(row->replica, row->dot, p->id);
+    crdt__parked_key(row->replica, row->dot, p->id);
     p->key.bytes = crdt_view_of(p->id, sizeof p->id);
     crdt_err err = crdt__omap_put(&seq->parked, p);
     if (err != CRDT_OK) {
@@ -357,7 +348,7 @@ static const crdt__parked *parked_below(const crdt__seq *seq, uint64_t replica, 
 {
     uint8_t id[16];
     for (;;) {
-        key_of(replica, dot, id);
+        crdt__parked_key(replica, dot, id);
         crdt__parked *p = crdt__omap_before(&seq->parked, crdt_view_of(id, sizeof id), 0);
         if (p == NULL || p->row.replica != replica) return NULL;
         if (!p->row.del && !p->done) return p;
@@ -527,10 +518,8 @@ bool crdt__seq_commit(crdt_join *join, void *state, const void *other_state)
     crdt__seq       *seq = state;
     const crdt__seq *other = other_state;
     bool             changed = seq->changed;
-    crdt__omap_iter  it = crdt__omap_first(&other->sets);
-    for (crdt__set *set; (set = crdt__omap_next(&it)) != NULL;) {
-        if (set->stamp > join->stamp_max) join->stamp_max = set->stamp;
-    }
+    uint64_t         stamp = crdt__seq_stamp_max(other);
+    if (stamp > join->stamp_max) join->stamp_max = stamp;
     crdt__seq_keep(join->space, seq);
     return changed;
 }

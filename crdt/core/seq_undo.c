@@ -112,10 +112,7 @@ void crdt__order_undo(crdt__order *order)
     if (order->sums_kept) {
         order->sums = (crdt__sums){0, 0, 0};
         for (crdt__leaf *leaf = order->first; leaf != NULL; leaf = leaf->next) {
-            crdt__sums sums = crdt__leaf_sums(order, leaf);
-            order->sums.bytes += sums.bytes;
-            order->sums.units16 += sums.units16;
-            order->sums.lines += sums.lines;
+            order->sums = crdt__sums_add(order->sums, crdt__leaf_sums(order, leaf));
         }
     }
     order->journal_count = 0;
@@ -180,10 +177,7 @@ static bool check_node(const crdt__order *order, const void *node, unsigned heig
         for (const crdt__leaf *l = first; l != *leaf; l = l->next) {
             visible += crdt__leaf_visible(l);
             if (inner->sums == NULL) continue;
-            crdt__sums more = crdt__leaf_sums(order, l);
-            sums.bytes += more.bytes;
-            sums.units16 += more.units16;
-            sums.lines += more.lines;
+            sums = crdt__sums_add(sums, crdt__leaf_sums(order, l));
         }
         if (visible != inner->visible[i]) return fail(ret_reason, "a count of elements is wrong");
         if (inner->sums != NULL && !same_sums(sums, inner->sums[i])) {

@@ -1,5 +1,5 @@
 /* Editing histories for tests and benchmarks: their files, the naive model, the generator. */
-#define _POSIX_C_SOURCE 200809L
+#define _XOPEN_SOURCE 700
 #include "bench/traces/trace.h"
 
 #include <stdio.h>
@@ -11,14 +11,17 @@
 #include "bench/traces/model.h"
 #include "tests/lib/t.h"
 
-#define FILE_PATH_MAX 64
+#define FILE_PATH_MAX 4096
 
 /* -- Helpers ----------------------------------------------------------------------------------- */
 
 static uint8_t *file_bytes(const trace *t, size_t *ret_size)
 {
-    char path[FILE_PATH_MAX] = "/tmp/traces-test-XXXXXX";
-    int  file = mkstemp(path);
+    const char *folder = getenv("TMPDIR");
+    char        path[FILE_PATH_MAX];
+    int written = snprintf(path, sizeof path, "%s/traces-XXXXXX", folder ? folder : P_tmpdir);
+    CHECK(written > 0 && (size_t)written < sizeof path);
+    int file = mkstemp(path);
     CHECK(file >= 0);
     close(file);
     CHECK(trace_write(t, path));
