@@ -4,22 +4,15 @@
 
 #include "crdt/buf.h"
 #include "crdt/core/seq_atoms.h"
+#include "tests/lib/codepoints.h"
 #include "tests/lib/t.h"
 #include "tests/lib/testmem.h"
 
 static uint64_t state = 88172645463325252u;
 
-static uint64_t rnd(void)
-{
-    state ^= state << 13;
-    state ^= state >> 7;
-    state ^= state << 17;
-    return state;
-}
-
 static uint32_t rnd_below(uint32_t n)
 {
-    return (uint32_t)(rnd() % n);
+    return (uint32_t)random_below(&state, n);
 }
 
 /* -- The model --------------------------------------------------------------------------------- */
@@ -75,39 +68,6 @@ static void model_forget(model *m, uint32_t cid, uint32_t len)
 
 /* -- Atoms at random --------------------------------------------------------------------------- */
 
-static size_t put_code_point(uint32_t c, uint8_t *out)
-{
-    if (c < 0x80) {
-        out[0] = (uint8_t)c;
-        return 1;
-    }
-    if (c < 0x800) {
-        out[0] = (uint8_t)(0xc0 | c >> 6);
-        out[1] = (uint8_t)(0x80 | (c & 0x3f));
-        return 2;
-    }
-    if (c < 0x10000) {
-        out[0] = (uint8_t)(0xe0 | c >> 12);
-        out[1] = (uint8_t)(0x80 | (c >> 6 & 0x3f));
-        out[2] = (uint8_t)(0x80 | (c & 0x3f));
-        return 3;
-    }
-    out[0] = (uint8_t)(0xf0 | c >> 18);
-    out[1] = (uint8_t)(0x80 | (c >> 12 & 0x3f));
-    out[2] = (uint8_t)(0x80 | (c >> 6 & 0x3f));
-    out[3] = (uint8_t)(0x80 | (c & 0x3f));
-    return 4;
-}
-
-static uint32_t rnd_code_point(bool wide)
-{
-    static const uint32_t edges[] = {0x80,   0x7ff,   0x800,   0xfff,   0x1000,  0xd7ff,  0xe000,
-                                     0xffff, 0x10000, 0x3ffff, 0x40000, 0xfffff, 0x10ffff};
-    if (!wide || rnd_below(3) == 0) return rnd_below(20) == 0 ? '\n' : rnd_below(0x80);
-    if (rnd_below(2) == 0) return edges[rnd_below(sizeof edges / sizeof edges[0])];
-    return rnd_below(2) == 0 ? 0x400 + rnd_below(0x100) : 0x4e00 + rnd_below(0x5000);
-}
-
 /* One atom into out, which has room for max bytes (16 at least). */
 static size_t rnd_atom(crdt__atom_kind kind, bool wide, uint8_t *out, size_t max)
 {
@@ -115,13 +75,13 @@ static size_t rnd_atom(crdt__atom_kind kind, bool wide, uint8_t *out, size_t max
     crdt_value value;
     size_t     size;
     uint8_t   *bytes;
-    if (kind == CRDT__UTF8_ATOMS) return put_code_point(rnd_code_point(wide), out);
+    if (kind == CRDT__UTF8_ATOMS) return put_code_point(random_code_point(&state, wide), out);
     if (rnd_below(2) == 0) size = 0;
     else size = rnd_below(rnd_below(8) == 0 && wide ? (uint32_t)max - 5 : 11);
     bytes = malloc(size + 1);
     CHECK(bytes != NULL);
     memset(bytes, (int)rnd_below(256), size + 1);
-    value = rnd_below(3) == 0 ? crdt_int((int64_t)rnd()) : crdt_bytes(bytes, size);
+    value = rnd_below(3) == 0 ? crdt_int((int64_t)next_random(&state)) : crdt_bytes(bytes, size);
     crdt_buf_init(&buf, NULL);
     crdt_buf_value(&buf, value);
     CHECK_OK(crdt_buf_status(&buf));

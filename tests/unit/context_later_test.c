@@ -5,33 +5,12 @@
 #include <string.h>
 
 #include "crdt/context.h"
+#include "tests/lib/random.h"
 #include "tests/lib/t.h"
 #include "tests/lib/testmem.h"
 
 #define REPLICAS 3u
 #define SEQS 3000u
-
-/* splitmix64 */
-static uint64_t next_random(uint64_t *state)
-{
-    uint64_t n = *state += UINT64_C(0x9e3779b97f4a7c15);
-    n = (n ^ n >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
-    n = (n ^ n >> 27) * UINT64_C(0x94d049bb133111eb);
-    return n ^ n >> 31;
-}
-
-static uint64_t below(uint64_t *state, uint64_t bound)
-{
-    return next_random(state) % bound;
-}
-
-static uint64_t seed_of_run(void)
-{
-    const char *text = getenv("SEED");
-    uint64_t    seed = text ? strtoull(text, NULL, 10) : 20180111;
-    printf("SEED=%ju\n", (uintmax_t)seed);
-    return seed;
-}
 
 typedef struct world {
     testmem      mem;
@@ -42,9 +21,9 @@ typedef struct world {
 
 static crdt_run random_run(world *w)
 {
-    uint64_t lo = 1 + below(&w->random, SEQS);
-    uint64_t hi = below(&w->random, 4) ? lo : lo + below(&w->random, 5);
-    return (crdt_run){1 + below(&w->random, REPLICAS), lo, hi < SEQS ? hi : SEQS};
+    uint64_t lo = 1 + random_below(&w->random, SEQS);
+    uint64_t hi = random_below(&w->random, 4) ? lo : lo + random_below(&w->random, 5);
+    return (crdt_run){1 + random_below(&w->random, REPLICAS), lo, hi < SEQS ? hi : SEQS};
 }
 
 static void model_set(world *w, crdt_run run, bool has)
@@ -82,7 +61,7 @@ static void call_another(world *w)
     crdt_run     run = random_run(w);
     crdt_context_init(&other, &w->mem.mem);
     CHECK_OK(crdt_context_reserve(&w->ctx, 1));
-    switch (below(&w->random, 6)) {
+    switch (random_below(&w->random, 6)) {
     case 0: crdt_context_settle(&w->ctx); break;
     case 1:
         crdt_context_add_reserved(&w->ctx, run);
@@ -134,17 +113,17 @@ static void check_runs(const world *w)
 TEST(context_later, runs_added_later_agree_with_the_model)
 {
     world   *w = malloc(sizeof *w);
-    uint64_t random = seed_of_run() + 4, held = 0;
+    uint64_t random = seed_or(20180111) + 4, held = 0;
     for (int round = 0; round < (T_SLOW ? 2 : 12); round++) {
         memset(w, 0, sizeof *w);
         testmem_init(&w->mem);
         crdt_context_init(&w->ctx, &w->mem.mem);
         w->random = random + (uint64_t)round;
         for (int i = 0; i < 400; i++) {
-            add_some(w, 1 + below(&w->random, below(&w->random, 8) ? 4 : 200));
+            add_some(w, 1 + random_below(&w->random, random_below(&w->random, 8) ? 4 : 200));
             if (w->ctx.later > held) held = w->ctx.later;
             if (i % 10 == 0) check_has(w);
-            if (below(&w->random, 40) == 0) call_another(w);
+            if (random_below(&w->random, 40) == 0) call_another(w);
             if (i % (round % 3 ? 7 : 100) == 6) check_runs(w);
         }
         crdt_context_clear(&w->ctx);

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "crdt/type.h"
+#include "tests/lib/random.h"
 #include "tests/lib/t.h"
 #include "tests/lib/testmem.h"
 
@@ -17,34 +18,12 @@ typedef struct model {
     bool has[REPLICAS + 1][SEQS + 2];
 } model;
 
-/* splitmix64 */
-static uint64_t next_random(uint64_t *state)
-{
-    uint64_t n = *state += UINT64_C(0x9e3779b97f4a7c15);
-    n = (n ^ n >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
-    n = (n ^ n >> 27) * UINT64_C(0x94d049bb133111eb);
-    return n ^ n >> 31;
-}
-
-static uint64_t below(uint64_t *state, uint64_t bound)
-{
-    return next_random(state) % bound;
-}
-
-static uint64_t seed_of_run(void)
-{
-    const char *text = getenv("SEED");
-    uint64_t    seed = text ? strtoull(text, NULL, 10) : 20180111;
-    printf("SEED=%ju\n", (uintmax_t)seed);
-    return seed;
-}
-
 static crdt_run random_run(uint64_t *random)
 {
-    uint64_t length = 1 + below(random, below(random, 4) ? 6 : 70);
-    uint64_t lo = below(random, 4) ? 1 + below(random, SEQS) : 1;
+    uint64_t length = 1 + random_below(random, random_below(random, 4) ? 6 : 70);
+    uint64_t lo = random_below(random, 4) ? 1 + random_below(random, SEQS) : 1;
     uint64_t hi = lo + length - 1 < SEQS ? lo + length - 1 : SEQS;
-    return (crdt_run){1 + below(random, REPLICAS), lo, hi};
+    return (crdt_run){1 + random_below(random, REPLICAS), lo, hi};
 }
 
 static void model_set(model *m, crdt_run run, bool has)
@@ -56,7 +35,7 @@ static void model_set(model *m, crdt_run run, bool has)
 static void fill(crdt_context *ctx, model *m, uint64_t *random, uint64_t runs)
 {
     memset(m, 0, sizeof *m);
-    for (uint64_t n = below(random, runs + 1); n > 0; n--) {
+    for (uint64_t n = random_below(random, runs + 1); n > 0; n--) {
         crdt_run run = random_run(random);
         CHECK_OK(crdt_context_reserve(ctx, 1));
         crdt_context_add_reserved(ctx, run);
@@ -199,13 +178,13 @@ TEST(context, a_small_one_allocates_nothing)
 
 TEST(context, adding_and_removing_agree_with_the_model)
 {
-    uint64_t random = seed_of_run();
+    uint64_t random = seed_or(20180111);
     for (int round = 0; round < 200; round++) {
         model         m = {0};
         crdt_context *ctx = new_context(NULL);
         for (int i = 0; i < 60; i++) {
             crdt_run run = random_run(&random);
-            bool     add = below(&random, 3) > 0;
+            bool     add = random_below(&random, 3) > 0;
             CHECK_OK(crdt_context_reserve(ctx, 1));
             if (add) crdt_context_add_reserved(ctx, run);
             else crdt_context_remove_reserved(ctx, run);
@@ -250,7 +229,7 @@ static void check_has_run(const crdt_context *ctx, const model *m, crdt_run run)
 
 TEST(context, questions_agree_with_the_model)
 {
-    uint64_t random = seed_of_run() + 1;
+    uint64_t random = seed_or(20180111) + 1;
     for (int round = 0; round < 100; round++) {
         model         m;
         crdt_context *ctx = new_context(NULL);
@@ -302,7 +281,7 @@ static crdt_order order_of(const model *a, const model *b)
 
 TEST(context, union_intersection_and_difference_agree_with_the_model)
 {
-    uint64_t random = seed_of_run() + 2;
+    uint64_t random = seed_or(20180111) + 2;
     for (int round = 0; round < 1500; round++) {
         model         ma, mb;
         crdt_context *a = new_context(NULL), *b = new_context(NULL);
@@ -341,7 +320,7 @@ TEST(context, operations_with_itself)
 
 TEST(context, a_failed_allocation_changes_nothing)
 {
-    uint64_t random = seed_of_run() + 3;
+    uint64_t random = seed_or(20180111) + 3;
     testmem  m;
     testmem_init(&m);
     for (int round = 0; round < 100; round++) {
@@ -410,7 +389,7 @@ static void check_travels(const crdt_context *ctx)
 
 TEST(context, travels_as_bytes)
 {
-    uint64_t random = seed_of_run() + 4;
+    uint64_t random = seed_or(20180111) + 4;
     for (int round = 0; round < 300; round++) {
         model         m;
         crdt_context *ctx = new_context(NULL);
@@ -564,13 +543,13 @@ TEST(context, every_corrupt_byte_is_refused_or_means_itself)
 
 TEST(context, random_bytes_are_refused_or_mean_themselves)
 {
-    uint64_t random = seed_of_run() + 5;
+    uint64_t random = seed_or(20180111) + 5;
     int      accepted = 0;
     for (int round = 0; round < 200000; round++) {
         uint8_t bytes[24] = {1, 1, 7, 0, 0, 0, 0, 0, 0, 0, 1, 0};
-        size_t  size = 12 + below(&random, sizeof bytes - 12);
+        size_t  size = 12 + random_below(&random, sizeof bytes - 12);
         for (size_t i = 12; i < size; i++) {
-            bytes[i] = (uint8_t)below(&random, below(&random, 3) ? 6 : 256);
+            bytes[i] = (uint8_t)random_below(&random, random_below(&random, 3) ? 6 : 256);
         }
         accepted += decodes(bytes, size);
     }
@@ -660,7 +639,7 @@ TEST(cover, has_what_is_seen_and_not_kept)
 
 TEST(cover, words_agree_with_single_dots)
 {
-    uint64_t random = seed_of_run() + 6;
+    uint64_t random = seed_or(20180111) + 6;
     for (int round = 0; round < 600; round++) {
         model         m;
         crdt_context *seen = new_context(NULL), *keep = new_context(NULL);
@@ -669,8 +648,8 @@ TEST(cover, words_agree_with_single_dots)
         fill(keep, &m, &random, (uint64_t)round % 31);
         for (uint64_t r = 0; r <= REPLICAS + 1; r++) {
             crdt_cover_walk walk = crdt_cover_from(&cover, r);
-            uint64_t        step = 1 + below(&random, 100);
-            for (uint64_t first = 1; first < SEQS + 70; first += below(&random, 2 * step)) {
+            uint64_t        step = 1 + random_below(&random, 100);
+            for (uint64_t first = 1; first < SEQS + 70; first += random_below(&random, 2 * step)) {
                 check_word(&cover, &walk, r, first);
             }
         }

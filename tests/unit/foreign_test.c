@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "tests/lib/random.h"
 #include "tests/lib/stores.h"
 #include "tests/lib/t.h"
 #include "tests/lib/testmem.h"
@@ -218,13 +219,9 @@ typedef struct world {
     uint64_t    random;
 } world;
 
-/* splitmix64 */
 static uint64_t below(world *w, uint64_t bound)
 {
-    uint64_t n = w->random += UINT64_C(0x9e3779b97f4a7c15);
-    n = (n ^ n >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
-    n = (n ^ n >> 27) * UINT64_C(0x94d049bb133111eb);
-    return (n ^ n >> 31) % bound;
+    return random_below(&w->random, bound);
 }
 
 static void write_some(world *w, crdt_store *store)

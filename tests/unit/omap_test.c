@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "tests/lib/random.h"
 #include "tests/lib/t.h"
 #include "tests/lib/testmem.h"
 
@@ -21,22 +22,6 @@ typedef struct world {
     node     **nodes;
     size_t     count, cap;
 } world;
-
-static uint64_t next_random(uint64_t *state)
-{
-    uint64_t n = *state += UINT64_C(0x9e3779b97f4a7c15);
-    n = (n ^ n >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
-    n = (n ^ n >> 27) * UINT64_C(0x94d049bb133111eb);
-    return n ^ n >> 31;
-}
-
-static uint64_t seed_of_run(void)
-{
-    const char *text = getenv("SEED");
-    uint64_t    seed = text ? strtoull(text, NULL, 10) : 20180112;
-    printf("SEED=%ju\n", (uintmax_t)seed);
-    return seed;
-}
 
 static node *new_node(const char *bytes, size_t size, uint32_t minor)
 {
@@ -185,7 +170,7 @@ static void random_step(world *w, uint64_t *random, unsigned manner, bool growin
 
 TEST(omap, agrees_with_a_sorted_array)
 {
-    uint64_t random = seed_of_run();
+    uint64_t random = seed_or(20180112);
     for (unsigned manner = 0; manner < 5; manner++) {
         world *w = new_world();
         for (int step = 0; step < 20000; step++) {

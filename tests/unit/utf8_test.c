@@ -3,54 +3,14 @@
 #include <string.h>
 
 #include "crdt/core/seq_atoms.h"
+#include "tests/lib/codepoints.h"
 #include "tests/lib/t.h"
 
 static uint64_t state = 88172645463325252u;
 
-static uint64_t rnd(void)
-{
-    state ^= state << 13;
-    state ^= state >> 7;
-    state ^= state << 17;
-    return state;
-}
-
 static uint32_t rnd_below(uint32_t n)
 {
-    return (uint32_t)(rnd() % n);
-}
-
-static size_t put_code_point(uint32_t c, uint8_t *out)
-{
-    if (c < 0x80) {
-        out[0] = (uint8_t)c;
-        return 1;
-    }
-    if (c < 0x800) {
-        out[0] = (uint8_t)(0xc0 | c >> 6);
-        out[1] = (uint8_t)(0x80 | (c & 0x3f));
-        return 2;
-    }
-    if (c < 0x10000) {
-        out[0] = (uint8_t)(0xe0 | c >> 12);
-        out[1] = (uint8_t)(0x80 | (c >> 6 & 0x3f));
-        out[2] = (uint8_t)(0x80 | (c & 0x3f));
-        return 3;
-    }
-    out[0] = (uint8_t)(0xf0 | c >> 18);
-    out[1] = (uint8_t)(0x80 | (c >> 12 & 0x3f));
-    out[2] = (uint8_t)(0x80 | (c >> 6 & 0x3f));
-    out[3] = (uint8_t)(0x80 | (c & 0x3f));
-    return 4;
-}
-
-static uint32_t rnd_code_point(bool wide)
-{
-    static const uint32_t edges[] = {0x80,   0x7ff,   0x800,   0xfff,   0x1000,  0xd7ff,  0xe000,
-                                     0xffff, 0x10000, 0x3ffff, 0x40000, 0xfffff, 0x10ffff};
-    if (!wide || rnd_below(3) == 0) return rnd_below(20) == 0 ? '\n' : rnd_below(0x80);
-    if (rnd_below(2) == 0) return edges[rnd_below(sizeof edges / sizeof edges[0])];
-    return rnd_below(2) == 0 ? 0x400 + rnd_below(0x100) : 0x4e00 + rnd_below(0x5000);
+    return (uint32_t)random_below(&state, n);
 }
 
 /* By the definition: decode, then compare with what encoding gives. */
@@ -155,7 +115,7 @@ TEST(utf8, hostile_bytes_are_refused)
         }
         check_valid(text, size);
         size = 0;
-        while (size < 40) size += put_code_point(rnd_code_point(true), text + size);
+        while (size < 40) size += put_code_point(random_code_point(&state, true), text + size);
         text[rnd_below((uint32_t)size)] ^= (uint8_t)(rnd_below(2) << rnd_below(8));
         check_valid(text, size - rnd_below(2));
     }
@@ -200,7 +160,7 @@ TEST(utf8, sums_prefixes_and_skips_are_those_of_each_code_point)
         size_t     size = 0, max = rnd_below(150);
         crdt__sums sums, want = {0, 0, 0};
         while (size < max) {
-            size_t n = put_code_point(rnd_code_point(round % 4 > 0), text + size);
+            size_t n = put_code_point(random_code_point(&state, round % 4 > 0), text + size);
             want.units16 += n == 4 ? 2 : 1;
             want.lines += text[size] == '\n';
             size += n;
