@@ -64,6 +64,9 @@ CRDT_MUST_CHECK CRDT_API crdt_err crdt_txn_create(crdt_txn *txn, crdt_view name,
 /* Remove the name: every observed type under it is reset. Errors: ENOENT, ENOMEM, ETYPE (what shows
  * is of a type that this store does not know). */
 CRDT_MUST_CHECK CRDT_API crdt_err crdt_txn_remove(crdt_txn *txn, crdt_view name);
+/* Take one dot that stands for no content: an entry of a log that carries no change of any object.
+ * Errors: ENOMEM, ELIMIT. */
+CRDT_MUST_CHECK CRDT_API crdt_err crdt_txn_mark(crdt_txn *txn);
 /* Run an operation from a type's table. argc must fit op->args. Errors: EINVAL, and the
  * operation's. */
 CRDT_MUST_CHECK CRDT_API crdt_err crdt_txn_apply(crdt_txn *txn, crdt_view name, const crdt_op *op,
@@ -136,6 +139,12 @@ CRDT_API bool crdt_store_is_empty(const crdt_store *store);
  * change. */
 CRDT_API const crdt_context *crdt_store_context(const crdt_store *store);
 CRDT_API uint64_t            crdt_store_replica(const crdt_store *store);
+/* From now on the store is written by `replica`, that has never written before: a new incarnation
+ * (rule R16). Errors: EBUSY, EINVAL (a delta, replica 0), EEXIST (its dots are in the context). */
+CRDT_MUST_CHECK CRDT_API crdt_err crdt_store_renew(crdt_store *store, uint64_t replica);
+/* The dots that a delta of whole entries brings, without those that it removes. Empty for a state
+ * or a delta since a context. Borrowed while the delta lives. */
+CRDT_API const crdt_context *crdt_delta_brought(const crdt_delta *delta);
 CRDT_API crdt_clock         *crdt_store_clock(crdt_store *store);
 /* The last stamp that this transaction gave; 0: none. */
 CRDT_API uint64_t crdt_txn_stamp(const crdt_txn *txn);

@@ -125,6 +125,11 @@ uint64_t crdt_store_replica(const crdt_store *store)
     return store->replica;
 }
 
+const crdt_context *crdt_delta_brought(const crdt_delta *delta)
+{
+    return &delta->brought;
+}
+
 crdt_clock *crdt_store_clock(crdt_store *store)
 {
     return &store->clock;
