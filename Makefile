@@ -62,18 +62,23 @@ say = @printf '  %-7s %s\n' '$(1)' '$(2)'
 LAWS_SRC    := $(wildcard crdt/laws/*.c)
 CRDT_SRC    := $(filter-out $(LAWS_SRC),$(wildcard crdt/*.c crdt/*/*.c))
 HEADERS     := $(wildcard crdt/*.h crdt/*.def)
+GOSSIP_SRC  := $(filter-out gossip/nng.c,$(wildcard gossip/*.c gossip/core/*.c))
+GOSSIP_H    := $(wildcard gossip/*.h)
+PROTO       := $(wildcard gossip/gossip.proto)
+SIM_SRC     := $(wildcard sim/*.c)
 MAN_PAGES   := $(wildcard docs/man/*.3)
 SUPPORT_SRC := $(wildcard tests/lib/*.c)
 LAWLIB_SRC  := $(wildcard tests/laws/lib/*.c)
-TEST_SRC    := $(wildcard tests/unit/*.c tests/laws/*.c tests/golden/*.c tests/wire/*.c tests/node/*.c)
+TEST_SRC    := $(wildcard tests/unit/*.c tests/laws/*.c tests/golden/*.c tests/wire/*.c tests/gossip/*.c tests/sim/*.c \
+               tests/node/*.c)
 CANARY_SRC  := $(wildcard tests/canary/*.c)
 EXAMPLE_SRC := $(wildcard examples/*.c)
 HARNESS_SRC := $(wildcard fuzz/*_fuzz.c)
 FUZZLIB_SRC := $(filter-out fuzz/standalone.c $(HARNESS_SRC),$(wildcard fuzz/*.c))
 BENCH_SRC   := $(wildcard bench/*.c)
 TRACE_SRC   := $(wildcard $(addprefix bench/traces/,trace.c model.c generate.c))
-C_FILES     := $(wildcard $(foreach d,crdt crdt/* tests/* tests/laws/lib fuzz bench bench/* examples \
-               tools,$(d)/*.c $(d)/*.h))
+C_FILES     := $(wildcard $(foreach d,crdt crdt/* gossip gossip/* sim tests/* tests/laws/lib fuzz bench \
+               bench/* examples tools,$(d)/*.c $(d)/*.h))
 
 OBJ       = $(B)/obj
 CRDT_A    = $(B)/libcrdt.a
@@ -81,15 +86,36 @@ CRDT_SO   = $(B)/libcrdt.so.$(SOVERSION)
 # The law kit has its library once it has sources.
 LAWS_A    = $(if $(LAWS_SRC),$(B)/libcrdt_laws.a)
 LAWS_SO   = $(if $(LAWS_SRC),$(B)/libcrdt_laws.so.$(SOVERSION))
+# The replication engine likewise.
+GOSSIP_A  = $(if $(GOSSIP_SRC),$(B)/libgossip.a)
+GOSSIP_SO = $(if $(GOSSIP_SRC),$(B)/libgossip.so.$(SOVERSION))
 
 only = $(if $(ONLY),$(foreach f,$(1),$(if $(findstring $(ONLY),$(f)),$(f))),$(1))
 
 # ---- Libraries ---------------------------------------------------------------------------------
 .PHONY: all
-all: $(CRDT_A) $(CRDT_SO) $(LAWS_A) $(LAWS_SO)
+all: $(CRDT_A) $(CRDT_SO) $(LAWS_A) $(LAWS_SO) $(GOSSIP_A) $(GOSSIP_SO)
 
 CRDT_OBJ = $(CRDT_SRC:%.c=$(OBJ)/%.o)
 LAWS_OBJ = $(LAWS_SRC:%.c=$(OBJ)/%.o)
+# protoc writes gossip.pb-c.[ch] under $(GEN); gossip/wire.c alone includes it.
+GEN          = build/gen
+PROTO_H      = $(PROTO:%.proto=$(GEN)/%.pb-c.h)
+PROTO_OBJ    = $(PROTO:%.proto=$(OBJ)/%.pb-c.o)
+GOSSIP_OBJ   = $(GOSSIP_SRC:%.c=$(OBJ)/%.o) $(PROTO_OBJ)
+GOSSIP_LIBS  = $(if $(PROTO),-lprotobuf-c)
+$(GEN)/%.pb-c.h: %.proto | deps-build
+	$(call say,PROTO,$<)
+	@mkdir -p $(@D)
+	$(Q)protoc-c --c_out=$(GEN) $<
+# Generated code: without our warnings.
+$(OBJ)/%.pb-c.o: $(GEN)/%.pb-c.h
+	$(call say,CC,$(<:.h=.c))
+	@mkdir -p $(@D)
+	$(Q)$(CC) -std=c11 -w -fvisibility=hidden -fPIC $(VARIANT_$(V)) -I$(GEN) $(CPPFLAGS) $(CFLAGS) \
+	    -c -o $@ $(<:.h=.c)
+$(OBJ)/gossip/wire.o: $(PROTO_H)
+$(OBJ)/gossip/wire.o: CPPFLAGS += -isystem $(GEN)
 
 $(OBJ)/%.o: %.c Makefile | deps-build
 	$(call say,CC,$<)
@@ -106,6 +132,10 @@ $(B)/libcrdt_laws.a: $(LAWS_OBJ) $(B)/laws.list
 	$(call say,AR,$@)
 	@rm -f $@
 	$(Q)ar qcs $@ $(LAWS_OBJ)
+$(B)/libgossip.a: $(GOSSIP_OBJ) $(B)/gossip.list
+	$(call say,AR,$@)
+	@rm -f $@
+	$(Q)ar qcs $@ $(GOSSIP_OBJ)
 
 NO_UNDEFINED = $(if $(filter $(V),gcc clang),-Wl$(comma)-z$(comma)defs)
 comma := ,
@@ -118,10 +148,18 @@ $(B)/libcrdt_laws.so.$(SOVERSION): $(LAWS_OBJ) $(B)/laws.list $(CRDT_SO)
 	$(Q)$(LINK) -shared -Wl,-soname,$(@F) $(NO_UNDEFINED) -o $@ $(LAWS_OBJ) -L$(B) -lcrdt
 	@ln -sf $(@F) $(@:.$(SOVERSION)=)
 
+$(B)/libgossip.so.$(SOVERSION): $(GOSSIP_OBJ) $(B)/gossip.list $(CRDT_SO)
+	$(call say,LD,$@)
+	$(Q)$(LINK) -shared -Wl,-soname,$(@F) $(NO_UNDEFINED) -o $@ $(GOSSIP_OBJ) -L$(B) -lcrdt \
+	    $(GOSSIP_LIBS) $(LDLIBS)
+	@ln -sf $(@F) $(@:.$(SOVERSION)=)
+
 $(B)/crdt.list: FORCE
 	@mkdir -p $(@D); echo '$(CRDT_OBJ)' | cmp -s - $@ || echo '$(CRDT_OBJ)' >$@
 $(B)/laws.list: FORCE
 	@mkdir -p $(@D); echo '$(LAWS_OBJ)' | cmp -s - $@ || echo '$(LAWS_OBJ)' >$@
+$(B)/gossip.list: FORCE
+	@mkdir -p $(@D); echo '$(GOSSIP_OBJ)' | cmp -s - $@ || echo '$(GOSSIP_OBJ)' >$@
 .PHONY: FORCE
 FORCE:
 
@@ -156,10 +194,17 @@ $(B)/plain/obj/%.o: %.c Makefile | deps-build
 $(filter $(B)/$(MODE)/laws/%,$(ALL_TEST_BIN)): $(LAWLIB_OBJ)
 # Tests that replay recorded or generated histories.
 $(filter %/unit/traces_test,$(ALL_TEST_BIN)): $(TRACE_SRC:%.c=$(TEST_OBJ)/%.o)
+# Tests of the engine link it, and no network; those of the simulator link that, too.
+GOSSIP_TESTS := $(filter $(B)/$(MODE)/wire/% $(B)/$(MODE)/gossip/% $(B)/$(MODE)/sim/%,$(ALL_TEST_BIN))
+SIM_OBJ       = $(patsubst %.c,$(TEST_OBJ)/%.o,$(filter-out sim/main.c,$(SIM_SRC)))
+$(GOSSIP_TESTS): $(GOSSIP_A)
+$(GOSSIP_TESTS): LDLIBS += $(GOSSIP_LIBS)
+$(filter $(B)/$(MODE)/sim/%,$(ALL_TEST_BIN)): $(SIM_OBJ)
 $(ALL_TEST_BIN): $(B)/$(MODE)/%: $(TEST_OBJ)/tests/%.o $(SUPPORT_OBJ) $(LAWS_A) $(CRDT_A)
 	$(call say,LD,$@)
 	@mkdir -p $(@D)
-	$(Q)$(LINK) -o $@ $(filter %.o,$^) $(filter %.a,$^) $(LDLIBS) \
+	$(Q)$(LINK) -o $@ $(filter %.o,$^) $(filter %/libgossip.a,$^) \
+	    $(filter-out %/libgossip.a,$(filter %.a,$^)) $(LDLIBS) \
 	    $(if $(filter criterion,$(MODE)),-lcriterion) -pthread
 
 # What the runner is given: programs, example:PROGRAM (output compared), replay:HARNESS (corpus).
@@ -193,12 +238,21 @@ examples: $(patsubst example:%,%,$(EXAMPLE_ITEMS))
 	@$(RUN) $(EXAMPLE_ITEMS)
 $(PUBLIC)/%: %
 	@mkdir -p $(@D); cp $< $@
-$(EXAMPLE_BIN): $(B)/examples/%: examples/%.c $(HEADERS:%=$(PUBLIC)/%) $(CRDT_SO) $(LAWS_SO)
+$(EXAMPLE_BIN): $(B)/examples/%: examples/%.c $(patsubst %,$(PUBLIC)/%,$(HEADERS) $(GOSSIP_H)) \
+    $(CRDT_SO) $(LAWS_SO) $(GOSSIP_SO)
 	$(call say,CC,$<)
 	@mkdir -p $(@D)
 	$(Q)$(CC) -std=c11 -Wall -Wextra -Wpedantic -Werror $(VARIANT_$(V)) -I$(PUBLIC) $(CPPFLAGS) \
-	    $(CFLAGS) $(LDFLAGS) -o $@ $< -L$(B) $(if $(LAWS_SRC),-lcrdt_laws) -lcrdt \
-	    -Wl,-rpath,$(abspath $(B))
+	    $(CFLAGS) $(LDFLAGS) -o $@ $< -L$(B) -Wl,--as-needed $(if $(GOSSIP_SRC),-lgossip) \
+	    $(if $(LAWS_SRC),-lcrdt_laws) -lcrdt $(EXAMPLE_LIBS) -Wl,-rpath,$(abspath $(B))
+$(B)/examples/maelstrom: EXAMPLE_LIBS = -ljansson
+
+# ---- The simulator -----------------------------------------------------------------------------
+.PHONY: sim
+sim: $(B)/concur-sim
+$(B)/concur-sim: $(SIM_SRC:%.c=$(B)/plain/obj/%.o) $(GOSSIP_A) $(CRDT_A)
+	$(call say,LD,$@)
+	$(Q)$(LINK) -o $@ $^ $(GOSSIP_LIBS) $(LDLIBS)
 
 # ---- Fuzzing -----------------------------------------------------------------------------------
 # fuzz-replay runs the harnesses over fuzz/corpus, without libFuzzer. `make fuzz T=60 ONLY=decode`
@@ -208,11 +262,12 @@ HARNESS_BIN = $(HARNESS_SRC:%.c=$(B)/%)
 FUZZ_OBJ    = $(patsubst %.c,$(B)/plain/obj/%.o,$(FUZZLIB_SRC) $(LAWLIB_SRC) \
               $(filter-out tests/lib/main.c,$(SUPPORT_SRC)))
 FUZZ_DRIVER = $(if $(filter fuzz,$(V)),,$(B)/plain/obj/fuzz/standalone.o)
-$(HARNESS_BIN): $(B)/fuzz/%: $(B)/plain/obj/fuzz/%.o $(FUZZ_DRIVER) $(FUZZ_OBJ) $(LAWS_A) $(CRDT_A)
+$(HARNESS_BIN): $(B)/fuzz/%: $(B)/plain/obj/fuzz/%.o $(FUZZ_DRIVER) $(FUZZ_OBJ) $(GOSSIP_A) \
+    $(LAWS_A) $(CRDT_A)
 	$(call say,LD,$@)
 	@mkdir -p $(@D)
 	$(Q)$(LINK) $(if $(filter fuzz,$(V)),-fsanitize=fuzzer) -o $@ $(filter %.o,$^) \
-	    $(filter %.a,$^) $(LDLIBS)
+	    $(filter %.a,$^) $(GOSSIP_LIBS) $(LDLIBS)
 
 fuzz-replay:
 	@$(MAKE) --no-print-directory run-replay

@@ -4,13 +4,13 @@
  * Feed it events, then drain its actions; time, the seed and memory are arguments. The same code
  * runs over NNG, pipes, the simulator and the fuzzers. A driver for it is in gossip/driver.h.
  *
- *      gossip_engine_write(engine, now, ms, &txn); crdt_orset_add(txn, ...); gossip_engine_commit()
+ *      gossip_engine_write(engine, now, ms, &txn); ...mutate...; gossip_engine_commit(engine, &dot)
  *      gossip_engine_receive / _lost / _persisted / _tick ...
  *      while (gossip_engine_next(engine, &action)) ...    // send, persist, notify
  *      sleep until gossip_engine_deadline(engine) or until something comes
  *
- * Log      every entry delivered, in the order of delivery (a causal order), at positions 0, 1, 2...
- * Safe     an entry is told of to peers (sent, or counted in a vector) only once the driver has said
+ * Log      every entry delivered, in the order of delivery (a causal order), at positions 0, 1, ...
+ * Safe     an entry is told of to peers (sent, or counted in a vector) only once the driver said
  *          that it is as durable as promised: gossip_engine_persisted.
  * Delivery an entry is joined into the store when its predecessor and its deps are; else it is
  *          parked, bounded, and fetched again if it was dropped.
@@ -75,14 +75,15 @@ CRDT_MUST_CHECK CRDT_API crdt_err gossip_engine_new(const gossip_config *config,
                                                     gossip_engine **ret_engine);
 CRDT_API void                     gossip_engine_free(gossip_engine *engine); /* NULL is fine */
 
-/* -- Starting from what was persisted: before anything else ------------------------------------- */
+/* -- Starting from what was persisted: before anything else ------------------------------------ */
 
 /* An entry from the log on disk, in its order. What is held already is skipped. Errors: ENOMEM,
  * EGAP (the log has a hole here: later entries may still fit), EMALFORMED, EFORK. */
 CRDT_MUST_CHECK CRDT_API crdt_err gossip_engine_replay(gossip_engine      *engine,
                                                        const gossip_entry *entry);
 /* A snapshot, made by gossip_engine_snapshot here or on a peer, into an engine that holds nothing
- * that the snapshot lacks or something: it is joined. Errors: ENOMEM, EMALFORMED, EVERSION, EFORK. */
+ * that the snapshot lacks or something: it is joined. Errors: ENOMEM, EMALFORMED, EVERSION,
+ * EFORK. */
 CRDT_MUST_CHECK CRDT_API crdt_err gossip_engine_restore(gossip_engine *engine, crdt_view snapshot,
                                                         const char **ret_reason);
 /* After an unclean stop, a restored backup, or any doubt: go on as `replica` (fresh random bits),

@@ -8,8 +8,8 @@
  * Body     a delta of crdt_store_encode that brings just these dots. Entries that carry no change
  *          have one too (crdt_txn_mark), so that a store's context is exactly what was delivered.
  * Chain    tag(entry) = low 32 bits of XXH3-64(tag(predecessor), replica, first, last, kind, ms,
- *          deps, control, body), all canonical; the tag before the first entry is 0. So a replica id
- *          that two writers used shows itself wherever two histories of it meet (rule R17).
+ *          deps, control, body), all canonical; the tag before the first entry is 0. So a replica
+ *          id that two writers used shows itself wherever its two histories meet (rule R17).
  */
 #ifndef GOSSIP_ENTRY_H
 #define GOSSIP_ENTRY_H
@@ -40,7 +40,7 @@ typedef struct gossip_entry {
     crdt_view       body;
 } gossip_entry;
 
-/* The bounds of one entry; what exceeds them is refused with ELIMIT, at the author's write first. */
+/* The bounds of one entry; what exceeds them is refused with ELIMIT, first at its author. */
 #define GOSSIP_DEPS_MAX 65536u
 #define GOSSIP_CONTROL_MAX 4096u
 #define GOSSIP_BODY_MAX (16u << 20)
