@@ -127,8 +127,7 @@ CRDT_API gossip_peer gossip_engine_peer_of(const gossip_engine *engine, uint32_t
 CRDT_MUST_CHECK CRDT_API crdt_err gossip_engine_write(gossip_engine *engine, gossip_time now,
                                                       uint64_t ms, crdt_txn **ret_txn);
 /* End it: one entry. *ret_last is its last dot (seq 0: nothing was mutated, no entry); may be NULL.
- * On an error the transaction stays open. Errors: ENOMEM, ELIMIT (an entry larger than
- * GOSSIP_BODY_MAX). */
+ * On an error the transaction stays open. Errors: ENOMEM. */
 CRDT_MUST_CHECK CRDT_API crdt_err gossip_engine_commit(gossip_engine *engine, crdt_dot *ret_last);
 CRDT_API void                     gossip_engine_rollback(gossip_engine *engine);
 

@@ -40,10 +40,11 @@ typedef struct gossip_entry {
     crdt_view       body;
 } gossip_entry;
 
-/* The bounds of one entry; what exceeds them is refused with ELIMIT, first at its author. */
+/* The bounds of one entry; what exceeds them is refused with ELIMIT. A transaction whose delta is
+ * larger than GOSSIP_BODY_MAX reaches peers in a snapshot. */
 #define GOSSIP_DEPS_MAX 65536u
 #define GOSSIP_CONTROL_MAX 4096u
-#define GOSSIP_BODY_MAX (16u << 20)
+#define GOSSIP_BODY_MAX (2u << 20)
 
 /* The entry's tag, given its predecessor's. Cost: one hash of its bytes. */
 CRDT_API uint32_t gossip_entry_tag(const gossip_entry *entry, uint32_t predecessor);
