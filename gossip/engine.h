@@ -67,9 +67,9 @@ typedef struct gossip_config {
 } gossip_config;
 CRDT_API gossip_config gossip_config_default(void);
 
-/* Over a store that the engine alone writes and joins from now on (borrowed; reads are free). The
- * store's replica id must be one that has never written, or one whose entries this store knows to
- * their end: whoever starts from disk makes sure (gossip/persist.h). Errors: ENOMEM, EINVAL. */
+/* Over an empty store that the engine alone writes and joins from now on (borrowed; reads are
+ * free). The store's replica id must be one that has never written, or one whose entries are known
+ * to their end: whoever starts from disk makes sure (gossip/persist.h). Errors: ENOMEM, EINVAL. */
 CRDT_MUST_CHECK CRDT_API crdt_err gossip_engine_new(const gossip_config *config, crdt_store *store,
                                                     const crdt_mem *mem,
                                                     gossip_engine **ret_engine);
@@ -87,7 +87,7 @@ CRDT_MUST_CHECK CRDT_API crdt_err gossip_engine_replay(gossip_engine      *engin
 CRDT_MUST_CHECK CRDT_API crdt_err gossip_engine_restore(gossip_engine *engine, crdt_view snapshot,
                                                         const char **ret_reason);
 /* After an unclean stop, a restored backup, or any doubt: go on as `replica` (fresh random bits),
- * and succeed `old` with the first entry (rule R16). Errors: ENOMEM, EINVAL, EEXIST. */
+ * and succeed `old` with the first entry (rule R16). Errors: EINVAL, EEXIST, ELIMIT (8 at once). */
 CRDT_MUST_CHECK CRDT_API crdt_err gossip_engine_succeed(gossip_engine *engine, uint64_t replica,
                                                         uint64_t old);
 
@@ -145,7 +145,7 @@ CRDT_API void gossip_engine_unreadable(gossip_engine *engine, gossip_time now, g
 /* The transport gave up on a request, or says that the peer is gone: sooner than the timeout. */
 CRDT_API void gossip_engine_lost(gossip_engine *engine, gossip_time now, gossip_peer peer,
                                  uint32_t id);
-/* All actions PERSIST and CHECKPOINT up to this position are as durable as promised. */
+/* All actions PERSIST and CHECKPOINT of positions below this one are as durable as promised. */
 CRDT_API void gossip_engine_persisted(gossip_engine *engine, gossip_time now, uint64_t position);
 /* The disk takes nothing (full): writes give EIO and peers' entries are not taken in; what is held
  * is still served. Until called with false. */

@@ -103,15 +103,6 @@ typedef struct gossip_object_digest {
     crdt_digest digest;
 } gossip_object_digest;
 
-/* What a joiner must know of each replica besides the state (rule R9). */
-typedef struct gossip_floor {
-    uint64_t        replica, seq; /* the last entry in the snapshot */
-    uint32_t        tag;          /* its tag */
-    uint64_t        ms;
-    const crdt_dot *past; /* its causal past, ascending by replica; without itself */
-    uint32_t        past_count;
-} gossip_floor;
-
 typedef struct gossip_msg {
     gossip_msg_kind kind;
     uint32_t        link; /* of (boot of one side, boot of the other); 0 in HELLO and WELCOME */

@@ -40,13 +40,15 @@ typedef struct gossip__replica {
     uint32_t      marks_at, marks_count, marks_cap;
 } gossip__replica;
 
-/* One entry of the log, or a checkpoint (kind 0): something entered the store that is in no entry
- * here; deps are then what was raised, control their tags (u32 each). */
+/* One entry of the log, or a checkpoint (kind 0, nobody's): something entered the store that is in
+ * no entry here; its deps are then what was raised. gossip__record_entry shows it as an entry. */
 typedef struct gossip__record {
-    gossip_entry entry;
-    uint32_t     who, tag;
-    gossip_peer  from;  /* who sent it; 0: this node */
-    size_t       bytes; /* allocated at entry.deps */
+    unsigned char *bytes; /* deps, control bytes, body */
+    uint64_t       last, ms;
+    uint32_t       dots, deps_count, control_size, body_size;
+    uint32_t       who, tag, before; /* tags: after it; after its predecessor */
+    gossip_peer    from;             /* who sent it; 0: this node */
+    uint8_t        kind;
 } gossip__record;
 
 #define GOSSIP__BLOCK 256
@@ -64,7 +66,16 @@ typedef struct gossip__log {
     uint64_t        bytes;
 } gossip__log;
 
-typedef struct gossip__waiting gossip__waiting; /* a parked entry (park.c) */
+/* An entry that waits for a dot of a replica. Its views point behind the struct. */
+typedef struct gossip__waiting {
+    gossip_entry            entry;
+    uint64_t                wait_seq;
+    uint32_t                wait_who, tag_before;
+    gossip_peer             from;
+    size_t                  bytes;
+    struct gossip__waiting *next;          /* in the same slot; free to use once it is taken out */
+    struct gossip__waiting *older, *newer; /* in order of arrival */
+} gossip__waiting;
 
 typedef struct gossip__parked {
     gossip__waiting **slots; /* hashed by what they wait for */
@@ -73,6 +84,7 @@ typedef struct gossip__parked {
     gossip__waiting  *oldest, *newest;
 } gossip__parked;
 
+#define GOSSIP__SUCCEEDS 8 /* incarnations between two entries of a node, at most */
 #define GOSSIP__NOTICES 64
 typedef struct gossip__notice {
     gossip_notice notice;
@@ -106,12 +118,15 @@ struct gossip_engine {
     bool           ack_due; /* a non-empty entry was delivered since this node's last entry */
     gossip_time    ack_at;
     bool           cloned, readonly, writing;
-    uint64_t       succeeds; /* the id that the next entry succeeds; 0: none */
-    gossip_time    now;      /* of the last event */
+    uint64_t       succeeds[GOSSIP__SUCCEEDS]; /* the ids that the next entry succeeds */
+    uint32_t       succeeds_count;
+    gossip_time    now; /* of the last event */
+    uint64_t       ms;  /* wall clock, of the last event that told it */
 
     gossip__notice        notices[GOSSIP__NOTICES];
     uint32_t              notices_at, notices_count;
     gossip_stats          stats; /* counters only */
+    gossip_entry          shown; /* by the last action */
     struct gossip__links *links;
 };
 
@@ -128,8 +143,20 @@ static inline uint64_t gossip__vec_at(const gossip__vec *vec, uint32_t who)
 crdt_err gossip__vec_raise(gossip_engine *engine, gossip__vec *vec, uint32_t who, uint64_t seq);
 void     gossip__vec_clear(gossip_engine *engine, gossip__vec *vec);
 uint64_t gossip__random(gossip_engine *engine);
-/* Memory of the engine's own, counted. resize: *p stays on error. */
-crdt_err gossip__grow(gossip_engine *engine, void *p, size_t *cap, size_t need, size_t size);
+/* Memory of the engine's own, counted. NULL: refused; from resize: p stays. */
+static inline void *gossip__alloc(gossip_engine *engine, size_t bytes)
+{
+    return engine->mem.alloc(engine->mem.user, bytes);
+}
+static inline void *gossip__resize(gossip_engine *engine, void *p, size_t before, size_t after)
+{
+    if (p == NULL) return engine->mem.alloc(engine->mem.user, after);
+    return engine->mem.resize(engine->mem.user, p, before, after);
+}
+static inline void gossip__release(gossip_engine *engine, void *p, size_t bytes)
+{
+    if (p != NULL) engine->mem.release(engine->mem.user, p, bytes);
+}
 
 /* -- log.c */
 static inline gossip__record *gossip__log_at(const gossip__log *log, uint64_t position)
@@ -138,16 +165,17 @@ static inline gossip__record *gossip__log_at(const gossip__log *log, uint64_t po
     return &log->blocks[(log->blocks_at + block) & (log->blocks_cap - 1)]
                 ->at[position % GOSSIP__BLOCK];
 }
-/* Room for one more record, so that append cannot fail: copies what entry has into *ret_record. To
- * be followed by append or unreserve. Errors: ENOMEM. */
+/* Borrowed until the record is cut. */
+gossip_entry gossip__record_entry(const gossip_engine *engine, const gossip__record *record);
+/* Room for one more record, so that append cannot fail: copies what entry has into *ret_record,
+ * whose tags and from the caller sets. To be followed by append, or by unreserve, before the next.
+ * Errors: ENOMEM. */
 crdt_err gossip__log_reserve(gossip_engine *engine, const gossip_entry *entry, uint32_t who,
                              gossip__record *ret_record);
 void     gossip__log_unreserve(gossip_engine *engine, gossip__record *record);
 void     gossip__log_append(gossip_engine *engine, const gossip__record *record);
 /* The tag after dot seq of the replica, if an entry of the log (or its floor's end) ends there. */
 bool gossip__log_tag(const gossip_engine *engine, uint32_t who, uint64_t seq, uint32_t *ret_tag);
-/* The tag before the entry at a position. */
-uint32_t gossip__log_tag_before(const gossip_engine *engine, uint64_t position);
 /* The first position of an entry of the replica that ends above seq; GOSSIP_NEVER: none. */
 uint64_t gossip__log_above(const gossip_engine *engine, uint32_t who, uint64_t seq);
 /* Drop what is below position (never what is not persisted, or pinned); raises floors. */
@@ -178,13 +206,12 @@ void     gossip__missing_end(gossip_engine *engine, gossip__missing *walk);
  */
 crdt_err gossip__park(gossip_engine *engine, const gossip_entry *entry, uint32_t tag_before,
                       gossip_peer from, uint32_t who, uint64_t seq);
-bool     gossip__parked_has(const gossip_engine *engine, uint64_t replica, uint64_t first);
-/* Take out one that waits for a dot of who up to seq; NULL: none. */
-gossip__waiting    *gossip__unpark(gossip_engine *engine, uint32_t who, uint64_t seq);
-const gossip_entry *gossip__waiting_entry(const gossip__waiting *waiting, uint32_t *ret_tag_before,
-                                          gossip_peer *ret_from);
-void                gossip__waiting_free(gossip_engine *engine, gossip__waiting *waiting);
-void                gossip__parked_free(gossip_engine *engine);
+/* Take out one that waits for just this dot; NULL: none. */
+gossip__waiting *gossip__unpark(gossip_engine *engine, uint32_t who, uint64_t seq);
+/* Take out one whose dot is in the store by now, by whatever way. O(parked). */
+gossip__waiting *gossip__unpark_ready(gossip_engine *engine);
+void             gossip__waiting_free(gossip_engine *engine, gossip__waiting *waiting);
+void             gossip__parked_free(gossip_engine *engine);
 
 /* -- deliver.c */
 typedef enum gossip__outcome {
@@ -202,6 +229,21 @@ crdt_err gossip__deliver(gossip_engine *engine, uint64_t ms, const gossip_entry 
  * knows more of this node's own id than this node does makes it go on under a new one. */
 bool gossip__compare(gossip_engine *engine, uint32_t who, uint64_t seq, uint32_t tag,
                      gossip_peer peer);
+
+/* An entry from disk, that is next in its replica and whose deps are in the store. Errors: ENOMEM,
+ * EMALFORMED. */
+crdt_err gossip__deliver_known(gossip_engine *engine, const gossip_entry *entry, uint32_t who,
+                               gossip__outcome *ret_outcome);
+/* An entry is in the store: log, chain, past, what moved follow. Cannot fail: record (with tag,
+ * before and from) is reserved, so is the past, and control's ids are interned. */
+void gossip__delivered(gossip_engine *engine, uint32_t who, const gossip_entry *entry,
+                       const gossip__record *record);
+/* Of a SUCCEEDS entry: the ids are interned. Errors: ENOMEM, EMALFORMED. */
+crdt_err gossip__succeeded_intern(gossip_engine *engine, const gossip_entry *entry);
+/* Deliver what waited and has its past now. */
+void gossip__deliver_ready(gossip_engine *engine, uint64_t ms);
+/* Who moved since this node's last entry. */
+void gossip__moved(gossip_engine *engine, uint32_t who);
 
 /* -- write.c */
 /* What a tick writes: succession, acknowledgement. */
