@@ -88,7 +88,7 @@ LAWS_A    = $(if $(LAWS_SRC),$(B)/libcrdt_laws.a)
 LAWS_SO   = $(if $(LAWS_SRC),$(B)/libcrdt_laws.so.$(SOVERSION))
 # The replication engine likewise.
 GOSSIP_A  = $(if $(GOSSIP_SRC),$(B)/libgossip.a)
-GOSSIP_SO = $(if $(GOSSIP_SRC),$(B)/libgossip.so.$(SOVERSION))
+GOSSIP_SO = $(if $(and $(wildcard gossip/core/peers.c),$(wildcard gossip/wire.c)),$(B)/libgossip.so.$(SOVERSION))
 
 only = $(if $(ONLY),$(foreach f,$(1),$(if $(findstring $(ONLY),$(f)),$(f))),$(1))
 
