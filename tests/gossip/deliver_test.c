@@ -1,5 +1,5 @@
-/* The half of the engine below its links: log, causal delivery, chain of tags, parking, own entries,
- * stability, snapshots. Entries are handed over by hand, in whatever order a test wants. */
+/* The half of the engine below its links: log, causal delivery, tags, parking, own entries,
+ * stability. Entries are handed over by hand, in whatever order a test wants. */
 #include <string.h>
 
 #include "gossip/core/impl.h"
