@@ -203,6 +203,8 @@ SIM_OBJ       = $(patsubst %.c,$(TEST_OBJ)/%.o,$(filter-out sim/main.c,$(SIM_SRC
 $(GOSSIP_TESTS): $(GOSSIP_A)
 $(GOSSIP_TESTS): LDLIBS += $(GOSSIP_LIBS)
 $(filter $(B)/$(MODE)/sim/%,$(ALL_TEST_BIN)): $(SIM_OBJ)
+# The disk that breaks.
+$(filter $(B)/$(MODE)/gossip/%,$(ALL_TEST_BIN)): $(TEST_OBJ)/sim/files.o
 $(ALL_TEST_BIN): $(B)/$(MODE)/%: $(TEST_OBJ)/tests/%.o $(SUPPORT_OBJ) $(LAWS_A) $(CRDT_A)
 	$(call say,LD,$@)
 	@mkdir -p $(@D)
@@ -265,6 +267,7 @@ HARNESS_BIN = $(HARNESS_SRC:%.c=$(B)/%)
 FUZZ_OBJ    = $(patsubst %.c,$(B)/plain/obj/%.o,$(FUZZLIB_SRC) $(LAWLIB_SRC) $(WIRELIB_SRC) \
               $(filter-out tests/lib/main.c,$(SUPPORT_SRC)))
 FUZZ_DRIVER = $(if $(filter fuzz,$(V)),,$(B)/plain/obj/fuzz/standalone.o)
+$(B)/fuzz/disk_fuzz: $(B)/plain/obj/sim/files.o
 $(HARNESS_BIN): $(B)/fuzz/%: $(B)/plain/obj/fuzz/%.o $(FUZZ_DRIVER) $(FUZZ_OBJ) $(GOSSIP_A) \
     $(LAWS_A) $(CRDT_A)
 	$(call say,LD,$@)
