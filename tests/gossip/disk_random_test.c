@@ -1,5 +1,5 @@
-/* The disk against the model of disk_world.h: random appends, syncs, snapshots, stops, deaths of the
- * process, power cuts, and calls that fail. */
+/* The disk against the model of disk_world.h: random appends, syncs, snapshots, stops, deaths of
+ * the process, power cuts, and calls that fail. */
 #include <errno.h>
 
 #include "tests/gossip/disk_world.h"

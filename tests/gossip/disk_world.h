@@ -1,5 +1,5 @@
-/* disk_world.h: a disk, a model of what it has promised, and the steps of a run. Over files in memory
- * that break (sim/files.h).
+/* disk_world.h: a disk, a model of what it has promised, and the steps of a run. Over files in
+ * memory that break (sim/files.h).
  *
  * What must hold: nothing is lost that was promised; nothing comes back that was not appended, or
  * that was lost before; no damage is reported where there is none; after any recovery it goes on.
