@@ -1,4 +1,4 @@
-/* The disk: whose it is, versions, clean stops, calls that fail, power cuts at each call, damage. */
+/* The disk: whose it is, versions, stops, calls that fail, power cuts at each call, damage. */
 #include <errno.h>
 #include <fcntl.h>
 #include <time.h>
