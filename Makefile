@@ -69,8 +69,8 @@ SIM_SRC     := $(wildcard sim/*.c)
 MAN_PAGES   := $(wildcard docs/man/*.3)
 SUPPORT_SRC := $(wildcard tests/lib/*.c)
 LAWLIB_SRC  := $(wildcard tests/laws/lib/*.c)
-TEST_SRC    := $(wildcard tests/unit/*.c tests/laws/*.c tests/golden/*.c tests/wire/*.c tests/gossip/*.c tests/sim/*.c \
-               tests/node/*.c)
+TEST_SRC    := $(wildcard tests/unit/*.c tests/laws/*.c tests/golden/*.c tests/wire/*.c tests/node/*.c \
+               $(if $(wildcard gossip/core/peers.c),tests/gossip/*.c tests/sim/*.c))
 CANARY_SRC  := $(wildcard tests/canary/*.c)
 EXAMPLE_SRC := $(wildcard examples/*.c)
 HARNESS_SRC := $(wildcard fuzz/*_fuzz.c)
