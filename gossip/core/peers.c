@@ -329,7 +329,7 @@ crdt_err gossip_engine_forget_peer(gossip_engine *engine, gossip_peer handle)
     gossip__unlink(engine, peer, false);
     engine->links->topology_due = true;
     peer->gone = true;
-    peer->hello_due = false;
+    peer->dial_at = GOSSIP_NEVER;
     if (peer->driver_link == 0) gossip__peer_free(engine, peer);
     return CRDT_OK;
 }

@@ -195,6 +195,7 @@ struct gossip__links {
     bool           topology_due, reminted, starved;
     gossip_time    starved_until;
     uint64_t       clone_boot; /* that was last reported */
+    uint64_t       alone; /* own entries before this position are known to be held elsewhere */
 
     gossip__rank *ranks; /* by who */
     uint32_t      ranks_count;
@@ -280,10 +281,9 @@ void     gossip__refused_in(gossip_engine *engine, gossip_peer from, const gossi
 /* The link is no more; redial: say HELLO at once if it is wanted. */
 void gossip__unlink(gossip_engine *engine, gossip__peer *peer, bool redial);
 void gossip__dial(gossip_engine *engine, gossip__peer *peer, gossip_time at);
-void gossip__hello_tick(gossip_engine *engine, gossip__peer *peer);
-/* HELLO or WELCOME into links.msg. Errors: ENOMEM. */
-crdt_err gossip__hello_build(gossip_engine *engine, gossip__peer *peer, gossip_msg_kind kind,
-                             uint32_t id);
+/* HELLO if it is due. Errors: ENOMEM. */
+crdt_err gossip__hello_build(gossip_engine *engine, gossip__peer *peer, bool *ret_built);
+crdt_err gossip__welcome_build(gossip_engine *engine, gossip__peer *peer, uint32_t id);
 
 /* -- topology.c */
 void gossip__topology(gossip_engine *engine);
