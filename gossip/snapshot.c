@@ -123,18 +123,32 @@ static gossip_floor *get_floors(gossip__arena *arena, crdt_dec *dec, size_t *ret
     return floors;
 }
 
-static void get_past(gossip__arena *arena, const gossip_floor *floors, size_t floors_count,
-                     gossip_floor *floor, crdt_dec *dec)
+/* Room for the dots of all pasts, which begin at dec. */
+static crdt_dot *room_for_pasts(gossip__arena *arena, size_t floors_count, crdt_dec *dec)
 {
-    size_t    count = crdt_dec_count(dec, PAST_BYTES_MIN, "impossible size of a past");
-    uint64_t  next = 0;
-    crdt_dot *past = gossip__arena_get(arena, dec, count, sizeof *past);
+    crdt_dec probe = *dec;
+    size_t   sum = 0;
+    for (size_t i = 0; i < floors_count; i++) {
+        size_t count = crdt_dec_count(&probe, PAST_BYTES_MIN, "impossible size of a past");
+        sum += count;
+        for (size_t j = 0; j < 2 * count && probe.err == CRDT_OK; j++) crdt_dec_varint(&probe);
+    }
+    if (probe.err) crdt_dec_fail(dec, probe.err, probe.reason);
+    return gossip__arena_get(arena, dec, sum, sizeof(crdt_dot));
+}
+
+/* Dots go to past; returns how many they are. */
+static size_t get_past(const gossip_floor *floors, size_t floors_count, gossip_floor *floor,
+                       crdt_dot *past, crdt_dec *dec)
+{
+    size_t   count = crdt_dec_count(dec, PAST_BYTES_MIN, "impossible size of a past");
+    uint64_t next = 0;
     if (floor->seq == 0 && count > 0) gossip__malformed(dec, "a past of no entry");
     for (size_t i = 0; i < count && dec->err == CRDT_OK; i++) {
         uint64_t ahead = crdt_dec_varint(dec), below = crdt_dec_varint(dec);
         if (ahead >= floors_count - next) {
             gossip__malformed(dec, "a past names a replica without a floor");
-            return;
+            return 0;
         }
         const gossip_floor *of = &floors[next + ahead];
         if (below >= of->seq) gossip__malformed(dec, "impossible dot of a past");
@@ -142,8 +156,19 @@ static void get_past(gossip__arena *arena, const gossip_floor *floors, size_t fl
         past[i].seq = of->seq - below;
         next += ahead + 1;
     }
-    floor->past = past;
+    floor->past = count > 0 ? past : NULL;
     floor->past_count = (uint32_t)count;
+    return count;
+}
+
+static void get_pasts(gossip__arena *arena, gossip_floor *floors, size_t floors_count,
+                      crdt_dec *dec)
+{
+    crdt_dot *past = room_for_pasts(arena, floors_count, dec);
+    for (size_t i = 0; i < floors_count && dec->err == CRDT_OK; i++) {
+        size_t count = get_past(floors, floors_count, &floors[i], past, dec);
+        if (count > 0) past += count;
+    }
 }
 
 /* What stands between the head and the sum, both of which are right. */
@@ -180,9 +205,7 @@ crdt_err gossip_snapshot_decode(crdt_view in, const crdt_mem *mem, gossip_snapsh
         if (arena == NULL) crdt_dec_fail(&dec, CRDT_ENOMEM, "out of memory");
     }
     if (dec.err == CRDT_OK) floors = get_floors(arena, &dec, &count);
-    for (size_t i = 0; i < count && dec.err == CRDT_OK; i++) {
-        get_past(arena, floors, count, &floors[i], &dec);
-    }
+    if (dec.err == CRDT_OK) get_pasts(arena, floors, count, &dec);
     if (dec.err == CRDT_OK) {
         ret_snapshot->floors = floors;
         ret_snapshot->count = (uint32_t)count;

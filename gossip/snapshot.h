@@ -33,7 +33,7 @@ typedef struct gossip_snapshot {
     const gossip_floor *floors;
     uint32_t            count;
     crdt_view           store;
-    void     *memory; /* private */
+    void               *memory; /* private */
 } gossip_snapshot;
 /* Everything but the store bytes is checked, the sum over the whole too. Memory: at most 8 bytes a
  * byte and 64 KiB. Errors: ENOMEM, EMALFORMED, EVERSION, ELIMIT. */

@@ -19,7 +19,15 @@ struct gossip_frame {
 };
 
 /* Numbers of the fields of Frame that are read in place, in gossip.proto. */
-enum { IDS = 10, VECTOR = 11, ENTRIES = 12, BYTES = 23, NAME = 24, DIGESTS = 26, IN_PLACE_MAX = 26 };
+enum {
+    IDS = 10,
+    VECTOR = 11,
+    ENTRIES = 12,
+    BYTES = 23,
+    NAME = 24,
+    DIGESTS = 26,
+    IN_PLACE_MAX = 26
+};
 #define KIND 1u
 #define LINK 2u
 
@@ -47,8 +55,8 @@ static bool has_hello(const gossip_msg *msg)
 static crdt_err check(const gossip_codec *codec, const gossip_msg *msg)
 {
     if (msg->kind < GOSSIP_HELLO || msg->kind > GOSSIP_REFUSED) return CRDT_EINVAL;
-    if (codec == NULL && (needs_codec(msg) || msg->vector.version || msg->vector.count ||
-                          msg->entries_count)) {
+    if (codec == NULL &&
+        (needs_codec(msg) || msg->vector.version || msg->vector.count || msg->entries_count)) {
         return CRDT_EINVAL;
     }
     if (msg->same && msg->kind != GOSSIP_STATE) return CRDT_EINVAL;

@@ -18,10 +18,10 @@
 #include "crdt/clock.h"
 #include "gossip/wire_impl.h"
 
-#define PLAIN_AUTHOR 1u  /* one author */
-#define PLAIN_KIND 2u    /* all are DELTA */
-#define PLAIN_DOTS 4u    /* each has one dot */
-#define PLAIN_DEPS 8u    /* none has deps */
+#define PLAIN_AUTHOR 1u   /* one author */
+#define PLAIN_KIND 2u     /* all are DELTA */
+#define PLAIN_DOTS 4u     /* each has one dot */
+#define PLAIN_DEPS 8u     /* none has deps */
 #define PLAIN_CONTROL 16u /* none has a control */
 #define PLAIN_ALL 31u
 

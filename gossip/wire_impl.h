@@ -4,7 +4,7 @@
 #include "gossip/bytes_impl.h"
 #include "gossip/wire.h"
 
-#define GOSSIP_IDS_MAX 65536u                    /* of one direction of a link */
+#define GOSSIP_IDS_MAX 65536u                      /* of one direction of a link */
 #define GOSSIP_FRAME_BYTES_MAX (UINT32_C(1) << 30) /* of one message, and of a budget's input */
 
 /* -- Columns of numbers (wire_column.c) -------------------------------------------------------- */

@@ -1,4 +1,4 @@
-/* messages.h: messages at random, and whether two are the same. */
+/* messages.h: messages, entries and snapshots at random, and whether two are the same. */
 #ifndef TESTS_WIRE_LIB_MESSAGES_H
 #define TESTS_WIRE_LIB_MESSAGES_H
 #include "gossip/snapshot.h"
@@ -17,28 +17,32 @@ typedef struct world {
     pool     *pool;
     uint64_t *ids; /* of replicas, ascending */
     uint32_t  ids_count;
-    uint32_t  entries_max, body_max; /* of a message; of a body: bytes above GOSSIP_BODY_MIN */
+    uint32_t  entries_max, body_max; /* of a message; of a body, above GOSSIP_BODY_MIN */
 } world;
 world world_of(uint64_t seed, pool *p, uint32_t ids_count);
 
-/* Some of the ids, ascending, and how many. At least `least`. */
-uint64_t *world_some_ids(world *w, uint32_t least, uint32_t most, uint32_t *ret_count);
+/* Below bound; of a random length of at most `bits` bits; so many random bytes. */
+uint32_t  world_below(world *w, uint32_t bound);
+uint64_t  world_number(world *w, unsigned bits);
 crdt_view world_bytes(world *w, size_t size);
-/* A number of a length in bits that is itself random: at most `most` of them. */
-uint64_t world_number(world *w, unsigned most);
+/* Some of the ids, ascending: at least `least`, at most `most`. */
+uint64_t *world_some_ids(world *w, uint32_t least, uint32_t most, uint32_t *ret_count);
 
 gossip_entry world_entry(world *w);
-void         world_entries(world *w, gossip_msg *msg, uint32_t count, uint32_t authors);
-/* A message of this kind, or of any (0). */
-gossip_msg      world_message(world *w, gossip_msg_kind kind);
-gossip_snapshot world_snapshot(world *w, uint32_t replicas);
+/* Entries of so many authors, each author's contiguous, in any order between them. */
+void world_entries(world *w, gossip_msg *msg, uint32_t count, uint32_t authors);
+/* A message of this kind (0: of any), with all that this kind may have. */
+gossip_msg world_message(world *w, gossip_msg_kind kind);
+/* Floors for so many replicas. */
+gossip_floor *world_floors(world *w, uint32_t count);
 
 /* NULL: the same. Else what differs. */
 const char *entry_differs(const gossip_entry *a, const gossip_entry *b);
 const char *message_differs(const gossip_msg *a, const gossip_msg *b);
-const char *snapshot_differs(const gossip_snapshot *a, const gossip_snapshot *b);
+const char *floors_differ(const gossip_floor *a, const gossip_floor *b, uint32_t count);
 
-/* Put the right checksum before the bytes of a frame. */
+/* Put the right checksum before the bytes of a frame, after those of a snapshot. */
 void frame_repair(uint8_t *frame, size_t size);
+void snapshot_repair(uint8_t *snapshot, size_t size);
 
 #endif
