@@ -4,7 +4,8 @@
  * hash. A side answers HELLO with its own nonce, so both know the pair after one round trip; if both
  * dial at once they come to the same pair. A side that begins a link anew takes a fresh nonce unless
  * its own was never used: so a number never names two links, and no late message can be taken for
- * one of a younger link.
+ * one of a younger link. Who was dialled waits for the other's first message: before WELCOME has
+ * arrived, nothing else would be understood there.
  */
 #include <string.h>
 
@@ -49,19 +50,31 @@ void gossip__unlink(gossip_engine *engine, gossip__peer *peer, bool redial)
 {
     struct gossip__links *links = engine->links;
     if (peer->link == 0) return;
-    notify(engine, GOSSIP_PEER_DOWN, peer);
-    memmove(peer->their_old + 1, peer->their_old, sizeof peer->their_old - sizeof(uint64_t));
-    peer->their_old[0] = peer->their_nonce;
+    if (peer->confirmed) {
+        notify(engine, GOSSIP_PEER_DOWN, peer);
+        memmove(peer->their_old + 1, peer->their_old, sizeof peer->their_old - sizeof(uint64_t));
+        peer->their_old[0] = peer->their_nonce;
+    }
+    peer->confirmed = false;
     peer->their_nonce = 0;
     peer->link = 0;
     links->linked--;
     links->topology_due = true;
+    peer->quiet = false;
     if (links->fetched.peer == peer->handle) links->fetched.asked = false;
     if (links->repair.peer == peer->handle) gossip__repair_stop(engine);
     gossip__peer_reset(engine, peer);
     peer->dial_at = GOSSIP_NEVER;
     peer->dial_wait = 0;
     if (redial) gossip__dial(engine, peer, engine->now);
+}
+
+void gossip__confirm(gossip_engine *engine, gossip__peer *peer)
+{
+    if (peer->confirmed) return;
+    peer->confirmed = true;
+    peer->quiet = false;
+    notify(engine, GOSSIP_PEER_UP, peer);
 }
 
 /* Which types both sides know: the digests of these are compared (rule R8). */
@@ -109,12 +122,11 @@ static crdt_err begin(gossip_engine *engine, gossip__peer *peer, const gossip_he
     peer->timeout = engine->config.timeout_us;
     peer->credit = engine->config.credit_bytes;
     peer->eager = true;
-    peer->sync_now = engine->config.node < peer->node; /* one of the two is enough */
+    peer->begun = engine->now;
     engine->links->linked++;
     engine->links->topology_due = true;
     gossip__peer_activate(engine, peer);
     gossip__rounds_news(engine);
-    notify(engine, GOSSIP_PEER_UP, peer);
     return CRDT_OK;
 }
 
@@ -292,10 +304,12 @@ static gossip__peer *helloed(const gossip_engine *engine, uint32_t id)
     return NULL;
 }
 
-/* Two records are one node: the one that is known by its id goes on, with the nonce of the other. */
+/* Two records are one node: the one that is known by its id goes on, with the nonce of the other.
+ * If it has a link, nobody can tell which of the two HELLOs came last there: once more. */
 static gossip__peer *unite(gossip_engine *engine, gossip__peer *peer, gossip__peer *known)
 {
     crdt_view address = crdt_view_of(peer->address, peer->address_size);
+    gossip__unlink(engine, known, true);
     known->nonce = peer->nonce;
     known->nonce_used = peer->nonce_used;
     known->configured |= peer->configured;
@@ -322,7 +336,12 @@ crdt_err gossip__welcome_in(gossip_engine *engine, gossip_peer from, const gossi
         return CRDT_OK;
     }
     known = gossip__peer_by_node(engine, h->node);
-    if (known != NULL && known != peer) peer = unite(engine, peer, known);
+    if (known != NULL && known != peer) {
+        bool linked = known->link != 0;
+        peer = unite(engine, peer, known);
+        peer->nonce_used |= linked;
+        if (linked) return CRDT_OK;
+    }
     peer->hello_id = 0;
     peer->heard = engine->now;
     peer->received++;
@@ -333,10 +352,14 @@ crdt_err gossip__welcome_in(gossip_engine *engine, gossip_peer from, const gossi
     }
     peer->node = h->node;
     if (peer->link == 0 || peer->their_nonce != h->boot) {
-        if (is_old(peer, h->boot)) return CRDT_OK;
+        if (peer->nonce_used && is_old(peer, h->boot)) return CRDT_OK;
         crdt_err err = begin(engine, peer, h);
         if (err != CRDT_OK) return err;
+        peer->sync_now = true;
+    } else if (!peer->confirmed) {
+        peer->sync_now = engine->config.node < peer->node; /* both dialled: one is enough */
     }
+    gossip__confirm(engine, peer);
     peer->dial_at = GOSSIP_NEVER;
     peer->timeouts = 0;
     learn(engine, h);

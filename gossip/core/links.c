@@ -167,6 +167,7 @@ static crdt_err take_message(gossip_engine *engine, uint64_t ms, gossip__peer *p
 {
     peer->heard = engine->now;
     peer->received++;
+    gossip__confirm(engine, peer);
     gossip__told(peer, msg->vector_taken);
     crdt_err err = gossip__take(engine, peer, &msg->vector, tells_vector(msg));
     if (err != CRDT_OK) return err;
@@ -277,13 +278,10 @@ static void check_gap(gossip_engine *engine, gossip__peer *peer)
     peer->gap_at = engine->now + engine->config.timeout_us;
 }
 
-static void free_gone(gossip_engine *engine)
+/* When to give up on one who dialled and said no more. */
+static gossip_time confirm_by(const gossip_engine *engine, const gossip__peer *peer)
 {
-    struct gossip__links *links = engine->links;
-    for (size_t i = links->active_count; i-- > 0;) {
-        gossip__peer *peer = gossip__peer_get(engine, links->active[i]);
-        if (peer->gone && peer->driver_link == 0) gossip__peer_free(engine, peer);
-    }
+    return peer->begun + 8 * engine->config.timeout_us;
 }
 
 crdt_err gossip__links_tick(gossip_engine *engine, gossip_time now, uint64_t ms)
@@ -291,12 +289,12 @@ crdt_err gossip__links_tick(gossip_engine *engine, gossip_time now, uint64_t ms)
     struct gossip__links *links = engine->links;
     engine->now = now;
     links->starved = false;
-    free_gone(engine);
     settle(engine);
     for (size_t i = 0; i < links->active_count; i++) {
         gossip__peer *peer = gossip__peer_get(engine, links->active[i]);
         if (peer->link == 0) continue;
         check_requests(engine, peer);
+        if (!peer->confirmed && now >= confirm_by(engine, peer)) gossip__unlink(engine, peer, false);
         if (peer->link != 0) check_gap(engine, peer);
     }
     gossip__aged(engine);
@@ -351,7 +349,9 @@ static gossip_time peer_deadline(const gossip_engine *engine, const gossip__peer
         if (peer->replies[i].until > 0) at = earliest(at, peer->replies[i].until);
     }
     if (peer->link == 0) return at;
-    at = earliest(at, earliest(peer->have_due, peer->gap_at));
+    if (!peer->confirmed) return earliest(at, confirm_by(engine, peer));
+    at = earliest(at, peer->gap_at);
+    if (!gossip__request_flying(engine, peer, GOSSIP_HAVE)) at = earliest(at, peer->have_due);
     if (gossip__push_waits(engine, peer) && peer->push_due > engine->now) {
         at = earliest(at, peer->push_due);
     }
@@ -440,7 +440,7 @@ static bool next_reply(gossip_engine *engine, gossip__peer *peer)
 static crdt_err build_request(gossip_engine *engine, gossip__peer *peer, bool *ret_built)
 {
     crdt_err err = gossip__hello_build(engine, peer, ret_built);
-    if (err != CRDT_OK || *ret_built || peer->link == 0) return err;
+    if (err != CRDT_OK || *ret_built || !peer->confirmed) return err;
     err = gossip__sync_build(engine, peer, ret_built);
     if (err == CRDT_OK && !*ret_built) err = gossip__snap_build(engine, peer, ret_built);
     if (err == CRDT_OK && !*ret_built) err = gossip__repair_build(engine, peer, ret_built);
@@ -489,9 +489,22 @@ static bool next_refusal(gossip_engine *engine, gossip_action *ret_action)
     return true;
 }
 
+static void free_gone(gossip_engine *engine)
+{
+    struct gossip__links *links = engine->links;
+    if (!links->some_gone) return;
+    links->some_gone = false;
+    for (size_t i = links->active_count; i-- > 0;) {
+        gossip__peer *peer = gossip__peer_get(engine, links->active[i]);
+        if (peer->gone && peer->driver_link == 0) gossip__peer_free(engine, peer);
+        else links->some_gone |= peer->gone;
+    }
+}
+
 bool gossip__links_next(gossip_engine *engine, gossip_action *ret_action)
 {
     struct gossip__links *links = engine->links;
+    free_gone(engine);
     settle(engine);
     size_t count = links->active_count;
     if (next_refusal(engine, ret_action)) return true;

@@ -141,6 +141,7 @@ crdt_err gossip__peer_make(gossip_engine *engine, crdt_view address, gossip__pee
 void gossip__peer_activate(gossip_engine *engine, gossip__peer *peer)
 {
     struct gossip__links *links = engine->links;
+    peer->quiet = false;
     if (peer->active) return;
     peer->active = true;
     links->active[links->active_count++] = peer->handle;
@@ -328,7 +329,7 @@ crdt_err gossip_engine_forget_peer(gossip_engine *engine, gossip_peer handle)
     if (peer == NULL || peer->gone) return CRDT_ENOENT;
     gossip__unlink(engine, peer, false);
     engine->links->topology_due = true;
-    peer->gone = true;
+    peer->gone = engine->links->some_gone = true;
     peer->dial_at = GOSSIP_NEVER;
     if (peer->driver_link == 0) gossip__peer_free(engine, peer);
     return CRDT_OK;

@@ -82,9 +82,11 @@ typedef struct gossip__peer {
     uint32_t    link, driver_link; /* 0: none; what the driver was told */
     uint64_t    nonce;             /* what this node says in HELLO to this peer; 0: none yet */
     bool        nonce_used;        /* by a link: no second one begins with it from here */
+    bool        confirmed;         /* the other side knows the link, too */
     uint64_t    their_nonce, their_old[4];
     uint32_t    hello_id; /* of the HELLO that is in flight; 0: none */
     gossip_time dial_at, dial_wait; /* HELLO is due; the wait after it */
+    gossip_time begun;
     uint32_t    dials;              /* since something came */
     uint32_t    frame_max;
     const crdt_type **common; /* the types that both know, NULL: all that this store knows */
@@ -192,7 +194,7 @@ struct gossip__links {
     size_t         active_count, active_cap;
     uint32_t       count, linked; /* peers; with a link */
     uint32_t       next_id;
-    bool           topology_due, reminted, starved;
+    bool           topology_due, reminted, starved, some_gone;
     gossip_time    starved_until;
     uint64_t       clone_boot; /* that was last reported */
     uint64_t       alone; /* own entries before this position are known to be held elsewhere */
@@ -246,7 +248,7 @@ gossip__peer *gossip__peer_by_address(const gossip_engine *engine, crdt_view add
 /* address may be empty. Errors: ENOMEM, ELIMIT. */
 crdt_err gossip__peer_make(gossip_engine *engine, crdt_view address, gossip__peer **ret_peer);
 void     gossip__peer_free(gossip_engine *engine, gossip__peer *peer);
-/* On the list of those that are looked after. Cannot fail. */
+/* There is something to be done for it: on the list of those that are looked after. */
 void gossip__peer_activate(gossip_engine *engine, gossip__peer *peer);
 /* Everything that belongs to its link goes. */
 void gossip__peer_reset(gossip_engine *engine, gossip__peer *peer);
@@ -280,6 +282,7 @@ crdt_err gossip__welcome_in(gossip_engine *engine, gossip_peer from, const gossi
 void     gossip__refused_in(gossip_engine *engine, gossip_peer from, const gossip_msg *msg);
 /* The link is no more; redial: say HELLO at once if it is wanted. */
 void gossip__unlink(gossip_engine *engine, gossip__peer *peer, bool redial);
+void gossip__confirm(gossip_engine *engine, gossip__peer *peer);
 void gossip__dial(gossip_engine *engine, gossip__peer *peer, gossip_time at);
 /* HELLO if it is due. Errors: ENOMEM. */
 crdt_err gossip__hello_build(gossip_engine *engine, gossip__peer *peer, bool *ret_built);

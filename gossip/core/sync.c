@@ -73,7 +73,7 @@ static void slow_down(gossip_engine *engine)
 
 static bool may_ask(const gossip_engine *engine, const gossip__peer *peer)
 {
-    if (peer->link == 0 || peer->want || peer->sync_now) return false;
+    if (!peer->confirmed || peer->want || peer->sync_now) return false;
     return engine->links->fetched.peer != peer->handle && !gossip__pulling(engine, peer);
 }
 
@@ -210,6 +210,7 @@ crdt_err gossip__state_build(gossip_engine *engine, gossip__peer *peer, const go
     if (reply->asked == GOSSIP_SYNC) {
         msg->root = gossip__root(engine, peer);
         msg->same = !is_none(msg->root) && crdt_digest_equal(msg->root, reply->root);
+        if (msg->same) msg->root = (crdt_digest){0, 0}; /* need not be told */
     }
     if (!msg->same) return put_state(engine, peer, reply->asked);
     peer->in_sync = true;

@@ -254,6 +254,26 @@ static void count_traffic(cluster *c, uint32_t from, uint32_t to, const gossip_m
     t->entries += msg->entries_count;
 }
 
+static void trace(const cluster *c, uint32_t from, uint32_t to, const gossip_msg *msg, size_t size)
+{
+    static const char *const kinds[] = {"?",    "HELLO", "WELCOME", "SYNC",  "STATE", "WANT",
+                                        "PUSH", "TOOK",  "HAVE",    "SNAP",  "CHUNK", "PAGE",
+                                        "DIGESTS", "FIX", "OBJECT", "REFUSED"};
+    printf("%10.3f %" PRIu32 ">%" PRIu32 " %-7s %08" PRIx32 " #%08" PRIx32 " %4zu B", 
+           (double)c->now / 1000.0, from, to, kinds[msg->kind], msg->link, msg->id, size);
+    if (msg->entries_count > 0) printf(" %" PRIu32 " entries", msg->entries_count);
+    if (msg->vector.version > 0) {
+        printf(" vector %" PRIu32 "..%" PRIu32 " of %" PRIu32, msg->vector.base,
+               msg->vector.version, msg->vector.count);
+    }
+    printf("%s%s%s%s%s", msg->same ? " same" : "", msg->more ? " more" : "",
+           msg->prune ? " prune" : "", msg->graft ? " graft" : "",
+           msg->snapshot ? " snapshot" : "");
+    if (msg->hello.boot != 0) printf(" boot %04x", (unsigned)(msg->hello.boot & 0xffff));
+    if (msg->kind == GOSSIP_REFUSED) printf(" %d", (int)msg->refusal);
+    printf("\n");
+}
+
 static void send_action(cluster *c, uint32_t from, const gossip_action *action)
 {
     cluster_node     *n = &c->nodes[from];
@@ -270,6 +290,7 @@ static void send_action(cluster *c, uint32_t from, const gossip_action *action)
     crdt_buf_init(&bytes, NULL);
     CHECK_OK(gossip_wire_encode(alone ? NULL : w->codec, msg, &bytes));
     CHECK(bytes.size <= n->config.frame_max);
+    if (getenv("CLUSTER_TRACE") != NULL) trace(c, from, to, msg, bytes.size);
     count_traffic(c, from, to, msg, bytes.size);
     put_on_wire(c, from, to, &bytes);
     crdt_buf_clear(&bytes);
@@ -327,6 +348,7 @@ static void refuse_link(cluster *c, uint32_t from, uint32_t to, uint32_t link, g
     msg.refusal = GOSSIP_UNKNOWN_LINK;
     crdt_buf_init(&bytes, NULL);
     CHECK_OK(gossip_wire_encode(NULL, &msg, &bytes));
+    if (getenv("CLUSTER_TRACE") != NULL) trace(c, from, to, &msg, bytes.size);
     put_on_wire(c, from, to, &bytes);
     crdt_buf_clear(&bytes);
 }
@@ -394,7 +416,10 @@ void cluster_run(cluster *c, gossip_time us)
 {
     gossip_time end = c->now + us;
     for (uint32_t i = 0; i < c->count; i++) {
-        if (c->nodes[i].up) cluster_drive(c, i);
+        cluster_node *n = &c->nodes[i];
+        if (!n->up) continue;
+        note_error(n, gossip_engine_tick(n->engine, c->now, NOW));
+        cluster_drive(c, i);
     }
     while (step(c, end)) {}
     c->now = end;
