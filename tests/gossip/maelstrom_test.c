@@ -26,13 +26,13 @@ static uint64_t seed;
 static int      cut = -1, loss_percent;
 static json_t  *answer; /* the last that came for the client */
 
-static void program_path(char path[4096])
+static void program_path(char path[4100])
 {
     ssize_t size = readlink("/proc/self/exe", path, 4000);
     CHECK(size > 0);
     path[size] = 0;
     for (int up = 0; up < 3; up++) *strrchr(path, '/') = 0; /* build/V/MODE/gossip/test */
-    strcat(path, "/examples/maelstrom");
+    snprintf(path + strlen(path), 96, "/examples/maelstrom");
 }
 
 static void spawn(process *p, const char *path)
@@ -136,7 +136,7 @@ static json_t *ask(int node, json_t *body, const char *expected)
 
 static void start_all(void)
 {
-    char path[4200];
+    char path[4100];
     signal(SIGPIPE, SIG_IGN);
     program_path(path);
     for (int i = 0; i < NODES; i++) spawn(&nodes[i], path);
