@@ -110,9 +110,10 @@ static void on_node(world *w, node *n, const plan_event *e, size_t index)
         break;
     case PLAN_FULL:
         n->full_until = w->now + e->a;
-        n->vault.full = true;
+        vault_full(&n->vault, true);
         end_later(w, index, e->a);
         break;
+    case PLAN_DISKERR: vault_fail(&n->vault, e->b); break;
     case PLAN_NOMEM: memory_refuse(&n->mem, e->b, e->a); break;
     case PLAN_CLONE: clone(w, n, e->a); break;
     case PLAN_BACKUP:
@@ -174,7 +175,7 @@ void fault_end(world *w, size_t index)
         if (n->state == NODE_DOWN) node_start(n);
         break;
     case PLAN_FULL:
-        if (n->full_until <= w->now) n->vault.full = false;
+        if (n->full_until <= w->now) vault_full(&n->vault, false);
         break;
     case PLAN_SKEW:
         if (!w->healed) n->skew -= (int64_t)e->a;
@@ -193,7 +194,8 @@ void fault_end_all(world *w)
         n->busy_until = 0;
         n->offline_until = 0;
         n->full_until = 0;
-        n->vault.full = false;
+        if (n->vault.full) vault_full(&n->vault, false);
+        n->vault.fail_in = 0;
         n->die_in = 0;
         n->skew = 0;
         memory_refuse_none(&n->mem);

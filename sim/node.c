@@ -56,6 +56,10 @@ void node_init(node *n, world *w, uint32_t index)
     vault_free(&n->backup);
     vault_init(&n->vault, 1000 + index);
     vault_init(&n->backup, 0);
+    if (w->plan->persist == 2) {
+        vault_use_files(&n->vault, random_stream(w->plan->seed, 2000 + index),
+                        (gossip_sync)w->plan->sync, w->plan->segment_bytes);
+    }
     n->vault.step = acts;
     n->vault.user = n;
     n->seen = kept[0];
@@ -149,30 +153,34 @@ static void add_peers(node *n)
     }
 }
 
+static void wrong_start(node *n, const char *what, crdt_err err)
+{
+    check_fail(n->world, CHECK_RESTART, "node %u starts: %s: %s", n->index, what,
+               crdt_err_name(err));
+}
+
 /* Everything back from the disk into the engine. */
 static void replay(node *n)
 {
-    crdt_view   snapshot = vault_snapshot(&n->vault), bytes;
     const char *reason = "";
-    if (snapshot.size > 0) {
-        crdt_err err = gossip_engine_restore(n->engine, snapshot, &reason);
-        if (err) {
-            check_fail(n->world, CHECK_RESTART, "node %u: its own snapshot: %s: %s", n->index,
-                       crdt_err_name(err), reason ? reason : "");
-        }
+    crdt_buf    snapshot;
+    crdt_buf_init(&snapshot, &n->mem.mem);
+    crdt_err err = vault_snapshot(&n->vault, &snapshot);
+    if (err == CRDT_OK && snapshot.size > 0) {
+        err = gossip_engine_restore(n->engine, crdt_buf_bytes(&snapshot), &reason);
     }
-    gossip_deps deps = {NULL, 0};
-    uint64_t    position;
-    while (vault_next(&n->vault, &position, &bytes)) {
-        gossip_entry entry;
-        crdt_err     err = gossip_entry_decode(bytes, &deps, &n->mem.mem, &entry, &reason);
-        if (!err) err = gossip_engine_replay(n->engine, &entry);
-        if (err) {
-            check_fail(n->world, CHECK_RESTART, "node %u: its own entry at %llu: %s", n->index,
-                       (unsigned long long)position, crdt_err_name(err));
-            break;
-        }
+    if (err != CRDT_OK) wrong_start(n, "its own snapshot", err);
+    crdt_buf_clear(&snapshot);
+    gossip_deps  deps = {NULL, 0};
+    gossip_entry entry;
+    uint64_t     position;
+    crdt_view    bytes;
+    while ((err = vault_next(&n->vault, &position, &bytes)) == CRDT_OK) {
+        err = gossip_entry_decode(bytes, &deps, &n->mem.mem, &entry, &reason);
+        if (err == CRDT_OK) err = gossip_engine_replay(n->engine, &entry);
+        if (err != CRDT_OK) break;
     }
+    if (err != CRDT_ENOENT) wrong_start(n, "its own entries", err);
     gossip_deps_clear(&deps, &n->mem.mem);
 }
 
@@ -196,7 +204,11 @@ void node_start(node *n)
     n->dying = false;
     n->die_in = 0;
     n->busy_until = 0;
-    vault_open(&n->vault, &found);
+    crdt_err err = vault_open(&n->vault, WORLD_CLUSTER, n->id, &n->mem.mem, &found);
+    if (err != CRDT_OK) {
+        wrong_start(n, "its disk", err);
+        return;
+    }
     uint64_t fresh = random_next(&w->ids) | 1;
     make_engine(n, found.fresh ? fresh : found.replica);
     if (!found.fresh) replay(n);
@@ -204,12 +216,13 @@ void node_start(node *n)
     bool whole = crdt_context_base(crdt_store_context(n->store), found.replica) == found.last_seq;
     if (!found.fresh && (!found.clean || !whole)) {
         n->replica = fresh;
-        crdt_err err = gossip_engine_succeed(n->engine, fresh, found.replica);
+        err = gossip_engine_succeed(n->engine, fresh, found.replica);
         if (err) must_fail("succeed: %s", crdt_err_name(err));
     }
-    vault_begin(&n->vault, n->replica);
+    err = vault_begin(&n->vault, n->replica);
+    if (err != CRDT_OK) wrong_start(n, "its log", err);
     const gossip_persist *persist = w->plan->persist ? &n->vault.persist : NULL;
-    crdt_err err = gossip_driver_new(n->engine, &n->transport, persist, &n->mem.mem, &n->driver);
+    err = gossip_driver_new(n->engine, &n->transport, persist, &n->mem.mem, &n->driver);
     if (err) must_fail("driver: %s", crdt_err_name(err));
     n->state = NODE_UP;
     n->was_up = true;
@@ -223,11 +236,12 @@ void node_start(node *n)
 
 /* -- Ending ------------------------------------------------------------------------------------ */
 
-static void take_down(node *n)
+static void take_down(node *n, bool power)
 {
     gossip_driver_free(n->driver);
     gossip_engine_free(n->engine);
     crdt_store_free(n->store);
+    vault_die(&n->vault, &n->world->rand, power);
     n->driver = NULL;
     n->engine = NULL;
     n->store = NULL;
@@ -252,7 +266,7 @@ void node_stop(node *n)
     if (replica == n->vault.replica) {
         vault_stop(&n->vault, crdt_context_base(crdt_store_context(n->store), replica));
     }
-    take_down(n);
+    take_down(n, false);
 }
 
 void node_crash(node *n)
@@ -260,13 +274,12 @@ void node_crash(node *n)
     if (n->state != NODE_UP) return;
     n->world->stats.crashes++;
     n->vault.dead = true;
-    take_down(n);
-    vault_die(&n->vault, &n->world->rand);
+    take_down(n, random_below(&n->world->rand, 4) > 0);
 }
 
 void node_free(node *n)
 {
-    if (n->state == NODE_UP) take_down(n);
+    if (n->state == NODE_UP) take_down(n, true);
     for (size_t i = 0; i < n->marks_cap; i++) free(n->marks[i].seen);
     free(n->seen);
     free(n->durable);
@@ -304,7 +317,7 @@ void node_run(node *n)
     check_log(n);
     check_durable(n, w->plan->persist ? n->vault.durable : n->log_end);
     read_notices(n);
-    if (err == CRDT_EIO && !n->vault.full && !n->vault.dead) {
+    if (err == CRDT_EIO && n->vault.refused == 0) {
         check_fail(w, CHECK_ERROR, "node %u: EIO, and its disk is well", n->index);
     } else if (err != CRDT_OK && err != CRDT_ENOMEM && err != CRDT_EIO) {
         check_fail(w, CHECK_ERROR, "node %u: the driver gives %s", n->index, crdt_err_name(err));

@@ -33,6 +33,7 @@ void plan_init(plan *p, uint64_t seed)
     p->seed = seed;
     p->nodes = 3;
     p->persist = 1;
+    p->segment_bytes = 64u << 20;
     p->types = UINT64_MAX;
     p->objects = 4;
     p->ops_max = 3;
@@ -162,8 +163,8 @@ static void engine_settings(swarm *s)
 /* At each node: it dies, stops, stands still, is slow, has no room, no memory, a wrong clock. */
 static void node_faults(swarm *s)
 {
-    static const plan_kind kinds[] = {PLAN_CRASH, PLAN_STOP,  PLAN_PAUSE, PLAN_SLOW,
-                                      PLAN_FULL,  PLAN_NOMEM, PLAN_SKEW,  PLAN_OFFLINE};
+    static const plan_kind kinds[] = {PLAN_CRASH, PLAN_STOP, PLAN_PAUSE,   PLAN_SLOW,   PLAN_FULL,
+                                      PLAN_NOMEM, PLAN_SKEW, PLAN_OFFLINE, PLAN_DISKERR};
     for (size_t k = 0; k < sizeof kinds / sizeof *kinds; k++) {
         if (!half(s)) continue;
         uint64_t times = random_between(&s->rand, 1, 3);
@@ -171,6 +172,7 @@ static void node_faults(swarm *s)
             uint64_t a = while_(s), b = 0;
             switch (kinds[k]) {
             case PLAN_CRASH: b = random_scale(&s->rand, 1, 32) - 1; break;
+            case PLAN_DISKERR: b = random_scale(&s->rand, 1, 64); break;
             case PLAN_SLOW: b = random_scale(&s->rand, 100, 100 * MS); break;
             case PLAN_NOMEM:
                 a = random_scale(&s->rand, 1, 64);
@@ -275,6 +277,7 @@ void plan_make(plan *p, uint64_t seed)
     p->topology = random_below(&s.rand, PLAN_TOPOLOGIES);
     p->learn = p->topology < PLAN_LINE && half(&s);
     p->persist = random_between(&s.rand, 1, 2);
+    p->segment_bytes = half(&s) ? random_scale(&s.rand, 4096, 1 << 20) : 64u << 20;
     p->types = random_next(&s.rand) | UINT64_C(1) << random_below(&s.rand, 16);
     p->objects = random_between(&s.rand, 1, 6);
     p->ops_max = random_between(&s.rand, 1, 5);
