@@ -63,7 +63,7 @@ LAWS_SRC    := $(wildcard crdt/laws/*.c)
 CRDT_SRC    := $(filter-out $(LAWS_SRC),$(wildcard crdt/*.c crdt/*/*.c))
 HEADERS     := $(wildcard crdt/*.h crdt/*.def)
 GOSSIP_SRC  := $(filter-out gossip/nng.c,$(wildcard gossip/*.c gossip/core/*.c))
-GOSSIP_H    := $(wildcard gossip/*.h)
+GOSSIP_H    := $(filter-out %_impl.h,$(wildcard gossip/*.h))
 PROTO       := $(wildcard gossip/gossip.proto)
 SIM_SRC     := $(wildcard sim/*.c)
 # What the simulator judges by: the oracles of the law tests.
@@ -71,15 +71,16 @@ ORACLE_SRC  := $(wildcard tests/laws/lib/oracle*.c tests/laws/lib/line.c)
 MAN_PAGES   := $(wildcard docs/man/*.3)
 SUPPORT_SRC := $(wildcard tests/lib/*.c)
 LAWLIB_SRC  := $(wildcard tests/laws/lib/*.c)
-TEST_SRC    := $(wildcard tests/unit/*.c tests/laws/*.c tests/golden/*.c tests/wire/*.c tests/gossip/*.c tests/sim/*.c \
-               tests/node/*.c)
+WIRELIB_SRC := $(wildcard tests/wire/lib/*.c)
+TEST_SRC    := $(wildcard tests/unit/*.c tests/laws/*.c tests/golden/*.c tests/wire/*.c tests/node/*.c \
+               $(if $(wildcard gossip/core/peers.c),tests/gossip/*.c tests/sim/*.c))
 CANARY_SRC  := $(wildcard tests/canary/*.c)
 EXAMPLE_SRC := $(wildcard examples/*.c)
 HARNESS_SRC := $(wildcard fuzz/*_fuzz.c)
 FUZZLIB_SRC := $(filter-out fuzz/standalone.c $(HARNESS_SRC),$(wildcard fuzz/*.c))
 BENCH_SRC   := $(wildcard bench/*.c)
 TRACE_SRC   := $(wildcard $(addprefix bench/traces/,trace.c model.c generate.c))
-C_FILES     := $(wildcard $(foreach d,crdt crdt/* gossip gossip/* sim tests/* tests/laws/lib fuzz bench \
+C_FILES     := $(wildcard $(foreach d,crdt crdt/* gossip gossip/* sim tests/* tests/laws/lib tests/wire/lib fuzz bench \
                bench/* examples tools,$(d)/*.c $(d)/*.h))
 
 OBJ       = $(B)/obj
@@ -180,6 +181,7 @@ endif
 TEST_OBJ     = $(B)/$(MODE)/obj
 SUPPORT_OBJ  = $(SUPPORT_SRC:%.c=$(TEST_OBJ)/%.o)
 LAWLIB_OBJ   = $(LAWLIB_SRC:%.c=$(TEST_OBJ)/%.o)
+WIRELIB_OBJ  = $(WIRELIB_SRC:%.c=$(TEST_OBJ)/%.o)
 TEST_BIN     = $(patsubst tests/%.c,$(B)/$(MODE)/%,$(call only,$(TEST_SRC)))
 ALL_TEST_BIN = $(patsubst tests/%.c,$(B)/$(MODE)/%,$(TEST_SRC) $(CANARY_SRC))
 .SECONDARY:
@@ -194,6 +196,7 @@ $(B)/plain/obj/%.o: %.c Makefile | deps-build
 	$(Q)$(COMPILE) -DT_PLAIN -o $@ $<
 
 $(filter $(B)/$(MODE)/laws/%,$(ALL_TEST_BIN)): $(LAWLIB_OBJ)
+$(filter $(B)/$(MODE)/wire/%,$(ALL_TEST_BIN)): $(WIRELIB_OBJ)
 # Tests that replay recorded or generated histories.
 $(filter %/unit/traces_test,$(ALL_TEST_BIN)): $(TRACE_SRC:%.c=$(TEST_OBJ)/%.o)
 # Tests of the engine link it, and no network; those of the simulator link that, too.
@@ -202,6 +205,8 @@ SIM_OBJ       = $(patsubst %.c,$(TEST_OBJ)/%.o,$(filter-out sim/main.c,$(SIM_SRC
 $(GOSSIP_TESTS): $(GOSSIP_A)
 $(GOSSIP_TESTS): LDLIBS += $(GOSSIP_LIBS)
 $(filter $(B)/$(MODE)/sim/%,$(ALL_TEST_BIN)): $(SIM_OBJ)
+# The disk that breaks.
+$(filter $(B)/$(MODE)/gossip/%,$(ALL_TEST_BIN)): $(TEST_OBJ)/sim/files.o
 $(ALL_TEST_BIN): $(B)/$(MODE)/%: $(TEST_OBJ)/tests/%.o $(SUPPORT_OBJ) $(LAWS_A) $(CRDT_A)
 	$(call say,LD,$@)
 	@mkdir -p $(@D)
@@ -280,9 +285,10 @@ mutants: | deps-build
 # searches with it: new inputs go to build/fuzz/corpus, what crashes to build/fuzz/crashes.
 T           = 60
 HARNESS_BIN = $(HARNESS_SRC:%.c=$(B)/%)
-FUZZ_OBJ    = $(patsubst %.c,$(B)/plain/obj/%.o,$(FUZZLIB_SRC) $(LAWLIB_SRC) \
+FUZZ_OBJ    = $(patsubst %.c,$(B)/plain/obj/%.o,$(FUZZLIB_SRC) $(LAWLIB_SRC) $(WIRELIB_SRC) \
               $(filter-out tests/lib/main.c,$(SUPPORT_SRC)))
 FUZZ_DRIVER = $(if $(filter fuzz,$(V)),,$(B)/plain/obj/fuzz/standalone.o)
+$(B)/fuzz/disk_fuzz: $(B)/plain/obj/sim/files.o
 $(HARNESS_BIN): $(B)/fuzz/%: $(B)/plain/obj/fuzz/%.o $(FUZZ_DRIVER) $(FUZZ_OBJ) $(GOSSIP_A) \
     $(LAWS_A) $(CRDT_A)
 	$(call say,LD,$@)

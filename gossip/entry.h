@@ -23,7 +23,8 @@ extern "C" {
 typedef enum gossip_kind {
     GOSSIP_DELTA = 1,    /* a transaction */
     GOSSIP_ACK = 2,      /* proves that its author held its causal past (rule R1); no change */
-    GOSSIP_SUCCEEDS = 3, /* control: the replica ids (u64 each) that its author's id takes over */
+    GOSSIP_SUCCEEDS = 3, /* control: the replica ids that its author's id takes over, 8 bytes each,
+                            little endian */
     GOSSIP_CUT = 4,      /* reserved: collection (rule R2) */
     GOSSIP_JOIN = 5,     /* reserved: membership (rule R18) */
     GOSSIP_RETIRE = 6,   /* reserved: membership (rule R19) */
@@ -44,6 +45,7 @@ typedef struct gossip_entry {
  * larger than GOSSIP_BODY_MAX reaches peers in a snapshot. */
 #define GOSSIP_DEPS_MAX 65536u
 #define GOSSIP_CONTROL_MAX 4096u
+#define GOSSIP_BODY_MIN 10u /* no delta is shorter */
 #define GOSSIP_BODY_MAX (2u << 20)
 
 /* The entry's tag, given its predecessor's. Cost: one hash of its bytes. */

@@ -84,7 +84,11 @@ typedef struct gossip_type {
     uint16_t id, format;
 } gossip_type;
 
-/* HELLO and WELCOME. Bounds: 255 bytes of address, 4,096 types, 1,024 peers. */
+/* Bounds of HELLO and WELCOME: bytes of an address, types, peers. */
+#define GOSSIP_ADDRESS_MAX 255u
+#define GOSSIP_TYPES_MAX 4096u
+#define GOSSIP_PEERS_MAX 1024u
+
 typedef struct gossip_hello {
     uint64_t           cluster, node, replica, boot; /* boot: fresh random bits of this run */
     uint32_t           version_min, version_max;     /* of the protocol; 1 is this one */
@@ -111,7 +115,8 @@ typedef struct gossip_msg {
     gossip_refusal refusal; /* REFUSED */
     gossip_hello   hello;   /* HELLO, WELCOME */
 
-    crdt_digest   root;         /* SYNC, STATE: digest of the store's state */
+    crdt_digest   root;         /* SYNC, STATE: digest of the store's state; all 0: not told (costs
+                                   18 bytes; a STATE that is the same need not tell it) */
     bool          same;         /* STATE: the roots are equal; nothing else follows */
     gossip_vector vector;       /* SYNC, WANT, HAVE, PUSH, STATE, TOOK: the sender's, or none */
     uint32_t      vector_taken; /* the version of the receiver's vector that the sender has taken

@@ -22,7 +22,9 @@ typedef struct gossip_floor {
     uint32_t        past_count; /* itself included */
 } gossip_floor;
 
-/* floors ascending by replica, each once. Canonical: equal content, equal bytes. Errors: ENOMEM. */
+/* floors ascending by replica, each once; a past names only replicas that have a floor, none beyond
+ * it. Canonical: equal content, equal bytes. Errors (out unchanged): ENOMEM, ELIMIT (2^20 floors),
+ * EINVAL (the floors are not as just said). */
 CRDT_MUST_CHECK CRDT_API crdt_err gossip_snapshot_encode(const gossip_floor *floors, uint32_t count,
                                                          crdt_view store, crdt_buf *out);
 
@@ -31,9 +33,7 @@ typedef struct gossip_snapshot {
     const gossip_floor *floors;
     uint32_t            count;
     crdt_view           store;
-    /* private */
-    void  *memory;
-    size_t bytes;
+    void               *memory; /* private */
 } gossip_snapshot;
 /* Everything but the store bytes is checked, the sum over the whole too. Memory: at most 8 bytes a
  * byte and 64 KiB. Errors: ENOMEM, EMALFORMED, EVERSION, ELIMIT. */
