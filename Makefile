@@ -279,6 +279,9 @@ run-sim-72h: $(B)/concur-sim
 	$(B)/concur-sim --offline 72h --ops 1000000
 mutants: | deps-build
 	@tools/mutants
+.PHONY: mutant-objects
+mutant-objects: $(patsubst %.c,$(B)/plain/obj/%.o,$(ORACLE_SRC) $(SIM_SRC) $(SUPPORT_SRC) \
+    $(wildcard tests/sim/*.c))
 
 # ---- Fuzzing -----------------------------------------------------------------------------------
 # fuzz-replay runs the harnesses over fuzz/corpus, without libFuzzer. `make fuzz T=60 ONLY=decode`

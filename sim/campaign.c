@@ -113,7 +113,7 @@ static campaign_result run_share(const campaign *c, unsigned job)
     for (uint64_t i = job; c->count == 0 || i < c->count; i += c->jobs) {
         if (c->seconds > 0 && cpu() - begin >= c->seconds) break;
         run_seed(c, &w, &p, c->base + i, &r);
-        if (r.failures >= 5) break;
+        if (r.failures >= (c->first ? 1 : 5)) break;
     }
     plan_free(&p);
     world_free(&w);

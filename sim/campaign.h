@@ -11,6 +11,7 @@ typedef struct campaign {
     unsigned    twice;       /* one seed in so many is run twice; 0: none */
     double      shrink_seconds;
     const char *failures; /* the directory where replay files go; NULL: none are written */
+    bool        first;    /* end at the first failure */
     bool        quiet;    /* no lines about failures */
 } campaign;
 

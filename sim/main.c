@@ -40,6 +40,11 @@ static int run_seeds(const options *o)
                   .twice = 100,
                   .shrink_seconds = 60,
                   .failures = o->failures};
+    if (strcmp(o->failures, "-") == 0) {
+        c.failures = NULL;
+        c.shrink_seconds = 0;
+        c.first = true;
+    }
     if (c.count == 0 && c.seconds <= 0) c.seconds = 60;
     printf("seeds from %" PRIu64 " on\n", c.base);
     campaign_result r = campaign_run(&c);
