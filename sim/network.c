@@ -41,7 +41,7 @@ void network_free(network *net)
     *net = (network){0};
 }
 
-network_link *network_at(network *net, uint32_t from, uint32_t to)
+network_link *network_at(const network *net, uint32_t from, uint32_t to)
 {
     if (!net->links || from >= net->nodes || to >= net->nodes) return NULL;
     return &net->links[from * net->nodes + to];
@@ -132,7 +132,7 @@ static void turn_bits(world *w, crdt_view bytes, uint32_t from, uint32_t to, boo
 static bool is_cut(const world *w, uint32_t from, uint32_t to)
 {
     if (to >= w->nodes_count) return true; /* the hostile peer hears nothing */
-    network_link *link = network_at((network *)&w->net, from, to);
+    network_link *link = network_at(&w->net, from, to);
     if (link && link->clogged_until > w->now) return true;
     return w->nodes[from].offline_until > w->now || w->nodes[to].offline_until > w->now;
 }

@@ -39,7 +39,7 @@ void network_send(struct world *w, struct node *n, crdt_view address, crdt_view 
 /* Hand bytes to a node as if they came from `from`, after a delay. */
 void          network_put(struct world *w, uint32_t from, uint32_t to, crdt_view bytes, bool reply,
                           uint64_t delay);
-network_link *network_at(network *net, uint32_t from, uint32_t to); /* NULL: too many nodes */
+network_link *network_at(const network *net, uint32_t from, uint32_t to); /* NULL: too many nodes */
 /* Count copies of so many marked payloads on each link from now on. */
 void     network_watch(network *net, size_t payloads);
 uint32_t network_copies(const network *net, size_t payload, uint32_t from, uint32_t to);

@@ -9,6 +9,8 @@
 #include "sim/random.h"
 #include "sim/world.h"
 
+#define RETRY_US 5000 /* what was refused is tried again after it */
+
 /* -- What it does to the world ----------------------------------------------------------------- */
 
 /* It acts: sends, writes, syncs. True: it dies of it. */
@@ -297,6 +299,7 @@ void node_schedule(node *n)
     world   *w = n->world;
     uint64_t at = gossip_driver_deadline(n->driver);
     if (at < w->now) at = w->now;
+    if (n->retry_at > at) at = n->retry_at;
     if (n->paused_until > at) at = n->paused_until;
     if (n->wake_at <= at || at == GOSSIP_NEVER) return;
     n->wake_at = at;
@@ -315,6 +318,7 @@ void node_run(node *n)
     check_log(n);
     crdt_err err = gossip_driver_run(n->driver, w->now, node_ms(n));
     check_log(n);
+    n->retry_at = err == CRDT_OK ? 0 : w->now + RETRY_US;
     check_durable(n, w->plan->persist ? n->vault.durable : n->log_end);
     read_notices(n);
     if (err == CRDT_EIO && n->vault.refused == 0) {

@@ -8,7 +8,8 @@
 #include "sim/random.h"
 
 #define SECOND UINT64_C(1000000)
-#define LOOK_US 500000 /* the checkers look around so often, at most every 64 events */
+#define STANDING_MAX 20000 /* events at one moment */
+#define LOOK_US 500000     /* the checkers look around so often, at most every 64 events */
 
 void world_init(world *w)
 {
@@ -87,6 +88,7 @@ void world_begin(world *w, const plan *p)
     w->set_back = false;
     w->unwatched = p->nodes > PLAN_NODES_MAX;
     w->last_change = 0;
+    w->standing = 0;
     w->trace = p->seed;
     memset(&w->stats, 0, sizeof w->stats);
     w->broken = CHECK_NONE;
@@ -169,8 +171,12 @@ static void step(world *w)
 {
     event e;
     if (!queue_pop(&w->queue, &e)) must_fail("nothing is left to happen");
+    w->standing = e.at == w->now ? w->standing + 1 : 0;
     w->now = e.at;
     w->stats.events++;
+    if (w->standing > STANDING_MAX) {
+        check_fail(w, CHECK_LIVE, "time stands still: node %u has always something to do", e.node);
+    }
     world_mix(w, e.at ^ (uint64_t)e.kind << 60 ^ (uint64_t)e.node << 40);
     switch (e.kind) {
     case EVENT_MESSAGE: on_message(w, &e); break;

@@ -56,7 +56,7 @@ typedef struct node {
     bool             dying;          /* it died in the middle of a call */
     bool             clone, shunned; /* a copy of another; outside of the promises from now on */
     bool             lost_disk;      /* its disk was taken away, or set back */
-    uint64_t         paused_until, slow_until, slow_us, busy_until, offline_until, full_until;
+    uint64_t paused_until, slow_until, slow_us, busy_until, offline_until, full_until, retry_at;
 
     /* What the checkers know of it. */
     uint64_t  *seen, *durable, *count; /* by who; count: entries delivered */
@@ -99,6 +99,7 @@ struct world {
     bool        unwatched; /* very many nodes: only the cheap checks */
     bool        set_back;  /* some disk was taken away or set back */
     uint64_t    last_change;
+    uint64_t    standing; /* events at this very moment */
     uint64_t    quiet_bytes, quiet_payloads;
     uint64_t    trace; /* of all that happened */
     world_stats stats;
