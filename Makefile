@@ -71,6 +71,7 @@ ORACLE_SRC  := $(wildcard tests/laws/lib/oracle*.c tests/laws/lib/line.c)
 MAN_PAGES   := $(wildcard docs/man/*.3)
 SUPPORT_SRC := $(wildcard tests/lib/*.c)
 LAWLIB_SRC  := $(wildcard tests/laws/lib/*.c)
+CLUSTER_SRC := $(wildcard tests/gossip/lib/*.c)
 WIRELIB_SRC := $(wildcard tests/wire/lib/*.c)
 TEST_SRC    := $(wildcard tests/unit/*.c tests/laws/*.c tests/golden/*.c tests/wire/*.c tests/node/*.c \
                $(if $(wildcard gossip/core/peers.c),tests/gossip/*.c tests/sim/*.c))
@@ -80,7 +81,7 @@ HARNESS_SRC := $(wildcard fuzz/*_fuzz.c)
 FUZZLIB_SRC := $(filter-out fuzz/standalone.c $(HARNESS_SRC),$(wildcard fuzz/*.c))
 BENCH_SRC   := $(wildcard bench/*.c)
 TRACE_SRC   := $(wildcard $(addprefix bench/traces/,trace.c model.c generate.c))
-C_FILES     := $(wildcard $(foreach d,crdt crdt/* gossip gossip/* sim tests/* tests/laws/lib tests/wire/lib fuzz bench \
+C_FILES     := $(wildcard $(foreach d,crdt crdt/* gossip gossip/* sim tests/* tests/laws/lib tests/wire/lib tests/gossip/lib fuzz bench \
                bench/* examples tools,$(d)/*.c $(d)/*.h))
 
 OBJ       = $(B)/obj
@@ -181,6 +182,7 @@ endif
 TEST_OBJ     = $(B)/$(MODE)/obj
 SUPPORT_OBJ  = $(SUPPORT_SRC:%.c=$(TEST_OBJ)/%.o)
 LAWLIB_OBJ   = $(LAWLIB_SRC:%.c=$(TEST_OBJ)/%.o)
+CLUSTER_OBJ  = $(CLUSTER_SRC:%.c=$(TEST_OBJ)/%.o)
 WIRELIB_OBJ  = $(WIRELIB_SRC:%.c=$(TEST_OBJ)/%.o)
 TEST_BIN     = $(patsubst tests/%.c,$(B)/$(MODE)/%,$(call only,$(TEST_SRC)))
 ALL_TEST_BIN = $(patsubst tests/%.c,$(B)/$(MODE)/%,$(TEST_SRC) $(CANARY_SRC))
@@ -196,6 +198,7 @@ $(B)/plain/obj/%.o: %.c Makefile | deps-build
 	$(Q)$(COMPILE) -DT_PLAIN -o $@ $<
 
 $(filter $(B)/$(MODE)/laws/%,$(ALL_TEST_BIN)): $(LAWLIB_OBJ)
+$(filter $(B)/$(MODE)/gossip/%,$(ALL_TEST_BIN)): $(CLUSTER_OBJ)
 $(filter $(B)/$(MODE)/wire/%,$(ALL_TEST_BIN)): $(WIRELIB_OBJ)
 # Tests that replay recorded or generated histories.
 $(filter %/unit/traces_test,$(ALL_TEST_BIN)): $(TRACE_SRC:%.c=$(TEST_OBJ)/%.o)

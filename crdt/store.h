@@ -139,6 +139,8 @@ CRDT_API bool crdt_store_is_empty(const crdt_store *store);
  * change. */
 CRDT_API const crdt_context *crdt_store_context(const crdt_store *store);
 CRDT_API uint64_t            crdt_store_replica(const crdt_store *store);
+/* The i-th type that the store knows; NULL past the end. */
+CRDT_API const crdt_type *crdt_store_knows(const crdt_store *store, size_t i);
 /* From now on the store is written by `replica`, that has never written before: a new incarnation
  * (rule R16). Errors: EBUSY, EINVAL (a delta, replica 0), EEXIST (its dots are in the context). */
 CRDT_MUST_CHECK CRDT_API crdt_err crdt_store_renew(crdt_store *store, uint64_t replica);

@@ -125,6 +125,12 @@ uint64_t crdt_store_replica(const crdt_store *store)
     return store->replica;
 }
 
+const crdt_type *crdt_store_knows(const crdt_store *store, size_t i)
+{
+    if (store->solo != NULL) return i == 0 ? store->solo : NULL;
+    return i < store->types->count ? store->types->list[i] : NULL;
+}
+
 const crdt_context *crdt_delta_brought(const crdt_delta *delta)
 {
     return &delta->brought;

@@ -515,3 +515,146 @@ TEST(memory, entry_too_large_for_a_message_becomes_a_checkpoint)
     CHECK(!gossip__log_serves(a.engine, &nothing));
     end(&a);
 }
+
+/* -- Snapshots --------------------------------------------------------------------------------- */
+
+static void restore_from(node *from, node *to)
+{
+    crdt_buf    bytes;
+    const char *reason = "";
+    crdt_buf_init(&bytes, NULL);
+    CHECK_OK(gossip_engine_snapshot(from->engine, &bytes));
+    CHECK_OK(gossip__snapshot_join(to->engine, NOW, crdt_buf_bytes(&bytes), &reason));
+    crdt_buf_clear(&bytes);
+}
+
+TEST(snapshot, whoever_joins_it_goes_on_as_if_all_entries_had_come)
+{
+    node          a, b, c;
+    gossip__vec   nothing = {NULL, 0};
+    gossip_action action;
+    make(&a, 1);
+    make(&b, 2);
+    make(&c, 3);
+    add(&a, "s", "x");
+    give_all(&a, &b);
+    add(&b, "s", "y");
+    give_all(&b, &a);
+    add(&b, "s", "later");
+    uint64_t waiting = b.engine->log.end - 1;
+    add(&c, "t", "of c");
+    CHECK_EQ_INT(give(&b, waiting, &c), GOSSIP__PARKED);
+    restore_from(&a, &c);
+    CHECK_EQ_INT(gossip_engine_stats(c.engine).parked, 0); /* its past came with the snapshot */
+    CHECK_EQ_STR(shown(c.store, "s"), "{\"later\", \"x\", \"y\"}");
+    CHECK(gossip_engine_next(c.engine, &action));
+    CHECK_EQ_INT(action.kind, GOSSIP_DO_CHECKPOINT);
+    persist(&c);
+    CHECK(!gossip__log_serves(c.engine, &nothing)); /* not even from its log's very beginning */
+    CHECK_EQ_INT(c.engine->replicas[gossip__find(c.engine, 1)].tag, a.engine->replicas[0].tag);
+    add(&c, "s", "more");
+    give(&b, waiting, &a);
+    give_all(&c, &a);
+    CHECK(same_bytes(a.store, c.store));
+    crdt_context cut[2];
+    for (int i = 0; i < 2; i++) { /* pasts came, too: both compute the same cut */
+        crdt_context_init(&cut[i], NULL);
+        CHECK_OK(gossip_engine_stable(i == 0 ? a.engine : c.engine, &cut[i]));
+    }
+    CHECK(cut[0].count > 0);
+    CHECK(crdt_context_equal(&cut[0], &cut[1]));
+    for (int i = 0; i < 2; i++) crdt_context_clear(&cut[i]);
+    end(&a);
+    end(&b);
+    end(&c);
+}
+
+TEST(snapshot, of_another_history_is_refused_and_changes_nothing)
+{
+    node        a, clone;
+    crdt_buf    bytes;
+    const char *reason = "";
+    make(&a, 1);
+    make(&clone, 1);
+    add(&a, "s", "mine");
+    add(&clone, "s", "its own");
+    crdt_store *before = recoded(a.store);
+    crdt_buf_init(&bytes, NULL);
+    CHECK_OK(gossip_engine_snapshot(clone.engine, &bytes));
+    CHECK_ERR(gossip__snapshot_join(a.engine, NOW, crdt_buf_bytes(&bytes), &reason), CRDT_EFORK);
+    CHECK(same_bytes(a.store, before));
+    crdt_buf_clear(&bytes);
+    crdt_store_free(before);
+    end(&a);
+    end(&clone);
+}
+
+TEST(snapshot, refused_memory_changes_nothing)
+{
+    node        a, b;
+    crdt_buf    bytes;
+    const char *reason = "";
+    make(&a, 1);
+    for (int i = 0; i < 4; i++) add(&a, "s", i % 2 ? "x" : "y");
+    crdt_buf_init(&bytes, NULL);
+    CHECK_OK(gossip_engine_snapshot(a.engine, &bytes));
+    for (uint64_t nth = 1;; nth++) {
+        make(&b, 2);
+        testmem_fail_nth(&b.mem, nth);
+        crdt_err err = gossip__snapshot_join(b.engine, NOW, crdt_buf_bytes(&bytes), &reason);
+        bool     refused = testmem_refused(&b.mem);
+        testmem_fail_never(&b.mem);
+        if (err != CRDT_OK) {
+            CHECK_ERR(err, CRDT_ENOMEM);
+            CHECK(crdt_store_is_empty(b.store));
+            CHECK_EQ_INT(b.engine->log.end, 0);
+            restore_from(&a, &b);
+        }
+        CHECK(same_bytes(a.store, b.store));
+        end(&b);
+        if (!refused) break;
+    }
+    crdt_buf_clear(&bytes);
+    end(&a);
+}
+
+TEST(snapshot, start_from_disk_takes_up_the_log_where_it_was)
+{
+    node     a, again, b;
+    crdt_buf bytes;
+    make(&a, 1);
+    make(&again, 1);
+    make(&b, 2);
+    add(&a, "s", "x");
+    add(&b, "s", "of b");
+    give_all(&b, &a);
+    crdt_buf_init(&bytes, NULL);
+    CHECK_OK(gossip_engine_snapshot(a.engine, &bytes));
+    uint64_t position = a.engine->log.end;
+    add(&a, "s", "y");
+    add(&b, "s", "of b, too");
+    give(&b, 1, &a);
+    CHECK_OK(gossip_engine_restore(again.engine, crdt_buf_bytes(&bytes), NULL));
+    for (uint64_t p = position; p < a.engine->log.end; p++) {
+        uint32_t     before;
+        gossip_entry entry = entry_at(&a, p, &before);
+        CHECK_OK(gossip_engine_replay(again.engine, &entry));
+        CHECK_OK(gossip_engine_replay(again.engine, &entry)); /* twice does no harm */
+    }
+    CHECK(same_bytes(a.store, again.store));
+    CHECK_EQ_INT(again.engine->replicas[gossip__find(again.engine, 1)].tag,
+                 a.engine->replicas[gossip__find(a.engine, 1)].tag);
+    gossip_action action;
+    CHECK(!gossip_engine_next(again.engine, &action) || action.kind != GOSSIP_DO_PERSIST);
+    crdt_dot dot = add(&again, "s", "z"); /* goes on with the next dot, and tells of b's last */
+    CHECK_EQ_INT(dot.replica, 1);
+    give_all(&b, &again);
+    uint32_t     tag;
+    gossip_entry last = entry_at(&again, again.engine->log.end - 1, &tag);
+    CHECK_EQ_INT(last.deps_count, 1);
+    CHECK_EQ_INT(last.deps[0].replica, 2);
+    crdt_buf_clear(&bytes);
+    end(&a);
+    end(&again);
+    end(&b);
+}
