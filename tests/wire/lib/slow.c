@@ -413,8 +413,8 @@ static field next_field(cur *c)
 static bool read_greeting(frame *f, cur c)
 {
     gossip_hello *h = &f->msg->hello;
-    bool          ok = true;
-    while (more(&c) && ok) {
+    crdt_view     types = {"", 0}, peers = {"", 0};
+    while (more(&c)) {
         field v = next_field(&c);
         switch (v.number) {
         case 1: h->cluster = v.n; break;
@@ -426,12 +426,12 @@ static bool read_greeting(frame *f, cur c)
         case 7: h->features = v.n; break;
         case 8: h->frame_max = (uint32_t)v.n; break;
         case 9: h->address = v.bytes; break;
-        case 10: ok = read_types(f, cur_of(v.bytes)); break;
-        case 11: ok = read_peers(f, cur_of(v.bytes)); break;
+        case 10: types = v.bytes; break;
+        case 11: peers = v.bytes; break;
         default: break;
         }
     }
-    return ok && c.ok;
+    return c.ok && read_types(f, cur_of(types)) && read_peers(f, cur_of(peers));
 }
 
 static gossip_msg_kind kind_of(uint64_t number)
@@ -460,10 +460,10 @@ static void read_number(gossip_msg *m, field v, int64_t *behind)
     case 11: m->vector.version = n; break;
     case 12: m->credit = n; break;
     case 17: *behind = v.n % 2 ? -(int64_t)(v.n / 2) - 1 : (int64_t)(v.n / 2); break;
-    case 18: m->more = n; break;
-    case 19: m->prune = n; break;
-    case 20: m->graft = n; break;
-    case 21: m->snapshot = n; break;
+    case 18: m->more = v.n != 0; break;
+    case 19: m->prune = v.n != 0; break;
+    case 20: m->graft = v.n != 0; break;
+    case 21: m->snapshot = v.n != 0; break;
     case 22: m->refusal = (gossip_refusal)n; break;
     case 24: m->snapshot_id = v.n; break;
     case 25: m->offset = v.n; break;
