@@ -234,6 +234,13 @@ run-tests: $(TEST_BIN)
 run-canary: $(B)/$(MODE)/canary/$(CANARY)
 	@$(RUN) $<
 
+# Writes the golden vectors of the wire format anew: only for a change of the format, reviewed.
+.PHONY: golden-update
+golden-update:
+	@mkdir -p tests/golden/wire
+	@$(MAKE) --no-print-directory MODE=plain $(B)/plain/wire/golden_test
+	@GOLDEN_UPDATE=1 $(B)/plain/wire/golden_test
+
 # The law tests at full length: a million triples per type, the larger small scope.
 soak:
 	@CRDT_SOAK=1 TEST_TIMEOUT=86400 $(MAKE) --no-print-directory MODE=plain run-law-tests
@@ -479,6 +486,7 @@ clean:
 help:
 	@echo 'make             libcrdt and the law kit, static and shared, in $(B)/'
 	@echo 'make test        tests, examples, fuzz corpus; ONLY=name picks; ends in "N passed, N failed"'
+	@echo 'make golden-update  write tests/golden/ anew, after a change of a byte format'
 	@echo 'make lint        layers, symbols, headers, tidy, format, cppcheck, generated docs'
 	@echo 'make sanitize    the tests under ASan+UBSan+LSan, TSan, valgrind (also sanitize-asan, ...)'
 	@echo 'make canary      shows that leaks, overflows, races and so on are found'
