@@ -446,14 +446,16 @@ $(B)/types_doc: $(OBJ)/tools/types_doc.o $(CRDT_A)
 	$(Q)$(LINK) -o $@ $^ $(LDLIBS)
 
 # ---- Install -----------------------------------------------------------------------------------
-INSTALLED_LIBS = crdt $(if $(LAWS_SRC),crdt_laws)
+INSTALLED_LIBS = crdt $(if $(LAWS_SRC),crdt_laws) $(if $(GOSSIP_SO),gossip)
 .PHONY: install uninstall install-check
 # Installs into an empty folder, and compiles and runs an example against what is there.
 install-check: all | deps-install-check
 	@+tools/install-check
 install: all
-	install -d $(DESTDIR)$(LIBDIR)/pkgconfig $(DESTDIR)$(INCLUDEDIR)/crdt $(DESTDIR)$(MANDIR)/man3
+	install -d $(DESTDIR)$(LIBDIR)/pkgconfig $(DESTDIR)$(INCLUDEDIR)/crdt \
+	    $(DESTDIR)$(INCLUDEDIR)/gossip $(DESTDIR)$(MANDIR)/man3
 	install -m 644 $(HEADERS) $(DESTDIR)$(INCLUDEDIR)/crdt
+	install -m 644 $(GOSSIP_H) $(DESTDIR)$(INCLUDEDIR)/gossip
 	install -m 644 $(MAN_PAGES) $(DESTDIR)$(MANDIR)/man3
 	@set -e; for lib in $(INSTALLED_LIBS); do \
 	    set -x; \
@@ -469,14 +471,14 @@ install: all
 	@[ -n '$(DESTDIR)' ] || ldconfig 2>/dev/null || \
 	    echo 'install: run ldconfig as root if programs do not find libcrdt.so.$(SOVERSION)'
 uninstall:
-	rm -f $(HEADERS:crdt/%=$(DESTDIR)$(INCLUDEDIR)/crdt/%) \
+	rm -f $(addprefix $(DESTDIR)$(INCLUDEDIR)/,$(HEADERS) $(GOSSIP_H)) \
 	    $(MAN_PAGES:docs/man/%=$(DESTDIR)$(MANDIR)/man3/%)
-	@set -ex; for lib in crdt crdt_laws; do \
+	@set -ex; for lib in crdt crdt_laws gossip; do \
 	    rm -f $(DESTDIR)$(LIBDIR)/lib$$lib.a $(DESTDIR)$(LIBDIR)/lib$$lib.so \
 	        $(DESTDIR)$(LIBDIR)/lib$$lib.so.$(SOVERSION) $(DESTDIR)$(LIBDIR)/lib$$lib.so.$(VERSION) \
 	        $(DESTDIR)$(LIBDIR)/pkgconfig/$$lib.pc; \
 	done
-	@rmdir $(DESTDIR)$(INCLUDEDIR)/crdt 2>/dev/null || :
+	@rmdir $(DESTDIR)$(INCLUDEDIR)/crdt $(DESTDIR)$(INCLUDEDIR)/gossip 2>/dev/null || :
 
 # ---- Housekeeping ------------------------------------------------------------------------------
 .PHONY: clean help
