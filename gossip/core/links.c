@@ -296,6 +296,7 @@ crdt_err gossip__links_tick(gossip_engine *engine, gossip_time now, uint64_t ms)
         check_requests(engine, peer);
         if (!peer->confirmed && now >= confirm_by(engine, peer)) gossip__unlink(engine, peer, false);
         if (peer->link != 0) check_gap(engine, peer);
+        links->topology_due |= now >= gossip__unwanted_at(engine, peer);
     }
     gossip__aged(engine);
     gossip__rounds_tick(engine);
@@ -349,6 +350,7 @@ static gossip_time peer_deadline(const gossip_engine *engine, const gossip__peer
         if (peer->replies[i].until > 0) at = earliest(at, peer->replies[i].until);
     }
     if (peer->link == 0) return at;
+    at = earliest(at, gossip__unwanted_at(engine, peer));
     if (!peer->confirmed) return earliest(at, confirm_by(engine, peer));
     at = earliest(at, peer->gap_at);
     if (!gossip__request_flying(engine, peer, GOSSIP_HAVE)) at = earliest(at, peer->have_due);

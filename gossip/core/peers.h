@@ -87,6 +87,7 @@ typedef struct gossip__peer {
     uint32_t    hello_id; /* of the HELLO that is in flight; 0: none */
     gossip_time dial_at, dial_wait; /* HELLO is due; the wait after it */
     gossip_time begun;
+    gossip_time patience; /* with the link, though it is not wanted; grows each time it returns */
     uint32_t    dials;              /* since something came */
     uint32_t    frame_max;
     const crdt_type **common; /* the types that both know, NULL: all that this store knows */
@@ -290,6 +291,8 @@ crdt_err gossip__welcome_build(gossip_engine *engine, gossip__peer *peer, uint32
 
 /* -- topology.c */
 void gossip__topology(gossip_engine *engine);
+/* When the link is to end because it is not wanted. */
+gossip_time gossip__unwanted_at(const gossip_engine *engine, const gossip__peer *peer);
 
 /* -- vectors.c */
 /* Ranks for all ids, and the order follows the log. Errors: ENOMEM. */
