@@ -59,6 +59,7 @@ struct cluster {
     struct flight *flights;
     size_t         flights_count, flights_cap;
     uint64_t       sent; /* messages ever */
+    uint32_t       leaves, *sooner;
 };
 
 /* Nodes know each other's addresses at once. config (NULL: the default) is the common part. */
