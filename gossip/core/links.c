@@ -377,11 +377,7 @@ gossip_time gossip__links_deadline(const gossip_engine *engine)
     for (size_t i = 0; i < links->active_count; i++) {
         at = earliest(at, peer_deadline(engine, gossip__peer_get(engine, links->active[i])));
     }
-    if (links->served.id != 0) {
-        at = earliest(at, links->served.used + GOSSIP__SNAPSHOT_IDLE_US);
-    }
-    if (links->fetched.peer != 0 && !links->fetched.asked) at = earliest(at, links->fetched.ask_at);
-    return at;
+    return earliest(at, gossip__snap_deadline(engine));
 }
 
 /* -- Actions ----------------------------------------------------------------------------------- */

@@ -24,7 +24,7 @@
 #define GOSSIP__REFUSALS_MAX 8         /* of those who are no peers */
 #define GOSSIP__STRANGERS_MAX 65536    /* ids that one peer makes known by vectors alone */
 #define GOSSIP__TELL_MAX 32768         /* components of a vector in one message */
-#define GOSSIP__SILENT_TIMEOUTS 6      /* requests lost in a row, nothing heard: the peer is down */
+#define GOSSIP__SILENT_TIMEOUTS 4      /* requests lost in a row, nothing heard: the peer is down */
 #define GOSSIP__DIAL_US 250000         /* first wait before dialling again; doubles up to ... */
 #define GOSSIP__DIAL_MAX_US 10000000
 #define GOSSIP__HELLO_PEERS 64         /* addresses told in a HELLO */
@@ -367,6 +367,7 @@ void gossip__fetch(gossip_engine *engine, gossip__peer *peer);
 void gossip__fetch_failed(gossip_engine *engine, gossip__peer *peer, gossip_refusal refusal);
 /* Errors: ENOMEM, EBUSY. */
 crdt_err gossip__snap_tick(gossip_engine *engine, uint64_t ms);
+gossip_time gossip__snap_deadline(const gossip_engine *engine);
 void gossip__snap_free(gossip_engine *engine);
 
 /* -- repair.c: PAGE, DIGESTS, FIX, OBJECT */

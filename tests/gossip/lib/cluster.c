@@ -51,8 +51,9 @@ crdt_view cluster_address(uint32_t node)
 static uint32_t node_at(crdt_view address)
 {
     char text[16] = {0};
-    CHECK(address.size > 1 && address.size < sizeof text);
+    if (address.size < 2 || address.size >= sizeof text) return UINT32_MAX; /* nobody's */
     memcpy(text, address.data, address.size);
+    if (text[0] != 'n' || text[1] < '0' || text[1] > '9') return UINT32_MAX;
     return (uint32_t)strtoul(text + 1, NULL, 10);
 }
 
@@ -546,4 +547,10 @@ uint32_t cluster_links(const cluster *c)
         }
     }
     return count;
+}
+
+uint32_t cluster_link(const cluster *c, uint32_t node, uint32_t of)
+{
+    const gossip__peer *peer = gossip__peer_by_node(c->nodes[node].engine, of + 1);
+    return peer == NULL ? 0 : peer->link;
 }
