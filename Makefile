@@ -66,6 +66,8 @@ GOSSIP_SRC  := $(filter-out gossip/nng.c,$(wildcard gossip/*.c gossip/core/*.c))
 GOSSIP_H    := $(filter-out %_impl.h,$(wildcard gossip/*.h))
 PROTO       := $(wildcard gossip/gossip.proto)
 SIM_SRC     := $(wildcard sim/*.c)
+# What the simulator judges by: the oracles of the law tests.
+ORACLE_SRC  := $(wildcard tests/laws/lib/oracle*.c tests/laws/lib/line.c)
 MAN_PAGES   := $(wildcard docs/man/*.3)
 SUPPORT_SRC := $(wildcard tests/lib/*.c)
 LAWLIB_SRC  := $(wildcard tests/laws/lib/*.c)
@@ -202,12 +204,15 @@ $(filter $(B)/$(MODE)/wire/%,$(ALL_TEST_BIN)): $(WIRELIB_OBJ)
 $(filter %/unit/traces_test,$(ALL_TEST_BIN)): $(TRACE_SRC:%.c=$(TEST_OBJ)/%.o)
 # Tests of the engine link it, and no network; those of the simulator link that, too.
 GOSSIP_TESTS := $(filter $(B)/$(MODE)/wire/% $(B)/$(MODE)/gossip/% $(B)/$(MODE)/sim/%,$(ALL_TEST_BIN))
-SIM_OBJ       = $(patsubst %.c,$(TEST_OBJ)/%.o,$(filter-out sim/main.c,$(SIM_SRC)))
+SIM_OBJ       = $(patsubst %.c,$(TEST_OBJ)/%.o,$(filter-out sim/main.c,$(SIM_SRC)) $(ORACLE_SRC))
 $(GOSSIP_TESTS): $(GOSSIP_A)
 $(GOSSIP_TESTS): LDLIBS += $(GOSSIP_LIBS)
 $(filter $(B)/$(MODE)/sim/%,$(ALL_TEST_BIN)): $(SIM_OBJ)
 # The disk that breaks.
 $(filter $(B)/$(MODE)/gossip/%,$(ALL_TEST_BIN)): $(TEST_OBJ)/sim/files.o
+# One runs an example as processes.
+$(filter %/gossip/maelstrom_test,$(ALL_TEST_BIN)): $(B)/examples/maelstrom
+$(filter %/gossip/maelstrom_test,$(ALL_TEST_BIN)): LDLIBS += -ljansson
 $(ALL_TEST_BIN): $(B)/$(MODE)/%: $(TEST_OBJ)/tests/%.o $(SUPPORT_OBJ) $(LAWS_A) $(CRDT_A)
 	$(call say,LD,$@)
 	@mkdir -p $(@D)
@@ -256,11 +261,33 @@ $(EXAMPLE_BIN): $(B)/examples/%: examples/%.c $(patsubst %,$(PUBLIC)/%,$(HEADERS
 $(B)/examples/maelstrom: EXAMPLE_LIBS = -ljansson
 
 # ---- The simulator -----------------------------------------------------------------------------
-.PHONY: sim
+# sim-test: 60 s of random worlds, and scenarios (part of `make test`). soak-sim: 10^5 worlds on two
+# cores. sim-72h: two sides, three days and a million operations apart. mutants: each seeded bug is
+# found. SIM_SECONDS, SIM_SEED, SIM_SEEDS change how long and where.
+.PHONY: sim sim-test soak-sim sim-72h mutants run-soak-sim run-sim-72h
+SIM_SEEDS   = 100000
+SIM_SEED    = 1
+SIM_TESTS = $(filter $(B)/$(MODE)/sim/%,$(TEST_BIN))
 sim: $(B)/concur-sim
-$(B)/concur-sim: $(SIM_SRC:%.c=$(B)/plain/obj/%.o) $(GOSSIP_A) $(CRDT_A)
+$(B)/concur-sim: $(patsubst %.c,$(B)/plain/obj/%.o,$(SIM_SRC) $(ORACLE_SRC)) $(GOSSIP_A) $(LAWS_A) \
+    $(CRDT_A)
 	$(call say,LD,$@)
 	$(Q)$(LINK) -o $@ $^ $(GOSSIP_LIBS) $(LDLIBS)
+sim-test: $(SIM_TESTS)
+	@$(RUN) $(SIM_TESTS)
+soak-sim:
+	@$(MAKE) --no-print-directory V=bench run-soak-sim
+run-soak-sim: $(B)/concur-sim
+	$(B)/concur-sim --seeds $(SIM_SEEDS) --seed $(SIM_SEED) --jobs $(JOBS)
+sim-72h:
+	@$(MAKE) --no-print-directory V=bench run-sim-72h
+run-sim-72h: $(B)/concur-sim
+	$(B)/concur-sim --offline 72h --ops 1000000
+mutants: | deps-build
+	@tools/mutants
+.PHONY: mutant-objects
+mutant-objects: $(patsubst %.c,$(B)/plain/obj/%.o,$(ORACLE_SRC) $(SIM_SRC) $(SUPPORT_SRC) \
+    $(wildcard tests/sim/*.c))
 
 # ---- Fuzzing -----------------------------------------------------------------------------------
 # fuzz-replay runs the harnesses over fuzz/corpus, without libFuzzer. `make fuzz T=60 ONLY=decode`
@@ -456,6 +483,10 @@ help:
 	@echo 'make sanitize    the tests under ASan+UBSan+LSan, TSan, valgrind (also sanitize-asan, ...)'
 	@echo 'make canary      shows that leaks, overflows, races and so on are found'
 	@echo 'make soak        the law tests at full length'
+	@echo 'make sim         concur-sim, a world in virtual time: build/gcc/concur-sim --help'
+	@echo 'make sim-test    60 s of random worlds, and scenarios; make soak-sim: 10^5 of them'
+	@echo 'make sim-72h     two sides, three days and a million operations apart'
+	@echo 'make mutants     shows that each seeded bug in sim/mutants is found'
 	@echo 'make examples    examples/, their output compared'
 	@echo 'make fuzz        search T=60 seconds per harness; ONLY=name'
 	@echo 'make fuzz-corpus write the seed inputs in fuzz/corpus/ anew'

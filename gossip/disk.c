@@ -11,6 +11,7 @@
 #define ASIDE_BYTES (1u << 20) /* of one damaged place so much is kept aside */
 #define ASIDE_PLACES 16u       /* of so many places */
 #define BLOCK 4096u
+#define FRAME_MIN (GOSSIP__FRAME_HEAD + GOSSIP__FRAME_ALIGN)
 
 gossip_disk_options gossip_disk_options_default(uint64_t cluster, uint64_t node)
 {
@@ -214,8 +215,11 @@ static crdt_err survey(gossip_disk *disk, gossip_recovery *found)
         }
     }
     found->torn_bytes += hole.skipped;
-    disk->next = disk->walk.expected;
-    disk->durable = disk->next - 1;
+    if (disk->walk.unreadable) note(found, "the system cannot read some of the log");
+    disk->durable = disk->walk.expected - 1;
+    /* The next entry's number leaves room for what these bytes may turn out to be once the system
+     * can read them: what has the number of a later segment's entry counts as written again. */
+    disk->next = disk->walk.expected + disk->walk.unknown / FRAME_MIN;
     if (torn_between && disk->segments_count > 0) {
         disk->durable = disk->segments[disk->segments_count - 1].proves;
     }

@@ -44,8 +44,7 @@ void gossip__frame_put(crdt_buf *out, uint64_t number, uint64_t durable, crdt_vi
     out->size += size;
 }
 
-/* The hash at 12. */
-static uint32_t head_hash(const uint8_t *frame, uint64_t seed)
+uint32_t gossip__head_hash(const uint8_t *frame, uint64_t seed)
 {
     uint8_t head[24];
     memcpy(head, frame + 8, sizeof head);
@@ -57,7 +56,7 @@ size_t gossip__frame_seal(uint8_t *frame, uint64_t seed, uint32_t *chain)
 {
     size_t size = gossip__frame_size(gossip__load32(frame + 8));
     gossip__store32(frame + 28, *chain);
-    gossip__store32(frame + 12, head_hash(frame, seed));
+    gossip__store32(frame + 12, gossip__head_hash(frame, seed));
     uint64_t hash = hash_of(frame + 8, size - 8, seed);
     gossip__store64(frame, hash);
     *chain = (uint32_t)hash;
@@ -152,7 +151,7 @@ static verdict look(gossip__reader *reader, gossip__frame *frame)
     const uint8_t *at = bytes_at(reader, GOSSIP__FRAME_HEAD);
     if (at == NULL) return NO_MEMORY;
     if (!fits(reader, at, frame->skipped)) return BAD;
-    if (gossip__load32(at + 12) != head_hash(at, reader->seed)) return BAD;
+    if (gossip__load32(at + 12) != gossip__head_hash(at, reader->seed)) return BAD;
     size_t length = gossip__load32(at + 8), size = gossip__frame_size(length);
     if (size > reader->budget) return BAD;
     at = bytes_at(reader, size);

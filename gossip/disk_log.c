@@ -190,6 +190,8 @@ static crdt_err segment_end(gossip_disk *disk, const gossip__frame *end, gossip_
     const gossip__segment *segment = &disk->segments[walk->segment];
     bool                   last = walk->segment + 1 == disk->segments_count;
     uint64_t               until = last ? segment->proves + 1 : segment->limit;
+    walk->unreadable = walk->unreadable || walk->reader.unreadable;
+    walk->unknown += end->skipped;
     gossip__reader_close(&walk->reader);
     walk->open = false;
     walk->segment++;
@@ -230,6 +232,7 @@ crdt_err gossip__walk_next(gossip_disk *disk, gossip__frame *ret_frame, gossip__
             segment->unproven = walk->frame.offset;
         }
         walk->expected++;
+        walk->unknown = 0;
         *ret_frame = walk->frame;
         return CRDT_OK;
     }

@@ -45,7 +45,7 @@ typedef struct gossip_entry {
  * larger than GOSSIP_BODY_MAX reaches peers in a snapshot. */
 #define GOSSIP_DEPS_MAX 65536u
 #define GOSSIP_CONTROL_MAX 4096u
-#define GOSSIP_BODY_MIN 10u /* no delta is shorter */
+#define GOSSIP_BODY_MIN 12u /* no delta is shorter */
 #define GOSSIP_BODY_MAX (2u << 20)
 
 /* The entry's tag, given its predecessor's. Cost: one hash of its bytes. */

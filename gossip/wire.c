@@ -18,18 +18,32 @@ struct gossip_frame {
     gossip__arena arena;
 };
 
-/* Numbers of the fields of Frame that are read in place, in gossip.proto. */
-enum {
-    IDS = 10,
-    VECTOR = 11,
-    ENTRIES = 12,
-    BYTES = 23,
-    NAME = 24,
-    DIGESTS = 26,
-    IN_PLACE_MAX = 26
+/* Numbers of the fields of Frame that are read here, in gossip.proto. */
+enum { LINK = 8, IDS = 13, VECTOR = 14, ENTRIES = 15, BYTES = 28, NAME = 29, OBJECTS = 31 };
+#define FIELD_MAX 31u
+
+/* The field that says the kind of message, by kind; that of a STATE that is not the same. */
+static const uint8_t kind_fields[GOSSIP_REFUSED + 1] = {
+    [GOSSIP_HELLO] = GOSSIP__FRAME__KIND_HELLO,     [GOSSIP_WELCOME] = GOSSIP__FRAME__KIND_WELCOME,
+    [GOSSIP_SYNC] = GOSSIP__FRAME__KIND_SYNC,       [GOSSIP_STATE] = GOSSIP__FRAME__KIND_STATE,
+    [GOSSIP_WANT] = GOSSIP__FRAME__KIND_WANT,       [GOSSIP_PUSH] = GOSSIP__FRAME__KIND_PUSH,
+    [GOSSIP_TOOK] = GOSSIP__FRAME__KIND_TOOK,       [GOSSIP_HAVE] = GOSSIP__FRAME__KIND_HAVE,
+    [GOSSIP_SNAP] = GOSSIP__FRAME__KIND_SNAP,       [GOSSIP_CHUNK] = GOSSIP__FRAME__KIND_CHUNK,
+    [GOSSIP_PAGE] = GOSSIP__FRAME__KIND_PAGE,       [GOSSIP_DIGESTS] = GOSSIP__FRAME__KIND_DIGESTS,
+    [GOSSIP_FIX] = GOSSIP__FRAME__KIND_FIX,         [GOSSIP_OBJECT] = GOSSIP__FRAME__KIND_OBJECT,
+    [GOSSIP_REFUSED] = GOSSIP__FRAME__KIND_REFUSED,
 };
-#define KIND 1u
-#define LINK 2u
+#define FIELD_SAME ((unsigned)GOSSIP__FRAME__KIND_SAME)
+
+/* The kind that a field says; 0: it is none of those. */
+static gossip_msg_kind kind_of(uint64_t field)
+{
+    if (field == FIELD_SAME) return GOSSIP_STATE;
+    for (int kind = GOSSIP_HELLO; kind <= GOSSIP_REFUSED; kind++) {
+        if (kind_fields[kind] == field) return (gossip_msg_kind)kind;
+    }
+    return (gossip_msg_kind)0;
+}
 
 /* Wire types of protobuf. */
 enum { TYPE_VARINT = 0, TYPE_64 = 1, TYPE_BYTES = 2, TYPE_32 = 5 };
@@ -37,7 +51,7 @@ enum { TYPE_VARINT = 0, TYPE_64 = 1, TYPE_BYTES = 2, TYPE_32 = 5 };
 static bool in_place(uint64_t number)
 {
     return number == IDS || number == VECTOR || number == ENTRIES || number == BYTES ||
-           number == NAME || number == DIGESTS;
+           number == NAME || number == OBJECTS;
 }
 
 /* -- Encoding ---------------------------------------------------------------------------------- */
@@ -107,13 +121,15 @@ static void fill_hello(Gossip__Hello *to, const gossip_hello *from, const crdt_b
 static void fill(Gossip__Frame *to, const gossip_codec *codec, const gossip_msg *from)
 {
     gossip__frame__init(to);
-    to->kind = from->same ? GOSSIP__KIND__SAME : (Gossip__Kind)from->kind;
+    to->kind_case = (Gossip__Frame__KindCase)(from->same ? FIELD_SAME : kind_fields[from->kind]);
+    to->sync = from->id; /* whichever of the union it is */
     to->link = from->link;
-    to->id = from->id;
     if (codec != NULL && codec->in_ack) to->ids_known = codec->in_known;
     to->vector_taken = from->vector_taken;
     to->vector_version = from->vector.version;
-    to->vector_since = from->vector.version - from->vector.base;
+    if (from->vector.version > 0) {
+        to->vector_behind = (int64_t)from->vector.version - 1 - (int64_t)from->vector.base;
+    }
     to->credit = from->credit;
     to->more = from->more;
     to->prune = from->prune;
@@ -137,7 +153,7 @@ static void put_envelope(const gossip_codec *codec, const gossip_msg *msg, const
     frame.whole = binary_digest(msg->whole, whole);
     if (has_hello(msg)) {
         fill_hello(&hello, &msg->hello, types, peers);
-        frame.hello = &hello;
+        frame.greeting = &hello;
     }
     size_t size = gossip__frame__get_packed_size(&frame);
     if (!crdt_buf_reserve(out, size)) return;
@@ -184,9 +200,14 @@ static crdt_err pack_parts(gossip_codec *codec, const gossip_msg *msg, parts *p)
 {
     crdt_err err = CRDT_OK;
     if (codec != NULL) {
+        bool     tells;
+        uint32_t told = 0;
         gossip__dict_begin(codec);
-        err = gossip__vector_put(codec, &msg->vector, &p->vector);
-        if (err == CRDT_OK) err = gossip__entries_put(codec, msg, &p->entries);
+        err = gossip__entries_put(codec, msg, &p->entries, &tells);
+        if (err == CRDT_OK && tells) told = msg->origins_count;
+        if (err == CRDT_OK) {
+            err = gossip__vector_put(codec, &msg->vector, msg->origins, told, &p->vector);
+        }
         if (err == CRDT_OK) gossip__dict_put(codec, &p->ids);
     }
     if (has_hello(msg)) {
@@ -212,7 +233,7 @@ static crdt_err put_frame(const gossip_codec *codec, const gossip_msg *msg, cons
     put_entries(out, msg, crdt_buf_bytes(&p->entries));
     put_field(out, BYTES, msg->bytes);
     put_field(out, NAME, msg->name);
-    put_field(out, DIGESTS, crdt_buf_bytes(&p->digests));
+    put_field(out, OBJECTS, crdt_buf_bytes(&p->digests));
     crdt_err err = crdt_buf_status(out);
     if (err == CRDT_OK && out->size - start > GOSSIP_FRAME_BYTES_MAX) err = CRDT_ELIMIT;
     if (err) {
@@ -296,25 +317,25 @@ static void open_frame(crdt_dec *dec, crdt_view in)
 
 crdt_err gossip_wire_peek(crdt_view in, uint32_t *ret_link, gossip_msg_kind *ret_kind)
 {
-    crdt_dec dec;
-    field    f;
-    uint64_t link = 0, kind = 0;
+    crdt_dec        dec;
+    field           f;
+    uint32_t        link = 0;
+    gossip_msg_kind kind = (gossip_msg_kind)0;
     open_frame(&dec, in);
     while (next_field(&dec, &f)) {
-        if (f.number == KIND && f.type == TYPE_VARINT) kind = f.n;
-        if (f.number == LINK && f.type == TYPE_32) link = f.n;
+        if (f.number == LINK && f.type == TYPE_32) link = (uint32_t)f.n;
+        if (kind_of(f.number)) kind = kind_of(f.number);
     }
-    if (kind == GOSSIP__KIND__SAME) kind = GOSSIP_STATE;
-    if (kind == 0 || kind > INT32_MAX) gossip__malformed(&dec, "a message without a kind");
     if (dec.err) return CRDT_EMALFORMED;
-    *ret_link = (uint32_t)link;
-    *ret_kind = (gossip_msg_kind)kind;
+    if (!kind) return CRDT_EVERSION;
+    *ret_link = link;
+    *ret_kind = kind;
     return CRDT_OK;
 }
 
 /* The fields that are read in place, by number. */
 typedef struct places {
-    crdt_view at[IN_PLACE_MAX + 1];
+    crdt_view at[FIELD_MAX + 1];
 } places;
 
 /* Copy what protobuf-c is to read to `to` (NULL: only count); returns how much that is. */
@@ -438,18 +459,28 @@ static void get_hello(reading *r, const Gossip__Hello *from)
 static void get_kind(reading *r, const Gossip__Frame *from)
 {
     gossip_msg *to = r->msg;
-    to->same = from->kind == GOSSIP__KIND__SAME;
-    to->kind = to->same ? GOSSIP_STATE : (gossip_msg_kind)from->kind;
-    if ((int)from->kind <= 0) gossip__malformed(&r->dec, "a message without a kind");
-    if ((int)to->kind > GOSSIP_REFUSED) {
+    to->kind = kind_of(from->kind_case);
+    to->same = (unsigned)from->kind_case == FIELD_SAME;
+    to->id = from->sync; /* whichever of the union it is */
+    if (!to->kind) {
         crdt_dec_fail(&r->dec, CRDT_EVERSION, "unknown kind of message");
-    }
-    if (has_hello(to) != (from->hello != NULL)) {
-        gossip__malformed(&r->dec, "a greeting in a message that is none, or none in one that is");
-    }
-    if (r->codec == NULL && needs_codec(to)) {
+    } else if (has_hello(to) != (from->greeting != NULL)) {
+        gossip__malformed(&r->dec, "a greeting in what is none, or none in what is one");
+    } else if (r->codec == NULL && needs_codec(to)) {
         crdt_dec_fail(&r->dec, CRDT_ENOENT, "a message of a link that is not there");
     }
+}
+
+/* How the vector is told; what it tells comes later. */
+static void get_version(reading *r, const Gossip__Frame *from)
+{
+    int64_t version = from->vector_version, behind = from->vector_behind;
+    if (version == 0 ? behind != 0 : behind < -1 || behind >= version) {
+        gossip__malformed(&r->dec, "impossible version of a vector");
+        return;
+    }
+    r->msg->vector.version = from->vector_version;
+    if (version > 0) r->msg->vector.base = (uint32_t)(version - 1 - behind);
 }
 
 static void get_envelope(reading *r, const Gossip__Frame *from)
@@ -457,12 +488,10 @@ static void get_envelope(reading *r, const Gossip__Frame *from)
     gossip_msg *to = r->msg;
     get_kind(r, from);
     to->link = from->link;
-    to->id = from->id;
     r->ids_known = from->ids_known;
     to->root = digest_from(&r->dec, from->root);
     to->vector_taken = from->vector_taken;
-    to->vector.version = from->vector_version;
-    to->vector.base = from->vector_version - from->vector_since;
+    get_version(r, from);
     to->credit = from->credit;
     to->more = from->more;
     to->prune = from->prune;
@@ -476,9 +505,6 @@ static void get_envelope(reading *r, const Gossip__Frame *from)
     to->bytes = r->places.at[BYTES];
     to->name = r->places.at[NAME];
     to->type = (uint16_t)from->type;
-    if (from->vector_since > from->vector_version) {
-        gossip__malformed(&r->dec, "impossible version of a vector");
-    }
     if (from->type > UINT16_MAX) gossip__malformed(&r->dec, "impossible type");
     if (from->refusal > INT32_MAX) gossip__malformed(&r->dec, "impossible reason of a refusal");
     if (to->name.size > CRDT_NAME_BYTES_MAX) {
@@ -487,7 +513,7 @@ static void get_envelope(reading *r, const Gossip__Frame *from)
     if (from->ids_known > (r->codec ? r->codec->out_count : 0)) {
         gossip__malformed(&r->dec, "ids are acknowledged that were never sent");
     }
-    if (from->hello != NULL && r->dec.err == CRDT_OK) get_hello(r, from->hello);
+    if (from->greeting != NULL && r->dec.err == CRDT_OK) get_hello(r, from->greeting);
 }
 
 /* The fields that need the dictionary. */
@@ -520,7 +546,7 @@ static crdt_err get_all(reading *r)
     if (envelope == NULL) return r->dec.err;
     get_envelope(r, envelope);
     get_packed(r);
-    enter(r, r->places.at[DIGESTS]);
+    enter(r, r->places.at[OBJECTS]);
     gossip__digests_get(r->msg, r->arena, &r->dec);
     if (r->dec.err || r->codec == NULL) return r->dec.err;
     crdt_err err = gossip__defs_reserve(&r->defs, r->codec);

@@ -1,23 +1,36 @@
 /* wire_column.c: many numbers that are alike, packed. See wire_impl.h and docs/WIRE.md.
  *
- * Shape    blocks, until all values of the column are there. A block:
- *              1 byte   width 0..64, or 127; plus 128 if the block holds all values that are left
+ * Shape    fewer than 8 values: each as a varint. Else blocks, until all are there. A block:
+ *              1 byte   width of its values in bits, 0..62, or 63: they are varints; plus 64 if
+ *                       its base is 0; plus 128 if it holds all values that are left
  *              varint   number of values, unless all that are left
- *              width 127: each value, zigzag, as a varint
- *              else: varint base, zigzag; then each value - base in `width` bits, from the low bit
- *              of the first byte on; the bits left over in the last byte are 0
- *          So a run of equal values is one block of width 0.
+ *              varint   base (unless it is 0, or the values are varints)
+ *              bits     each value - base in `width` bits, from the low bit of the first byte on;
+ *                       bits left over in the last byte are 0
+ *          So a run of equal values is one block of width 0. In a column of signed numbers base and
+ *          varints are zigzag.
  */
 #include "gossip/wire_impl.h"
 
-#define WIDTH_MAX 64u
-#define WIDTH_VARINTS 127u
+#define WIDTH_VARINTS 63u
+#define BASE_0 64u
 #define LAST 128u
+#define FEW 8u    /* fewer have no blocks */
 #define GROUP 16u /* values that are always put into one block */
 
 static unsigned width_of(uint64_t range)
 {
     return range == 0 ? 0 : 64u - (unsigned)__builtin_clzll(range);
+}
+
+static uint64_t folded(int64_t n, bool is_signed)
+{
+    return is_signed ? crdt_zigzag(n) : (uint64_t)n;
+}
+
+static int64_t unfolded(uint64_t n, bool is_signed)
+{
+    return is_signed ? crdt_unzigzag(n) : (int64_t)n;
 }
 
 /* Values of one block, and what they cost. */
@@ -27,19 +40,27 @@ typedef struct span {
     size_t  varints; /* bytes, if each is a varint */
 } span;
 
+/* 0 if no bit is lost by it. */
+static int64_t base_of(const span *s)
+{
+    uint64_t range = (uint64_t)s->max - (uint64_t)s->min;
+    return s->min >= 0 && width_of((uint64_t)s->max) == width_of(range) ? 0 : s->min;
+}
+
 static unsigned span_width(const span *s)
 {
-    return width_of((uint64_t)s->max - (uint64_t)s->min);
+    return width_of((uint64_t)s->max - (uint64_t)base_of(s));
 }
 
 static size_t packed_bytes(const span *s)
 {
-    return gossip__varint_bytes(crdt_zigzag(s->min)) + (s->count * span_width(s) + 7) / 8;
+    size_t base = base_of(s) == 0 ? 0 : gossip__varint_bytes(crdt_zigzag(s->min));
+    return base + (s->count * span_width(s) + 7) / 8;
 }
 
 static bool as_varints(const span *s)
 {
-    return s->varints < packed_bytes(s);
+    return span_width(s) >= WIDTH_VARINTS || s->varints < packed_bytes(s);
 }
 
 static size_t cost(const span *s)
@@ -58,14 +79,14 @@ static span join(const span *a, const span *b)
     return both;
 }
 
-static span group_at(const int64_t *values, size_t first, size_t count)
+static span group_at(const int64_t *values, size_t first, size_t count, bool is_signed)
 {
-    span s = {first, count - first < GROUP ? count - first : GROUP, values[first], values[first],
-              0};
-    for (size_t i = first; i < first + s.count; i++) {
+    size_t many = count - first < GROUP ? count - first : GROUP;
+    span   s = {first, many, values[first], values[first], 0};
+    for (size_t i = first; i < first + many; i++) {
         if (values[i] < s.min) s.min = values[i];
         if (values[i] > s.max) s.max = values[i];
-        s.varints += gossip__varint_bytes(crdt_zigzag(values[i]));
+        s.varints += gossip__varint_bytes(folded(values[i], is_signed));
     }
     return s;
 }
@@ -73,9 +94,9 @@ static span group_at(const int64_t *values, size_t first, size_t count)
 static void put_bits(crdt_buf *out, const span *s, const int64_t *values)
 {
     unsigned width = span_width(s), held = 0;
-    uint64_t bits = 0; /* `held` of them, fewer than 8 between values */
+    uint64_t base = (uint64_t)base_of(s), bits = 0; /* `held` of them, fewer than 8 */
     for (size_t i = s->first; width > 0 && i < s->first + s->count; i++) {
-        uint64_t n = (uint64_t)values[i] - (uint64_t)s->min;
+        uint64_t n = (uint64_t)values[i] - base;
         for (unsigned left = width; left > 0;) {
             unsigned take = left < 8 - held ? left : 8 - held;
             bits |= (n & ((1u << take) - 1)) << held;
@@ -90,32 +111,37 @@ static void put_bits(crdt_buf *out, const span *s, const int64_t *values)
     if (held > 0) crdt_buf_byte(out, (uint8_t)bits);
 }
 
-static void put_block(crdt_buf *out, const span *s, const int64_t *values, bool last)
+static void put_varints(crdt_buf *out, const int64_t *values, size_t count, bool is_signed)
 {
-    unsigned width = as_varints(s) ? WIDTH_VARINTS : span_width(s);
-    crdt_buf_byte(out, (uint8_t)(width | (last ? LAST : 0)));
-    if (!last) crdt_buf_varint(out, s->count);
-    if (width == WIDTH_VARINTS) {
-        for (size_t i = s->first; i < s->first + s->count; i++) {
-            crdt_buf_varint(out, crdt_zigzag(values[i]));
-        }
-        return;
-    }
-    crdt_buf_varint(out, crdt_zigzag(s->min));
-    put_bits(out, s, values);
+    for (size_t i = 0; i < count; i++) crdt_buf_varint(out, folded(values[i], is_signed));
 }
 
-void gossip__column_put(crdt_buf *out, const int64_t *values, size_t count)
+static void put_block(crdt_buf *out, const span *s, const int64_t *values, bool last,
+                      bool is_signed)
 {
+    unsigned head = (last ? LAST : 0) | (as_varints(s) ? WIDTH_VARINTS : span_width(s));
+    int64_t  base = as_varints(s) ? 0 : base_of(s);
+    crdt_buf_byte(out, (uint8_t)(head | (base == 0 ? BASE_0 : 0)));
+    if (!last) crdt_buf_varint(out, s->count);
+    if (base != 0) crdt_buf_varint(out, folded(base, is_signed));
+    if (as_varints(s)) put_varints(out, values + s->first, s->count, is_signed);
+    else put_bits(out, s, values);
+}
+
+void gossip__column_put(crdt_buf *out, const int64_t *values, size_t count, bool is_signed)
+{
+    if (count < FEW) {
+        put_varints(out, values, count, is_signed);
+        return;
+    }
     for (size_t i = 0; i < count;) {
-        span block = group_at(values, i, count);
-        for (i += block.count; i < count; i += GROUP) {
-            span next = group_at(values, i, count), both = join(&block, &next);
+        span block = group_at(values, i, count, is_signed);
+        for (i += block.count; i < count; i = block.first + block.count) {
+            span next = group_at(values, i, count, is_signed), both = join(&block, &next);
             if (cost(&both) > cost(&block) + cost(&next)) break;
             block = both;
         }
-        if (i > count) i = count;
-        put_block(out, &block, values, i == count);
+        put_block(out, &block, values, i == count, is_signed);
     }
 }
 
@@ -132,22 +158,33 @@ static void get_bits(crdt_dec *dec, size_t count, unsigned width)
     }
 }
 
-gossip__column gossip__column_open(crdt_dec *dec, size_t count)
+static void skip_varints(crdt_dec *dec, uint64_t count)
 {
-    gossip__column column = {dec->at, NULL, count, 0, 0, 0, 0};
+    for (uint64_t i = 0; i < count && dec->err == CRDT_OK; i++) crdt_dec_varint(dec);
+}
+
+gossip__column gossip__column_open(crdt_dec *dec, size_t count, bool is_signed)
+{
+    gossip__column column = {.at = dec->at, .left = count, .is_signed = is_signed};
+    if (count < FEW) {
+        column.in_block = count;
+        column.left = 0;
+        column.width = WIDTH_VARINTS;
+        skip_varints(dec, count);
+        return column;
+    }
     while (count > 0 && dec->err == CRDT_OK) {
         uint8_t  head = crdt_dec_byte(dec);
-        unsigned width = head & (LAST - 1);
+        unsigned width = head & (BASE_0 - 1);
         uint64_t values = head & LAST ? count : crdt_dec_varint(dec);
-        if (values == 0 || values > count || (width > WIDTH_MAX && width != WIDTH_VARINTS)) {
+        if (values == 0 || values > count) {
             gossip__malformed(dec, "impossible block of a column");
-        } else if (width == WIDTH_VARINTS) {
-            for (uint64_t i = 0; i < values && dec->err == CRDT_OK; i++) crdt_dec_varint(dec);
-        } else {
-            crdt_dec_varint(dec);
-            get_bits(dec, (size_t)values, width);
+            break;
         }
-        count -= dec->err ? 0 : (size_t)values;
+        if (!(head & BASE_0)) crdt_dec_varint(dec);
+        if (width == WIDTH_VARINTS) skip_varints(dec, values);
+        else get_bits(dec, (size_t)values, width);
+        count -= (size_t)values;
     }
     return column;
 }
@@ -166,11 +203,12 @@ static void next_block(gossip__column *column)
 {
     GOSSIP_ASSERT(column->left > 0);
     uint8_t head = *column->at++;
-    column->width = head & (LAST - 1);
+    column->width = head & (BASE_0 - 1);
     column->in_block = head & LAST ? column->left : (size_t)sound_varint(&column->at);
     column->left -= column->in_block;
+    column->base = head & BASE_0 ? 0 : sound_varint(&column->at);
+    column->base = (uint64_t)unfolded(column->base, column->is_signed);
     if (column->width == WIDTH_VARINTS) return;
-    column->base = (uint64_t)crdt_unzigzag(sound_varint(&column->at));
     column->bits = column->at;
     column->bit = 0;
     column->at += ((uint64_t)column->in_block * column->width + 7) / 8;
@@ -180,7 +218,9 @@ int64_t gossip__column_next(gossip__column *column)
 {
     if (column->in_block == 0) next_block(column);
     column->in_block--;
-    if (column->width == WIDTH_VARINTS) return crdt_unzigzag(sound_varint(&column->at));
+    if (column->width == WIDTH_VARINTS) {
+        return unfolded(sound_varint(&column->at), column->is_signed);
+    }
     uint64_t n = 0;
     for (unsigned got = 0; got < column->width;) {
         unsigned shift = column->bit % 8, take = 8 - shift;

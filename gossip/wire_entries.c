@@ -2,7 +2,7 @@
  *
  * Shape    the field `entries`:
  *              varint   number of entries, n
- *              1 byte   bits: what all entries have in common (PLAIN_*)
+ *              1 byte   bits: what all entries have in common (PLAIN_*), and TELL_VECTOR
  *              varint   number of authors, k; unless there is one
  *              of each author, by replica id: its index from the one before (varint), the first dot
  *                       here (varint), the tag before it (4 bytes)
@@ -23,6 +23,7 @@
 #define PLAIN_DOTS 4u     /* each has one dot */
 #define PLAIN_DEPS 8u     /* none has deps */
 #define PLAIN_CONTROL 16u /* none has a control */
+#define TELL_VECTOR 32u   /* of each author the vector says what its last entry here says */
 #define PLAIN_ALL 31u
 
 #define AUTHOR_BYTES_MIN 6u
@@ -50,7 +51,7 @@ static void recent_set(recent *r, uint32_t index, uint64_t seq)
 
 typedef struct author {
     uint64_t first, next; /* 0: no entry of it yet */
-    uint32_t index;
+    uint32_t index, tag;  /* tag: of its last entry so far */
 } author;
 
 typedef struct work {
@@ -84,6 +85,7 @@ static crdt_err use_origins(work *w)
         crdt_err err = gossip__dict_use(w->codec, replica, &w->authors[i].index);
         if (err) return err;
         w->authors[i].first = w->authors[i].next = 0;
+        w->authors[i].tag = w->msg->origins[i].tag;
     }
     return CRDT_OK;
 }
@@ -116,6 +118,26 @@ static crdt_err use_all(work *w)
         if (w->authors[i].first == 0) err = CRDT_EINVAL; /* named by no entry */
     }
     return err;
+}
+
+/* What the vector says of each author follows from its entries. */
+static bool tells_vector(work *w)
+{
+    const gossip_msg   *msg = w->msg;
+    const gossip_known *known;
+    for (uint32_t i = 0; i < msg->origins_count; i++) {
+        known = gossip__vector_find(&msg->vector, msg->origins[i].replica);
+        if (known == NULL || known->seq != w->authors[i].next - 1) return false;
+    }
+    for (uint32_t i = 0; i < msg->entries_count; i++) {
+        author *a = &w->authors[w->places[i]];
+        a->tag = gossip_entry_tag(&msg->entries[i], a->tag);
+    }
+    for (uint32_t i = 0; i < msg->origins_count; i++) {
+        known = gossip__vector_find(&msg->vector, msg->origins[i].replica);
+        if (known->tag != w->authors[i].tag) return false;
+    }
+    return true;
 }
 
 static void put_authors(const work *w, crdt_buf *out)
@@ -151,7 +173,7 @@ static int64_t value_of(const work *w, column c, uint32_t i)
 static void put_column(const work *w, crdt_buf *out, column c, uint32_t from, uint32_t to)
 {
     for (uint32_t i = from; i < to; i++) w->values[i - from] = value_of(w, c, i);
-    gossip__column_put(out, w->values, to - from);
+    gossip__column_put(out, w->values, to - from, c == MS);
 }
 
 static crdt_err put_deps(const work *w, crdt_buf *out)
@@ -194,10 +216,12 @@ static crdt_err put_all(const work *w, crdt_buf *out)
     return err ? err : crdt_buf_status(out);
 }
 
-crdt_err gossip__entries_put(gossip_codec *codec, const gossip_msg *msg, crdt_buf *out)
+crdt_err gossip__entries_put(gossip_codec *codec, const gossip_msg *msg, crdt_buf *out,
+                             bool *ret_tells)
 {
     work     w = {.codec = codec, .msg = msg};
     uint32_t n = msg->entries_count, k = msg->origins_count;
+    *ret_tells = false;
     if (n == 0) return k == 0 ? CRDT_OK : CRDT_EINVAL;
     if (k == 0 || k > n) return CRDT_EINVAL;
     if (k > GOSSIP_IDS_MAX) return CRDT_ELIMIT;
@@ -208,6 +232,8 @@ crdt_err gossip__entries_put(gossip_codec *codec, const gossip_msg *msg, crdt_bu
     w.values = (int64_t *)(void *)(room + k * sizeof(author));
     w.places = (uint32_t *)(void *)(w.values + n);
     crdt_err err = use_all(&w);
+    *ret_tells = err == CRDT_OK && tells_vector(&w);
+    if (*ret_tells) w.plain |= TELL_VECTOR;
     if (err == CRDT_OK) err = put_all(&w, out);
     out->mem->release(out->mem->user, room, bytes);
     return err;
@@ -219,6 +245,7 @@ typedef struct parse {
     const gossip__defs *defs;
     gossip__arena      *arena;
     crdt_dec           *dec;
+    gossip_vector      *vector; /* of the same message */
     size_t              n, k;
     unsigned            plain;
     author             *authors;
@@ -246,7 +273,7 @@ static void get_authors(parse *p)
         a->index = gossip__get_index(dec, &last);
         a->first = a->next = crdt_dec_varint(dec);
         p->origins[i].replica = gossip__defs_id(p->defs, dec, a->index);
-        p->origins[i].tag = gossip__get32(dec);
+        p->origins[i].tag = a->tag = gossip__get32(dec);
         if (dec->err) return;
         if (p->origins[i].replica <= before) gossip__malformed(dec, "authors out of order");
         if (a->first == 0 || a->first > CRDT_SEQ_MAX) {
@@ -258,7 +285,7 @@ static void get_authors(parse *p)
 
 static void open_column(parse *p, column c, unsigned plain, size_t count)
 {
-    if (!(p->plain & plain)) p->columns[c] = gossip__column_open(p->dec, count);
+    if (!(p->plain & plain)) p->columns[c] = gossip__column_open(p->dec, count, c == MS);
 }
 
 static void open_columns(parse *p, uint64_t *ret_ms)
@@ -361,11 +388,44 @@ static void get_bodies(parse *p)
     }
 }
 
+static void follow_tags(parse *p, gossip__column places)
+{
+    for (size_t i = 0; i < p->n; i++) {
+        author *a = &p->authors[p->plain & PLAIN_AUTHOR ? 0 : gossip__column_next(&places)];
+        a->tag = gossip_entry_tag(&p->entries[i], a->tag);
+    }
+}
+
+/* The vector gets what the entries tell of their authors. */
+static void tell_vector(parse *p)
+{
+    gossip_vector *vector = p->vector;
+    size_t         count = vector->count + p->k, from = 0, at = 0;
+    gossip_known  *known = gossip__arena_get(p->arena, p->dec, count, sizeof *known);
+    if (vector->version == 0) gossip__malformed(p->dec, "entries tell a vector that is not there");
+    for (size_t i = 0; i < count && p->dec->err == CRDT_OK; i++) {
+        if (at == p->k ||
+            (from < vector->count && vector->known[from].replica < p->origins[at].replica)) {
+            known[i] = vector->known[from++];
+            continue;
+        }
+        if (from < vector->count && vector->known[from].replica == p->origins[at].replica) {
+            gossip__malformed(p->dec, "entries tell what the vector tells");
+        }
+        known[i].replica = p->origins[at].replica;
+        known[i].seq = p->authors[at].next - 1;
+        known[i].tag = p->authors[at++].tag;
+    }
+    vector->known = known;
+    vector->count = p->dec->err ? 0 : (uint32_t)count;
+}
+
 static void get_all(parse *p)
 {
     recent   seen;
     uint64_t ms;
     open_columns(p, &ms);
+    gossip__column places = p->columns[AUTHOR];
     count_deps(p);
     p->entries = gossip__arena_get(p->arena, p->dec, p->n, sizeof *p->entries);
     memset(&seen, 0, sizeof seen);
@@ -379,16 +439,21 @@ static void get_all(parse *p)
             gossip__malformed(p->dec, "an author without an entry");
         }
     }
+    if (p->dec->err || !(p->plain & TELL_VECTOR)) return;
+    follow_tags(p, places);
+    tell_vector(p);
 }
 
 void gossip__entries_get(gossip_msg *msg, const gossip__defs *defs, gossip__arena *arena,
                          crdt_dec *dec)
 {
-    parse p = {.defs = defs, .arena = arena, .dec = dec};
+    parse p = {.defs = defs, .arena = arena, .dec = dec, .vector = &msg->vector};
     p.n = crdt_dec_count(dec, GOSSIP_BODY_MIN, "impossible number of entries");
     p.plain = crdt_dec_byte(dec);
     if (p.n == 0) gossip__malformed(dec, "impossible number of entries");
-    if (p.plain & ~PLAIN_ALL) crdt_dec_fail(dec, CRDT_EVERSION, "entries of an unknown form");
+    if (p.plain & ~(PLAIN_ALL | TELL_VECTOR)) {
+        crdt_dec_fail(dec, CRDT_EVERSION, "entries of an unknown form");
+    }
     if (dec->err == CRDT_OK) get_authors(&p);
     if (dec->err == CRDT_OK) get_all(&p);
     if (dec->err) return;

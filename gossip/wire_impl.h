@@ -9,7 +9,8 @@
 
 /* -- Columns of numbers (wire_column.c) -------------------------------------------------------- */
 
-void gossip__column_put(crdt_buf *out, const int64_t *values, size_t count);
+/* is_signed: some may be negative. */
+void gossip__column_put(crdt_buf *out, const int64_t *values, size_t count, bool is_signed);
 
 /* Reads a column that was found sound. */
 typedef struct gossip__column {
@@ -18,10 +19,11 @@ typedef struct gossip__column {
     uint64_t       bit;            /* of the next value */
     uint64_t       base;
     unsigned       width;
+    bool           is_signed;
 } gossip__column;
 
 /* Check the column of `count` values at dec, step over it, and give a reader for it. */
-gossip__column gossip__column_open(crdt_dec *dec, size_t count);
+gossip__column gossip__column_open(crdt_dec *dec, size_t count, bool is_signed);
 int64_t        gossip__column_next(gossip__column *column);
 
 /* -- Dictionaries (wire_dict.c) ---------------------------------------------------------------- */
@@ -88,14 +90,22 @@ static inline uint32_t gossip__get_index(crdt_dec *dec, int64_t *last)
 /* -- Lists (wire_vector.c, wire_entries.c, wire_lists.c) --------------------------------------- */
 
 /* The encoders append to out what stands in the field; indices of the codec are used. */
-crdt_err gossip__vector_put(gossip_codec *codec, const gossip_vector *vector, crdt_buf *out);
+
+/* All but what stands last: the controls, then the bodies, in the order of the entries.
+ * *ret_tells: of each author the vector says what the entries end with. */
+crdt_err gossip__entries_put(gossip_codec *codec, const gossip_msg *msg, crdt_buf *out,
+                             bool *ret_tells);
+/* Into an empty message but for its vector, which was read before and gets what entries tell. */
+void gossip__entries_get(gossip_msg *msg, const gossip__defs *defs, gossip__arena *arena,
+                         crdt_dec *dec);
+
+/* Without the replicas of `told`, which ascend. */
+crdt_err gossip__vector_put(gossip_codec *codec, const gossip_vector *vector,
+                            const gossip_origin *told, uint32_t told_count, crdt_buf *out);
 void     gossip__vector_get(gossip_vector *vector, const gossip__defs *defs, gossip__arena *arena,
                             crdt_dec *dec);
-
-/* All but what stands last: the controls, then the bodies, in the order of the entries. */
-crdt_err gossip__entries_put(gossip_codec *codec, const gossip_msg *msg, crdt_buf *out);
-void     gossip__entries_get(gossip_msg *msg, const gossip__defs *defs, gossip__arena *arena,
-                             crdt_dec *dec);
+/* NULL: the vector has no component of this replica. */
+const gossip_known *gossip__vector_find(const gossip_vector *vector, uint64_t replica);
 
 crdt_err gossip__hello_check(const gossip_hello *hello);
 void     gossip__types_put(const gossip_hello *hello, crdt_buf *out);

@@ -4,27 +4,55 @@
  *              varint   index of the replica, from the one before
  *              varint   sequence number
  *              4 bytes  chain tag
+ *          Components that the entries of the message tell (wire_entries.c) are left out.
  */
 #include "gossip/wire_impl.h"
 
 #define COMPONENT_BYTES_MIN 6u
 
-crdt_err gossip__vector_put(gossip_codec *codec, const gossip_vector *vector, crdt_buf *out)
+const gossip_known *gossip__vector_find(const gossip_vector *vector, uint64_t replica)
+{
+    uint32_t from = 0, to = vector->count;
+    while (from < to) {
+        uint32_t middle = from + (to - from) / 2;
+        if (vector->known[middle].replica < replica) from = middle + 1;
+        else to = middle;
+    }
+    return from < vector->count && vector->known[from].replica == replica ? &vector->known[from]
+                                                                          : NULL;
+}
+
+static crdt_err check(const gossip_vector *vector)
 {
     uint64_t before = 0;
-    int64_t  last = -1;
-    uint32_t index;
     if (vector->base > vector->version) return CRDT_EINVAL;
     if (vector->version == 0 && vector->count > 0) return CRDT_EINVAL;
     if (vector->count > GOSSIP_IDS_MAX) return CRDT_ELIMIT;
-    if (vector->count > 0) crdt_buf_varint(out, vector->count);
     for (uint32_t i = 0; i < vector->count; i++) {
         const gossip_known *known = &vector->known[i];
         if (known->replica <= before || known->seq == 0 || known->seq > CRDT_SEQ_MAX) {
             return CRDT_EINVAL;
         }
         before = known->replica;
-        crdt_err err = gossip__dict_use(codec, known->replica, &index);
+    }
+    return CRDT_OK;
+}
+
+crdt_err gossip__vector_put(gossip_codec *codec, const gossip_vector *vector,
+                            const gossip_origin *told, uint32_t told_count, crdt_buf *out)
+{
+    int64_t  last = -1;
+    uint32_t index, at = 0;
+    crdt_err err = check(vector);
+    if (err || vector->count == told_count) return err;
+    crdt_buf_varint(out, vector->count - told_count);
+    for (uint32_t i = 0; i < vector->count; i++) {
+        const gossip_known *known = &vector->known[i];
+        if (at < told_count && told[at].replica == known->replica) {
+            at++;
+            continue;
+        }
+        err = gossip__dict_use(codec, known->replica, &index);
         if (err) return err;
         gossip__put_index(out, index, &last);
         crdt_buf_varint(out, known->seq);

@@ -86,7 +86,8 @@ typedef enum gossip__kind { GOSSIP__LOG = 1, GOSSIP__SNAPSHOT = 2 } gossip__kind
 uint64_t gossip__seed(uint64_t node, uint64_t cluster, gossip__kind kind, uint64_t number);
 size_t   gossip__frame_size(size_t payload);
 /* Appends a frame without hashes and chain; they come when it is sealed. */
-void gossip__frame_put(crdt_buf *out, uint64_t number, uint64_t durable, crdt_view payload);
+void     gossip__frame_put(crdt_buf *out, uint64_t number, uint64_t durable, crdt_view payload);
+uint32_t gossip__head_hash(const uint8_t *frame, uint64_t seed); /* the hash at 12 */
 /* Seals the frame at this place. chain is that of the frame before, and becomes its own. Returns
  * its size. */
 size_t gossip__frame_seal(uint8_t *frame, uint64_t seed, uint32_t *chain);
@@ -150,6 +151,8 @@ typedef struct gossip__walk {
     uint64_t       expected; /* the number of the next entry */
     gossip__frame  frame;    /* read, and not given out yet if held */
     bool           held;
+    bool           unreadable; /* the system could not read some of what is behind it */
+    uint64_t       unknown;    /* bytes since the last entry that are none */
     gossip__reader reader;
 } gossip__walk;
 

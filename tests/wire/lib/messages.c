@@ -170,6 +170,33 @@ static void some_entries(world *w, gossip_msg *msg)
     world_entries(w, msg, count, 1 + world_below(w, most));
 }
 
+void world_tell(pool *p, gossip_msg *msg)
+{
+    uint32_t      n = msg->vector.count + msg->origins_count, count = 0, from = 0;
+    gossip_known *known = pool_take(p, (n + 1) * sizeof *known);
+    for (uint32_t i = 0; i < msg->origins_count; i++) {
+        gossip_known told = {msg->origins[i].replica, 0, msg->origins[i].tag};
+        for (; from < msg->vector.count && msg->vector.known[from].replica <= told.replica;
+             from++) {
+            if (msg->vector.known[from].replica < told.replica) {
+                known[count++] = msg->vector.known[from];
+            }
+        }
+        for (uint32_t j = 0; j < msg->entries_count; j++) {
+            if (msg->entries[j].replica != told.replica) continue;
+            told.seq = msg->entries[j].last;
+            told.tag = gossip_entry_tag(&msg->entries[j], told.tag);
+        }
+        known[count++] = told;
+    }
+    for (; from < msg->vector.count; from++) known[count++] = msg->vector.known[from];
+    msg->vector.known = known;
+    msg->vector.count = count;
+    if (msg->vector.version > 0) return;
+    msg->vector.version = 301;
+    msg->vector.base = 300;
+}
+
 static void some_vector(world *w, gossip_msg *msg)
 {
     uint32_t      count;
@@ -261,6 +288,7 @@ gossip_msg world_message(world *w, gossip_msg_kind kind)
     if (msg.kind == GOSSIP_STATE) msg.same = world_below(w, 2);
     if (msg.kind == GOSSIP_STATE || msg.kind == GOSSIP_PUSH) {
         if (world_below(w, 8)) some_entries(w, &msg);
+        if (world_below(w, 2)) world_tell(w->pool, &msg);
     }
     if (msg.kind == GOSSIP_SNAP || msg.kind == GOSSIP_CHUNK) some_snapshot_piece(w, &msg);
     if (msg.kind == GOSSIP_PAGE || msg.kind == GOSSIP_FIX || msg.kind == GOSSIP_OBJECT) {

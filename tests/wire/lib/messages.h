@@ -31,6 +31,8 @@ uint64_t *world_some_ids(world *w, uint32_t least, uint32_t most, uint32_t *ret_
 gossip_entry world_entry(world *w);
 /* Entries of so many authors, each author's contiguous, in any order between them. */
 void world_entries(world *w, gossip_msg *msg, uint32_t count, uint32_t authors);
+/* The vector says, besides what it says of others, what the entries of each author end with. */
+void world_tell(pool *p, gossip_msg *msg);
 /* A message of this kind (0: of any), with all that this kind may have. */
 gossip_msg world_message(world *w, gossip_msg_kind kind);
 /* Floors for so many replicas. */
