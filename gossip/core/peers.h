@@ -20,12 +20,12 @@
 
 #define GOSSIP__PEERS_MAX 1024
 #define GOSSIP__ADDRESS_MAX 255
-#define GOSSIP__REPLIES_MAX 64         /* waiting for one peer; requests beyond are dropped */
-#define GOSSIP__REFUSALS_MAX 8         /* of those who are no peers */
-#define GOSSIP__STRANGERS_MAX 65536    /* ids that one peer makes known by vectors alone */
-#define GOSSIP__TELL_MAX 32768         /* components of a vector in one message */
-#define GOSSIP__SILENT_TIMEOUTS 4      /* requests lost in a row, nothing heard: the peer is down */
-#define GOSSIP__DIAL_US 250000         /* first wait before dialling again; doubles up to ... */
+#define GOSSIP__REPLIES_MAX 64      /* waiting for one peer; requests beyond are dropped */
+#define GOSSIP__REFUSALS_MAX 8      /* of those who are no peers */
+#define GOSSIP__STRANGERS_MAX 65536 /* ids that one peer makes known by vectors alone */
+#define GOSSIP__TELL_MAX 32768      /* components of a vector in one message */
+#define GOSSIP__SILENT_TIMEOUTS 4   /* requests lost in a row, nothing heard: the peer is down */
+#define GOSSIP__DIAL_US 250000      /* first wait before dialling again; doubles up to ... */
 #define GOSSIP__DIAL_MAX_US 10000000
 #define GOSSIP__HELLO_PEERS 64                   /* addresses told in a HELLO */
 #define GOSSIP__SNAPSHOT_MAX (UINT64_C(4) << 30) /* bytes of a snapshot that is taken in */
@@ -84,11 +84,11 @@ typedef struct gossip__peer {
     bool        nonce_used;        /* by a link: no second one begins with it from here */
     bool        confirmed;         /* the other side knows the link, too */
     uint64_t    their_nonce, their_old[4];
-    uint32_t    hello_id; /* of the HELLO that is in flight; 0: none */
+    uint32_t    hello_id;           /* of the HELLO that is in flight; 0: none */
     gossip_time dial_at, dial_wait; /* HELLO is due; the wait after it */
     gossip_time begun;
     gossip_time patience; /* with the link, though it is not wanted; grows each time it returns */
-    uint32_t    dials;              /* since something came */
+    uint32_t    dials;    /* since something came */
     uint32_t    frame_max;
     const crdt_type **common; /* the types that both know, NULL: all that this store knows */
     crdt_types        common_types;
@@ -366,9 +366,9 @@ crdt_err gossip__snap_build(gossip_engine *engine, gossip__peer *peer, bool *ret
 void gossip__fetch(gossip_engine *engine, gossip__peer *peer);
 void gossip__fetch_failed(gossip_engine *engine, gossip__peer *peer, gossip_refusal refusal);
 /* Errors: ENOMEM, EBUSY. */
-crdt_err gossip__snap_tick(gossip_engine *engine, uint64_t ms);
+crdt_err    gossip__snap_tick(gossip_engine *engine, uint64_t ms);
 gossip_time gossip__snap_deadline(const gossip_engine *engine);
-void gossip__snap_free(gossip_engine *engine);
+void        gossip__snap_free(gossip_engine *engine);
 
 /* -- repair.c: PAGE, DIGESTS, FIX, OBJECT */
 crdt_err gossip__repair_in(gossip_engine *engine, gossip__peer *peer, const gossip_msg *msg);

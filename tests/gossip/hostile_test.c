@@ -90,8 +90,9 @@ typedef struct liar {
 
 static uint64_t odd(liar *l)
 {
-    static const uint64_t values[] = {0, 1, 2, 3, 77, 1000, 1001, 1002, UINT64_MAX,
-                                      UINT64_C(1) << 62, (UINT64_C(1) << 62) + 1, 65536};
+    static const uint64_t values[] = {
+        0,    1, 2, 3, 77, 1000, 1001, 1002, UINT64_MAX, UINT64_C(1) << 62, (UINT64_C(1) << 62) + 1,
+        65536};
     if (random_below(&l->random, 4) == 0) return next_random(&l->random);
     return values[random_below(&l->random, sizeof values / sizeof *values)];
 }

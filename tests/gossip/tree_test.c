@@ -121,8 +121,9 @@ TEST(credit, full_disk_takes_nothing_and_serves_what_it_has)
     gossip_engine_readonly(c->nodes[1].engine, true);
     cluster_fill(c, 0, "s", "a", 2000);
     cluster_run(c, 30 * SECOND);
-    CHECK_EQ_STR(shown(c->nodes[1].store, "s"),
-                 "{\"b0\", \"b1\", \"b2\", \"b3\", \"b4\", \"b5\", \"b6\", \"b7\", \"b8\", \"b9\"}");
+    CHECK_EQ_STR(
+        shown(c->nodes[1].store, "s"),
+        "{\"b0\", \"b1\", \"b2\", \"b3\", \"b4\", \"b5\", \"b6\", \"b7\", \"b8\", \"b9\"}");
     /* It is not pushed at again and again. */
     CHECK(cluster_passed(c, 0, 1)->messages[GOSSIP_PUSH] < 16);
     gossip_engine_readonly(c->nodes[1].engine, false);
@@ -218,7 +219,6 @@ TEST(fork, a_node_that_lost_its_memory_goes_on_as_another)
     (void)cluster_add(c, 1, "s", "b");
     CHECK(cluster_settle(c, 12 * SECOND));
     CHECK_EQ_INT(c->nodes[0].notices[GOSSIP_FORKED], 0);
-    CHECK_EQ_STR(shown(c->nodes[0].store, "s"),
-                 "{\"a0\", \"a1\", \"a2\", \"a3\", \"a4\", \"b\"}");
+    CHECK_EQ_STR(shown(c->nodes[0].store, "s"), "{\"a0\", \"a1\", \"a2\", \"a3\", \"a4\", \"b\"}");
     cluster_free(c);
 }
