@@ -200,6 +200,18 @@ crdt_err gossip__snap_tick(gossip_engine *engine, uint64_t ms)
     return engine->now >= fetched->ask_at ? join(engine, ms, peer) : CRDT_OK;
 }
 
+gossip_time gossip__snap_deadline(const gossip_engine *engine)
+{
+    const struct gossip__links *links = engine->links;
+    const gossip__fetched      *fetched = &links->fetched;
+    const gossip__peer         *peer = gossip__peer_get(engine, fetched->peer);
+    gossip_time                 at = GOSSIP_NEVER;
+    if (links->served.id != 0) at = links->served.used + GOSSIP__SNAPSHOT_IDLE_US;
+    if (peer == NULL || fetched->asked || engine->readonly) return at;
+    bool due = is_whole(fetched) || (peer->confirmed && fetched->ask_at > engine->now);
+    return due && fetched->ask_at < at ? fetched->ask_at : at;
+}
+
 void gossip__snap_free(gossip_engine *engine)
 {
     crdt_buf_clear(&engine->links->served.bytes);
