@@ -148,6 +148,7 @@ static void add_peers(node *n)
         uint32_t peer = (n->index + i) % all;
         bool     mine = i % step == 1 % step || i == 1;
         if (!is_neighbour(w, n->index, peer) || !mine) continue;
+        if (w->nodes[peer].state == NODE_GONE) continue;
         gossip_peer handle;
         crdt_err    err =
             gossip_engine_add_peer(n->engine, crdt_text_view(w->nodes[peer].address), &handle);
