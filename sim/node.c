@@ -351,11 +351,11 @@ void node_receive(node *n, const message *m)
                                          crdt_view_of(m->bytes, m->size), m->from);
     if (err == CRDT_ENOMEM && scarce) {
         /* Entries that came before the refused one in the message are in the store, whole. */
-        bool        same = crdt_digest_equal(before, crdt_store_digest(n->store, NULL));
-        const bool  more = gossip_engine_stats(n->engine).log_end > log_end;
+        bool       same = crdt_digest_equal(before, crdt_store_digest(n->store, NULL));
+        const bool more = gossip_engine_stats(n->engine).log_end > log_end;
         if (same == more) {
-            check_fail(w, CHECK_ERROR, "node %u: ENOMEM changed its store, and the log %s", n->index,
-                       more ? "says so" : "does not");
+            check_fail(w, CHECK_ERROR, "node %u: ENOMEM changed its store, and the log %s",
+                       n->index, more ? "says so" : "does not");
         }
     } else if (err != CRDT_OK) {
         check_fail(w, CHECK_ERROR, "node %u: receiving gives %s", n->index, crdt_err_name(err));
