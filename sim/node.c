@@ -126,7 +126,7 @@ static gossip_config config_of(const node *n)
 static bool is_neighbour(const world *w, uint32_t a, uint32_t b)
 {
     const plan *p = w->plan;
-    uint32_t    half = (uint32_t)w->nodes_count / 2;
+    uint32_t    half = (uint32_t)p->nodes / 2;
     if (a == b) return false;
     if (p->learn) return a == 0 ? b == 1 : b == 0;
     switch ((plan_topology)p->topology) {

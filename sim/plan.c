@@ -220,7 +220,7 @@ static void identity_faults(swarm *s)
         add(s, PLAN_RESTORE, node, 0, 0);
     }
     if (half(s) && half(s)) add(s, PLAN_WIPE, whom(s), 0, 0);
-    if (half(s) && half(s)) {
+    if (half(s) && half(s) && p->topology <= PLAN_STAR) {
         p->spares++;
         add(s, PLAN_CLONE, whom(s), half(s), 0);
     }
