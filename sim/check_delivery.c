@@ -66,7 +66,7 @@ void check_durable(node *n, uint64_t position)
         free(m->seen);
         m->seen = NULL;
     }
-    n->persisted = position;
+    if (n->persisted < position) n->persisted = position;
 }
 
 /* -- What the node holds, taken anew ----------------------------------------------------------- */
