@@ -317,7 +317,9 @@ void node_run(node *n)
 {
     world *w = n->world;
     check_log(n);
+    n->mem.armed = true;
     crdt_err err = gossip_driver_run(n->driver, w->now, node_ms(n));
+    n->mem.armed = false;
     check_log(n);
     n->retry_at = err == CRDT_OK ? 0 : w->now + RETRY_US;
     check_durable(n, w->plan->persist ? n->vault.durable : n->log_end);
@@ -347,8 +349,10 @@ void node_receive(node *n, const message *m)
     uint64_t    peak = n->mem.bytes, log_end = n->log_end;
     if (scarce) before = crdt_store_digest(n->store, NULL);
     n->mem.peak = peak;
+    n->mem.armed = true;
     crdt_err err = gossip_driver_receive(n->driver, w->now, node_ms(n),
                                          crdt_view_of(m->bytes, m->size), m->from);
+    n->mem.armed = false;
     if (err == CRDT_ENOMEM && scarce) {
         /* Entries that came before the refused one in the message are in the store, whole. */
         bool       same = crdt_digest_equal(before, crdt_store_digest(n->store, NULL));
