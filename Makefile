@@ -210,6 +210,9 @@ $(GOSSIP_TESTS): LDLIBS += $(GOSSIP_LIBS)
 $(filter $(B)/$(MODE)/sim/%,$(ALL_TEST_BIN)): $(SIM_OBJ)
 # The disk that breaks.
 $(filter $(B)/$(MODE)/gossip/%,$(ALL_TEST_BIN)): $(TEST_OBJ)/sim/files.o
+# One runs an example as processes.
+$(filter %/gossip/maelstrom_test,$(ALL_TEST_BIN)): $(B)/examples/maelstrom
+$(filter %/gossip/maelstrom_test,$(ALL_TEST_BIN)): LDLIBS += -ljansson
 $(ALL_TEST_BIN): $(B)/$(MODE)/%: $(TEST_OBJ)/tests/%.o $(SUPPORT_OBJ) $(LAWS_A) $(CRDT_A)
 	$(call say,LD,$@)
 	@mkdir -p $(@D)

@@ -446,8 +446,8 @@ static crdt_err put_hello(gossip_engine *engine, gossip__peer *peer, gossip_msg 
     h->frame_max = engine->config.frame_max;
     h->address = engine->config.address;
     for (uint32_t i = 0; (type = crdt_store_knows(engine->store, i)) != NULL; i++) {
-        crdt_err err = gossip__room(engine, &links->types, &links->types_cap, i + 1u,
-                                    sizeof *links->types);
+        crdt_err err =
+            gossip__room(engine, &links->types, &links->types_cap, i + 1u, sizeof *links->types);
         if (err != CRDT_OK) return err;
         uint32_t at = i; /* in order of ids */
         for (; at > 0 && links->types[at - 1].id > type->id; at--) {

@@ -294,7 +294,8 @@ crdt_err gossip__links_tick(gossip_engine *engine, gossip_time now, uint64_t ms)
         gossip__peer *peer = gossip__peer_get(engine, links->active[i]);
         if (peer->link == 0) continue;
         check_requests(engine, peer);
-        if (!peer->confirmed && now >= confirm_by(engine, peer)) gossip__unlink(engine, peer, false);
+        if (!peer->confirmed && now >= confirm_by(engine, peer))
+            gossip__unlink(engine, peer, false);
         if (peer->link != 0) check_gap(engine, peer);
     }
     gossip__aged(engine);

@@ -279,8 +279,8 @@ gossip__reply *gossip__reply_new(gossip_engine *engine, gossip__peer *peer, goss
         return NULL;
     }
     size_t   cap = peer->replies_cap;
-    crdt_err err = gossip__room(engine, &peer->replies, &cap, peer->replies_count + 1u,
-                                sizeof *peer->replies);
+    crdt_err err =
+        gossip__room(engine, &peer->replies, &cap, peer->replies_count + 1u, sizeof *peer->replies);
     peer->replies_cap = (uint32_t)cap;
     if (err != CRDT_OK) return NULL;
     gossip__reply *reply = &peer->replies[peer->replies_count++];

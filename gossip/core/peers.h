@@ -20,14 +20,14 @@
 
 #define GOSSIP__PEERS_MAX 1024
 #define GOSSIP__ADDRESS_MAX 255
-#define GOSSIP__REPLIES_MAX 64         /* waiting for one peer; requests beyond are dropped */
-#define GOSSIP__REFUSALS_MAX 8         /* of those who are no peers */
-#define GOSSIP__STRANGERS_MAX 65536    /* ids that one peer makes known by vectors alone */
-#define GOSSIP__TELL_MAX 32768         /* components of a vector in one message */
-#define GOSSIP__SILENT_TIMEOUTS 6      /* requests lost in a row, nothing heard: the peer is down */
-#define GOSSIP__DIAL_US 250000         /* first wait before dialling again; doubles up to ... */
+#define GOSSIP__REPLIES_MAX 64      /* waiting for one peer; requests beyond are dropped */
+#define GOSSIP__REFUSALS_MAX 8      /* of those who are no peers */
+#define GOSSIP__STRANGERS_MAX 65536 /* ids that one peer makes known by vectors alone */
+#define GOSSIP__TELL_MAX 32768      /* components of a vector in one message */
+#define GOSSIP__SILENT_TIMEOUTS 6   /* requests lost in a row, nothing heard: the peer is down */
+#define GOSSIP__DIAL_US 250000      /* first wait before dialling again; doubles up to ... */
 #define GOSSIP__DIAL_MAX_US 10000000
-#define GOSSIP__HELLO_PEERS 64         /* addresses told in a HELLO */
+#define GOSSIP__HELLO_PEERS 64                   /* addresses told in a HELLO */
 #define GOSSIP__SNAPSHOT_MAX (UINT64_C(4) << 30) /* bytes of a snapshot that is taken in */
 #define GOSSIP__SNAPSHOT_IDLE_US 60000000        /* one that nobody asks for is let go */
 #define GOSSIP__PAGE_MAX 1024                    /* digests in one message */
@@ -55,10 +55,10 @@ typedef struct gossip__reply {
     uint32_t        link, id;
     gossip_refusal  refusal;
     bool            prune, same;
-    gossip_msg_kind asked;  /* STATE: by SYNC or WANT */
-    crdt_digest     root;   /* STATE: the asker's */
-    uint64_t        after;  /* it waits until the log is persisted up to here ... */
-    gossip_time     until;  /* ... or it is that late */
+    gossip_msg_kind asked; /* STATE: by SYNC or WANT */
+    crdt_digest     root;  /* STATE: the asker's */
+    uint64_t        after; /* it waits until the log is persisted up to here ... */
+    gossip_time     until; /* ... or it is that late */
     uint64_t        snapshot_id, offset;
     uint16_t        type;
     uint8_t        *name; /* allocated */
@@ -70,25 +70,25 @@ typedef struct gossip__peer {
     uint8_t     address[GOSSIP__ADDRESS_MAX];
     uint8_t     address_size;
     bool        configured; /* by gossip_engine_add_peer */
-    bool        itself;     /* the address leads to this very node, or to one that another peer is */
-    bool        active;     /* on links.active */
+    bool        itself; /* the address leads to this very node, or to one that another peer is */
+    bool        active; /* on links.active */
     bool        wanted, wants; /* by the topology; the next wanted */
-    bool        gone;       /* forgotten; its record goes once the driver knows */
-    bool        broken;     /* its link cannot go on: it begins again */
-    bool        quiet;      /* nothing is to be sent until something happens */
+    bool        gone;          /* forgotten; its record goes once the driver knows */
+    bool        broken;        /* its link cannot go on: it begins again */
+    bool        quiet;         /* nothing is to be sent until something happens */
     uint64_t    node, replica;
 
     /* -- hello.c */
-    uint32_t    link, driver_link; /* 0: none; what the driver was told */
-    uint64_t    nonce;             /* what this node says in HELLO to this peer; 0: none yet */
-    bool        nonce_used;        /* by a link: no second one begins with it from here */
-    bool        confirmed;         /* the other side knows the link, too */
-    uint64_t    their_nonce, their_old[4];
-    uint32_t    hello_id; /* of the HELLO that is in flight; 0: none */
-    gossip_time dial_at, dial_wait; /* HELLO is due; the wait after it */
-    gossip_time begun;
-    uint32_t    dials;              /* since something came */
-    uint32_t    frame_max;
+    uint32_t          link, driver_link; /* 0: none; what the driver was told */
+    uint64_t          nonce;      /* what this node says in HELLO to this peer; 0: none yet */
+    bool              nonce_used; /* by a link: no second one begins with it from here */
+    bool              confirmed;  /* the other side knows the link, too */
+    uint64_t          their_nonce, their_old[4];
+    uint32_t          hello_id;           /* of the HELLO that is in flight; 0: none */
+    gossip_time       dial_at, dial_wait; /* HELLO is due; the wait after it */
+    gossip_time       begun;
+    uint32_t          dials; /* since something came */
+    uint32_t          frame_max;
     const crdt_type **common; /* the types that both know, NULL: all that this store knows */
     crdt_types        common_types;
     size_t            common_cap;
@@ -104,9 +104,9 @@ typedef struct gossip__peer {
     uint32_t         replies_count, replies_cap;
 
     /* -- vectors.c */
-    gossip__vec known, offered, sent; /* holds; was sent, too; was sent once */
-    bool        vector_known;         /* on this link */
-    uint32_t    taken;                /* version of its vector that was taken in */
+    gossip__vec known, offered, sent;                /* holds; was sent, too; was sent once */
+    bool        vector_known;                        /* on this link */
+    uint32_t    taken;                               /* version of its vector that was taken in */
     uint32_t    version, acked_version, out_version; /* of this node's, as told on this link */
     uint64_t    acked_clock, out_clock;
     uint64_t    same_clock; /* at which it held all */
@@ -118,17 +118,17 @@ typedef struct gossip__peer {
 
     /* -- sync.c, push.c */
     bool        eager;
-    uint32_t    credit;    /* bytes it would take */
-    bool        sync_now;  /* a SYNC is due, out of turn */
+    uint32_t    credit;   /* bytes it would take */
+    bool        sync_now; /* a SYNC is due, out of turn */
     bool        want, graft;
-    uint64_t    want_after;  /* WANT waits until the log is persisted up to here */
-    bool        pulls;       /* it asks for chunk after chunk: nothing is pushed meanwhile */
+    uint64_t    want_after; /* WANT waits until the log is persisted up to here */
+    bool        pulls;      /* it asks for chunk after chunk: nothing is pushed meanwhile */
     gossip_time pulls_until;
-    bool        behind;      /* the log cannot serve it */
-    uint64_t    push_at;     /* log positions before this were offered */
-    uint64_t    owed;        /* a lazy link, too, is pushed what is before this */
+    bool        behind;  /* the log cannot serve it */
+    uint64_t    push_at; /* log positions before this were offered */
+    uint64_t    owed;    /* a lazy link, too, is pushed what is before this */
     gossip_time push_due, pushed, have_due, gap_at;
-    uint64_t    have_clock;  /* what the last HAVE told of */
+    uint64_t    have_clock; /* what the last HAVE told of */
     bool        in_sync;
     uint32_t    unequal; /* syncs in a row with equal contexts and unequal roots */
 
@@ -197,7 +197,7 @@ struct gossip__links {
     bool           topology_due, reminted, starved, some_gone;
     gossip_time    starved_until;
     uint64_t       clone_boot; /* that was last reported */
-    uint64_t       alone; /* own entries before this position are known to be held elsewhere */
+    uint64_t       alone;      /* own entries before this position are known to be held elsewhere */
 
     gossip__rank *ranks; /* by who */
     uint32_t      ranks_count;
@@ -241,7 +241,7 @@ struct gossip__links {
 /* Room for need items of size in *p. Errors: ENOMEM. */
 crdt_err gossip__room(gossip_engine *engine, void *p, size_t *cap, size_t need, size_t size);
 /* Sorts items that begin with a u64 by it. */
-void gossip__sort(void *items, size_t count, size_t size);
+void          gossip__sort(void *items, size_t count, size_t size);
 gossip__peer *gossip__peer_get(const gossip_engine *engine, gossip_peer handle); /* NULL: none */
 gossip__peer *gossip__peer_by_node(const gossip_engine *engine, uint64_t node);
 gossip__peer *gossip__peer_by_address(const gossip_engine *engine, crdt_view address);
@@ -256,17 +256,17 @@ void gossip__peer_reset(gossip_engine *engine, gossip__peer *peer);
 gossip__request *gossip__request_new(gossip_engine *engine, gossip__peer *peer,
                                      gossip_msg_kind kind);
 gossip__request *gossip__request_find(const gossip_engine *engine, gossip__peer *peer, uint32_t id);
-bool gossip__request_flying(const gossip_engine *engine, const gossip__peer *peer,
-                            gossip_msg_kind kind);
-void gossip__request_done(gossip__peer *peer, gossip__request *request);
-uint32_t gossip__next_id(gossip_engine *engine);
+bool             gossip__request_flying(const gossip_engine *engine, const gossip__peer *peer,
+                                        gossip_msg_kind kind);
+void             gossip__request_done(gossip__peer *peer, gossip__request *request);
+uint32_t         gossip__next_id(gossip_engine *engine);
 /* A place for a reply. NULL: too many wait, or out of memory: the request is dropped. */
 gossip__reply *gossip__reply_new(gossip_engine *engine, gossip__peer *peer, gossip_msg_kind kind,
                                  uint32_t id);
-void gossip__reply_done(gossip_engine *engine, gossip__peer *peer, uint32_t index);
+void           gossip__reply_done(gossip_engine *engine, gossip__peer *peer, uint32_t index);
 void gossip__refuse(gossip_engine *engine, gossip__peer *peer, uint32_t id, gossip_refusal refusal);
 /* What cannot have been meant: counted. */
-void gossip__bad(gossip_engine *engine, gossip__peer *peer, crdt_err err);
+void                        gossip__bad(gossip_engine *engine, gossip__peer *peer, crdt_err err);
 static inline gossip__rank *gossip__rank_of(const gossip_engine *engine, uint32_t who)
 {
     return &engine->links->ranks[who];
@@ -317,9 +317,9 @@ crdt_err gossip__state_in(gossip_engine *engine, uint64_t ms, gossip__peer *peer
                           const gossip_msg *msg, gossip__request *request);
 crdt_err gossip__state_build(gossip_engine *engine, gossip__peer *peer, const gossip__reply *reply);
 /* A request if one is due: then *ret_built. Errors: ENOMEM. */
-crdt_err gossip__sync_build(gossip_engine *engine, gossip__peer *peer, bool *ret_built);
-void     gossip__rounds_tick(gossip_engine *engine);
-void     gossip__rounds_news(gossip_engine *engine);
+crdt_err    gossip__sync_build(gossip_engine *engine, gossip__peer *peer, bool *ret_built);
+void        gossip__rounds_tick(gossip_engine *engine);
+void        gossip__rounds_news(gossip_engine *engine);
 crdt_digest gossip__root(gossip_engine *engine, const gossip__peer *peer);
 /* Bytes that would be taken in now. */
 uint32_t gossip__credit(const gossip_engine *engine);
@@ -364,7 +364,7 @@ void gossip__fetch(gossip_engine *engine, gossip__peer *peer);
 void gossip__fetch_failed(gossip_engine *engine, gossip__peer *peer, gossip_refusal refusal);
 /* Errors: ENOMEM, EBUSY. */
 crdt_err gossip__snap_tick(gossip_engine *engine, uint64_t ms);
-void gossip__snap_free(gossip_engine *engine);
+void     gossip__snap_free(gossip_engine *engine);
 
 /* -- repair.c: PAGE, DIGESTS, FIX, OBJECT */
 crdt_err gossip__repair_in(gossip_engine *engine, gossip__peer *peer, const gossip_msg *msg);

@@ -42,8 +42,8 @@ crdt_err gossip__entry_add(gossip_engine *engine, gossip__peer *peer, const goss
     gossip_msg           *msg = &links->msg;
     gossip__rank         *rank = &links->ranks[record->who];
     uint64_t              sent = gossip__vec_at(&peer->sent, record->who);
-    crdt_err err = gossip__room(engine, &links->entries, &links->entries_cap,
-                                msg->entries_count + 1u, sizeof *links->entries);
+    crdt_err              err = gossip__room(engine, &links->entries, &links->entries_cap,
+                                             msg->entries_count + 1u, sizeof *links->entries);
     if (err == CRDT_OK) {
         err = gossip__room(engine, &links->origins, &links->origins_cap, msg->origins_count + 1u,
                            sizeof *links->origins);
@@ -170,8 +170,8 @@ crdt_err gossip__entries_in(gossip_engine *engine, uint64_t ms, gossip__peer *pe
     crdt_err err = check_entries(engine, msg);
     for (uint32_t i = 0; err == CRDT_OK && i < msg->entries_count; i++) {
         const gossip_entry *entry = &msg->entries[i];
-        uint32_t            tag = tag_before(engine, msg, i), who = gossip__find(engine, entry->replica);
-        gossip__outcome     outcome;
+        uint32_t tag = tag_before(engine, msg, i), who = gossip__find(engine, entry->replica);
+        gossip__outcome outcome;
         if (who != GOSSIP__NOBODY && gossip__is_forked(peer, who)) continue;
         err = gossip__deliver(engine, ms, entry, tag, peer->handle, &outcome);
         if (err == CRDT_OK) err = settle(engine, peer, entry, outcome, ret_taken);

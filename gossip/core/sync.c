@@ -11,7 +11,7 @@
 
 uint32_t gossip__credit(const gossip_engine *engine)
 {
-    const gossip_config *config = &engine->config;
+    const gossip_config  *config = &engine->config;
     const gossip__parked *parked = &engine->parked;
     if (engine->readonly) return 0;
     if (parked->bytes >= config->parked_bytes / 4 * 3) return 0;

@@ -256,10 +256,10 @@ static void count_traffic(cluster *c, uint32_t from, uint32_t to, const gossip_m
 
 static void trace(const cluster *c, uint32_t from, uint32_t to, const gossip_msg *msg, size_t size)
 {
-    static const char *const kinds[] = {"?",    "HELLO", "WELCOME", "SYNC",  "STATE", "WANT",
-                                        "PUSH", "TOOK",  "HAVE",    "SNAP",  "CHUNK", "PAGE",
-                                        "DIGESTS", "FIX", "OBJECT", "REFUSED"};
-    printf("%10.3f %" PRIu32 ">%" PRIu32 " %-7s %08" PRIx32 " #%08" PRIx32 " %4zu B", 
+    static const char *const kinds[] = {"?",       "HELLO", "WELCOME", "SYNC",   "STATE", "WANT",
+                                        "PUSH",    "TOOK",  "HAVE",    "SNAP",   "CHUNK", "PAGE",
+                                        "DIGESTS", "FIX",   "OBJECT",  "REFUSED"};
+    printf("%10.3f %" PRIu32 ">%" PRIu32 " %-7s %08" PRIx32 " #%08" PRIx32 " %4zu B",
            (double)c->now / 1000.0, from, to, kinds[msg->kind], msg->link, msg->id, size);
     if (msg->entries_count > 0) printf(" %" PRIu32 " entries", msg->entries_count);
     if (msg->vector.version > 0) {
@@ -282,8 +282,8 @@ static void send_action(cluster *c, uint32_t from, const gossip_action *action)
     crdt_buf          bytes;
     if (action->peer == 0) return; /* to a stranger: these wires have no way back */
     uint32_t to = target(c, from, action);
-    bool     alone = msg->kind == GOSSIP_HELLO || msg->kind == GOSSIP_WELCOME ||
-                 msg->kind == GOSSIP_REFUSED;
+    bool     alone =
+        msg->kind == GOSSIP_HELLO || msg->kind == GOSSIP_WELCOME || msg->kind == GOSSIP_REFUSED;
     CHECK_MSG(alone || w != NULL, "kind %d on a link that was not announced", (int)msg->kind);
     if (to >= c->count) return;
     if (c->filter != NULL && !c->filter(c, from, to, msg)) return;

@@ -64,9 +64,9 @@ struct cluster {
 /* Nodes know each other's addresses at once. config (NULL: the default) is the common part. */
 cluster *cluster_new(uint32_t count, const gossip_config *config);
 /* The same, where only the pairs that knows() tells are told of each other. */
-cluster *cluster_of(uint32_t count, const gossip_config *config,
-                    bool (*knows)(uint32_t from, uint32_t to, uint32_t count));
-void     cluster_free(cluster *c);
+cluster      *cluster_of(uint32_t count, const gossip_config *config,
+                         bool (*knows)(uint32_t from, uint32_t to, uint32_t count));
+void          cluster_free(cluster *c);
 gossip_config cluster_config(void);
 crdt_view     cluster_address(uint32_t node);
 
@@ -88,10 +88,10 @@ bool cluster_equal(const cluster *c);
 /* One driver round of a node, without time. */
 void cluster_drive(cluster *c, uint32_t node);
 
-const traffic *cluster_passed(const cluster *c, uint32_t from, uint32_t to);
-traffic        cluster_total(const cluster *c);
-void           cluster_forget_traffic(cluster *c);
-gossip_peer    cluster_peer(const cluster *c, uint32_t node, uint32_t of); /* 0: unknown */
+const traffic   *cluster_passed(const cluster *c, uint32_t from, uint32_t to);
+traffic          cluster_total(const cluster *c);
+void             cluster_forget_traffic(cluster *c);
+gossip_peer      cluster_peer(const cluster *c, uint32_t node, uint32_t of); /* 0: unknown */
 gossip_peer_info cluster_info(const cluster *c, uint32_t node, uint32_t of);
 /* Links that are there on both sides, under one number. */
 uint32_t cluster_links(const cluster *c);
