@@ -207,6 +207,7 @@ void node_start(node *n)
     n->dying = false;
     n->die_in = 0;
     n->busy_until = 0;
+    if (n->vault.full) vault_full(&n->vault, false); /* whoever starts it made room */
     crdt_err err = vault_open(&n->vault, WORLD_CLUSTER, n->id, &n->mem.mem, &found);
     if (err != CRDT_OK) {
         wrong_start(n, "its disk", err);
@@ -324,7 +325,7 @@ void node_run(node *n)
     n->retry_at = err == CRDT_OK ? 0 : w->now + RETRY_US;
     check_durable(n, w->plan->persist ? n->vault.durable : n->log_end);
     read_notices(n);
-    if (err == CRDT_EIO && n->vault.refused == 0) {
+    if (err == CRDT_EIO && n->vault.refused == 0 && n->mem.refused == 0) {
         check_fail(w, CHECK_ERROR, "node %u: EIO, and its disk is well", n->index);
     } else if (err != CRDT_OK && err != CRDT_ENOMEM && err != CRDT_EIO) {
         check_fail(w, CHECK_ERROR, "node %u: the driver gives %s", n->index, crdt_err_name(err));

@@ -172,7 +172,7 @@ static bool is_expected(const node *n, crdt_err err)
     const world *w = n->world;
     switch (err) {
     case CRDT_ENOMEM: return n->mem.refused > 0;
-    case CRDT_EIO: return n->vault.full || n->vault.refused > 0;
+    case CRDT_EIO: return n->vault.full || n->vault.refused > 0 || n->mem.refused > 0;
     case CRDT_EFORK: return w->forked || w->forged || w->stats.notices[GOSSIP_CLONED] > 0;
     case CRDT_ERANGE:
     case CRDT_EINVAL:
@@ -240,6 +240,7 @@ void work_write(node *n, uint64_t choices)
     }
     check_log(n);
     if (err != CRDT_OK) {
+        n->mem.armed = false;
         refused(n, err, "write");
         node_run(n);
         return;

@@ -379,7 +379,7 @@ gossip_time gossip__links_deadline(const gossip_engine *engine)
     if (links->served.id != 0) {
         at = earliest(at, links->served.used + GOSSIP__SNAPSHOT_IDLE_US);
     }
-    if (links->fetched.peer != 0 && !links->fetched.asked) at = earliest(at, links->fetched.ask_at);
+    at = earliest(at, gossip__fetch_deadline(engine));
     return at;
 }
 

@@ -362,6 +362,8 @@ crdt_err gossip__snap_build(gossip_engine *engine, gossip__peer *peer, bool *ret
 /* This peer has what is in no log. */
 void gossip__fetch(gossip_engine *engine, gossip__peer *peer);
 void gossip__fetch_failed(gossip_engine *engine, gossip__peer *peer, gossip_refusal refusal);
+/* When it can go on. */
+gossip_time gossip__fetch_deadline(const gossip_engine *engine);
 /* Errors: ENOMEM, EBUSY. */
 crdt_err gossip__snap_tick(gossip_engine *engine, uint64_t ms);
 void     gossip__snap_free(gossip_engine *engine);

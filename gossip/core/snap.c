@@ -116,6 +116,17 @@ void gossip__fetch_failed(gossip_engine *engine, gossip__peer *peer, gossip_refu
     fetched->peer = 0;
 }
 
+gossip_time gossip__fetch_deadline(const gossip_engine *engine)
+{
+    const gossip__fetched *fetched = &engine->links->fetched;
+    const gossip__peer    *peer = gossip__peer_get(engine, fetched->peer);
+    if (peer == NULL || fetched->asked) return GOSSIP_NEVER;
+    if (is_whole(fetched)) return fetched->ask_at;
+    if (peer->link == 0 || !peer->confirmed || engine->readonly) return GOSSIP_NEVER;
+    bool room = peer->in_flight < engine->config.credit_frames;
+    return room ? fetched->ask_at : GOSSIP_NEVER;
+}
+
 crdt_err gossip__snap_build(gossip_engine *engine, gossip__peer *peer, bool *ret_built)
 {
     gossip__fetched *fetched = &engine->links->fetched;
