@@ -37,8 +37,8 @@
  *      6  gossip_disk_next, gossip_entry_decode, gossip_engine_replay      until ENOENT; EMALFORMED
  *         and EGAP: entries are lost here, peers have them; go on
  *      7  if found.clean, but the store does not hold the old id's dots up to found.last_seq just
- *         so: take fresh bits all the same. If the id is a fresh one and there was an old one:
- *         gossip_engine_succeed(engine, fresh, found.replica)
+ *         so: take fresh bits all the same. If the id is a fresh one and found.replica is not
+ *         0: gossip_engine_succeed(engine, fresh, found.replica)
  *      8  gossip_disk_begin with the id
  *      9  gossip_driver_new with gossip_disk_persist(disk)
  *
