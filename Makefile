@@ -301,10 +301,9 @@ mutant-objects: $(patsubst %.c,$(B)/plain/obj/%.o,$(ORACLE_SRC) $(SIM_SRC) $(SUP
 # searches with it: new inputs go to build/fuzz/corpus, what crashes to build/fuzz/crashes.
 T           = 60
 HARNESS_BIN = $(HARNESS_SRC:%.c=$(B)/%)
-FUZZ_OBJ    = $(patsubst %.c,$(B)/plain/obj/%.o,$(FUZZLIB_SRC) $(LAWLIB_SRC) $(WIRELIB_SRC) \
+FUZZ_OBJ    = $(patsubst %.c,$(B)/plain/obj/%.o,sim/files.c $(FUZZLIB_SRC) $(LAWLIB_SRC) $(WIRELIB_SRC) \
               $(filter-out tests/lib/main.c,$(SUPPORT_SRC)))
 FUZZ_DRIVER = $(if $(filter fuzz,$(V)),,$(B)/plain/obj/fuzz/standalone.o)
-$(B)/fuzz/disk_fuzz: $(B)/plain/obj/sim/files.o
 $(HARNESS_BIN): $(B)/fuzz/%: $(B)/plain/obj/fuzz/%.o $(FUZZ_DRIVER) $(FUZZ_OBJ) $(GOSSIP_A) \
     $(LAWS_A) $(CRDT_A)
 	$(call say,LD,$@)
