@@ -12,6 +12,8 @@ void crdt__seq_init(const crdt_space *space, crdt__seq *seq, crdt__atom_kind kin
     crdt__log_init(&seq->log, space->mem);
     crdt__order_init(&seq->order, space->mem, &seq->atoms);
     crdt__omap_init(&seq->parked, space->mem);
+    crdt__omap_init(&seq->needs, space->mem);
+    seq->filed = true;
     crdt__omap_init(&seq->sets, space->mem);
     seq->classic = classic;
     seq->space = space;
@@ -27,6 +29,7 @@ void crdt__seq_clear(const crdt_space *space, void *state)
     crdt__seq      *seq = state;
     crdt__atom_kind kind = seq->atoms.kind;
     crdt__omap_iter it = crdt__omap_first(&seq->parked);
+    crdt__omap_clear(&seq->needs);
     for (crdt__parked *p; (p = crdt__omap_next(&it)) != NULL;) free_parked(seq, p);
     crdt__omap_clear(&seq->parked);
     crdt__seq_clear_sets(seq);
@@ -73,6 +76,7 @@ static void settle_typing(crdt__seq *seq)
     crdt__log_add_ins(&seq->log, p->author, &p->row);
     crdt__order_insert(&seq->order, p->place, p->row.cid, p->count, glued);
     if (seq->families != NULL) crdt__family_note(seq, &p->row);
+    if (seq->parked.count > 0) crdt__wait_met(seq, crdt__seq_elem(seq, p->row.cid), p->count);
     if (seq->classic) seq->lamport = p->row.lamport + p->count - 1;
 }
 
@@ -215,6 +219,8 @@ void crdt__seq_undo(const crdt_space *space, void *state)
     crdt__atoms_cut(&seq->atoms, seq->order.mark);
     crdt__log_undo(&seq->log);
     crdt__seq_undo_sets(seq);
+    if (seq->changed_parked != NULL || seq->met != NULL) crdt__wait_drop(seq);
+
     sweep_parked(seq, true);
     seq->lamport = seq->kept_lamport;
     seq->changed = false;
@@ -250,7 +256,7 @@ void crdt__seq_stats(const void *state, crdt_stats *stats)
     uint64_t         bytes = seq->atoms.bytes;
     stats->payload += bytes;
     stats->metadata += seq->atoms.memory - bytes + seq->log.memory + seq->order.memory;
-    stats->metadata += seq->parked.bytes + seq->sets.bytes;
+    stats->metadata += seq->parked.bytes + seq->needs.bytes + seq->sets.bytes;
     stats->metadata += seq->sets.count * sizeof(crdt__set);
     stats->dots += count_dots(seq);
     stats->residues += seq->atoms.count - seq->order.visible + crdt__seq_waiting(seq);
@@ -360,6 +366,7 @@ bool crdt__seq_check(const crdt_space *space, const void *state, const crdt_cont
     if (!crdt__log_check(&seq->log, ret_reason)) return false;
     if (!crdt__order_check(&seq->order, ret_reason)) return false;
     if (!crdt__omap_check(&seq->parked, ret_reason)) return false;
+    if (!crdt__omap_check(&seq->needs, ret_reason)) return false;
     if (!crdt__omap_check(&seq->sets, ret_reason)) return false;
     if (!crdt__seq_within(state, seen)) return fail(ret_reason, "a dot is outside the context");
     return check_order(seq, ret_reason) && check_rows(seq, ret_reason);

@@ -49,16 +49,21 @@ static inline uint32_t crdt__row_len(const crdt__row *row)
     return row->dots * row->each;
 }
 
+#define CRDT__NEED_BYTES 28
+
 /* A row that waits; a node of seq.parked, keyed by (replica, dot). Owns its bytes. */
 typedef struct crdt__parked {
     crdt__okey key;
     uint8_t    id[16];
+    crdt__okey need; /* a node of seq.needs, keyed by an element that it waits for */
+    uint8_t    need_id[CRDT__NEED_BYTES];
+    bool       met;    /* on the list of those that may wait no more */
     size_t     size;   /* of this allocation */
     bool       fresh;  /* came since the last keep */
     bool       done;   /* was put in place since the last keep */
     uint32_t   placed; /* of a deletion: dots put in place since then, the lowest elements' */
     bool       listed; /* on the list of those changed since then */
-    struct crdt__parked *next_changed;
+    struct crdt__parked *next_changed, *next_met;
     crdt__row            row;
 } crdt__parked;
 
@@ -92,6 +97,9 @@ typedef struct crdt__seq {
     crdt__log              log;
     crdt__order            order;
     crdt__omap             parked;
+    crdt__omap             needs; /* seq_wait.c; if `filed` all parked rows are there, or on ... */
+    crdt__parked          *met;   /* ... this list, or refer to what they cannot */
+    bool                   filed;
     crdt__omap             sets;
     crdt__set             *changed_sets; /* since the last keep */
     crdt__pending          pending;
@@ -207,17 +215,28 @@ crdt_err   crdt__seq_set(crdt_target *target, uint32_t pos, crdt_value value);
 crdt_err crdt__seq_take(crdt__seq *seq, const crdt__row *row, const crdt_context *mine);
 /* Put a row that is not held in place, if it is ready (*ret_done). Errors: ENOMEM, ELIMIT. */
 crdt_err crdt__seq_put(crdt__seq *seq, const crdt__row *row, bool *ret_done);
+/* Put those first dots of a deletion in place, of the lowest elements, that are ready. Errors:
+ * ENOMEM. */
+crdt_err crdt__seq_put_ready(crdt__seq *seq, const crdt__row *row, uint32_t *ret_dots);
 /* Does an insertion of this author wait? */
-bool crdt__seq_has_waiting(const crdt__seq *seq, uint64_t replica);
-/* The parked row changes: keep and undo will look at it. */
-void crdt__seq_note_parked(crdt__seq *seq, crdt__parked *parked);
-/* Parked rows that can be put in place now, and of deletions what can be. Errors: ENOMEM. */
-crdt_err crdt__seq_unpark(crdt__seq *seq);
+bool     crdt__seq_has_waiting(const crdt__seq *seq, uint64_t replica);
 crdt_err crdt__seq_prepare(crdt_join *join, void *state, const void *other);
 bool     crdt__seq_commit(crdt_join *join, void *state, const void *other);
 crdt_err crdt__seq_since(const crdt_space *space, const void *state, const crdt_context *ctx,
                          void *ret_part, crdt_context *keep);
 crdt_err crdt__seq_seal(const crdt_space *space, void *state, crdt_dot first, void *ret_part);
+
+/* -- seq_wait.c */
+/* The row waits. Errors: ENOMEM. */
+crdt_err crdt__seq_park(crdt__seq *seq, const crdt__row *row);
+/* The parked row changes: keep and undo will look at it. */
+void crdt__seq_note_parked(crdt__seq *seq, crdt__parked *parked);
+/* Elements are there from now on: rows that wait for them can be looked at. */
+void crdt__wait_met(crdt__seq *seq, crdt__elem first, uint32_t len);
+/* Forget who waits for what. */
+void crdt__wait_drop(crdt__seq *seq);
+/* Parked rows that can be put in place now, and of deletions what can be. Errors: ENOMEM. */
+crdt_err crdt__seq_unpark(crdt__seq *seq);
 
 /* -- seq_read.c */
 /* The cursor at a position in visible elements; false past the end. */

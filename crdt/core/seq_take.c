@@ -6,96 +6,6 @@
 #include "crdt/core/mem.h"
 #include "crdt/core/seq.h"
 
-/* -- Parking ----------------------------------------------------------------------------------- */
-
-/* The dot under which it was parked. */
-static uint64_t key_dot(const crdt__parked *p)
-{
-    return crdt__load_be64(p->id + 8);
-}
-
-/* Bytes and forgotten stretches of a row's content, together. */
-static void content_sizes(const crdt__row *row, crdt__atom_kind kind, size_t *ret_bytes,
-                          size_t *ret_voids)
-{
-    crdt__content content = crdt__content_of(row, kind);
-    crdt_view     piece;
-    uint32_t      count;
-    *ret_bytes = *ret_voids = 0;
-    while (crdt__content_next(&content, &piece, &count)) {
-        *ret_bytes += piece.size;
-        if (piece.size == 0) *ret_voids += 10; /* two varints at their longest */
-    }
-}
-
-static uint8_t *put_varint(uint8_t *at, uint32_t n)
-{
-    for (; n >= 0x80; n >>= 7) *at++ = (uint8_t)(n | 0x80);
-    *at++ = (uint8_t)n;
-    return at;
-}
-
-static void copy_content(crdt__parked *p, const crdt__row *row, crdt__atom_kind kind,
-                         uint8_t *bytes, uint8_t *voids)
-{
-    crdt__content content = crdt__content_of(row, kind);
-    crdt_view     piece;
-    uint32_t      count, gap = 0, run = 0;
-    uint8_t      *at = bytes, *void_at = voids;
-    while (crdt__content_next(&content, &piece, &count)) {
-        if (piece.size == 0) {
-            run += count;
-            continue;
-        }
-        if (run > 0) void_at = put_varint(put_varint(void_at, gap), run);
-        if (run > 0) gap = 0;
-        run = 0;
-        gap += count;
-        memcpy(at, piece.data, piece.size);
-        at += piece.size;
-    }
-    if (run > 0) void_at = put_varint(put_varint(void_at, gap), run);
-    p->row.bytes = crdt_view_of(bytes, (size_t)(at - bytes));
-    p->row.voids = crdt_view_of(voids, (size_t)(void_at - voids));
-    p->row.seq = NULL;
-    p->row.waits = false;
-    p->row.skip = 0;
-    p->row.held = crdt__row_len(row);
-}
-
-void crdt__seq_note_parked(crdt__seq *seq, crdt__parked *p)
-{
-    if (p->listed) return;
-    p->listed = true;
-    p->next_changed = seq->changed_parked;
-    seq->changed_parked = p;
-}
-
-static crdt_err park(crdt__seq *seq, const crdt__row *row)
-{
-    size_t bytes = 0, voids = 0;
-    if (!row->del) content_sizes(row, seq->atoms.kind, &bytes, &voids);
-    size_t        size = sizeof(crdt__parked) + bytes + voids;
-    crdt__parked *p = crdt__alloc(seq->space->mem, size);
-    if (p == NULL) return CRDT_ENOMEM;
-    memset(p, 0, sizeof *p);
-    p->size = size;
-    p->row = *row;
-    p->fresh = true;
-    uint8_t *content = (uint8_t *)(p + 1);
-    if (!row->del) copy_content(p, row, seq->atoms.kind, content, content + bytes);
-    crdt__parked_key(row->replica, row->dot, p->id);
-    p->key.bytes = crdt_view_of(p->id, sizeof p->id);
-    crdt_err err = crdt__omap_put(&seq->parked, p);
-    if (err != CRDT_OK) {
-        crdt__release(seq->space->mem, p, size);
-        return err;
-    }
-    crdt__seq_note_parked(seq, p);
-    seq->changed = true;
-    return CRDT_OK;
-}
-
 /* -- Putting in place -------------------------------------------------------------------------- */
 
 /* Everything the insertion refers to is there: fills ret_row. */
@@ -151,6 +61,7 @@ static crdt_err put_ins(crdt__seq *seq, const crdt__row *row, uint32_t author, b
     crdt__log_add_ins(&seq->log, author, &ins);
     crdt__order_insert(&seq->order, place, ins.cid, len, glued);
     if (seq->families != NULL) crdt__family_note(seq, &ins);
+    crdt__wait_met(seq, row->first, len);
     if (row->lamport + len - 1 > seq->lamport) seq->lamport = row->lamport + len - 1;
     seq->changed = true;
     *ret_done = true;
@@ -218,55 +129,13 @@ crdt_err crdt__seq_put(crdt__seq *seq, const crdt__row *row, bool *ret_done)
     return put_ins(seq, row, author, ret_done);
 }
 
-/* Put the first or (back) last dots of a deletion in place, those of the lowest elements. */
-static crdt_err put_some(crdt__seq *seq, const crdt__row *row, uint32_t dots)
+crdt_err crdt__seq_put_ready(crdt__seq *seq, const crdt__row *row, uint32_t *ret_dots)
 {
-    uint32_t  author;
+    uint32_t author, dots = *ret_dots = ready_dots(seq, row);
+    if (dots == 0) return CRDT_OK;
     crdt__row some = crdt__row_cut(row, row->back ? row->dots - dots : 0, dots);
     crdt_err  err = crdt__log_author(&seq->log, row->replica, &author);
     return err == CRDT_OK ? put_del(seq, &some, author) : err;
-}
-
-/* As much of a parked row as can be. blocked: the author of whose insertions an earlier one
- * waits. */
-static crdt_err unpark(crdt__seq *seq, crdt__parked *p, uint64_t *blocked, bool *ret_progress)
-{
-    *ret_progress = false;
-    if (!p->row.del) {
-        uint32_t author;
-        if (p->row.replica == *blocked) return CRDT_OK;
-        crdt_err err = crdt__log_author(&seq->log, p->row.replica, &author);
-        if (err == CRDT_OK) err = put_ins(seq, &p->row, author, &p->done);
-        if (!p->done) *blocked = p->row.replica;
-        *ret_progress = p->done;
-        return err;
-    }
-    crdt__row row = crdt__parked_row(p);
-    uint32_t  dots = ready_dots(seq, &row);
-    crdt_err  err = dots == 0 ? CRDT_OK : put_some(seq, &row, dots);
-    if (err != CRDT_OK || dots == 0) return err;
-    p->placed += dots;
-    p->done = p->placed == p->row.dots;
-    *ret_progress = true;
-    return CRDT_OK;
-}
-
-crdt_err crdt__seq_unpark(crdt__seq *seq)
-{
-    for (bool progress = seq->parked.count > 0; progress;) {
-        uint64_t blocked = 0;
-        progress = false;
-        crdt__omap_iter it = crdt__omap_first(&seq->parked);
-        for (crdt__parked *p; (p = crdt__omap_next(&it)) != NULL;) {
-            bool more;
-            if (p->done) continue;
-            crdt_err err = unpark(seq, p, &blocked, &more);
-            if (err != CRDT_OK) return err;
-            progress |= more;
-            if (more) crdt__seq_note_parked(seq, p);
-        }
-    }
-    return CRDT_OK;
 }
 
 /* -- What is held ------------------------------------------------------------------------------ */
@@ -352,7 +221,7 @@ static const crdt__parked *parked_below(const crdt__seq *seq, uint64_t replica, 
         crdt__parked *p = crdt__omap_before(&seq->parked, crdt_view_of(id, sizeof id), 0);
         if (p == NULL || p->row.replica != replica) return NULL;
         if (!p->row.del && !p->done) return p;
-        dot = key_dot(p);
+        dot = crdt__load_be64(p->id + 8); /* under which it was parked */
     }
 }
 
@@ -397,13 +266,11 @@ static crdt_err take_new(crdt__seq *seq, const crdt__row *row, bool newest)
     if (is_fork(seq, row, newest)) return CRDT_EFORK;
     crdt_err err = crdt__seq_put(seq, row, &done);
     if (err != CRDT_OK || done) return err;
-    uint32_t  some = row->del ? ready_dots(seq, row) : 0;
+    uint32_t  some = 0;
     crdt__row rest = *row;
-    if (some > 0) {
-        err = put_some(seq, row, some);
-        rest = crdt__row_cut(row, row->back ? 0 : some, row->dots - some);
-    }
-    return err == CRDT_OK ? park(seq, &rest) : err;
+    if (row->del) err = crdt__seq_put_ready(seq, row, &some);
+    if (some > 0) rest = crdt__row_cut(row, row->back ? 0 : some, row->dots - some);
+    return err == CRDT_OK ? crdt__seq_park(seq, &rest) : err;
 }
 
 /* The first held dot at or after one that is not. */
