@@ -24,10 +24,8 @@ static void free_parked(crdt__seq *seq, crdt__parked *parked)
     crdt__release(seq->space->mem, parked, parked->size);
 }
 
-void crdt__seq_clear(const crdt_space *space, void *state)
+void crdt__seq_clear(crdt__seq *seq)
 {
-    crdt__seq      *seq = state;
-    crdt__atom_kind kind = seq->atoms.kind;
     crdt__omap_iter it = crdt__omap_first(&seq->parked);
     crdt__omap_clear(&seq->needs);
     for (crdt__parked *p; (p = crdt__omap_next(&it)) != NULL;) free_parked(seq, p);
@@ -37,7 +35,7 @@ void crdt__seq_clear(const crdt_space *space, void *state)
     crdt__order_clear(&seq->order);
     crdt__log_clear(&seq->log);
     crdt__atoms_clear(&seq->atoms);
-    crdt__seq_init(space, seq, kind, seq->classic);
+    crdt__seq_init(seq->space, seq, seq->atoms.kind, seq->classic);
 }
 
 uint64_t crdt__seq_stamp_max(const crdt__seq *seq)
@@ -48,17 +46,6 @@ uint64_t crdt__seq_stamp_max(const crdt__seq *seq)
         if (set->stamp > max) max = set->stamp;
     }
     return max;
-}
-
-uint64_t crdt__seq_move(const crdt_space *space, void *state, void *other_state)
-{
-    crdt__seq *seq = state, *other = other_state;
-    crdt__seq_clear(space, seq); /* it may hold authors without rows */
-    *seq = *other;
-    seq->order.atoms = &seq->atoms;
-    seq->space = space;
-    crdt__seq_init(space, other, seq->atoms.kind, seq->classic);
-    return crdt__seq_stamp_max(seq);
 }
 
 /* -- What is pending --------------------------------------------------------------------------- */
@@ -115,21 +102,6 @@ void crdt__seq_settle(crdt__seq *seq)
     seq->pending.kind = CRDT__NOTHING;
 }
 
-const crdt__seq *crdt__seq_of(const crdt_ref *ref)
-{
-    if (ref->state == NULL) return ref->pending;
-    crdt__seq *seq = (crdt__seq *)(uintptr_t)ref->state; /* settling changes nothing that shows */
-    crdt__seq_settle(seq);
-    return seq;
-}
-
-static const crdt__seq *settled(const void *state)
-{
-    crdt__seq *seq = (crdt__seq *)(uintptr_t)state;
-    crdt__seq_settle(seq);
-    return seq;
-}
-
 uint32_t crdt__seq_visible(const crdt__seq *seq)
 {
     const crdt__pending *p = &seq->pending;
@@ -137,15 +109,8 @@ uint32_t crdt__seq_visible(const crdt__seq *seq)
     return seq->order.visible - (p->kind == CRDT__DELETING ? p->count : 0);
 }
 
-bool crdt__seq_alive(const crdt_ref *ref)
+bool crdt__seq_empty(const crdt__seq *seq)
 {
-    const crdt__seq *seq = ref->state != NULL ? ref->state : ref->pending;
-    return seq != NULL && crdt__seq_visible(seq) > 0;
-}
-
-bool crdt__seq_empty(const void *state)
-{
-    const crdt__seq *seq = state;
     if (seq->pending.kind != CRDT__NOTHING || seq->atoms.count > 0) return false;
     return seq->log.del_rows == 0 && seq->parked.count == 0 && seq->sets.count == 0;
 }
@@ -196,10 +161,8 @@ static void sweep_parked(crdt__seq *seq, bool undo)
     }
 }
 
-void crdt__seq_keep(const crdt_space *space, void *state)
+void crdt__seq_keep(crdt__seq *seq)
 {
-    (void)space;
-    crdt__seq *seq = state;
     crdt__seq_settle(seq);
     crdt__order_keep(&seq->order);
     crdt__log_settle(&seq->log);
@@ -209,10 +172,8 @@ void crdt__seq_keep(const crdt_space *space, void *state)
     seq->changed = false;
 }
 
-void crdt__seq_undo(const crdt_space *space, void *state)
+void crdt__seq_undo(crdt__seq *seq)
 {
-    (void)space;
-    crdt__seq *seq = state;
     seq->pending.kind = CRDT__NOTHING;
     crdt__families_drop(seq);
     crdt__order_undo(&seq->order);
@@ -250,10 +211,9 @@ uint64_t crdt__seq_waiting(const crdt__seq *seq)
     return dots;
 }
 
-void crdt__seq_stats(const void *state, crdt_stats *stats)
+void crdt__seq_stats(const crdt__seq *seq, crdt_stats *stats)
 {
-    const crdt__seq *seq = settled(state);
-    uint64_t         bytes = seq->atoms.bytes;
+    uint64_t bytes = seq->atoms.bytes;
     stats->payload += bytes;
     stats->metadata += seq->atoms.memory - bytes + seq->log.memory + seq->order.memory;
     stats->metadata += seq->parked.bytes + seq->needs.bytes + seq->sets.bytes;
@@ -325,9 +285,8 @@ static bool check_order(const crdt__seq *seq, const char **ret_reason)
     return true;
 }
 
-bool crdt__seq_within(const void *state, const crdt_context *seen)
+bool crdt__seq_within(const crdt__seq *seq, const crdt_context *seen)
 {
-    const crdt__seq *seq = state;
     for (uint32_t a = 0; a < seq->log.author_count; a++) {
         uint64_t         replica = seq->log.authors[a].replica;
         uint64_t         base = crdt_context_base(seen, replica);
@@ -357,17 +316,14 @@ bool crdt__seq_within(const void *state, const crdt_context *seen)
     return true;
 }
 
-bool crdt__seq_check(const crdt_space *space, const void *state, const crdt_context *seen,
-                     const char **ret_reason)
+bool crdt__seq_check(const crdt__seq *seq, const crdt_context *seen, const char **ret_reason)
 {
-    const crdt__seq *seq = settled(state);
-    if (seq->space != space) return fail(ret_reason, "a sequence is in another store's space");
     if (!crdt__atoms_check(&seq->atoms, ret_reason)) return false;
     if (!crdt__log_check(&seq->log, ret_reason)) return false;
     if (!crdt__order_check(&seq->order, ret_reason)) return false;
     if (!crdt__omap_check(&seq->parked, ret_reason)) return false;
     if (!crdt__omap_check(&seq->needs, ret_reason)) return false;
     if (!crdt__omap_check(&seq->sets, ret_reason)) return false;
-    if (!crdt__seq_within(state, seen)) return fail(ret_reason, "a dot is outside the context");
+    if (!crdt__seq_within(seq, seen)) return fail(ret_reason, "a dot is outside the context");
     return check_order(seq, ret_reason) && check_rows(seq, ret_reason);
 }

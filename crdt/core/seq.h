@@ -114,24 +114,19 @@ typedef struct crdt__seq {
 
 /* -- seq.c */
 void crdt__seq_init(const crdt_space *space, crdt__seq *seq, crdt__atom_kind kind, bool classic);
-void crdt__seq_clear(const crdt_space *space, void *state);
-uint64_t crdt__seq_move(const crdt_space *space, void *state, void *other);
+void crdt__seq_clear(crdt__seq *seq);
 /* Put the pending run into order and log. Cannot fail. Reads begin with it. */
 void     crdt__seq_settle(crdt__seq *seq);
 bool     crdt__seq_is_dead(const crdt__seq *seq, uint32_t cid); /* the index must be valid */
 uint32_t crdt__seq_visible(const crdt__seq *seq);
-bool     crdt__seq_empty(const void *state);
-bool     crdt__seq_alive(const crdt_ref *ref);
+bool     crdt__seq_empty(const crdt__seq *seq);
 uint64_t crdt__seq_waiting(const crdt__seq *seq);   /* dots of parked rows */
 uint64_t crdt__seq_stamp_max(const crdt__seq *seq); /* of sets */
-void     crdt__seq_keep(const crdt_space *space, void *state);
-void     crdt__seq_undo(const crdt_space *space, void *state);
-void     crdt__seq_stats(const void *state, crdt_stats *stats);
-bool     crdt__seq_check(const crdt_space *space, const void *state, const crdt_context *seen,
-                         const char **ret_reason);
-bool     crdt__seq_within(const void *state, const crdt_context *seen);
-/* The settled sequence behind a reference; NULL: nothing. */
-const crdt__seq *crdt__seq_of(const crdt_ref *ref);
+void     crdt__seq_keep(crdt__seq *seq);
+void     crdt__seq_undo(crdt__seq *seq);
+void     crdt__seq_stats(const crdt__seq *seq, crdt_stats *stats);
+bool     crdt__seq_check(const crdt__seq *seq, const crdt_context *seen, const char **ret_reason);
+bool     crdt__seq_within(const crdt__seq *seq, const crdt_context *seen);
 /* Where an element stands as (author, counter), and back. */
 crdt__elem crdt__seq_elem(const crdt__seq *seq, uint32_t cid);
 bool       crdt__seq_find(const crdt__seq *seq, crdt__elem elem, uint32_t *ret_cid);
@@ -191,7 +186,6 @@ static inline bool crdt__seq_delete_on(crdt__seq *seq, uint64_t pos, uint64_t co
     p->count += (uint32_t)count;
     return true;
 }
-crdt_err crdt__seq_reset(crdt_target *target);
 /* Reserve what such a deletion needs, so that it cannot fail even after one insertion. */
 crdt_err crdt__seq_ready_delete(crdt_target *target, uint32_t pos, uint32_t count);
 
@@ -219,12 +213,15 @@ crdt_err crdt__seq_put(crdt__seq *seq, const crdt__row *row, bool *ret_done);
  * ENOMEM. */
 crdt_err crdt__seq_put_ready(crdt__seq *seq, const crdt__row *row, uint32_t *ret_dots);
 /* Does an insertion of this author wait? */
-bool     crdt__seq_has_waiting(const crdt__seq *seq, uint64_t replica);
-crdt_err crdt__seq_prepare(crdt_join *join, void *state, const void *other);
-bool     crdt__seq_commit(crdt_join *join, void *state, const void *other);
-crdt_err crdt__seq_since(const crdt_space *space, const void *state, const crdt_context *ctx,
-                         void *ret_part, crdt_context *keep);
-crdt_err crdt__seq_seal(const crdt_space *space, void *state, crdt_dot first, void *ret_part);
+bool crdt__seq_has_waiting(const crdt__seq *seq, uint64_t replica);
+/* All that the other holds. Errors: as take. */
+crdt_err crdt__seq_prepare(crdt__seq *seq, const crdt__seq *other, const crdt_context *mine);
+/* Into part, a sequence with nothing in it: what is outside ctx; into keep: dots that are inside.
+ * Errors: ENOMEM. */
+crdt_err crdt__seq_since(const crdt__seq *seq, const crdt_context *ctx, crdt__seq *part,
+                         crdt_context *keep);
+/* ... what was written from the dot `first` on since the last keep. */
+crdt_err crdt__seq_written(const crdt__seq *seq, crdt_dot first, crdt__seq *part);
 
 /* -- seq_wait.c */
 /* The row waits. Errors: ENOMEM. */
@@ -244,7 +241,7 @@ bool crdt__seq_cursor(const crdt__seq *seq, uint32_t pos, crdt_side side, crdt_c
 /* ... and where it stands. Errors: ENOENT, ENOMEM. */
 crdt_err crdt__seq_cursor_pos(const crdt__seq *seq, crdt_cursor cursor, uint32_t *ret_pos);
 /* Forget the content of elements whose deletion is in the cut: their ids stay (R15). */
-bool crdt__seq_stabilise(const crdt_space *space, void *state, const crdt_context *cut);
+bool crdt__seq_stabilise(crdt__seq *seq, const crdt_context *cut);
 
 /* -- seq_rows.c: all rows of a replica in order of dots, in the one form that equal states share:
  * each as long as can be. */
@@ -296,19 +293,60 @@ crdt__content crdt__content_of(const crdt__row *row, crdt__atom_kind kind);
 bool crdt__content_next(crdt__content *content, crdt_view *ret_piece, uint32_t *ret_count);
 
 /* -- seq_code.c */
-void     crdt__seq_mark(const void *state, crdt_replicas *ids);
-void     crdt__seq_encode(const void *state, crdt_enc *enc);
-crdt_err crdt__seq_decode(const crdt_space *space, void *state, crdt_dec *dec);
-void     crdt__seq_digest(const void *state, crdt_blocks *blocks);
+void     crdt__seq_mark(const crdt__seq *seq, crdt_replicas *ids);
+void     crdt__seq_encode(const crdt__seq *seq, crdt_enc *enc);
+crdt_err crdt__seq_decode(crdt__seq *seq, crdt_dec *dec); /* into one with nothing in it */
+void     crdt__seq_digest(const crdt__seq *seq, crdt_blocks *blocks);
 
-/* The vtable's entries that lists and texts share. */
-#define CRDT__SEQ_SLOTS                                                                   \
-    .size = sizeof(crdt__seq), .clear = crdt__seq_clear, .prepare = crdt__seq_prepare,    \
-    .commit = crdt__seq_commit, .since = crdt__seq_since, .alive = crdt__seq_alive,       \
-    .empty = crdt__seq_empty, .reset = crdt__seq_reset, .mark = crdt__seq_mark,           \
-    .encode = crdt__seq_encode, .decode = crdt__seq_decode, .digest = crdt__seq_digest,   \
-    .check = crdt__seq_check, .stats = crdt__seq_stats, .stabilise = crdt__seq_stabilise, \
-    .move = crdt__seq_move, .within = crdt__seq_within, .keep = crdt__seq_keep,           \
-    .undo = crdt__seq_undo, .seal = crdt__seq_seal
+/* -- seq_slot.c: the state of an object, which holds its sequence: made at first use, so that an
+ * object with little in it takes little. The vtable's entries that lists and texts share. */
+typedef struct crdt__slot {
+    const crdt_space *space;
+    crdt__seq        *seq; /* NULL: nothing yet */
+    crdt__atom_kind   kind;
+    bool              classic;
+} crdt__slot;
+
+void     crdt__slot_init(const crdt_space *space, void *state, crdt__atom_kind kind, bool classic);
+void     crdt__slot_clear(const crdt_space *space, void *state);
+uint64_t crdt__slot_move(const crdt_space *space, void *state, void *other);
+crdt_err crdt__slot_prepare(crdt_join *join, void *state, const void *other);
+bool     crdt__slot_commit(crdt_join *join, void *state, const void *other);
+crdt_err crdt__slot_since(const crdt_space *space, const void *state, const crdt_context *ctx,
+                          void *ret_part, crdt_context *keep);
+bool     crdt__slot_alive(const crdt_ref *ref);
+bool     crdt__slot_empty(const void *state);
+crdt_err crdt__slot_reset(crdt_target *target);
+void     crdt__slot_mark(const void *state, crdt_replicas *ids);
+void     crdt__slot_encode(const void *state, crdt_enc *enc);
+crdt_err crdt__slot_decode(const crdt_space *space, void *state, crdt_dec *dec);
+void     crdt__slot_digest(const void *state, crdt_blocks *blocks);
+bool     crdt__slot_check(const crdt_space *space, const void *state, const crdt_context *seen,
+                          const char **ret_reason);
+bool     crdt__slot_within(const void *state, const crdt_context *seen);
+void     crdt__slot_stats(const void *state, crdt_stats *stats);
+bool     crdt__slot_stabilise(const crdt_space *space, void *state, const crdt_context *cut);
+void     crdt__slot_keep(const crdt_space *space, void *state);
+void     crdt__slot_undo(const crdt_space *space, void *state);
+crdt_err crdt__slot_seal(const crdt_space *space, void *state, crdt_dot first, void *ret_part);
+
+/* The sequence, to be written to. Errors: ENOMEM. */
+crdt_err crdt__slot_open(crdt__slot *slot);
+/* The sequence that an operation writes to, once its slot was opened. */
+static inline crdt__seq *crdt__seq_in(const crdt_target *target)
+{
+    return ((const crdt__slot *)target->state)->seq;
+}
+/* The settled sequence behind a reference; NULL: nothing. */
+const crdt__seq *crdt__seq_of(const crdt_ref *ref);
+
+#define CRDT__SEQ_SLOTS                                                                      \
+    .size = sizeof(crdt__slot), .clear = crdt__slot_clear, .prepare = crdt__slot_prepare,    \
+    .commit = crdt__slot_commit, .since = crdt__slot_since, .alive = crdt__slot_alive,       \
+    .empty = crdt__slot_empty, .reset = crdt__slot_reset, .mark = crdt__slot_mark,           \
+    .encode = crdt__slot_encode, .decode = crdt__slot_decode, .digest = crdt__slot_digest,   \
+    .check = crdt__slot_check, .stats = crdt__slot_stats, .stabilise = crdt__slot_stabilise, \
+    .move = crdt__slot_move, .within = crdt__slot_within, .keep = crdt__slot_keep,           \
+    .undo = crdt__slot_undo, .seal = crdt__slot_seal
 
 #endif

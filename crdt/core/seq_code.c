@@ -63,9 +63,9 @@ static void mark_elem(crdt_replicas *ids, crdt__elem elem)
     if (elem.replica != 0) crdt_replicas_add(ids, elem.replica);
 }
 
-void crdt__seq_mark(const void *state, crdt_replicas *ids)
+void crdt__seq_mark(const crdt__seq *seq, crdt_replicas *ids)
 {
-    const crdt__seq *seq = state; /* who is referred to by rows in place has rows */
+    /* Who is referred to by rows in place has rows. */
     for (uint64_t r = crdt__rows_replica(seq, 0); r != 0; r = crdt__rows_replica(seq, r)) {
         crdt_replicas_add(ids, r);
     }
@@ -241,11 +241,10 @@ static void put_sets(const crdt__seq *seq, crdt_enc *enc)
     }
 }
 
-void crdt__seq_encode(const void *state, crdt_enc *enc)
+void crdt__seq_encode(const crdt__seq *seq, crdt_enc *enc)
 {
-    const crdt__seq *seq = state;
-    columns          c;
-    uint64_t         replicas = 0;
+    columns  c;
+    uint64_t replicas = 0;
     memset(&c, 0, sizeof c);
     for (int i = 0; i < CRDT__COLUMNS; i++) crdt_buf_init(&c.own[i], enc->out->mem);
     c.dict = enc->dict;
@@ -309,9 +308,8 @@ static void add_rows(const crdt__seq *seq, uint64_t replica, crdt_blocks *blocks
     }
 }
 
-void crdt__seq_digest(const void *state, crdt_blocks *blocks)
+void crdt__seq_digest(const crdt__seq *seq, crdt_blocks *blocks)
 {
-    const crdt__seq *seq = state;
     for (uint64_t r = crdt__rows_replica(seq, 0); r != 0; r = crdt__rows_replica(seq, r)) {
         add_rows(seq, r, blocks);
     }

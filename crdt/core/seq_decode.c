@@ -363,7 +363,7 @@ static crdt_err read_on(reader *r, section *s)
         }
         crdt__trail_pass(&s->trail, &row);
         s->rows--;
-        if (++r->taken % KEEP_ROWS == 0) crdt__seq_keep(r->seq->space, r->seq);
+        if (++r->taken % KEEP_ROWS == 0) crdt__seq_keep(r->seq);
     }
     return err;
 }
@@ -442,10 +442,11 @@ static crdt_err end(reader *r, crdt_err err)
     return err;
 }
 
-crdt_err crdt__seq_decode(const crdt_space *space, void *state, crdt_dec *dec)
+crdt_err crdt__seq_decode(crdt__seq *seq, crdt_dec *dec)
 {
-    reader   r = {state, dec, NULL, 0, *dec, 0};
-    uint64_t head = crdt_dec_varint(dec);
+    const crdt_mem *mem = seq->space->mem;
+    reader          r = {seq, dec, NULL, 0, *dec, 0};
+    uint64_t        head = crdt_dec_varint(dec);
     if (crdt_dec_status(dec) != CRDT_OK) return dec->err;
     if (head / 2 > dec->dict_count || head / 2 > crdt_dec_left(dec) / 5) {
         return crdt_dec_fail(dec, CRDT_EMALFORMED, "more replicas than there can be");
@@ -456,16 +457,16 @@ crdt_err crdt__seq_decode(const crdt_space *space, void *state, crdt_dec *dec)
     }
     size_t size = r.count * sizeof *r.sections;
     if (size > 0) {
-        r.sections = crdt__alloc(space->mem, size);
+        r.sections = crdt__alloc(mem, size);
         if (r.sections == NULL) return crdt_dec_fail(dec, CRDT_ENOMEM, "no room for a sequence");
         memset(r.sections, 0, size);
     }
     crdt__order_bulk(&r.seq->order, crdt_dec_left(dec));
     crdt_err err = read_sections(&r);
     crdt__order_bulk(&r.seq->order, 0);
-    crdt__release(space->mem, r.sections, size);
+    crdt__release(mem, r.sections, size);
     if (err == CRDT_OK) err = crdt__seq_unpark(r.seq);
     if (err == CRDT_OK && head % 2 == 1) err = read_sets(&r);
-    if (err == CRDT_OK) crdt__seq_keep(space, r.seq);
+    if (err == CRDT_OK) crdt__seq_keep(r.seq);
     return end(&r, err);
 }

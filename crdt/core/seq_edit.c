@@ -85,7 +85,7 @@ static crdt_err begin_typing(crdt_target *target, crdt__seq *seq, uint32_t pos, 
 crdt_err crdt__seq_insert(crdt_target *target, uint32_t pos, const uint8_t *bytes, size_t size,
                           uint32_t count, uint32_t instead)
 {
-    crdt__seq *seq = target->state;
+    crdt__seq *seq = crdt__seq_in(target);
     crdt_err   err = check_room(target, seq, count, instead);
     if (err != CRDT_OK || count == 0) return err;
     if (types_on(&seq->pending, pos)) {
@@ -224,7 +224,7 @@ static crdt_err delete_seen(crdt_target *target, crdt__seq *seq, uint32_t author
 
 crdt_err crdt__seq_ready_delete(crdt_target *target, uint32_t pos, uint32_t count)
 {
-    crdt__seq *seq = target->state;
+    crdt__seq *seq = crdt__seq_in(target);
     uint32_t   author;
     crdt__seq_settle(seq);
     crdt_err err = crdt__log_author(&seq->log, crdt_target_replica(target), &author);
@@ -237,7 +237,7 @@ crdt_err crdt__seq_ready_delete(crdt_target *target, uint32_t pos, uint32_t coun
 
 crdt_err crdt__seq_delete(crdt_target *target, uint32_t pos, uint32_t count)
 {
-    crdt__seq *seq = target->state;
+    crdt__seq *seq = crdt__seq_in(target);
     uint32_t   author;
     if (count == 0) return CRDT_OK;
     crdt_err err = crdt__log_author(&seq->log, crdt_target_replica(target), &author);
@@ -245,12 +245,4 @@ crdt_err crdt__seq_delete(crdt_target *target, uint32_t pos, uint32_t count)
     if (!crdt_target_sees_all(target)) return delete_seen(target, seq, author, pos, count);
     if (count <= PENDING_MAX) return delete_later(target, seq, author, pos, count);
     return delete_now(target, seq, author, pos, count);
-}
-
-crdt_err crdt__seq_reset(crdt_target *target)
-{
-    crdt__seq *seq = target->state;
-    crdt_err   err = crdt__seq_delete(target, 0, crdt__seq_visible(seq));
-    if (err == CRDT_OK) crdt__seq_settle(seq); /* the store counts the dots that a reset takes */
-    return err;
 }

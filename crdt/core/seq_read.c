@@ -76,11 +76,9 @@ static crdt_err forget_row(crdt__seq *seq, const crdt__row *row, const crdt_cont
     return err;
 }
 
-bool crdt__seq_stabilise(const crdt_space *space, void *state, const crdt_context *cut)
+bool crdt__seq_stabilise(crdt__seq *seq, const crdt_context *cut)
 {
-    (void)space;
-    crdt__seq *seq = state;
-    bool       went = false;
+    bool went = false;
     for (uint32_t a = 0; a < seq->log.author_count; a++) {
         crdt__author *author = &seq->log.authors[a];
         uint64_t      end = crdt_context_max(cut, author->replica);

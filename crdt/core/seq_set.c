@@ -246,7 +246,7 @@ void crdt__seq_undo_sets(crdt__seq *seq)
 
 crdt_err crdt__seq_set(crdt_target *target, uint32_t pos, crdt_value value)
 {
-    crdt__seq *seq = target->state;
+    crdt__seq *seq = crdt__seq_in(target);
     crdt__seq_settle(seq);
     crdt__place      place = crdt__order_at(&seq->order, pos);
     crdt__elem       elem = crdt__seq_elem(seq, crdt__order_cid(place));

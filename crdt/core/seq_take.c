@@ -357,13 +357,10 @@ static crdt_err take_deletions(crdt__seq *seq, const crdt__seq *other, const crd
     return err;
 }
 
-crdt_err crdt__seq_prepare(crdt_join *join, void *state, const void *other_state)
+crdt_err crdt__seq_prepare(crdt__seq *seq, const crdt__seq *other, const crdt_context *mine)
 {
-    crdt__seq          *seq = state;
-    const crdt__seq    *other = other_state;
-    const crdt_context *mine = join->mine.seen;
-    uint32_t            count = seq->atoms.count;
-    crdt_err            err = take_placed(seq, other, mine);
+    uint32_t count = seq->atoms.count;
+    crdt_err err = take_placed(seq, other, mine);
     if (err == CRDT_OK) err = take_deletions(seq, other, mine);
     crdt__omap_iter it = crdt__omap_first(&other->parked);
     for (crdt__parked *p; err == CRDT_OK && (p = crdt__omap_next(&it)) != NULL;) {
@@ -378,17 +375,6 @@ crdt_err crdt__seq_prepare(crdt_join *join, void *state, const void *other_state
     /* Only insertions that are in place now let others follow. */
     if (err == CRDT_OK && seq->atoms.count != count) err = crdt__seq_unpark(seq);
     return err;
-}
-
-bool crdt__seq_commit(crdt_join *join, void *state, const void *other_state)
-{
-    crdt__seq       *seq = state;
-    const crdt__seq *other = other_state;
-    bool             changed = seq->changed;
-    uint64_t         stamp = crdt__seq_stamp_max(other);
-    if (stamp > join->stamp_max) join->stamp_max = stamp;
-    crdt__seq_keep(join->space, seq);
-    return changed;
 }
 
 /* How many dots from this one on, at most `most`, are all in ctx, or all not (*ret_in). */
@@ -432,12 +418,10 @@ static crdt_err split_row(const crdt__row *row, const crdt_context *ctx, crdt__s
     return err;
 }
 
-crdt_err crdt__seq_since(const crdt_space *space, const void *state, const crdt_context *ctx,
-                         void *ret_part, crdt_context *keep)
+crdt_err crdt__seq_since(const crdt__seq *seq, const crdt_context *ctx, crdt__seq *part,
+                         crdt_context *keep)
 {
-    const crdt__seq *seq = state;
-    crdt__seq       *part = ret_part;
-    crdt_err         err = CRDT_OK;
+    crdt_err err = CRDT_OK;
     for (uint64_t r = crdt__rows_replica(seq, 0); err == CRDT_OK && r != 0;
          r = crdt__rows_replica(seq, r)) {
         crdt__rows rows;
@@ -457,16 +441,13 @@ crdt_err crdt__seq_since(const crdt_space *space, const void *state, const crdt_
         }
     }
     if (err == CRDT_OK) err = crdt__seq_unpark(part);
-    if (err == CRDT_OK) crdt__seq_keep(space, part);
+    if (err == CRDT_OK) crdt__seq_keep(part);
     return err;
 }
 
-crdt_err crdt__seq_seal(const crdt_space *space, void *state, crdt_dot first, void *ret_part)
+crdt_err crdt__seq_written(const crdt__seq *seq, crdt_dot first, crdt__seq *part)
 {
-    crdt__seq *seq = state, *part = ret_part;
-    crdt__seq_settle(seq);
-    crdt_err err = crdt__seq_unpark(seq); /* what was forged to follow on what is written now */
-    if (err != CRDT_OK || part == NULL) return err;
+    crdt_err   err = CRDT_OK;
     crdt__rows rows;
     crdt__row  row;
     crdt__rows_begin(&rows, seq, first.replica, first.seq);
@@ -478,6 +459,6 @@ crdt_err crdt__seq_seal(const crdt_space *space, void *state, crdt_dot first, vo
         err = crdt__seq_put_set(part, elem, set->dot, set->stamp, set->value);
     }
     if (err == CRDT_OK) err = crdt__seq_unpark(part);
-    if (err == CRDT_OK) crdt__seq_keep(space, part);
+    if (err == CRDT_OK) crdt__seq_keep(part);
     return err;
 }

@@ -360,7 +360,7 @@ static void check_many_objects(const crdt_type *type)
 {
     enum { OBJECTS = T_SLOW ? 1000 : 5000 };
     bool        sequence = type->undo != NULL;
-    size_t      fixed = sequence ? 1640 : 160;
+    size_t      fixed = sequence ? 1700 : 160;
     crdt_store *a = store_of(1), *none = store_of(2);
     crdt_delta *written, *kept, *all, *removed;
     for (int round = 0; round < 2; round++) {
