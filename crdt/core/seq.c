@@ -31,6 +31,7 @@ void crdt__seq_clear(crdt__seq *seq)
     for (crdt__parked *p; (p = crdt__omap_next(&it)) != NULL;) free_parked(seq, p);
     crdt__omap_clear(&seq->parked);
     crdt__seq_clear_sets(seq);
+    crdt__seq_unready(seq);
     crdt__families_drop(seq);
     crdt__order_clear(&seq->order);
     crdt__log_clear(&seq->log);
@@ -175,6 +176,7 @@ void crdt__seq_keep(crdt__seq *seq)
 void crdt__seq_undo(crdt__seq *seq)
 {
     seq->pending.kind = CRDT__NOTHING;
+    crdt__seq_unready(seq);
     crdt__families_drop(seq);
     crdt__order_undo(&seq->order);
     crdt__atoms_cut(&seq->atoms, seq->order.mark);

@@ -104,6 +104,7 @@ typedef struct crdt__seq {
     crdt__set             *changed_sets; /* since the last keep */
     crdt__pending          pending;
     struct crdt__families *families;         /* NULL: none */
+    struct crdt__plan     *plan;             /* of what will be forgotten; NULL: none */
     uint64_t          lamport, kept_lamport; /* the greatest, in classic order; at the last keep */
     bool              classic;
     bool              changed;        /* since the last keep */
@@ -196,7 +197,9 @@ const crdt__set *crdt__seq_set_of(const crdt__seq *seq, crdt__elem elem);
 crdt_err crdt__seq_put_set(crdt__seq *seq, crdt__elem elem, crdt_dot dot, uint64_t stamp,
                            crdt_value value);
 /* The elements are dead. */
-void       crdt__seq_drop_sets(crdt__seq *seq, crdt__elem first, uint32_t len);
+void crdt__seq_drop_sets(crdt__seq *seq, crdt__elem first, uint32_t len);
+/* Those that changed since the last keep, ascending by element, linked by next_changed. */
+crdt__set *crdt__sets_changed(crdt__seq *seq);
 void       crdt__seq_keep_sets(crdt__seq *seq);
 void       crdt__seq_undo_sets(crdt__seq *seq);
 void       crdt__seq_clear_sets(crdt__seq *seq);
@@ -209,6 +212,8 @@ crdt_err   crdt__seq_set(crdt_target *target, uint32_t pos, crdt_value value);
 crdt_err crdt__seq_take(crdt__seq *seq, const crdt__row *row, const crdt_context *mine);
 /* Put a row that is not held in place, if it is ready (*ret_done). Errors: ENOMEM, ELIMIT. */
 crdt_err crdt__seq_put(crdt__seq *seq, const crdt__row *row, bool *ret_done);
+/* ... of which no dot or later one is held. Errors: EFORK, too. */
+crdt_err crdt__seq_offer(crdt__seq *seq, const crdt__row *row, bool *ret_done);
 /* Put those first dots of a deletion in place, of the lowest elements, that are ready. Errors:
  * ENOMEM. */
 crdt_err crdt__seq_put_ready(crdt__seq *seq, const crdt__row *row, uint32_t *ret_dots);
@@ -216,13 +221,6 @@ crdt_err crdt__seq_put_ready(crdt__seq *seq, const crdt__row *row, uint32_t *ret
 bool crdt__seq_has_waiting(const crdt__seq *seq, uint64_t replica);
 /* All that the other holds. Errors: as take. */
 crdt_err crdt__seq_prepare(crdt__seq *seq, const crdt__seq *other, const crdt_context *mine);
-/* Into part, a sequence with nothing in it: what is outside ctx; into keep: dots that are inside.
- * Errors: ENOMEM. */
-crdt_err crdt__seq_since(const crdt__seq *seq, const crdt_context *ctx, crdt__seq *part,
-                         crdt_context *keep);
-/* ... what was written from the dot `first` on since the last keep. */
-crdt_err crdt__seq_written(const crdt__seq *seq, crdt_dot first, crdt__seq *part);
-
 /* -- seq_wait.c */
 /* The row waits. Errors: ENOMEM. */
 crdt_err crdt__seq_park(crdt__seq *seq, const crdt__row *row);
@@ -240,7 +238,12 @@ crdt_err crdt__seq_unpark(crdt__seq *seq);
 bool crdt__seq_cursor(const crdt__seq *seq, uint32_t pos, crdt_side side, crdt_cursor *ret_cursor);
 /* ... and where it stands. Errors: ENOENT, ENOMEM. */
 crdt_err crdt__seq_cursor_pos(const crdt__seq *seq, crdt_cursor cursor, uint32_t *ret_pos);
-/* Forget the content of elements whose deletion is in the cut: their ids stay (R15). */
+/* Make ready all that forgetting what the cut covers takes, so that it is done whole or not at all;
+ * until it is done, or made unready, nothing may change. Errors: ENOMEM. */
+crdt_err crdt__seq_ready(crdt__seq *seq, const crdt_context *cut);
+void     crdt__seq_unready(crdt__seq *seq);
+/* Forget the content of elements whose deletion is in the cut: their ids stay (R15). Only what was
+ * made ready for. */
 bool crdt__seq_stabilise(crdt__seq *seq, const crdt_context *cut);
 
 /* -- seq_rows.c: all rows of a replica in order of dots, in the one form that equal states share:
@@ -277,6 +280,8 @@ crdt__row crdt__row_of_del(const crdt__seq *seq, uint64_t replica, const crdt__d
 crdt__row crdt__row_cut(const crdt__row *row, uint32_t skip, uint32_t dots);
 /* Put b, which follows on a, onto a; false if they are not one row. */
 bool crdt__row_join(crdt__row *a, const crdt__row *b, bool classic);
+/* Put b onto a as far as they are one row; what is left of b stays in b. True if all of it is. */
+bool crdt__rows_join(crdt__row *a, crdt__row *b, bool classic);
 /* A row's content, piece by piece. */
 typedef struct crdt__content {
     const crdt__row *row;
@@ -292,19 +297,20 @@ crdt__content crdt__content_of(const crdt__row *row, crdt__atom_kind kind);
 /* The next *ret_count atoms, forgotten ones as an empty view; false at the end. */
 bool crdt__content_next(crdt__content *content, crdt_view *ret_piece, uint32_t *ret_count);
 
-/* -- seq_code.c */
-void     crdt__seq_mark(const crdt__seq *seq, crdt_replicas *ids);
-void     crdt__seq_encode(const crdt__seq *seq, crdt_enc *enc);
-crdt_err crdt__seq_decode(crdt__seq *seq, crdt_dec *dec); /* into one with nothing in it */
-void     crdt__seq_digest(const crdt__seq *seq, crdt_blocks *blocks);
+/* -- seq_slot.c: the state of an object, which holds its sequence. A sequence is made when it is
+ * first written to, joined or read; what was decoded may stay packed until then (seq_pack.h), so
+ * that it takes little more than its bytes. The vtable's entries that lists and texts share. */
+typedef struct crdt__pack crdt__pack;
 
-/* -- seq_slot.c: the state of an object, which holds its sequence: made at first use, so that an
- * object with little in it takes little. The vtable's entries that lists and texts share. */
+typedef enum crdt__shows { CRDT__SHOWS_UNKNOWN, CRDT__SHOWS_NOT, CRDT__SHOWS } crdt__shows;
+
 typedef struct crdt__slot {
     const crdt_space *space;
-    crdt__seq        *seq; /* NULL: nothing yet */
+    crdt__seq        *seq;  /* NULL: not made yet, or nothing */
+    crdt__pack       *pack; /* NULL: none; else seq was made of it, if it was, to be read */
     crdt__atom_kind   kind;
     bool              classic;
+    crdt__shows       shows; /* packed: do some of its elements? */
 } crdt__slot;
 
 void     crdt__slot_init(const crdt_space *space, void *state, crdt__atom_kind kind, bool classic);
@@ -326,12 +332,16 @@ bool     crdt__slot_check(const crdt_space *space, const void *state, const crdt
 bool     crdt__slot_within(const void *state, const crdt_context *seen);
 void     crdt__slot_stats(const void *state, crdt_stats *stats);
 bool     crdt__slot_stabilise(const crdt_space *space, void *state, const crdt_context *cut);
+crdt_err crdt__slot_ready(const crdt_space *space, void *state, const crdt_context *cut);
+crdt_err crdt__slot_read(const crdt_space *space, void *state);
 void     crdt__slot_keep(const crdt_space *space, void *state);
 void     crdt__slot_undo(const crdt_space *space, void *state);
 crdt_err crdt__slot_seal(const crdt_space *space, void *state, crdt_dot first, void *ret_part);
 
-/* The sequence, to be written to. Errors: ENOMEM. */
+/* The sequence is made, to be written to: it is packed no more. Errors: ENOMEM. */
 crdt_err crdt__slot_open(crdt__slot *slot);
+/* ... to be read only. */
+crdt_err crdt__slot_unpack(crdt__slot *slot);
 /* The sequence that an operation writes to, once its slot was opened. */
 static inline crdt__seq *crdt__seq_in(const crdt_target *target)
 {
@@ -347,6 +357,7 @@ const crdt__seq *crdt__seq_of(const crdt_ref *ref);
     .encode = crdt__slot_encode, .decode = crdt__slot_decode, .digest = crdt__slot_digest,   \
     .check = crdt__slot_check, .stats = crdt__slot_stats, .stabilise = crdt__slot_stabilise, \
     .move = crdt__slot_move, .within = crdt__slot_within, .keep = crdt__slot_keep,           \
-    .undo = crdt__slot_undo, .seal = crdt__slot_seal
+    .undo = crdt__slot_undo, .seal = crdt__slot_seal, .ready = crdt__slot_ready,             \
+    .open = crdt__slot_read
 
 #endif

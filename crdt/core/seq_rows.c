@@ -315,8 +315,7 @@ static bool next_source(crdt__rows *rows, crdt__row *ret_row)
     return true;
 }
 
-/* Put b onto a as far as they are one row; what is left of b stays in b. True if all of it is. */
-static bool join_greedily(crdt__row *a, crdt__row *b, bool classic)
+bool crdt__rows_join(crdt__row *a, crdt__row *b, bool classic)
 {
     if (crdt__row_join(a, b, classic)) return true;
     if (!b->del || b->dots == 1) return false;
@@ -331,7 +330,7 @@ bool crdt__rows_next(crdt__rows *rows, crdt__row *ret_row)
     crdt__row next;
     rows->has_row = false;
     while (next_source(rows, &next)) {
-        if (join_greedily(&rows->row, &next, rows->seq->classic)) continue;
+        if (crdt__rows_join(&rows->row, &next, rows->seq->classic)) continue;
         *ret_row = rows->row;
         rows->row = next;
         rows->has_row = true;

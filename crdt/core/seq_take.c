@@ -259,6 +259,11 @@ static bool is_fork(const crdt__seq *seq, const crdt__row *row, bool newest)
     return p != NULL && row->first.ctr + crdt__row_len(row) > p->row.first.ctr;
 }
 
+crdt_err crdt__seq_offer(crdt__seq *seq, const crdt__row *row, bool *ret_done)
+{
+    return is_fork(seq, row, true) ? CRDT_EFORK : crdt__seq_put(seq, row, ret_done);
+}
+
 /* Put in place what can be, park the rest. */
 static crdt_err take_new(crdt__seq *seq, const crdt__row *row, bool newest)
 {
@@ -374,91 +379,5 @@ crdt_err crdt__seq_prepare(crdt__seq *seq, const crdt__seq *other, const crdt_co
     }
     /* Only insertions that are in place now let others follow. */
     if (err == CRDT_OK && seq->atoms.count != count) err = crdt__seq_unpark(seq);
-    return err;
-}
-
-/* How many dots from this one on, at most `most`, are all in ctx, or all not (*ret_in). */
-static uint32_t stretch(const crdt_context *ctx, crdt_dot dot, uint32_t most, bool *ret_in)
-{
-    crdt_context_settle(ctx);
-    uint32_t lo = 0, hi = ctx->count;
-    while (lo < hi) { /* the first run that ends at or after the dot */
-        uint32_t        mid = (lo + hi) / 2;
-        const crdt_run *run = &ctx->runs[mid];
-        bool before = run->replica != dot.replica ? run->replica < dot.replica : run->hi < dot.seq;
-        if (before) lo = mid + 1;
-        else hi = mid;
-    }
-    *ret_in = false;
-    if (lo == ctx->count || ctx->runs[lo].replica != dot.replica) return most;
-    const crdt_run *run = &ctx->runs[lo];
-    *ret_in = run->lo <= dot.seq;
-    uint64_t n = *ret_in ? run->hi - dot.seq + 1 : run->lo - dot.seq;
-    return n < most ? (uint32_t)n : most;
-}
-
-/* The part of a row outside ctx goes into part; dots of it inside ctx into keep. */
-static crdt_err split_row(const crdt__row *row, const crdt_context *ctx, crdt__seq *part,
-                          crdt_context *keep)
-{
-    crdt_err err = CRDT_OK;
-    for (uint32_t at = 0, n; err == CRDT_OK && at < row->dots; at += n) {
-        crdt_dot dot = {row->replica, row->dot + at};
-        bool     in;
-        n = stretch(ctx, dot, row->dots - at, &in);
-        if (in) {
-            crdt_run run = {row->replica, dot.seq, dot.seq + n - 1};
-            err = crdt_context_reserve(keep, 1);
-            if (err == CRDT_OK) crdt_context_add_reserved(keep, run);
-        } else {
-            crdt__row cut = crdt__row_cut(row, at, n);
-            err = crdt__seq_take(part, &cut, NULL);
-        }
-    }
-    return err;
-}
-
-crdt_err crdt__seq_since(const crdt__seq *seq, const crdt_context *ctx, crdt__seq *part,
-                         crdt_context *keep)
-{
-    crdt_err err = CRDT_OK;
-    for (uint64_t r = crdt__rows_replica(seq, 0); err == CRDT_OK && r != 0;
-         r = crdt__rows_replica(seq, r)) {
-        crdt__rows rows;
-        crdt__row  row;
-        crdt__rows_begin(&rows, seq, r, 0);
-        while (err == CRDT_OK && crdt__rows_next(&rows, &row)) {
-            err = split_row(&row, ctx, part, keep);
-        }
-    }
-    crdt__omap_iter it = crdt__omap_first(&seq->sets);
-    for (crdt__set *set; err == CRDT_OK && (set = crdt__omap_next(&it)) != NULL;) {
-        if (crdt_context_has(ctx, set->dot)) {
-            err = crdt_context_add(keep, set->dot);
-        } else {
-            crdt__elem elem = crdt__set_elem(set);
-            err = crdt__seq_put_set(part, elem, set->dot, set->stamp, set->value);
-        }
-    }
-    if (err == CRDT_OK) err = crdt__seq_unpark(part);
-    if (err == CRDT_OK) crdt__seq_keep(part);
-    return err;
-}
-
-crdt_err crdt__seq_written(const crdt__seq *seq, crdt_dot first, crdt__seq *part)
-{
-    crdt_err   err = CRDT_OK;
-    crdt__rows rows;
-    crdt__row  row;
-    crdt__rows_begin(&rows, seq, first.replica, first.seq);
-    while (err == CRDT_OK && crdt__rows_next(&rows, &row)) err = crdt__seq_take(part, &row, NULL);
-    for (crdt__set *set = seq->changed_sets; err == CRDT_OK && set != NULL;
-         set = set->next_changed) {
-        if (set->gone) continue;
-        crdt__elem elem = crdt__set_elem(set);
-        err = crdt__seq_put_set(part, elem, set->dot, set->stamp, set->value);
-    }
-    if (err == CRDT_OK) err = crdt__seq_unpark(part);
-    if (err == CRDT_OK) crdt__seq_keep(part);
     return err;
 }
