@@ -1,5 +1,5 @@
-/* core/seq_decode.c: reads rows and sets from bytes. The format is told in seq_code.h, what reads in
- * seq_pack.h. */
+/* core/seq_decode.c: reads rows and sets from bytes. seq_code.h tells the format, seq_pack.h what
+ * reads. */
 #include <string.h>
 
 #include "crdt/clock.h"
