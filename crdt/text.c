@@ -87,7 +87,7 @@ crdt_err crdt_text_delete(crdt_text_edit *edit, crdt_unit unit, uint64_t pos, ui
 }
 
 /* The insertion comes first, left of what is deleted, where it would come to stand in any case: it
- * may fail, the deletion no more. */
+ * may fail, the deletion no more, whose memory is there. */
 crdt_err crdt_text_replace(crdt_text_edit *edit, crdt_unit unit, uint64_t pos, uint64_t count,
                            crdt_view utf8)
 {
@@ -99,7 +99,14 @@ crdt_err crdt_text_replace(crdt_text_edit *edit, crdt_unit unit, uint64_t pos, u
     if (err == CRDT_OK) {
         err = crdt__seq_insert(&edit->target, at, utf8.data, utf8.size, inserted, n);
     }
-    if (err == CRDT_OK) err = crdt__seq_delete(&edit->target, at + inserted, n);
+    if (err != CRDT_OK || inserted == 0) {
+        return err == CRDT_OK ? crdt__seq_delete(&edit->target, at, n) : err;
+    }
+    /* In the classic order it may have come to stand further on. */
+    uint32_t end = seq->pending.pos + seq->pending.count;
+    uint32_t before = end - inserted - at < n ? end - inserted - at : n;
+    err = crdt__seq_delete(&edit->target, end, n - before);
+    if (err == CRDT_OK) err = crdt__seq_delete(&edit->target, at, before);
     return err;
 }
 

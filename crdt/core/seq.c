@@ -65,7 +65,7 @@ static void settle_typing(crdt__seq *seq)
     crdt__order_insert(&seq->order, p->place, p->row.cid, p->count, glued);
     if (seq->families != NULL) crdt__family_note(seq, &p->row);
     if (seq->parked.count > 0) crdt__wait_met(seq, crdt__seq_elem(seq, p->row.cid), p->count);
-    if (seq->classic) seq->lamport = p->row.lamport + p->count - 1;
+    if (seq->classic) seq->lamport = crdt__lamport_on(p->row.lamport, p->count - 1);
 }
 
 /* Deletions get a row and a dot for each stretch of elements that follow on one another. */

@@ -18,8 +18,6 @@
 #include "crdt/cursor.h"
 #include "crdt/type.h"
 
-#define CRDT__LAMPORT_MAX (UINT64_C(1) << 62)
-
 /* An element: (replica, counter). replica 0: none, that is the start or the end. */
 typedef struct crdt__elem {
     uint64_t replica;

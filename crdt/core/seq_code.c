@@ -30,7 +30,7 @@ void crdt__trail_pass(crdt__trail *trail, const crdt__row *row)
     trail->inserted = true;
     trail->cursor.ctr = row->first.ctr + trail->len - 1;
     trail->ctr = row->first.ctr + trail->len;
-    trail->lamport = row->lamport + trail->len;
+    trail->lamport = crdt__lamport_on(row->lamport, trail->len);
 }
 
 uint32_t crdt__trail_ctr(const crdt__trail *trail, crdt__elem left)

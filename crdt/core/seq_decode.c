@@ -189,7 +189,7 @@ static void get_insertion(reader *r, section *s, crdt__row *row, uint8_t shape)
     get_right(r, s, row, shape);
     if (r->classic) {
         lamport = s->trail.lamport + (uint64_t)crdt_unzigzag(get(r, s, CRDT__OTHERS));
-        bool ok = lamport > 0 && lamport < CRDT__LAMPORT_MAX && !(shape & CRDT__SHAPE_RIGHT);
+        bool ok = lamport > 0 && lamport <= CRDT__LAMPORT_END && !(shape & CRDT__SHAPE_RIGHT);
         if (!ok) malformed(r, "a Lamport time out of range, or a right parent in classic order");
     }
     row->lamport = lamport;

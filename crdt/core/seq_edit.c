@@ -48,24 +48,41 @@ static void set_right(crdt__seq *seq, crdt__ins *row, crdt__place place)
     row->raw = true;
 }
 
+/* At the end of Lamport times what is typed may have to stand behind others of its left neighbour's:
+ * where all replicas will have it. */
+static crdt_err place_at_end(crdt__seq *seq, uint32_t author, crdt__ins *row, crdt__place *place,
+                             uint32_t *pos)
+{
+    crdt_err err = crdt__order_want_index(&seq->order);
+    if (err != CRDT_OK) return err;
+    row->right = CRDT__NO_CID;
+    bool placed = crdt__seq_place(seq, author, row, place);
+    CRDT_ASSERT(placed);
+    *pos = crdt__order_rank(&seq->order, *place);
+    return CRDT_OK;
+}
+
 /* A new run: everything that may fail, then its row. */
 static crdt_err begin_typing(crdt_target *target, crdt__seq *seq, uint32_t pos, size_t size,
                              uint32_t count)
 {
     crdt__pending *p = &seq->pending;
     uint32_t       author;
-    if (seq->lamport >= CRDT__LAMPORT_MAX - CRDT__SPAN_MAX) return CRDT_ELIMIT;
     /* Nobody has ever seen own elements wait, unless another one writes under this replica id. */
     if (crdt__seq_has_waiting(seq, crdt_target_replica(target))) return CRDT_EFORK;
     crdt_err err = crdt__log_author(&seq->log, crdt_target_replica(target), &author);
     if (err != CRDT_OK) return err;
     crdt__place place = crdt__order_after(&seq->order, pos);
+    crdt__ins   row = {.ctr = seq->log.authors[author].count, .left = crdt__order_before(place)};
+    if (seq->classic) row.lamport = seq->lamport == 0 ? 1 : crdt__lamport_on(seq->lamport, 1);
+    if (row.lamport == CRDT__LAMPORT_END) err = place_at_end(seq, author, &row, &place, &pos);
+    if (err != CRDT_OK) return err;
     err = crdt__order_reserve(&seq->order, place);
     if (err == CRDT_OK) err = crdt__log_reserve(&seq->log, author, 1, 0);
     if (err == CRDT_OK) err = crdt__atoms_reserve(&seq->atoms, size, count);
     if (err == CRDT_OK) err = crdt_target_reserve(target, 1, 0);
     if (err != CRDT_OK) return err;
-    memset(&p->row, 0, sizeof p->row);
+    p->row = row;
     p->room = typing_room(target, seq);
     p->kind = CRDT__TYPING;
     p->pos = pos;
@@ -74,10 +91,7 @@ static crdt_err begin_typing(crdt_target *target, crdt__seq *seq, uint32_t pos, 
     p->place = place;
     p->row.dot = crdt_target_dot(target).seq;
     p->row.dots = 1;
-    p->row.ctr = seq->log.authors[author].count;
     p->row.cid = seq->atoms.count;
-    p->row.left = crdt__order_before(place);
-    if (seq->classic) p->row.lamport = seq->lamport + 1;
     set_right(seq, &p->row, place);
     return CRDT_OK;
 }

@@ -62,7 +62,8 @@ static crdt_err put_ins(crdt__seq *seq, const crdt__row *row, uint32_t author, b
     crdt__order_insert(&seq->order, place, ins.cid, len, glued);
     if (seq->families != NULL) crdt__family_note(seq, &ins);
     crdt__wait_met(seq, row->first, len);
-    if (row->lamport + len - 1 > seq->lamport) seq->lamport = row->lamport + len - 1;
+    uint64_t last = crdt__lamport_on(row->lamport, len - 1);
+    if (last > seq->lamport) seq->lamport = last;
     seq->changed = true;
     *ret_done = true;
     return CRDT_OK;
