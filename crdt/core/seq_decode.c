@@ -196,7 +196,8 @@ static void get_insertion(reader *r, section *s, crdt__row *row, uint8_t shape)
     if (s->trail.inserted && row->first.ctr < s->trail.ctr) malformed(r, "counters fall back");
     uint32_t len = crdt__row_len(row), forgotten = voids > 0 ? get_voids(r, s, row, voids) : 0;
     if (r->in.err == CRDT_OK) get_content(r, s, row, len - forgotten);
-    r->elements += len;
+    r->claims.inserted += len;
+    r->claims.forgotten += forgotten;
 }
 
 bool crdt__reader_row(reader *r, section *s, crdt__row *row)
@@ -225,6 +226,7 @@ bool crdt__reader_row(reader *r, section *s, crdt__row *row)
         row->back = shape & CRDT__SHAPE_BACK;
         row->first = ref;
         row->first.ctr -= len - 1;
+        r->claims.deletions++;
         bool ok =
             ref.replica != 0 && ref.ctr >= len - 1 && shape < 64 && (row->dots > 1 || !row->back);
         if (!ok) malformed(r, "a deletion of nothing");

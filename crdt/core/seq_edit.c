@@ -9,22 +9,32 @@
 
 /* -- Inserting --------------------------------------------------------------------------------- */
 
-/* Whole `atoms` more can be counted. */
+/* Whole `atoms` more can be counted. Forgotten ones are not: few bytes may tell of many. */
 static crdt_err check_room(const crdt_target *target, const crdt__seq *seq, uint32_t count,
                            uint32_t instead)
 {
     uint64_t elements = (uint64_t)crdt__seq_visible(seq) + count - instead;
     uint64_t ever = (uint64_t)seq->atoms.count + count;
-    if (elements > target->space->limits->elements) return CRDT_ELIMIT;
-    return ever >= CRDT__SPAN_MAX ? CRDT_ELIMIT : CRDT_OK;
+    bool     fits = ever - seq->atoms.voids < CRDT__SPAN_MAX && ever < CRDT__CIDS_MAX;
+    return elements <= target->space->limits->elements && fits ? CRDT_OK : CRDT_ELIMIT;
+}
+
+/* How many elements more may be numbered and held. */
+static uint64_t hard_room(const crdt__seq *seq, uint32_t author)
+{
+    uint64_t own = CRDT__SPAN_MAX - 1 - seq->log.authors[author].count;
+    uint64_t held = CRDT__SPAN_MAX - (seq->atoms.count - seq->atoms.voids);
+    uint64_t ever = CRDT__CIDS_MAX - seq->atoms.count;
+    uint64_t least = own < held ? own : held;
+    return least < ever ? least : ever;
 }
 
 /* How many elements a run that begins now may become. */
-static uint32_t typing_room(const crdt_target *target, const crdt__seq *seq)
+static uint32_t typing_room(const crdt_target *target, const crdt__seq *seq, uint32_t author)
 {
     uint64_t visible = crdt__seq_visible(seq), most = target->space->limits->elements;
-    uint64_t room = most > visible ? most - visible : 0, left = CRDT__SPAN_MAX - seq->atoms.count;
-    return (uint32_t)(room < left ? room : left);
+    uint64_t soft = most > visible ? most - visible : 0, hard = hard_room(seq, author);
+    return (uint32_t)(soft < hard ? soft : hard);
 }
 
 static bool types_on(const crdt__pending *p, uint32_t pos)
@@ -76,6 +86,7 @@ static crdt_err begin_typing(crdt_target *target, crdt__seq *seq, uint32_t pos, 
     crdt__ins   row = {.ctr = seq->log.authors[author].count, .left = crdt__order_before(place)};
     if (seq->classic) row.lamport = seq->lamport == 0 ? 1 : crdt__lamport_on(seq->lamport, 1);
     if (row.lamport == CRDT__LAMPORT_END) err = place_at_end(seq, author, &row, &place, &pos);
+    if (err == CRDT_OK && hard_room(seq, author) < count) err = CRDT_ELIMIT;
     if (err != CRDT_OK) return err;
     err = crdt__order_reserve(&seq->order, place);
     if (err == CRDT_OK) err = crdt__log_reserve(&seq->log, author, 1, 0);
@@ -83,7 +94,7 @@ static crdt_err begin_typing(crdt_target *target, crdt__seq *seq, uint32_t pos, 
     if (err == CRDT_OK) err = crdt_target_reserve(target, 1, 0);
     if (err != CRDT_OK) return err;
     p->row = row;
-    p->room = typing_room(target, seq);
+    p->room = typing_room(target, seq, author);
     p->kind = CRDT__TYPING;
     p->pos = pos;
     p->count = 0;
@@ -103,6 +114,8 @@ crdt_err crdt__seq_insert(crdt_target *target, uint32_t pos, const uint8_t *byte
     crdt_err   err = check_room(target, seq, count, instead);
     if (err != CRDT_OK || count == 0) return err;
     if (types_on(&seq->pending, pos)) {
+        uint64_t end = (uint64_t)seq->pending.row.ctr + seq->pending.count + count;
+        if (end >= CRDT__SPAN_MAX) return CRDT_ELIMIT;
         err = crdt__atoms_reserve(&seq->atoms, size, count);
     } else {
         crdt__seq_settle(seq);

@@ -111,8 +111,9 @@ static crdt_err read_on(load *l, section *s)
             next = s->waits == 0 ? NULL : &l->sections[s->waits - 1];
             continue;
         }
-        section   before = *s;
-        crdt__row row;
+        section      before = *s;
+        crdt__claims claims = l->reader->claims;
+        crdt__row    row;
         if (!crdt__reader_row(l->reader, s, &row)) return l->reader->in.err;
         bool done;
         err = offer(l, &row, &done);
@@ -122,6 +123,7 @@ static crdt_err read_on(load *l, section *s)
                 before.tried = s->tried;
                 before.open = s->open;
                 *s = before;
+                l->reader->claims = claims;
                 next = turn;
                 continue;
             }
@@ -142,6 +144,7 @@ static crdt_err read_sections(load *l)
     }
     if (r->in.err != CRDT_OK) return r->in.err;
     const uint8_t *rest = r->at;
+    memset(&r->claims, 0, sizeof r->claims); /* of rows passed */
     for (size_t i = 0; err == CRDT_OK && !l->over && i < l->count; i++) {
         if (l->sections[i].rows > 0) err = read_on(l, &l->sections[i]);
     }
@@ -169,30 +172,42 @@ static crdt_err read_sets(load *l)
     return err == CRDT_OK ? r->in.err : err;
 }
 
+/* All rows, out of sections in memory of their own. */
+static crdt_err load_rows(load *l)
+{
+    const crdt_mem *mem = l->seq->space->mem;
+    section         one;
+    size_t          size = l->count > 1 ? l->count * sizeof *l->sections : 0;
+    l->sections = size > 0 ? crdt__alloc(mem, size) : &one;
+    if (l->sections == NULL) return CRDT_ENOMEM;
+    l->base += size;
+    bool bulk = l->mine == NULL && l->seq->order.root == NULL;
+    if (bulk) crdt__order_bulk(&l->seq->order, crdt_dec_left(&l->reader->in));
+    crdt_err err = read_sections(l);
+    if (bulk) crdt__order_bulk(&l->seq->order, 0);
+    if (size > 0) crdt__release(mem, l->sections, size);
+    l->base -= size;
+    return err;
+}
+
+/* Of bytes that were not looked at before. */
+static crdt_err check_claims(load *l, crdt__reader *again)
+{
+    l->base += crdt__claims_bytes(l->reader);
+    if (is_over(l)) l->over = true;
+    return l->over ? CRDT_OK : crdt__claims_check(l->reader, again, l->seq->space->mem);
+}
+
 crdt_err crdt__seq_load(crdt__seq *seq, crdt__reader *r, const crdt_context *mine, size_t budget,
                         bool *ret_over)
 {
-    load            l = {seq, r, mine, budget, sizeof *seq, NULL, 0, 0, false};
-    section         one;
-    const crdt_mem *mem = seq->space->mem;
-    uint32_t        count = seq->atoms.count;
-    *ret_over = false;
-    if (r->in.err != CRDT_OK) return r->in.err;
-    l.count = (size_t)r->sections;
-    l.sections = &one;
-    size_t size = l.count > 1 ? l.count * sizeof *l.sections : 0;
-    l.base += size;
-    if (is_over(&l)) {
-        *ret_over = true;
-        return CRDT_OK;
-    }
-    if (size > 0) l.sections = crdt__alloc(mem, size);
-    if (l.sections == NULL) return CRDT_ENOMEM;
-    bool bulk = mine == NULL && seq->order.root == NULL;
-    if (bulk) crdt__order_bulk(&seq->order, crdt_dec_left(&r->in));
-    crdt_err err = read_sections(&l);
-    if (bulk) crdt__order_bulk(&seq->order, 0);
-    if (size > 0) crdt__release(mem, l.sections, size);
+    load         l = {seq, r, mine, budget, sizeof *seq, NULL, (size_t)r->sections, 0, false};
+    crdt__reader again = *r;
+    uint32_t     count = seq->atoms.count;
+    *ret_over = budget / sizeof(section) < l.count;
+    if (r->in.err != CRDT_OK || *ret_over) return r->in.err;
+    crdt_err err = load_rows(&l);
+    if (err == CRDT_OK && budget < SIZE_MAX) err = check_claims(&l, &again);
     /* Only insertions that are in place now let others follow. */
     bool more = mine == NULL || seq->atoms.count != count;
     if (err == CRDT_OK && !l.over && more) err = crdt__seq_unpark(seq);

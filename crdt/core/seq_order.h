@@ -16,6 +16,8 @@
 
 #define CRDT__FANOUT 32u
 #define CRDT__SPAN_MAX ((1u << 30) - 1)
+/* Local ids are below. */
+#define CRDT__CIDS_MAX (UINT32_MAX - (1u << 20))
 
 /* `glued`: the first element's left origin is the element cid - 1, of the same author, and it has
  * no right parent: a stretch of a run. Within a span all but the first are so. */

@@ -68,8 +68,9 @@ static crdt__pack *pack_of(const crdt__slot *slot, const crdt_replicas *ids, con
 }
 
 /* All rows and sets, read to their end. */
-static void read_through(crdt__reader *r)
+static void read_through(crdt__reader *r, const crdt_mem *mem)
 {
+    crdt__reader   again = *r;
     crdt__told_set last, set;
     crdt__section  s;
     crdt__row      row;
@@ -77,9 +78,8 @@ static void read_through(crdt__reader *r)
         while (s.rows > 0 && crdt__reader_row(r, &s, &row)) continue;
         (void)crdt__reader_ends(r, &s);
     }
-    if (r->elements >= CRDT__SPAN_MAX) {
-        crdt_dec_fail(&r->in, CRDT_ELIMIT, "more elements than a sequence may have");
-    }
+    again.used = NULL;
+    if (crdt__claims_check(r, &again, mem) != CRDT_OK) return;
     for (size_t i = 0, count = crdt__reader_sets(r); i < count; i++) {
         if (!crdt__reader_set(r, i == 0 ? NULL : &last, &set)) return;
         last = set;
@@ -99,7 +99,7 @@ crdt_err crdt__pack_read(const crdt__slot *slot, crdt_dec *dec, crdt__pack **ret
     crdt_replicas_init(&used, slot->space->mem);
     crdt__reader_begin(&r, slot, bytes, dict, dec->limits);
     r.used = &used;
-    read_through(&r);
+    read_through(&r, slot->space->mem);
     crdt_err err = r.in.err != CRDT_OK ? r.in.err : crdt_replicas_seal(&used);
     if (err == CRDT_OK) {
         bytes.size = (size_t)(r.in.at - dec->at);

@@ -29,6 +29,12 @@ typedef struct crdt__dict {
     uint64_t        total; /* all places are below; it stands for none */
 } crdt__dict;
 
+/* Elements that rows tell of. */
+typedef struct crdt__claims {
+    uint64_t inserted, forgotten; /* forgotten: of those inserted */
+    uint64_t deletions;           /* rows that delete */
+} crdt__claims;
+
 typedef struct crdt__reader {
     crdt_dec        in; /* what is read now, and what went wrong */
     crdt__dict      dict;
@@ -38,7 +44,8 @@ typedef struct crdt__reader {
     uint64_t        sections, sets; /* sections to come; whether sets follow */
     const uint8_t  *at, *end;       /* what is not in sections yet */
     uint64_t        after;          /* the last section's replica */
-    uint64_t        elements;       /* that insertions read so far make up */
+    /* Of the rows read so far. */
+    crdt__claims claims;
 } crdt__reader;
 
 /* A set as bytes tell it. */
@@ -64,6 +71,13 @@ bool crdt__reader_ends(crdt__reader *r, const crdt__section *s);
 /* After the last section: how many sets follow; each. */
 size_t crdt__reader_sets(crdt__reader *r);
 bool   crdt__reader_set(crdt__reader *r, const crdt__told_set *last, crdt__told_set *set);
+
+/* -- seq_claims.c */
+/* Every row was read: is what they claim possible? Few bytes may tell of any number of elements that
+ * are forgotten; so each of these must be deleted by a row of the same bytes. `again` is a reader
+ * of the same bytes at their beginning. Errors: ENOMEM, told to r like what is malformed. */
+size_t   crdt__claims_bytes(const crdt__reader *r); /* that the check takes */
+crdt_err crdt__claims_check(crdt__reader *r, crdt__reader *again, const crdt_mem *mem);
 
 /* -- seq_load.c */
 /* Put all in place. mine: dots that the sequence may hold (NULL: it holds nothing, and undoing is

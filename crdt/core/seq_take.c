@@ -49,7 +49,7 @@ static crdt_err put_ins(crdt__seq *seq, const crdt__row *row, uint32_t author, b
     uint32_t    len = crdt__row_len(row);
     *ret_done = false;
     if (!is_ready_ins(seq, row, author, &ins)) return CRDT_OK;
-    if ((uint64_t)seq->atoms.count + len >= CRDT__SPAN_MAX) return CRDT_ELIMIT;
+    if ((uint64_t)seq->atoms.count + len >= CRDT__CIDS_MAX) return CRDT_ELIMIT;
     crdt_err err = crdt__order_want_index(&seq->order);
     if (err != CRDT_OK || !crdt__seq_place(seq, author, &ins, &place)) return err;
     err = crdt__order_reserve(&seq->order, place);

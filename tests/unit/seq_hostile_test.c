@@ -739,59 +739,61 @@ TEST(seq_hostile, dots_without_end)
     for_all_types(dots_without_end);
 }
 
-/* Elements that were forgotten, but nobody deleted. */
-static void nothing_as_content(const honest *h)
+/* So many elements by H, of which only the last two have content, and a deletion of the first. */
+static crdt_delta *forgotten(const honest *h, uint64_t dot, uint64_t first, uint64_t each,
+                             uint64_t deleted)
 {
-    const uint64_t each = 50;
-    forge          f = forge_of(h->type, H, 1, 1);
+    forge f = forge_of(h->type, H, dot, dot + 1);
     row(&f, GAP | LONG | ODD);
     crdt_buf_varint(&f.rows, each - 2);
-    crdt_buf_varint(&f.rows, 1);
+    crdt_buf_varint(&f.rows, dot);
     crdt_buf_varint(&f.rows, 1); /* the start */
-    crdt_buf_varint(&f.rows, crdt_zigzag(0));
+    crdt_buf_varint(&f.rows, crdt_zigzag((int64_t)first));
     crdt_buf_varint(&f.rows, 1); /* stretch: */
     put_lamport(&f, 100);
-    put_ref(&f, 1, each - 2);
+    put_ref(&f, 0, each - 2);
     put_content(&f, "xy");
-    crdt_delta *delta = forged(&f, h->end, only_h);
-    if (delta == NULL) return;
-    crdt_store *s = solo_of(h->type, C);
+    row(&f, DEL | LONG | OWN);
+    crdt_buf_varint(&f.rows, deleted - 2);
+    crdt_buf_varint(&f.rows, crdt_zigzag((int64_t)deleted - (int64_t)each));
+    return forged(&f, h->end, only_h);
+}
+
+/* Very many elements that are forgotten, in few bytes, stop no one who writes. */
+static void ids_without_end(const honest *h)
+{
+    const uint64_t each = 500000000;
+    crdt_store    *s = solo_of(h->type, C), *other = solo_of(h->type, B);
     join(s, h->end);
-    join(s, delta);
-    check_store(s);
-    (void)shown(s, "");
-    if (is_text(h->type)) {
-        crdt_ref       ref = crdt_store_solo(s);
-        crdt_text_iter it = crdt_text_iterate(ref);
-        crdt_cursor    cursor;
-        uint64_t       pos;
-        crdt_buf       out;
-        crdt_buf_init(&out, NULL);
-        for (crdt_view piece; crdt_text_next(&it, &piece);) CHECK(piece.size > 0);
-        for (int u = 0; u < 3; u++) {
-            crdt_unit unit = (crdt_unit)u;
-            uint64_t  length = crdt_text_length(ref, unit);
-            for (uint64_t at = 0; at <= length; at++) {
-                CHECK_OK(crdt_text_cursor(ref, unit, at, CRDT_LEFT, &cursor));
-                CHECK_OK(crdt_text_find(ref, cursor, unit, &pos));
-                CHECK_OK(crdt_text_read(ref, unit, at, 3, &out));
-            }
-        }
-        crdt_buf_clear(&out);
-    } else {
-        crdt_value value;
-        for (uint64_t i = 0; i < crdt_rga_length(crdt_store_solo(s)); i++) {
-            CHECK(crdt_rga_get(crdt_store_solo(s), i, &value));
-        }
+    CHECK(forgotten(h, 1, 0, each, each - 3) == NULL);
+    for (uint64_t i = 0; i < 2; i++) {
+        crdt_delta *delta = forgotten(h, 1 + 2 * i, i * each, each, each - 2);
+        CHECK(delta != NULL);
+        join(s, delta);
+        crdt_store_free(delta);
     }
-    DO(s, "", h->type, "insert", (int)length_of(s) / 2, "q");
-    DO(s, "", h->type, "delete", 0, (int)length_of(s));
+    join(other, h->end);
+    DO(s, "", h->type, "insert", 0, "w");
+    join(other, s);
+    DO(other, "", h->type, "insert", 3, "v");
+    join(s, other);
+    CHECK_EQ_INT(length_of(s), length_of(h->end) + 4 + 2);
+    CHECK(same_bytes(s, other));
     check_recoded(s);
-    check_harmless(h, &delta, 1, 0);
-    free_all(s, delta, NULL);
+    free_all(s, other, NULL);
+}
+
+static void nothing_as_content(const honest *h)
+{
+    for (uint64_t n = 2; n < 50; n++) {
+        crdt_delta *delta = forgotten(h, 1, 0, 50, n);
+        CHECK_EQ_INT(delta != NULL, n >= 48);
+        crdt_store_free(delta);
+    }
 }
 
 TEST(seq_hostile, elements_without_content)
 {
     for_all_types(nothing_as_content);
+    for_all_types(ids_without_end);
 }
