@@ -68,30 +68,42 @@ static void settle_typing(crdt__seq *seq)
     if (seq->classic) seq->lamport = crdt__lamport_on(p->row.lamport, p->count - 1);
 }
 
-/* Deletions get a row and a dot for each stretch of elements that follow on one another. */
-static void log_killed(crdt__seq *seq, crdt_target *target, uint32_t author, uint32_t cid,
-                       uint32_t len)
+static void log_deletion(crdt__seq *seq, crdt__del *row)
+{
+    if (row->each == 0) return;
+    row->dot = crdt_target_dot(&seq->pending.target).seq;
+    crdt__log_add_del(&seq->log, seq->pending.author, row);
+    row->each = 0;
+}
+
+/* Elements cid .. cid + len - 1 are dead: onto the row if they go on from it, else it is logged. */
+static void add_killed(crdt__seq *seq, crdt__del *row, uint32_t cid, uint32_t len)
 {
     while (len > 0) {
         crdt__idrange id = crdt__log_id(&seq->log, cid);
         uint32_t      n = id.len < len ? id.len : len;
-        crdt__del     row = {crdt_target_dot(target).seq, 1, n, id.author, id.ctr, false};
-        crdt__log_add_del(&seq->log, author, &row);
+        if (row->of != id.author || row->ctr + row->each != id.ctr) log_deletion(seq, row);
+        if (row->each == 0) *row = (crdt__del){0, 1, 0, id.author, id.ctr, false};
+        row->each += n;
         if (seq->sets.count > 0) crdt__seq_drop_sets(seq, crdt__seq_elem(seq, cid), n);
         cid += n;
         len -= n;
     }
 }
 
+/* A dot for each stretch of visible elements whose ids follow on one another: so how many a deletion
+ * takes depends on what shows alone, not on the order in which it came. */
 static void settle_deleting(crdt__seq *seq)
 {
     crdt__pending *p = &seq->pending;
     crdt__place    place = crdt__order_at(&seq->order, p->pos);
+    crdt__del      row = {0};
     for (uint32_t left = p->count; left > 0;) {
         uint32_t cid, n = crdt__order_kill(&seq->order, &place, left, &cid);
-        if (n > 0) log_killed(seq, &p->target, p->author, cid, n);
+        if (n > 0) add_killed(seq, &row, cid, n);
         left -= n;
     }
+    log_deletion(seq, &row);
 }
 
 void crdt__seq_settle(crdt__seq *seq)

@@ -215,18 +215,30 @@ static uint32_t seen_stretch(crdt_target *target, crdt__seq *seq, uint32_t pos, 
     return same < count ? same : count;
 }
 
+/* The next stretch, of at most count elements, that the transaction may remove, from *pos on, which
+ * moves to it. Returns how long it is; 0: there is none. */
+static uint32_t next_seen(crdt_target *target, crdt__seq *seq, uint32_t *pos, uint32_t count)
+{
+    bool     seen = false;
+    uint32_t n = 0, more;
+    while (count > 0 && (more = seen_stretch(target, seq, *pos, count, &seen), !seen)) {
+        *pos += more;
+        count -= more;
+    }
+    while (n < count && (more = seen_stretch(target, seq, *pos + n, count - n, &seen), seen)) {
+        n += more;
+    }
+    return n;
+}
+
 /* Stretches of elements that the transaction may remove, and of ids in them. */
 static uint32_t count_seen(crdt_target *target, crdt__seq *seq, uint32_t pos, uint32_t count,
                            uint32_t *ret_pieces)
 {
-    uint32_t ranges = 0, n;
-    bool     seen;
-    *ret_pieces = 0;
-    for (uint32_t at = 0; at < count; at += n) {
-        n = seen_stretch(target, seq, pos + at, count - at, &seen);
-        if (!seen) continue;
+    uint32_t ranges = 0, end = pos + count, n;
+    for (*ret_pieces = 0; (n = next_seen(target, seq, &pos, end - pos)) > 0; pos += n) {
         ranges++;
-        *ret_pieces += count_pieces(seq, pos + at, n);
+        *ret_pieces += count_pieces(seq, pos, n);
     }
     return ranges;
 }
@@ -237,14 +249,13 @@ static crdt_err delete_seen(crdt_target *target, crdt__seq *seq, uint32_t author
                             uint32_t count)
 {
     crdt__seq_settle(seq);
-    uint32_t pieces, n, ranges = count_seen(target, seq, pos, count, &pieces);
-    bool     seen;
+    uint32_t pieces, n, end = pos + count;
+    uint32_t ranges = count_seen(target, seq, pos, count, &pieces);
     if (ranges == 0) return CRDT_OK;
     crdt_err err = reserve_delete(target, seq, author, pieces, ranges + 1);
-    for (; err == CRDT_OK && count > 0; count -= n) {
-        n = seen_stretch(target, seq, pos, count, &seen);
-        if (seen) err = delete_now(target, seq, author, pos, n);
-        else pos += n;
+    while (err == CRDT_OK && (n = next_seen(target, seq, &pos, end - pos)) > 0) {
+        err = delete_now(target, seq, author, pos, n);
+        end -= n;
     }
     return err;
 }
