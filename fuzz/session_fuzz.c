@@ -177,7 +177,7 @@ static void step(talk *t, fuzz_in *in)
 {
     uint8_t what = fuzz_byte(in);
     side   *s = &t->sides[what >> 7];
-    parcel  p = {NULL, 0};
+    parcel  p = {NULL, 0}, *old;
     switch (what % 9) {
     case 0: write_mark(t, s); return;
     case 1: pass(t, fuzz_byte(in) * (gossip_time)20000); return;
@@ -198,8 +198,8 @@ static void step(talk *t, fuzz_in *in)
     case 7: /* one from before, to either side */
         if (t->kept_count == 0) return;
         t->honest = false; /* the other side takes it for another's */
-        p = copy_of(crdt_view_of(t->kept[fuzz_byte(in) % t->kept_count].bytes,
-                                 t->kept[fuzz_byte(in) % t->kept_count].size));
+        old = &t->kept[fuzz_byte(in) % t->kept_count];
+        p = copy_of(crdt_view_of(old->bytes, old->size));
         frame_repair(p.bytes, p.size);
         receive(t, s, crdt_view_of(p.bytes, p.size));
         break;
