@@ -112,11 +112,11 @@ $(GEN)/%.pb-c.h: %.proto | deps-build
 	$(call say,PROTO,$<)
 	@mkdir -p $(@D)
 	$(Q)protoc-c --c_out=$(GEN) $<
-# Generated code: without our warnings.
-$(OBJ)/%.pb-c.o: $(GEN)/%.pb-c.h
+# Generated code: without our warnings, and its asserts print.
+$(OBJ)/%.pb-c.o: $(GEN)/%.pb-c.h Makefile
 	$(call say,CC,$(<:.h=.c))
 	@mkdir -p $(@D)
-	$(Q)$(CC) -std=c11 -w -fvisibility=hidden -fPIC $(VARIANT_$(V)) -I$(GEN) $(CPPFLAGS) $(CFLAGS) \
+	$(Q)$(CC) -std=c11 -w -DNDEBUG -fvisibility=hidden -fPIC $(VARIANT_$(V)) -I$(GEN) $(CPPFLAGS) $(CFLAGS) \
 	    -c -o $@ $(<:.h=.c)
 $(OBJ)/gossip/wire.o: $(PROTO_H)
 $(OBJ)/gossip/wire.o: CPPFLAGS += -isystem $(GEN)
