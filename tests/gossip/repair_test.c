@@ -34,7 +34,7 @@ static void rot_digest(const cluster *c, uint32_t node, const char *name)
     crdt_store   *store = c->nodes[node].store;
     crdt__object *o = object_of(c, node, name);
     store->sum = crdt_digest_sub(store->sum, o->digest);
-    o->digest.lo ^= 1u << 20;
+    o->digest.lo ^= UINT64_C(1) << (10 * (name[1] - '0') + name[2] - '0'); /* by its number */
     store->sum = crdt_digest_add(store->sum, o->digest);
 }
 
