@@ -116,6 +116,17 @@ void gossip__fetch_failed(gossip_engine *engine, gossip__peer *peer, gossip_refu
     fetched->peer = 0;
 }
 
+static gossip_time fetch_deadline(const gossip_engine *engine)
+{
+    const gossip__fetched *fetched = &engine->links->fetched;
+    const gossip__peer    *peer = gossip__peer_get(engine, fetched->peer);
+    if (peer == NULL || fetched->asked) return GOSSIP_NEVER;
+    if (is_whole(fetched)) return fetched->ask_at;
+    if (peer->link == 0 || !peer->confirmed || engine->readonly) return GOSSIP_NEVER;
+    bool room = peer->in_flight < engine->config.credit_frames;
+    return room ? fetched->ask_at : GOSSIP_NEVER;
+}
+
 crdt_err gossip__snap_build(gossip_engine *engine, gossip__peer *peer, bool *ret_built)
 {
     gossip__fetched *fetched = &engine->links->fetched;
@@ -203,13 +214,10 @@ crdt_err gossip__snap_tick(gossip_engine *engine, uint64_t ms)
 gossip_time gossip__snap_deadline(const gossip_engine *engine)
 {
     const struct gossip__links *links = engine->links;
-    const gossip__fetched      *fetched = &links->fetched;
-    const gossip__peer         *peer = gossip__peer_get(engine, fetched->peer);
-    gossip_time                 at = GOSSIP_NEVER;
-    if (links->served.id != 0) at = links->served.used + GOSSIP__SNAPSHOT_IDLE_US;
-    if (peer == NULL || fetched->asked || engine->readonly) return at;
-    bool due = is_whole(fetched) || (peer->confirmed && fetched->ask_at > engine->now);
-    return due && fetched->ask_at < at ? fetched->ask_at : at;
+    gossip_time                 at = fetch_deadline(engine);
+    if (links->served.id == 0) return at;
+    gossip_time idle = links->served.used + GOSSIP__SNAPSHOT_IDLE_US;
+    return idle < at ? idle : at;
 }
 
 void gossip__snap_free(gossip_engine *engine)
