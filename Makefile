@@ -356,6 +356,17 @@ $(B)/bench: $(patsubst %.c,$(B)/plain/obj/%.o,$(BENCH_SRC)) $(CRDT_A)
 	$(call say,LD,$@)
 	$(Q)$(LINK) -o $@ $^ $(LDLIBS)
 
+# What the replication engine costs.
+.PHONY: bench-gossip run-bench-gossip
+bench-gossip:
+	@$(MAKE) --no-print-directory V=bench run-bench-gossip
+run-bench-gossip: $(B)/bench-gossip
+	@$(B)/bench-gossip $(if $(ONLY),--only $(ONLY)) $(if $(JSON),--json)
+$(B)/bench-gossip: $(patsubst %.c,$(B)/plain/obj/%.o,bench/kit.c bench/rows.c $(wildcard bench/gossip/*.c)) \
+    $(GOSSIP_A) $(CRDT_A)
+	$(call say,LD,$@)
+	$(Q)$(LINK) -o $@ $^ $(GOSSIP_LIBS) $(LDLIBS)
+
 # Editing histories: bench/traces/README.md. The data is optional, and converted once.
 DATA     = $(or $(CONCUR_DATA),$(wildcard ../shared/data))
 JSON_DIR = $(if $(DATA),$(DATA)/traces)
