@@ -234,6 +234,13 @@ run-tests: $(TEST_BIN)
 run-canary: $(B)/$(MODE)/canary/$(CANARY)
 	@$(RUN) $<
 
+# Writes the golden vectors of the wire format anew: only for a change of the format, reviewed.
+.PHONY: golden-update
+golden-update:
+	@mkdir -p tests/golden/wire
+	@$(MAKE) --no-print-directory MODE=plain $(B)/plain/wire/golden_test
+	@GOLDEN_UPDATE=1 $(B)/plain/wire/golden_test
+
 # The law tests at full length: a million triples per type, the larger small scope.
 soak:
 	@CRDT_SOAK=1 TEST_TIMEOUT=86400 $(MAKE) --no-print-directory MODE=plain run-law-tests
@@ -439,14 +446,16 @@ $(B)/types_doc: $(OBJ)/tools/types_doc.o $(CRDT_A)
 	$(Q)$(LINK) -o $@ $^ $(LDLIBS)
 
 # ---- Install -----------------------------------------------------------------------------------
-INSTALLED_LIBS = crdt $(if $(LAWS_SRC),crdt_laws)
+INSTALLED_LIBS = crdt $(if $(LAWS_SRC),crdt_laws) $(if $(GOSSIP_SO),gossip)
 .PHONY: install uninstall install-check
 # Installs into an empty folder, and compiles and runs an example against what is there.
 install-check: all | deps-install-check
 	@+tools/install-check
 install: all
-	install -d $(DESTDIR)$(LIBDIR)/pkgconfig $(DESTDIR)$(INCLUDEDIR)/crdt $(DESTDIR)$(MANDIR)/man3
+	install -d $(DESTDIR)$(LIBDIR)/pkgconfig $(DESTDIR)$(INCLUDEDIR)/crdt \
+	    $(DESTDIR)$(INCLUDEDIR)/gossip $(DESTDIR)$(MANDIR)/man3
 	install -m 644 $(HEADERS) $(DESTDIR)$(INCLUDEDIR)/crdt
+	install -m 644 $(GOSSIP_H) $(DESTDIR)$(INCLUDEDIR)/gossip
 	install -m 644 $(MAN_PAGES) $(DESTDIR)$(MANDIR)/man3
 	@set -e; for lib in $(INSTALLED_LIBS); do \
 	    set -x; \
@@ -462,14 +471,14 @@ install: all
 	@[ -n '$(DESTDIR)' ] || ldconfig 2>/dev/null || \
 	    echo 'install: run ldconfig as root if programs do not find libcrdt.so.$(SOVERSION)'
 uninstall:
-	rm -f $(HEADERS:crdt/%=$(DESTDIR)$(INCLUDEDIR)/crdt/%) \
+	rm -f $(addprefix $(DESTDIR)$(INCLUDEDIR)/,$(HEADERS) $(GOSSIP_H)) \
 	    $(MAN_PAGES:docs/man/%=$(DESTDIR)$(MANDIR)/man3/%)
-	@set -ex; for lib in crdt crdt_laws; do \
+	@set -ex; for lib in crdt crdt_laws gossip; do \
 	    rm -f $(DESTDIR)$(LIBDIR)/lib$$lib.a $(DESTDIR)$(LIBDIR)/lib$$lib.so \
 	        $(DESTDIR)$(LIBDIR)/lib$$lib.so.$(SOVERSION) $(DESTDIR)$(LIBDIR)/lib$$lib.so.$(VERSION) \
 	        $(DESTDIR)$(LIBDIR)/pkgconfig/$$lib.pc; \
 	done
-	@rmdir $(DESTDIR)$(INCLUDEDIR)/crdt 2>/dev/null || :
+	@rmdir $(DESTDIR)$(INCLUDEDIR)/crdt $(DESTDIR)$(INCLUDEDIR)/gossip 2>/dev/null || :
 
 # ---- Housekeeping ------------------------------------------------------------------------------
 .PHONY: clean help
@@ -479,6 +488,7 @@ clean:
 help:
 	@echo 'make             libcrdt and the law kit, static and shared, in $(B)/'
 	@echo 'make test        tests, examples, fuzz corpus; ONLY=name picks; ends in "N passed, N failed"'
+	@echo 'make golden-update  write tests/golden/ anew, after a change of a byte format'
 	@echo 'make lint        layers, symbols, headers, tidy, format, cppcheck, generated docs'
 	@echo 'make sanitize    the tests under ASan+UBSan+LSan, TSan, valgrind (also sanitize-asan, ...)'
 	@echo 'make canary      shows that leaks, overflows, races and so on are found'

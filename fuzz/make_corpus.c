@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 
 #include "fuzz/fuzz.h"
+#include "tests/wire/lib/messages.h"
 
 typedef struct maker {
     const char      *directory;
@@ -220,12 +221,75 @@ static void context_seeds(maker *m)
     }
 }
 
+/* -- The wire ---------------------------------------------------------------------------------- */
+
+static const char *const kinds[] = {"",        "hello", "welcome", "sync",   "state", "want",
+                                    "push",    "took",  "have",    "snap",   "chunk", "page",
+                                    "digests", "fix",   "object",  "refused"};
+
+/* Three frames of each kind, on links where nothing was said before. */
+static void wire_seeds(maker *m)
+{
+    for (unsigned n = 0; n < 3 * GOSSIP_REFUSED; n++) {
+        pool          p = {NULL};
+        world         w = world_of(n, &p, 4 + n);
+        gossip_codec *codec;
+        crdt_buf      bytes;
+        w.body_max = 8;
+        w.entries_max = 4 + n / 2;
+        gossip_msg msg = world_message(&w, (gossip_msg_kind)(1 + n / 3));
+        crdt_buf_init(&bytes, NULL);
+        CHECK_OK(gossip_codec_new(NULL, &codec));
+        CHECK_OK(gossip_wire_encode(codec, &msg, &bytes));
+        write_seed(m, "wire", kinds[msg.kind], n % 3, 0, crdt_buf_bytes(&bytes));
+        gossip_codec_free(codec);
+        crdt_buf_clear(&bytes);
+        pool_clear(&p);
+    }
+}
+
+static void entry_seeds(maker *m)
+{
+    pool  p = {NULL};
+    world w = world_of(1, &p, 6);
+    w.body_max = 8;
+    for (unsigned n = 0; n < 8; n++) {
+        crdt_buf     bytes;
+        gossip_entry entry = world_entry(&w);
+        crdt_buf_init(&bytes, NULL);
+        CHECK_OK(gossip_entry_encode(&entry, &bytes));
+        write_seed(m, "entry", "entry", n, -1, crdt_buf_bytes(&bytes));
+        crdt_buf_clear(&bytes);
+    }
+    pool_clear(&p);
+}
+
+/* Each with a place to cut it before it. */
+static void snapshot_seeds(maker *m)
+{
+    pool  p = {NULL};
+    world w = world_of(2, &p, 8);
+    for (unsigned n = 0; n < 8; n++) {
+        crdt_buf bytes;
+        crdt_buf_init(&bytes, NULL);
+        crdt_buf_byte(&bytes, (uint8_t)(n * 9));
+        crdt_buf_byte(&bytes, 0);
+        CHECK_OK(gossip_snapshot_encode(world_floors(&w, n), n, world_bytes(&w, n * 3), &bytes));
+        write_seed(m, "snapshot", "floors", n, -1, crdt_buf_bytes(&bytes));
+        crdt_buf_clear(&bytes);
+    }
+    pool_clear(&p);
+}
+
 int fuzz_make_corpus(const char *directory)
 {
     const crdt_types *types = fuzz_types();
     maker             m = {.directory = directory};
     (void)mkdir(directory, 0777);
     context_seeds(&m);
+    wire_seeds(&m);
+    entry_seeds(&m);
+    snapshot_seeds(&m);
     for (size_t i = 0; i <= types->count; i++) {
         m.solo = i < types->count ? types->list[i] : NULL;
         m.options = fuzz_options(m.solo, 1, NULL);

@@ -130,6 +130,7 @@ crdt_err gossip__peer_make(gossip_engine *engine, crdt_view address, gossip__pee
     peer->address_size = (uint8_t)address.size;
     if (address.size > 0) memcpy(peer->address, address.data, address.size);
     peer->dial_at = GOSSIP_NEVER;
+    peer->patience = engine->config.timeout_us;
     peer->credit = engine->config.credit_bytes;
     links->peers[at] = peer;
     links->count++;

@@ -116,7 +116,7 @@ void gossip__fetch_failed(gossip_engine *engine, gossip__peer *peer, gossip_refu
     fetched->peer = 0;
 }
 
-gossip_time gossip__fetch_deadline(const gossip_engine *engine)
+static gossip_time fetch_deadline(const gossip_engine *engine)
 {
     const gossip__fetched *fetched = &engine->links->fetched;
     const gossip__peer    *peer = gossip__peer_get(engine, fetched->peer);
@@ -209,6 +209,15 @@ crdt_err gossip__snap_tick(gossip_engine *engine, uint64_t ms)
     if (links->served.id != 0 && (idle || costly)) let_go(engine);
     if (peer == NULL || !is_whole(fetched)) return CRDT_OK;
     return engine->now >= fetched->ask_at ? join(engine, ms, peer) : CRDT_OK;
+}
+
+gossip_time gossip__snap_deadline(const gossip_engine *engine)
+{
+    const struct gossip__links *links = engine->links;
+    gossip_time                 at = fetch_deadline(engine);
+    if (links->served.id == 0) return at;
+    gossip_time idle = links->served.used + GOSSIP__SNAPSHOT_IDLE_US;
+    return idle < at ? idle : at;
 }
 
 void gossip__snap_free(gossip_engine *engine)
