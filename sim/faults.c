@@ -64,6 +64,7 @@ static void clone(world *w, node *from, bool machine)
     vault_copy(&n->vault, &from->vault);
     n->id = from->id;
     n->clone = true;
+    w->set_back = true; /* it will succeed an id that is still in use */
     if (machine) {
         /* As two virtual machines from one image that had stopped cleanly. */
         n->vault.machine = from->vault.machine;

@@ -149,7 +149,7 @@ static void engine_settings(swarm *s)
     plan *p = s->p;
     if (half(s)) p->chunk_bytes = random_scale(&s->rand, 1024, 65536);
     if (half(s)) p->credit_frames = random_scale(&s->rand, 1, 8);
-    if (half(s)) p->log_bytes = random_scale(&s->rand, 2048, 1u << 20);
+    if (half(s)) p->log_bytes = random_scale(&s->rand, 4096, 1u << 20);
     if (half(s)) p->parked_entries = random_scale(&s->rand, 2, 256);
     if (half(s)) p->parked_bytes = random_scale(&s->rand, 2048, 1u << 20);
     if (half(s)) p->round_us = random_scale(&s->rand, 200 * MS, 2 * SECOND);

@@ -58,6 +58,10 @@ crdt_err gossip__chunk_build(gossip_engine *engine, gossip__peer *peer, const go
     if (reply->snapshot_id != 0 && reply->snapshot_id != served->id) {
         return refuse(engine, GOSSIP_NO_SNAPSHOT);
     }
+    /* Something came since that is in no entry: who joined this snapshot could not go on from the
+     * log. Whoever begins gets a new one. */
+    bool late = engine->log.checkpoint > engine->log.pinned;
+    if (served->id != 0 && reply->snapshot_id == 0 && late) let_go(engine);
     if (served->id == 0) {
         if (!gossip__snapshot_ready(engine)) return refuse(engine, GOSSIP_BUSY);
         crdt_err err = make(engine);
