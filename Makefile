@@ -345,9 +345,9 @@ bench:
 	@$(MAKE) --no-print-directory V=bench run-bench
 run-bench: $(B)/bench
 	@$(B)/bench $(if $(ONLY),--only $(ONLY)) $(if $(JSON),--json)
-$(B)/bench: $(patsubst %.c,$(B)/plain/obj/%.o,$(BENCH_SRC)) $(CRDT_A)
+$(B)/bench: $(patsubst %.c,$(B)/plain/obj/%.o,$(BENCH_SRC)) $(GOSSIP_A) $(CRDT_A)
 	$(call say,LD,$@)
-	$(Q)$(LINK) -o $@ $^ $(LDLIBS)
+	$(Q)$(LINK) -o $@ $^ $(GOSSIP_LIBS) $(LDLIBS)
 
 # Editing histories: bench/traces/README.md. The data is optional, and converted once.
 DATA     = $(or $(CONCUR_DATA),$(wildcard ../shared/data))

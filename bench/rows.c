@@ -23,6 +23,7 @@ static const goal goals[] = {
     {"orset/wire", 0.25, false, false},
     {"gcounter/join-cached", 2, true, false},
     {"gcounter/join-memory", 0.8, true, true},
+    {"disk/append", 0.1, false, false},
     /* What diamond-types 1.0 (106,247) and, for the state, yjs v2 (159,926) need; 1, 0.8, 0.4 of
      * it. */
     {"text/file-full/automerge-paper", 106247, false, false},

@@ -512,6 +512,30 @@ TEST(disk, tells_of_each_flipped_bit_after_an_unclean_stop)
     flip_each_bit(false);
 }
 
+/* A clean stop counts for all that was there, also for what was not known to be durable before. */
+TEST(disk, is_not_clean_if_the_end_of_its_log_is_gone)
+{
+    static world    w;
+    gossip_recovery found;
+    crdt_view       log;
+    world_new(&w, GOSSIP_SYNC_ALWAYS);
+    recover(&w, false);
+    for (unsigned i = 0; i < 6; i++) append(&w);
+    sync(&w);
+    sim_files_kill(w.files);
+    CHECK(sim_files_get(w.files, "log.1", &log));
+    CHECK(sim_files_flip(w.files, "log.1", (88 + 36) * 8)); /* in the first: nothing proves it */
+    begin_again(&w, false, &found);
+    CHECK(found.entries == 5 && found.bad_frames == 0 && found.torn_bytes > 0);
+    CHECK_OK(gossip_disk_begin(w.disk, 5));
+    CHECK_OK(gossip_disk_stop(w.disk, 5, 0));
+    sim_files_kill(w.files);
+    CHECK(sim_files_flip(w.files, "log.1", (log.size - 12) * 8)); /* in the last */
+    begin_again(&w, false, &found);
+    CHECK_EQ_INT(found.entries, 4);
+    world_end(&w);
+}
+
 TEST(disk, keeps_damaged_bytes_aside_and_the_entries_behind_them)
 {
     static world    w;
