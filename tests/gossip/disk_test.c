@@ -565,6 +565,45 @@ TEST(disk, keeps_damaged_bytes_aside_and_the_entries_behind_them)
     world_end(&w);
 }
 
+/* log.1 of four entries of ten bytes, each synced. */
+static void four_entries(world *w, const char *text, crdt_view *ret_log)
+{
+    world_new(w, GOSSIP_SYNC_ALWAYS);
+    recover(w, false);
+    gossip_persist persist = gossip_disk_persist(w->disk);
+    for (unsigned i = 0; i < 4; i++) {
+        CHECK_OK(persist.append(persist.user, i, crdt_text_view(text)));
+        CHECK_OK(persist.sync(persist.user));
+    }
+    CHECK(sim_files_get(w->files, "log.1", ret_log));
+}
+
+/* A frame that is whole and has the right number, from another history of the same segment. */
+TEST(disk, does_not_take_a_frame_that_does_not_follow_the_one_before)
+{
+    static world    a, b;
+    gossip_recovery found;
+    crdt_view       mine, other, entry;
+    uint64_t        number;
+    size_t          size = gossip__frame_size(10), at = 88 + 2 * size;
+    uint8_t         bytes[4096];
+    four_entries(&a, "this entry", &mine);
+    four_entries(&b, "that entry", &other);
+    CHECK(mine.size == other.size && mine.size == 88 + 4 * size);
+    memcpy(bytes, mine.data, mine.size);
+    memcpy(bytes + at, (const uint8_t *)other.data + at, size);
+    sim_files_put(a.files, "log.1", crdt_view_of(bytes, mine.size));
+    gossip_disk_close(a.disk);
+    open_disk(&a);
+    CHECK_OK(gossip_disk_recover(a.disk, &found));
+    CHECK(found.entries == 3 && found.bad_frames == 1);
+    for (crdt_err err; (err = gossip_disk_next(a.disk, &number, &entry)) != CRDT_ENOENT;) {
+        CHECK(err == CRDT_EMALFORMED || memcmp(entry.data, "this entry", 10) == 0);
+    }
+    world_end(&a);
+    world_end(&b);
+}
+
 TEST(disk, tells_of_a_segment_that_is_gone)
 {
     static world    w;
