@@ -352,9 +352,9 @@ bench:
 	@$(MAKE) --no-print-directory V=bench run-bench
 run-bench: $(B)/bench
 	@$(B)/bench $(if $(ONLY),--only $(ONLY)) $(if $(JSON),--json)
-$(B)/bench: $(patsubst %.c,$(B)/plain/obj/%.o,$(BENCH_SRC)) $(CRDT_A)
+$(B)/bench: $(patsubst %.c,$(B)/plain/obj/%.o,$(BENCH_SRC)) $(GOSSIP_A) $(CRDT_A)
 	$(call say,LD,$@)
-	$(Q)$(LINK) -o $@ $^ $(LDLIBS)
+	$(Q)$(LINK) -o $@ $^ $(GOSSIP_LIBS) $(LDLIBS)
 
 # What the replication engine costs.
 .PHONY: bench-gossip run-bench-gossip
