@@ -1,7 +1,7 @@
 /* core/dec.c: the bounded, strict decoder, and the default limits. See crdt/buf.h. */
+#include "crdt/core/dec.h"
 #include "crdt/buf.h"
 #include "crdt/core/bytes.h"
-#include "crdt/core/dec.h"
 #include "crdt/core/mem.h"
 
 static const crdt_limits standard_limits = {

@@ -58,6 +58,7 @@ static void clean_all(crdt_store *store)
 
 crdt_digest crdt_store_digest(crdt_store *store, const crdt_types *types)
 {
+    if (crdt__objects_ready(store) != CRDT_OK) return (crdt_digest){0, 0};
     clean_all(store);
     crdt_digest sum = store->sum;
     if (types != NULL) {
