@@ -227,10 +227,10 @@ static void send(gossip_driver *driver, const gossip_action *action)
 {
     const gossip_msg *msg = action->msg;
     bool              reply = is_reply(msg->kind);
-    link             *l = find(driver, msg->link);
+    link             *l = find(driver, action->link);
     uint64_t          from = 0;
     crdt_view         address = crdt_view_of(NULL, 0);
-    if (reply && !take_token(driver, msg->link, msg->id, &from)) return;
+    if (reply && !take_token(driver, action->link, msg->id, &from)) return;
     crdt_buf_reset(&driver->bytes);
     driver->bytes.failed = false;
     bool     plain = msg->link == 0 || msg->kind == GOSSIP_REFUSED;

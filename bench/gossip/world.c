@@ -44,7 +44,8 @@ struct world {
     world_totals totals;
     uint32_t     leaves, *sooner;
     uint64_t    *names; /* replica and dot of each transaction that is followed */
-    uint32_t     names_count;
+    uint8_t     *farthest; /* hops of each */
+    uint32_t     names_count, names_told;
 };
 
 #define FOLLOWED 4096u
@@ -114,6 +115,7 @@ world *world_new(uint32_t nodes, uint32_t known, uint64_t seed)
     w->now = 1000000;
     w->nodes = must(calloc(nodes, sizeof *w->nodes));
     w->names = must(calloc(FOLLOWED, 2 * sizeof *w->names));
+    w->farthest = must(calloc(FOLLOWED, 1));
     for (w->leaves = 2; w->leaves < nodes;) w->leaves *= 2;
     w->sooner = must(calloc(w->leaves, sizeof *w->sooner));
     for (uint32_t i = 0; i < nodes; i++) make_node(w, i);
@@ -143,6 +145,7 @@ void world_free(world *w)
     }
     free(w->nodes);
     free(w->names);
+    free(w->farthest);
     free(w->sooner);
     free(w);
 }
@@ -166,10 +169,7 @@ static void arrive(world *w, uint32_t from, uint32_t to, const gossip_msg *msg)
             uint8_t *hops = &w->nodes[to].hops[k];
             if (*hops != 0) break;
             *hops = (uint8_t)(w->nodes[from].hops[k] + 1);
-            uint64_t far = *hops - 1u;
-            w->totals.hops_sum += far;
-            w->totals.arrivals++;
-            if (far > w->totals.hops_max) w->totals.hops_max = far;
+            if (*hops - 1u > w->farthest[k]) w->farthest[k] = (uint8_t)(*hops - 1u);
             break;
         }
     }
@@ -353,6 +353,10 @@ gossip_stats world_stats(const world *w, uint32_t at)
 world_totals world_take_totals(world *w)
 {
     world_totals totals = w->totals;
+    for (; w->names_told < w->names_count; w->names_told++) {
+        totals.updates++;
+        totals.hops += w->farthest[w->names_told];
+    }
     memset(&w->totals, 0, sizeof w->totals);
     return totals;
 }

@@ -7,7 +7,8 @@
 typedef struct world world;
 
 typedef struct world_totals {
-    uint64_t messages, bytes, entries, hops_max, hops_sum, arrivals;
+    uint64_t messages, bytes, entries;
+    uint64_t updates, hops; /* the most hops of each update, summed */
 } world_totals;
 
 /* Each node knows `known` others at random (all, if there are no more). */
