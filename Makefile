@@ -112,11 +112,11 @@ $(GEN)/%.pb-c.h: %.proto | deps-build
 	$(call say,PROTO,$<)
 	@mkdir -p $(@D)
 	$(Q)protoc-c --c_out=$(GEN) $<
-# Generated code: without our warnings.
-$(OBJ)/%.pb-c.o: $(GEN)/%.pb-c.h
+# Generated code: without our warnings, and its asserts print.
+$(OBJ)/%.pb-c.o: $(GEN)/%.pb-c.h Makefile
 	$(call say,CC,$(<:.h=.c))
 	@mkdir -p $(@D)
-	$(Q)$(CC) -std=c11 -w -fvisibility=hidden -fPIC $(VARIANT_$(V)) -I$(GEN) $(CPPFLAGS) $(CFLAGS) \
+	$(Q)$(CC) -std=c11 -w -DNDEBUG -fvisibility=hidden -fPIC $(VARIANT_$(V)) -I$(GEN) $(CPPFLAGS) $(CFLAGS) \
 	    -c -o $@ $(<:.h=.c)
 $(OBJ)/gossip/wire.o: $(PROTO_H)
 $(OBJ)/gossip/wire.o: CPPFLAGS += -isystem $(GEN)
@@ -301,10 +301,9 @@ mutant-objects: $(patsubst %.c,$(B)/plain/obj/%.o,$(ORACLE_SRC) $(SIM_SRC) $(SUP
 # searches with it: new inputs go to build/fuzz/corpus, what crashes to build/fuzz/crashes.
 T           = 60
 HARNESS_BIN = $(HARNESS_SRC:%.c=$(B)/%)
-FUZZ_OBJ    = $(patsubst %.c,$(B)/plain/obj/%.o,$(FUZZLIB_SRC) $(LAWLIB_SRC) $(WIRELIB_SRC) \
+FUZZ_OBJ    = $(patsubst %.c,$(B)/plain/obj/%.o,sim/files.c $(FUZZLIB_SRC) $(LAWLIB_SRC) $(WIRELIB_SRC) \
               $(filter-out tests/lib/main.c,$(SUPPORT_SRC)))
 FUZZ_DRIVER = $(if $(filter fuzz,$(V)),,$(B)/plain/obj/fuzz/standalone.o)
-$(B)/fuzz/disk_fuzz: $(B)/plain/obj/sim/files.o
 $(HARNESS_BIN): $(B)/fuzz/%: $(B)/plain/obj/fuzz/%.o $(FUZZ_DRIVER) $(FUZZ_OBJ) $(GOSSIP_A) \
     $(LAWS_A) $(CRDT_A)
 	$(call say,LD,$@)
@@ -353,9 +352,20 @@ bench:
 	@$(MAKE) --no-print-directory V=bench run-bench
 run-bench: $(B)/bench
 	@$(B)/bench $(if $(ONLY),--only $(ONLY)) $(if $(JSON),--json)
-$(B)/bench: $(patsubst %.c,$(B)/plain/obj/%.o,$(BENCH_SRC)) $(CRDT_A)
+$(B)/bench: $(patsubst %.c,$(B)/plain/obj/%.o,$(BENCH_SRC)) $(GOSSIP_A) $(CRDT_A)
 	$(call say,LD,$@)
-	$(Q)$(LINK) -o $@ $^ $(LDLIBS)
+	$(Q)$(LINK) -o $@ $^ $(GOSSIP_LIBS) $(LDLIBS)
+
+# What the replication engine costs.
+.PHONY: bench-gossip run-bench-gossip
+bench-gossip:
+	@$(MAKE) --no-print-directory V=bench run-bench-gossip
+run-bench-gossip: $(B)/bench-gossip
+	@$(B)/bench-gossip $(if $(ONLY),--only $(ONLY)) $(if $(JSON),--json)
+$(B)/bench-gossip: $(patsubst %.c,$(B)/plain/obj/%.o,bench/kit.c bench/rows.c $(wildcard bench/gossip/*.c)) \
+    $(GOSSIP_A) $(CRDT_A)
+	$(call say,LD,$@)
+	$(Q)$(LINK) -o $@ $^ $(GOSSIP_LIBS) $(LDLIBS)
 
 # Editing histories: bench/traces/README.md. The data is optional, and converted once.
 DATA     = $(or $(CONCUR_DATA),$(wildcard ../shared/data))

@@ -71,7 +71,8 @@ CRDT_MUST_CHECK CRDT_API crdt_err crdt_txn_mark(crdt_txn *txn);
  * operation's. */
 CRDT_MUST_CHECK CRDT_API crdt_err crdt_txn_apply(crdt_txn *txn, crdt_view name, const crdt_op *op,
                                                  const crdt_value *args, size_t argc);
-/* The object as this transaction sees it. Errors: ENOENT, ETYPE; type NULL: whatever shows. */
+/* The object as this transaction sees it; type NULL: whatever shows. Errors: ENOENT, ETYPE, ENOMEM
+ * (see crdt_store_find). */
 CRDT_MUST_CHECK CRDT_API crdt_err crdt_txn_find(const crdt_txn *txn, crdt_view name,
                                                 const crdt_type *type, crdt_ref *ret_ref);
 /* End the transaction. *ret_delta is the caller's (empty if nothing was mutated); ret_delta may be
@@ -114,7 +115,9 @@ CRDT_MUST_CHECK CRDT_API crdt_err crdt_store_part(const crdt_store *store, size_
 
 /* -- Reading ----------------------------------------------------------------------------------- */
 
-/* The object that shows under name. Errors: ENOENT, ETYPE (another type shows). type NULL: any. */
+/* The object that shows under name. type NULL: any. Errors: ENOENT, ETYPE (another type shows);
+ * ENOMEM: a list or text is made ready for its first read since it was decoded. One that is reached
+ * otherwise makes itself ready, and reads as empty while memory for that is refused. */
 CRDT_MUST_CHECK CRDT_API crdt_err crdt_store_find(const crdt_store *store, crdt_view name,
                                                   const crdt_type *type, crdt_ref *ret_ref);
 /* The object of a stand-alone store or of a delta of one. */
@@ -197,10 +200,9 @@ CRDT_MUST_CHECK CRDT_API crdt_err crdt_store_retire(crdt_store *store, uint64_t 
 CRDT_MUST_CHECK CRDT_API crdt_err crdt_store_encode(const crdt_store *store, crdt_buf *out);
 /* A new store (or delta) from bytes; everything that is not exactly what encode writes is refused.
  * ret_reason (may be NULL) gets a static text. Time is linear; memory at most 8 bytes per byte of
- * input, 64 KiB, and a fixed 160 bytes per named object (a sequence: 1.6 KiB), for objects that a
- * delta lists with next to nothing in them; what a state tells of its objects, but for sequences,
- * makes up for those. Errors: EMALFORMED, ELIMIT, EVERSION,
- * ENOMEM, ETYPE (a stand-alone store and bytes of another type). */
+ * input, 64 KiB, and a fixed 160 bytes per named object, for objects that a delta lists with next
+ * to nothing in them; what a state tells of its objects makes up for those. Errors: EMALFORMED,
+ * ELIMIT, EVERSION, ENOMEM, ETYPE (a stand-alone store and bytes of another type). */
 CRDT_MUST_CHECK CRDT_API crdt_err crdt_store_decode(const crdt_options *options, crdt_view in,
                                                     crdt_store **ret_store,
                                                     const char **ret_reason);
@@ -208,6 +210,38 @@ CRDT_MUST_CHECK CRDT_API crdt_err crdt_store_decode(const crdt_options *options,
 CRDT_MUST_CHECK CRDT_API crdt_err crdt_delta_decode(const crdt_store *like, crdt_view in,
                                                     crdt_delta **ret_delta,
                                                     const char **ret_reason);
+
+/* -- Repair (rule R10) -------------------------------------------------------------------------
+ *
+ * For whatever replicates stores: two whose contexts are equal and whose digests are not find the
+ * objects that differ, and one takes the other's. Not for stand-alone stores and deltas (EINVAL). */
+
+/* One object of one type under a name. */
+typedef struct crdt_object {
+    crdt_view   name; /* borrowed until the next change */
+    uint16_t    type;
+    crdt_digest digest; /* as kept up */
+} crdt_object;
+/* The first object at or after (name, type), hidden ones too, of a type that the store knows; false:
+ * there is none. Cost: O(log n), and what changed since digests were last asked for. */
+CRDT_API bool crdt_store_object_from(crdt_store *store, crdt_view name, uint16_t type,
+                                     crdt_object *ret_object);
+/* Its bytes: those of a state that holds nothing else; the same with nothing in it if there is no
+ * such object. Errors: ENOMEM, EBUSY, EINVAL, ETYPE (not a type that the store knows). */
+CRDT_MUST_CHECK CRDT_API crdt_err crdt_store_object_encode(const crdt_store *store, crdt_view name,
+                                                           uint16_t type, crdt_buf *out);
+/* The digest of the object in such bytes, from its content alone; 0 if there is none. The bytes must
+ * be of a store with this one's context. Errors: ENOMEM, EINVAL, EGAP (another context), those of
+ * crdt_delta_decode. */
+CRDT_MUST_CHECK CRDT_API crdt_err crdt_store_object_digest(const crdt_store *store, crdt_view name,
+                                                           uint16_t type, crdt_view in,
+                                                           crdt_digest *ret_digest);
+/* The object in such bytes takes the place of this store's; the context stays. It is a remote change.
+ * Errors (store unchanged): EBUSY, and as object_digest. */
+CRDT_MUST_CHECK CRDT_API crdt_err crdt_store_object_replace(crdt_store *store, crdt_view name,
+                                                            uint16_t type, crdt_view in);
+/* Sum up the digests that are kept of each object anew. True: the sum was wrong. Cost: O(objects). */
+CRDT_API bool crdt_store_redigest(crdt_store *store);
 
 #ifdef __cplusplus
 }

@@ -324,6 +324,8 @@ static crdt_err get_body(reading *r, crdt__object *o, unsigned flags)
     crdt_dec_init(&dec, body, &s->limits);
     dec.dict = r->ids;
     dec.dict_count = r->ids_count;
+    if (s->kind != CRDT__STATE) dec.later = CRDT_LATER;
+    else if (s->solo == NULL) dec.later = CRDT_LATER_IF_SMALL;
     crdt_err err =
         flags & FLAG_FRAGMENTS ? get_fragments(r, o, &dec) : o->type->decode(space, o->state, &dec);
     if (err == CRDT_OK && dec.at != dec.end) {

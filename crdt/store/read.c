@@ -52,7 +52,8 @@ crdt_err crdt_store_find(const crdt_store *store, crdt_view name, const crdt_typ
     if (o == NULL) return CRDT_ENOENT;
     if (type != NULL && o->type != type) return CRDT_ETYPE;
     *ret_ref = crdt__object_ref(store, o);
-    return CRDT_OK;
+    if (o->type->open == NULL) return CRDT_OK;
+    return o->type->open(&store->space, (void *)(uintptr_t)o->state);
 }
 
 crdt_ref crdt_store_solo(const crdt_store *store)

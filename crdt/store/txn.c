@@ -156,7 +156,8 @@ crdt_err crdt_txn_find(const crdt_txn *txn, crdt_view name, const crdt_type *typ
     }
     if (type != NULL && now.type != type) return CRDT_ETYPE;
     *ret_ref = ref_in_txn(txn, name, now.type, now.id);
-    return CRDT_OK;
+    if (now.type->open == NULL || ret_ref->state == NULL) return CRDT_OK;
+    return now.type->open(&txn->store->space, (void *)(uintptr_t)ret_ref->state);
 }
 
 /* -- Targets ----------------------------------------------------------------------------------- */

@@ -15,6 +15,7 @@ crdt_err gossip__links_new(gossip_engine *engine)
     links->round_us = engine->config.round_us;
     links->round_at = gossip__random(engine) % links->round_us;
     crdt_buf_init(&links->bytes, &engine->mem);
+    crdt_buf_init(&links->name, &engine->mem);
     crdt_buf_init(&links->served.bytes, &engine->mem);
     crdt_buf_init(&links->fetched.bytes, &engine->mem);
     crdt_buf_init(&links->repair.name, &engine->mem);
@@ -30,6 +31,7 @@ void gossip__links_free(gossip_engine *engine)
     }
     gossip__snap_free(engine);
     crdt_buf_clear(&links->bytes);
+    crdt_buf_clear(&links->name);
     crdt_buf_clear(&links->repair.name);
     gossip__release(engine, links->peers, links->peers_cap * sizeof *links->peers);
     gossip__release(engine, links->active, links->active_cap * sizeof *links->active);

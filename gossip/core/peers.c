@@ -150,7 +150,7 @@ void gossip__peer_activate(gossip_engine *engine, gossip__peer *peer)
 
 static void free_name(gossip_engine *engine, gossip__reply *reply)
 {
-    gossip__release(engine, reply->name, reply->name_size);
+    gossip__release(engine, reply->name, reply->name_size + 1u);
     reply->name = NULL;
 }
 

@@ -182,10 +182,12 @@ typedef struct gossip__repair {
     gossip_peer peer;  /* 0: none */
     bool        asked; /* a PAGE or FIX is in flight */
     bool        fix;   /* FIX is next, of name and type; else PAGE from there */
-    bool        alarmed;
+    bool        found; /* an object that differs */
     crdt_buf    name;
     uint16_t    type;
-    uint64_t    clock; /* links.clock: a raise since then ends it */
+    crdt_digest mine, theirs; /* of the object to be fixed, as kept up */
+    uint64_t    clock;        /* links.clock: a raise since then ends it */
+    gossip_time not_before;   /* the next one */
 } gossip__repair;
 
 struct gossip__links {
@@ -235,7 +237,7 @@ struct gossip__links {
     crdt_view             views[GOSSIP__HELLO_PEERS];
     gossip_object_digest *digests;
     size_t                digests_cap;
-    crdt_buf              bytes;
+    crdt_buf              bytes, name;
 };
 
 /* -- peers.c */

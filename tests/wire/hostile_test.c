@@ -244,10 +244,15 @@ TEST(hostile, counts_that_cannot_be_take_no_memory)
         const char *fields;
         size_t      size;
     } forged[] = {
-        {"\x58\x01\x72\x05\xff\xff\xff\xff\x0f", 9},                  /* a vector of 2^32 */
-        {"\x7a\x0b\xff\xff\xff\xff\x0f\x1f\x00\x01\x00\x00\x00", 13}, /* 2^32 entries */
-        {"\x6a\x06\x00\xff\xff\xff\xff\x0f", 8},                      /* 2^32 ids */
-        {"\x6a\x09\xff\xff\xff\xff\x0f\x00\x00\x00\x00", 11},         /* index 2^31 */
+        {"\x58\x01\x72\x05\xff\xff\xff\xff\x0f", 9},                        /* a vector of 2^32 */
+        {"\x7a\x0b\xff\xff\xff\xff\x0f\x1f\x00\x01\x00\x00\x00", 13},       /* 2^32 entries */
+        {"\x6a\x09\x01\x01\x02\x03\x04\x05\x06\x07\x08"                     /* one id */
+         "\x7a\x1a\x01\x17\x00\x01\x00\x00\x00\x00\x00\xff\xff\xff\xff\x0f" /* 2^32 deps */
+         "abcdefghijkl",
+         39},
+        {"\x80\x01\x01", 3},                                  /* ids that were never sent */
+        {"\x6a\x06\x00\xff\xff\xff\xff\x0f", 8},              /* 2^32 ids */
+        {"\x6a\x09\xff\xff\xff\xff\x0f\x00\x00\x00\x00", 11}, /* index 2^31 */
     };
     crdt_buf out;
     crdt_buf_init(&out, NULL);

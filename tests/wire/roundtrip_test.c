@@ -118,6 +118,32 @@ TEST(roundtrip, the_ends_of_every_number)
     link_clear(&l);
 }
 
+/* A vector that says of an author what its entries do not end with is told in full. */
+TEST(roundtrip, entries_tell_only_what_the_vector_says)
+{
+    link l;
+    pool p = {NULL};
+    link_init(&l);
+    for (uint32_t round = 0; round < 200; round++) {
+        world        w = world_of(round, &p, 10);
+        gossip_msg   msg = {.kind = GOSSIP_STATE};
+        uint32_t     authors = 1 + round % 4;
+        gossip_known known[4];
+        world_entries(&w, &msg, authors + world_below(&w, 10), authors);
+        world_tell(&p, &msg);
+        pass(&l, &msg, &p, round);
+        memcpy(known, msg.vector.known, authors * sizeof *known);
+        msg.vector.known = known;
+        gossip_known *other = &known[world_below(&w, authors)];
+        if (round % 3 == 0) other->tag ^= 1u << round % 32; /* a fork */
+        if (round % 3 == 1) other->seq++;                   /* it has more */
+        if (round % 3 == 2) other->replica++;               /* another one's */
+        pass(&l, &msg, &p, round);
+        pool_clear(&p);
+    }
+    link_clear(&l);
+}
+
 TEST(roundtrip, as_many_ids_as_a_link_can_have_and_no_more)
 {
     link          l;
