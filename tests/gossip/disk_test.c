@@ -536,6 +536,38 @@ TEST(disk, is_not_clean_if_the_end_of_its_log_is_gone)
     world_end(&w);
 }
 
+/* A sync failed, and so did cutting off what it had not synced: a later segment has it again, and
+ * what became of the first copies does not matter. */
+TEST(disk, reads_what_was_written_again_where_it_was_written_last)
+{
+    static world    w;
+    gossip_recovery found;
+    sim_fault       fault = {SIM_SYNC | SIM_TRUNCATE, 1, EIO, true}, none = {0};
+    crdt_view       log;
+    world_new(&w, GOSSIP_SYNC_ALWAYS);
+    recover(&w, false);
+    append(&w);
+    sync(&w);
+    for (unsigned i = 0; i < 4; i++) append(&w);
+    sim_files_fault(w.files, fault);
+    sync(&w);
+    CHECK_EQ_INT(w.failures, 1);
+    sim_files_fault(w.files, none);
+    sync(&w);
+    CHECK(sim_files_get(w.files, "log.1", &log));
+    CHECK(log.size > 600 && sim_files_get(w.files, "log.2", &log));
+    uint64_t at = 88 + gossip__frame_size(gossip__load32((const uint8_t *)log.data + 88 + 8));
+    CHECK(sim_files_get(w.files, "log.1", &log));
+    at += gossip__frame_size(gossip__load32((const uint8_t *)log.data + 88 + 8));
+    CHECK(sim_files_flip(w.files, "log.1", (at + 34) * 8)); /* in the third */
+    sim_files_kill(w.files);
+    begin_again(&w, false, &found);
+    CHECK_MSG(found.problem[0] == 0, "%s", found.problem);
+    CHECK_EQ_INT(found.entries, 5);
+    CHECK_EQ_INT(found.torn_bytes, 0);
+    world_end(&w);
+}
+
 TEST(disk, keeps_damaged_bytes_aside_and_the_entries_behind_them)
 {
     static world    w;
