@@ -43,7 +43,7 @@ struct world {
     flight      *first, *last; /* all take equally long: a queue */
     world_totals totals;
     uint32_t     leaves, *sooner;
-    uint64_t    *names; /* replica and dot of each transaction that is followed */
+    uint64_t    *names;    /* replica and dot of each transaction that is followed */
     uint8_t     *farthest; /* hops of each */
     uint32_t     names_count, names_told;
 };
