@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "crdt/core/mem.h"
+#include "crdt/core/seq_snap.h"
 
 /* -- What to expect: encoder and decoder follow each other ------------------------------------- */
 
@@ -89,6 +90,7 @@ typedef struct columns {
     const crdt_replicas *dict;
     crdt__atom_kind      kind;
     bool                 classic;
+    bool                 whole; /* content stands elsewhere */
 } columns;
 
 static void put(columns *c, int column, uint64_t n)
@@ -165,7 +167,7 @@ static void put_rest(columns *c, const crdt__row *row, uint8_t shape, uint32_t v
     else if (shape & CRDT__SHAPE_RIGHT) put_elem(c, CRDT__OTHERS, row->right);
     if (c->classic) put_delta(c, CRDT__OTHERS, row->lamport, c->trail.lamport);
     if (voids > 0) (void)put_voids(c, row, false);
-    put_content(c, row);
+    if (!c->whole) put_content(c, row);
 }
 
 static void put_row(columns *c, const crdt__row *row)
@@ -177,7 +179,7 @@ static void put_row(columns *c, const crdt__row *row)
         ref = row->first;
         ref.ctr += crdt__row_len(row) - 1;
     } else {
-        voids = put_voids(c, row, true);
+        if (!c->whole) voids = put_voids(c, row, true);
         odd = voids > 0 || row->first.ctr != crdt__trail_ctr(&c->trail, row->left);
     }
     uint8_t shape = shape_of(c, row, ref, odd);
@@ -207,6 +209,7 @@ static void put_replica(columns *c, const crdt__seq *seq, uint64_t replica, crdt
     crdt__rows rows;
     crdt__row  row;
     uint64_t   count = count_rows(seq, replica);
+    int        many = c->whole ? CRDT__CONTENT : CRDT__COLUMNS;
     crdt_enc_replica(enc, replica);
     crdt_buf_varint(enc->out, count);
     for (int i = 0; i < CRDT__COLUMNS; i++) {
@@ -217,11 +220,11 @@ static void put_replica(columns *c, const crdt__seq *seq, uint64_t replica, crdt
     crdt__rows_begin(&rows, seq, replica, 0);
     while (crdt__rows_next(&rows, &row)) put_row(c, &row);
     if (count < CRDT__INLINE_ROWS) return;
-    for (int i = 0; i < CRDT__COLUMNS; i++) {
+    for (int i = 0; i < many; i++) {
         if (c->own[i].failed) enc->out->failed = true;
         crdt_buf_varint(enc->out, c->own[i].size);
     }
-    for (int i = 0; i < CRDT__COLUMNS; i++) {
+    for (int i = 0; i < many; i++) {
         crdt_buf_put(enc->out, c->own[i].data, c->own[i].size);
     }
 }
@@ -251,13 +254,16 @@ void crdt__seq_encode(const void *state, crdt_enc *enc)
     c.dict = enc->dict;
     c.kind = seq->atoms.kind;
     c.classic = seq->classic;
+    c.whole = crdt__snap_fits(seq);
     for (uint64_t r = crdt__rows_replica(seq, 0); r != 0; r = crdt__rows_replica(seq, r)) {
         replicas++;
     }
-    crdt_buf_varint(enc->out, replicas * 2 + (seq->sets.count > 0));
+    crdt_buf_varint(enc->out, replicas * 4 + (c.whole ? 2 : 0) + (seq->sets.count > 0));
+    if (c.whole) crdt__snap_put_live(seq, enc->out);
     for (uint64_t r = crdt__rows_replica(seq, 0); r != 0; r = crdt__rows_replica(seq, r)) {
         put_replica(&c, seq, r, enc);
     }
+    if (c.whole) crdt__snap_put_dead(seq, enc->out);
     if (seq->sets.count > 0) put_sets(seq, enc);
     for (int i = 0; i < CRDT__COLUMNS; i++) crdt_buf_clear(&c.own[i]);
 }

@@ -9,6 +9,7 @@
 #include "crdt/clock.h"
 #include "crdt/core/mem.h"
 #include "crdt/core/seq_code.h"
+#include "crdt/core/seq_snap.h"
 
 /* The rows of one replica, being read. */
 typedef struct section {
@@ -442,29 +443,41 @@ static crdt_err end(reader *r, crdt_err err)
     return err;
 }
 
+/* Rows one by one, of `replicas`. */
+static crdt_err read_parts(reader *r, size_t replicas)
+{
+    const crdt_space *space = r->seq->space;
+    size_t            size = replicas * sizeof *r->sections;
+    r->count = replicas;
+    if (size > 0) {
+        r->sections = crdt__alloc(space->mem, size);
+        if (r->sections == NULL) return CRDT_ENOMEM;
+        memset(r->sections, 0, size);
+    }
+    crdt__order_bulk(&r->seq->order, crdt_dec_left(r->dec));
+    crdt_err err = read_sections(r);
+    crdt__order_bulk(&r->seq->order, 0);
+    crdt__release(space->mem, r->sections, size);
+    if (err == CRDT_OK) err = crdt__seq_unpark(r->seq);
+    if (err == CRDT_OK && crdt__snap_fits(r->seq)) {
+        err = crdt_dec_fail(r->dec, CRDT_EMALFORMED, "a whole sequence in parts");
+    }
+    return err;
+}
+
 crdt_err crdt__seq_decode(const crdt_space *space, void *state, crdt_dec *dec)
 {
     reader   r = {state, dec, NULL, 0, *dec, 0};
-    uint64_t head = crdt_dec_varint(dec);
+    uint64_t head = crdt_dec_varint(dec), replicas = head / 4;
     if (crdt_dec_status(dec) != CRDT_OK) return dec->err;
-    if (head / 2 > dec->dict_count || head / 2 > crdt_dec_left(dec) / 5) {
+    if (replicas > dec->dict_count || replicas > crdt_dec_left(dec) / 4) {
         return crdt_dec_fail(dec, CRDT_EMALFORMED, "more replicas than there can be");
     }
-    r.count = (size_t)(head / 2);
     if (r.seq->atoms.kind == CRDT__UTF8_ATOMS && head % 2 == 1) {
         return crdt_dec_fail(dec, CRDT_EMALFORMED, "sets in a text");
     }
-    size_t size = r.count * sizeof *r.sections;
-    if (size > 0) {
-        r.sections = crdt__alloc(space->mem, size);
-        if (r.sections == NULL) return crdt_dec_fail(dec, CRDT_ENOMEM, "no room for a sequence");
-        memset(r.sections, 0, size);
-    }
-    crdt__order_bulk(&r.seq->order, crdt_dec_left(dec));
-    crdt_err err = read_sections(&r);
-    crdt__order_bulk(&r.seq->order, 0);
-    crdt__release(space->mem, r.sections, size);
-    if (err == CRDT_OK) err = crdt__seq_unpark(r.seq);
+    crdt_err err =
+        head & 2 ? crdt__snap_read(r.seq, dec, (size_t)replicas) : read_parts(&r, (size_t)replicas);
     if (err == CRDT_OK && head % 2 == 1) err = read_sets(&r);
     if (err == CRDT_OK) crdt__seq_keep(space, r.seq);
     return end(&r, err);

@@ -45,8 +45,9 @@ typedef struct forge {
     const crdt_type *type;
     uint64_t         author, first, last; /* dots that it claims */
     crdt_replicas    ids;
-    crdt_buf         rows;
+    crdt_buf         rows, text;
     unsigned         count;
+    bool             whole; /* it refers to nothing that it lacks: then its text comes first */
 } forge;
 
 enum {
@@ -70,6 +71,7 @@ static forge forge_of(const crdt_type *type, uint64_t author, uint64_t first, ui
     f.first = first;
     f.last = last;
     crdt_buf_init(&f.rows, NULL);
+    crdt_buf_init(&f.text, NULL);
     return f;
 }
 
@@ -82,9 +84,10 @@ static crdt_buf *row(forge *f, unsigned shape)
 
 static void put_content(forge *f, const char *text)
 {
-    if (is_text(f->type)) crdt_buf_text(&f->rows, text);
+    crdt_buf *out = f->whole ? &f->text : &f->rows;
+    if (is_text(f->type)) crdt_buf_text(out, text);
     else
-        for (; *text != '\0'; text++) crdt_buf_value(&f->rows, crdt_bytes(text, 1));
+        for (; *text != '\0'; text++) crdt_buf_value(out, crdt_bytes(text, 1));
 }
 
 /* A reference in its long form to an element of the replica at that place of the dictionary. */
@@ -129,10 +132,12 @@ static crdt_delta *forged(forge *f, const crdt_store *like, const uint64_t *ids)
     crdt_buf_varint(&bytes, f->type->id);
     crdt_buf_byte(&bytes, 0);
     crdt_enc in = {&body, &set};
-    crdt_buf_byte(&body, 2);
+    crdt_buf_byte(&body, f->whole ? 6 : 4);
+    if (f->whole) crdt_buf_view(&body, crdt_buf_bytes(&f->text));
     crdt_enc_replica(&in, f->author);
     crdt_buf_varint(&body, f->count);
     crdt_buf_put(&body, f->rows.data, f->rows.size);
+    if (f->whole) crdt_buf_put(&body, "\0\0", 2); /* nothing is dead or forgotten */
     crdt_buf_view(&bytes, crdt_buf_bytes(&body));
     crdt_err err = crdt_delta_decode(like, crdt_buf_bytes(&bytes), &delta, &reason);
     if (err != CRDT_OK) {
@@ -150,6 +155,7 @@ static crdt_delta *forged(forge *f, const crdt_store *like, const uint64_t *ids)
     crdt_buf_clear(&bytes);
     crdt_buf_clear(&body);
     crdt_buf_clear(&f->rows);
+    crdt_buf_clear(&f->text);
     return delta;
 }
 
@@ -380,6 +386,7 @@ static void lamport_too_great(const honest *h)
     if (!is_classic(h->type)) return;
     for (size_t i = 0; i < sizeof times / sizeof times[0]; i++) {
         forge f = forge_of(h->type, H, 1, 1);
+        f.whole = true;
         row(&f, GAP);
         crdt_buf_varint(&f.rows, 1);
         crdt_buf_varint(&f.rows, 1); /* the start */
@@ -468,6 +475,7 @@ static crdt_delta *insertion_at(const honest *h, uint64_t dot, int64_t ctr, cons
 {
     forge  f = forge_of(h->type, H, dot, dot);
     size_t each = strlen(content);
+    f.whole = ctr == 0;
     row(&f, (ctr == 0 ? 0 : ODD) | GAP | (each > 1 ? LONG : 0));
     if (each > 1) crdt_buf_varint(&f.rows, each - 2);
     crdt_buf_varint(&f.rows, dot);
