@@ -60,7 +60,11 @@ say = @printf '  %-7s %s\n' '$(1)' '$(2)'
 
 # ---- What there is -----------------------------------------------------------------------------
 LAWS_SRC    := $(wildcard crdt/laws/*.c)
-CRDT_SRC    := $(filter-out $(LAWS_SRC),$(wildcard crdt/*.c crdt/*/*.c))
+# libcrdt_codec has zstd if its header is there; ZSTD= builds without.
+ZSTD        := $(shell echo '\#include <zstd.h>' | $(CC) $(CPPFLAGS) -E - >/dev/null 2>&1 && echo yes)
+CODEC_ALL   := $(wildcard crdt/codec/*.c)
+CODEC_SRC   := $(if $(ZSTD),$(CODEC_ALL),$(filter-out %/zstd.c,$(CODEC_ALL)))
+CRDT_SRC    := $(filter-out $(LAWS_SRC) $(CODEC_ALL),$(wildcard crdt/*.c crdt/*/*.c))
 HEADERS     := $(wildcard crdt/*.h crdt/*.def)
 MAN_PAGES   := $(wildcard docs/man/*.3)
 SUPPORT_SRC := $(wildcard tests/lib/*.c)
@@ -81,15 +85,21 @@ CRDT_SO   = $(B)/libcrdt.so.$(SOVERSION)
 # The law kit has its library once it has sources.
 LAWS_A    = $(if $(LAWS_SRC),$(B)/libcrdt_laws.a)
 LAWS_SO   = $(if $(LAWS_SRC),$(B)/libcrdt_laws.so.$(SOVERSION))
+CODEC_A   = $(B)/libcrdt_codec.a
+CODEC_SO  = $(B)/libcrdt_codec.so.$(SOVERSION)
 
 only = $(if $(ONLY),$(foreach f,$(1),$(if $(findstring $(ONLY),$(f)),$(f))),$(1))
 
 # ---- Libraries ---------------------------------------------------------------------------------
 .PHONY: all
-all: $(CRDT_A) $(CRDT_SO) $(LAWS_A) $(LAWS_SO)
+all: $(CRDT_A) $(CRDT_SO) $(LAWS_A) $(LAWS_SO) $(CODEC_A) $(CODEC_SO)
 
 CRDT_OBJ = $(CRDT_SRC:%.c=$(OBJ)/%.o)
 LAWS_OBJ = $(LAWS_SRC:%.c=$(OBJ)/%.o)
+CODEC_OBJ = $(CODEC_SRC:%.c=$(OBJ)/%.o)
+CODEC_LIBS = -llz4 $(if $(ZSTD),-lzstd)
+$(OBJ)/crdt/codec/%.o: override CPPFLAGS += $(if $(ZSTD),-DCRDT_WITH_ZSTD)
+$(OBJ)/crdt/codec/table.o: $(B)/codec.list
 
 $(OBJ)/%.o: %.c Makefile | deps-build
 	$(call say,CC,$<)
@@ -107,6 +117,11 @@ $(B)/libcrdt_laws.a: $(LAWS_OBJ) $(B)/laws.list
 	@rm -f $@
 	$(Q)ar qcs $@ $(LAWS_OBJ)
 
+$(CODEC_A): $(CODEC_OBJ) $(B)/codec.list
+	$(call say,AR,$@)
+	@rm -f $@
+	$(Q)ar qcs $@ $(CODEC_OBJ)
+
 NO_UNDEFINED = $(if $(filter $(V),gcc clang),-Wl$(comma)-z$(comma)defs)
 comma := ,
 $(CRDT_SO): $(CRDT_OBJ) $(B)/crdt.list
@@ -118,10 +133,18 @@ $(B)/libcrdt_laws.so.$(SOVERSION): $(LAWS_OBJ) $(B)/laws.list $(CRDT_SO)
 	$(Q)$(LINK) -shared -Wl,-soname,$(@F) $(NO_UNDEFINED) -o $@ $(LAWS_OBJ) -L$(B) -lcrdt
 	@ln -sf $(@F) $(@:.$(SOVERSION)=)
 
+$(CODEC_SO): $(CODEC_OBJ) $(B)/codec.list $(CRDT_SO)
+	$(call say,LD,$@)
+	$(Q)$(LINK) -shared -Wl,-soname,$(@F) $(NO_UNDEFINED) -o $@ $(CODEC_OBJ) -L$(B) -lcrdt \
+	    $(CODEC_LIBS)
+	@ln -sf $(@F) $(@:.$(SOVERSION)=)
+
 $(B)/crdt.list: FORCE
 	@mkdir -p $(@D); echo '$(CRDT_OBJ)' | cmp -s - $@ || echo '$(CRDT_OBJ)' >$@
 $(B)/laws.list: FORCE
 	@mkdir -p $(@D); echo '$(LAWS_OBJ)' | cmp -s - $@ || echo '$(LAWS_OBJ)' >$@
+$(B)/codec.list: FORCE
+	@mkdir -p $(@D); echo '$(CODEC_OBJ)' | cmp -s - $@ || echo '$(CODEC_OBJ)' >$@
 .PHONY: FORCE
 FORCE:
 
@@ -156,6 +179,8 @@ $(B)/plain/obj/%.o: %.c Makefile | deps-build
 $(filter $(B)/$(MODE)/laws/%,$(ALL_TEST_BIN)): $(LAWLIB_OBJ)
 # Tests that replay recorded or generated histories.
 $(filter %/unit/traces_test,$(ALL_TEST_BIN)): $(TRACE_SRC:%.c=$(TEST_OBJ)/%.o)
+$(filter %/unit/codec_test,$(ALL_TEST_BIN)): $(CODEC_A)
+$(filter %/unit/codec_test,$(ALL_TEST_BIN)): override LDLIBS += $(CODEC_LIBS)
 $(ALL_TEST_BIN): $(B)/$(MODE)/%: $(TEST_OBJ)/tests/%.o $(SUPPORT_OBJ) $(LAWS_A) $(CRDT_A)
 	$(call say,LD,$@)
 	@mkdir -p $(@D)
@@ -268,7 +293,7 @@ TRACES  += build/traces/friendsforever-x25.trace
 endif
 TRACES_SRC = bench/kit.c bench/rows.c $(filter-out bench/traces/convert.c,$(wildcard bench/traces/*.c))
 .PHONY: bench-traces bench-peers run-bench-traces run-growth traces
-bench-traces:
+bench-traces: | deps-traces
 	@$(MAKE) --no-print-directory V=bench $(if $(SIZES),run-growth,run-bench-traces)
 bench-peers: | deps-peers
 	@$(MAKE) --no-print-directory V=bench build/bench/traces traces
@@ -279,13 +304,13 @@ run-bench-traces: $(B)/traces $(TRACES)
 run-growth: $(B)/traces | deps-sanitize
 	@bench/traces/growth $(B)/traces $(if $(ONLY),--only $(ONLY)) $(if $(JSON),--json)
 traces: $(TRACES)
-$(B)/traces: $(TRACES_SRC:%.c=$(B)/plain/obj/%.o) $(CRDT_A)
+$(B)/traces: $(TRACES_SRC:%.c=$(B)/plain/obj/%.o) $(CODEC_A) $(CRDT_A)
 	$(call say,LD,$@)
-	$(Q)$(LINK) -o $@ $^ $(LDLIBS) -llz4 -lzstd
+	$(Q)$(LINK) -o $@ $^ $(LDLIBS) $(CODEC_LIBS)
 $(B)/convert: $(OBJ)/bench/traces/convert.o $(OBJ)/bench/traces/trace.o
 	$(call say,LD,$@)
 	$(Q)$(LINK) -o $@ $^ -ljansson -lz
-$(OBJ)/bench/traces/convert.o $(B)/plain/obj/bench/traces/codec.o: | deps-traces
+$(OBJ)/bench/traces/convert.o: | deps-traces
 build/traces/%.trace: $(JSON_DIR)/%.json.gz bench/traces/convert.c | $(B)/convert
 	$(call say,CONVERT,$@)
 	@mkdir -p $(@D)
@@ -348,7 +373,7 @@ $(B)/types_doc: $(OBJ)/tools/types_doc.o $(CRDT_A)
 	$(Q)$(LINK) -o $@ $^ $(LDLIBS)
 
 # ---- Install -----------------------------------------------------------------------------------
-INSTALLED_LIBS = crdt $(if $(LAWS_SRC),crdt_laws)
+INSTALLED_LIBS = crdt $(if $(LAWS_SRC),crdt_laws) crdt_codec
 .PHONY: install uninstall install-check
 # Installs into an empty folder, and compiles and runs an example against what is there.
 install-check: all | deps-install-check
@@ -363,7 +388,7 @@ install: all
 	    install -m 755 $(B)/lib$$lib.so.$(SOVERSION) $(DESTDIR)$(LIBDIR)/lib$$lib.so.$(VERSION); \
 	    ln -sf lib$$lib.so.$(VERSION) $(DESTDIR)$(LIBDIR)/lib$$lib.so.$(SOVERSION); \
 	    ln -sf lib$$lib.so.$(SOVERSION) $(DESTDIR)$(LIBDIR)/lib$$lib.so; \
-	    sed -e 's|@PREFIX@|$(PREFIX)|; s|@LIBDIR@|$(LIBDIR)|; s|@INCLUDEDIR@|$(INCLUDEDIR)|' \
+	    sed -e 's|@CODECS@|liblz4$(if $(ZSTD), libzstd)|' -e 's|@PREFIX@|$(PREFIX)|; s|@LIBDIR@|$(LIBDIR)|; s|@INCLUDEDIR@|$(INCLUDEDIR)|' \
 	        -e 's|@VERSION@|$(VERSION)|' tools/$$lib.pc.in \
 	        >$(DESTDIR)$(LIBDIR)/pkgconfig/$$lib.pc; \
 	    { set +x; } 2>/dev/null; \
@@ -373,7 +398,7 @@ install: all
 uninstall:
 	rm -f $(HEADERS:crdt/%=$(DESTDIR)$(INCLUDEDIR)/crdt/%) \
 	    $(MAN_PAGES:docs/man/%=$(DESTDIR)$(MANDIR)/man3/%)
-	@set -ex; for lib in crdt crdt_laws; do \
+	@set -ex; for lib in crdt crdt_laws crdt_codec; do \
 	    rm -f $(DESTDIR)$(LIBDIR)/lib$$lib.a $(DESTDIR)$(LIBDIR)/lib$$lib.so \
 	        $(DESTDIR)$(LIBDIR)/lib$$lib.so.$(SOVERSION) $(DESTDIR)$(LIBDIR)/lib$$lib.so.$(VERSION) \
 	        $(DESTDIR)$(LIBDIR)/pkgconfig/$$lib.pc; \
@@ -386,7 +411,7 @@ clean:
 	rm -rf build
 
 help:
-	@echo 'make             libcrdt and the law kit, static and shared, in $(B)/'
+	@echo 'make             libcrdt, its codecs and the law kit, static and shared, in $(B)/'
 	@echo 'make test        tests, examples, fuzz corpus; ONLY=name picks; ends in "N passed, N failed"'
 	@echo 'make lint        layers, symbols, headers, tidy, format, cppcheck, generated docs'
 	@echo 'make sanitize    the tests under ASan+UBSan+LSan, TSan, valgrind (also sanitize-asan, ...)'
