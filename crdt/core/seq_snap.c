@@ -577,6 +577,17 @@ static crdt_view get_text(crdt_dec *dec)
     return crdt_dec_bytes(dec, size > SIZE_MAX ? SIZE_MAX : (size_t)size);
 }
 
+bool crdt__snap_live(crdt__atom_kind kind, crdt_dec *dec, crdt_view *ret_live)
+{
+    uint32_t count;
+    if ((crdt_dec_varint(dec) & 2) == 0) return false;
+    *ret_live = get_text(dec);
+    if (kind == CRDT__UTF8_ATOMS && !crdt__utf8_count(*ret_live, &count)) {
+        crdt_dec_fail(dec, CRDT_EMALFORMED, "text is not UTF-8");
+    }
+    return dec->err == CRDT_OK;
+}
+
 /* The stretches of forgotten atoms, in all and in their bytes. */
 static void read_voids(reader *r, uint64_t dead, uint32_t held)
 {

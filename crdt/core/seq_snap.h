@@ -24,6 +24,9 @@
 bool crdt__snap_fits(const crdt__seq *seq);
 void crdt__snap_put_live(const crdt__seq *seq, crdt_buf *out);
 void crdt__snap_put_dead(const crdt__seq *seq, crdt_buf *out);
+/* What shows, in the bytes of a sequence, and nothing else. False: they are not of a whole one; or
+ * they end too early, or it is no UTF-8, which the decoder is told. */
+bool crdt__snap_live(crdt__atom_kind kind, crdt_dec *dec, crdt_view *ret_live);
 /* From the size of what is live on; into bottom. What went wrong is told to the decoder. Errors:
  * ENOMEM, EMALFORMED. Linear in the input, but for the order of elements at one side of one. */
 crdt_err crdt__snap_read(crdt__seq *seq, crdt_dec *dec, size_t replicas);

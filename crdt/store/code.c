@@ -367,7 +367,9 @@ static bool comes_to_nothing(const crdt_store *s, const crdt__object *o)
     return s->kind != CRDT__DELTA && o->keep == NULL && crdt__object_is_empty(o);
 }
 
-static crdt_err get_object(reading *r, crdt_view *last, uint32_t *last_id)
+/* An object up to its body. */
+static crdt_err begin_object(reading *r, crdt_view *last, uint32_t *last_id, crdt__object **ret_o,
+                             unsigned *ret_flags)
 {
     crdt_store *s = r->store;
     crdt_dec   *dec = &r->dec;
@@ -387,16 +389,25 @@ static crdt_err get_object(reading *r, crdt_view *last, uint32_t *last_id)
     }
     const crdt_type *type = type_of(r, name, (uint16_t)id);
     if (type == NULL) return dec->err;
-    crdt__object *o;
-    crdt_err      err = crdt__object_make(s, name, type, (uint16_t)id, &o);
-    if (err == CRDT_OK) err = get_object_head(r, o, flags);
-    if (err == CRDT_OK) err = get_body(r, o, flags);
-    bool replayed = (flags & FLAG_FRAGMENTS) && type != &crdt__opaque_type;
-    if (err == CRDT_OK && !(replayed && comes_to_nothing(s, o))) err = check_object(r, o);
-    if (err == CRDT_OK) crdt__object_touched(s, o, true);
-    if (err == CRDT_OK && replayed && comes_to_nothing(s, o)) crdt__object_prune(s, o);
     *last = name.data == NULL ? crdt_view_of("", 0) : name;
     *last_id = (uint32_t)id;
+    *ret_flags = flags;
+    crdt_err err = crdt__object_make(s, name, type, (uint16_t)id, ret_o);
+    return err == CRDT_OK ? get_object_head(r, *ret_o, flags) : err;
+}
+
+static crdt_err get_object(reading *r, crdt_view *last, uint32_t *last_id)
+{
+    crdt_store   *s = r->store;
+    crdt__object *o;
+    unsigned      flags;
+    crdt_err      err = begin_object(r, last, last_id, &o, &flags);
+    if (err == CRDT_OK) err = get_body(r, o, flags);
+    if (err != CRDT_OK) return err;
+    bool replayed = (flags & FLAG_FRAGMENTS) && o->type != &crdt__opaque_type;
+    if (!(replayed && comes_to_nothing(s, o))) err = check_object(r, o);
+    if (err == CRDT_OK) crdt__object_touched(s, o, true);
+    if (err == CRDT_OK && replayed && comes_to_nothing(s, o)) crdt__object_prune(s, o);
     return err;
 }
 
@@ -421,26 +432,32 @@ static crdt_err check_ids(reading *r)
     return err;
 }
 
-static crdt_err read_all(reading *r, unsigned kind)
+/* Up to the objects, of which there are *ret_count. */
+static crdt_err read_head(reading *r, unsigned kind, size_t *ret_count)
 {
     crdt_store *s = r->store;
-    crdt_view   last = {NULL, 0};
-    uint32_t    last_id = 0;
     crdt_err    err = get_head(r, kind & ~WITH_ORIGINS);
     if (err == CRDT_OK && (kind & WITH_ORIGINS)) {
         err = s->solo == NULL ? crdt__citations_read(s, &r->dec, &r->cited)
                               : crdt_dec_fail(&r->dec, CRDT_EMALFORMED, "origins for one type");
     }
     if (err != CRDT_OK) return err;
-    size_t count = crdt_dec_count(&r->dec, 4, "objects");
-    if (s->solo != NULL && count != 1 && (count != 0 || s->kind != CRDT__STATE)) {
+    *ret_count = crdt_dec_count(&r->dec, 4, "objects");
+    if (s->solo != NULL && *ret_count != 1 && (*ret_count != 0 || s->kind != CRDT__STATE)) {
         crdt_dec_fail(&r->dec, CRDT_EMALFORMED, "a stand-alone object must be one");
     }
-    for (size_t i = 0; i < count && r->dec.err == CRDT_OK; i++) {
-        err = get_object(r, &last, &last_id);
-        if (err != CRDT_OK) return err;
-    }
-    if (r->dec.err == CRDT_OK && r->dec.at != r->dec.end) {
+    return r->dec.err;
+}
+
+static crdt_err read_all(reading *r, unsigned kind)
+{
+    crdt_view last = {NULL, 0};
+    uint32_t  last_id = 0;
+    size_t    count = 0;
+    crdt_err  err = read_head(r, kind, &count);
+    for (size_t i = 0; i < count && err == CRDT_OK; i++) err = get_object(r, &last, &last_id);
+    if (err != CRDT_OK) return err;
+    if (r->dec.at != r->dec.end) {
         crdt_dec_fail(&r->dec, CRDT_EMALFORMED, "bytes after the last object");
     }
     if (r->dec.err == CRDT_OK && !crdt__citations_used(&r->cited)) {
@@ -464,35 +481,88 @@ static crdt_err read_kind(crdt_dec *dec, unsigned *ret_kind)
     return CRDT_OK;
 }
 
+/* Begin with an empty store made for it. */
+static crdt_err begin_reading(reading *r, crdt_store *store, crdt_view in, unsigned *ret_kind)
+{
+    memset(r, 0, sizeof *r);
+    r->store = store;
+    crdt_dec_init(&r->dec, in, &store->limits);
+    if (in.size > store->limits.message_bytes) {
+        return crdt_dec_fail(&r->dec, CRDT_ELIMIT, "longer than limits.message_bytes");
+    }
+    crdt_err err = read_kind(&r->dec, ret_kind);
+    unsigned plain = *ret_kind & ~WITH_ORIGINS;
+    if (err == CRDT_OK) store->kind = plain == GROUP ? CRDT__DELTA : (crdt__store_kind)plain;
+    return err;
+}
+
+/* What was taken on the way is given back; on error the store, too. */
+static void end_reading(reading *r, crdt_err err, const char **ret_reason)
+{
+    crdt_store *store = r->store;
+    crdt__origin_drop(store, r->own);
+    if (r->cited.count > 0) crdt__citations_end(store, &r->cited);
+    if (r->ids != r->few) crdt__release(store->space.mem, r->ids, r->ids_count * sizeof *r->ids);
+    if (err == CRDT_OK) return;
+    crdt_store_free(store);
+    if (ret_reason != NULL) {
+        *ret_reason = r->dec.reason != NULL ? r->dec.reason : crdt_err_text(err);
+    }
+}
+
 /* Into an empty store made for it; frees the store on error. */
 static crdt_err decode_into(crdt_store *store, crdt_view in, crdt_store **ret_store,
                             const char **ret_reason)
 {
     reading  r;
     unsigned kind = 0;
-    memset(&r, 0, sizeof r);
-    r.store = store;
-    crdt_dec_init(&r.dec, in, &store->limits);
-    crdt_err err = CRDT_OK;
-    if (in.size > store->limits.message_bytes) {
-        err = crdt_dec_fail(&r.dec, CRDT_ELIMIT, "longer than limits.message_bytes");
+    crdt_err err = begin_reading(&r, store, in, &kind);
+    if (err == CRDT_OK) err = read_all(&r, kind);
+    end_reading(&r, err, ret_reason);
+    if (err == CRDT_OK) *ret_store = store;
+    return err;
+}
+
+/* The body of the object, in the form of its own type. */
+static crdt_err find_body(reading *r, unsigned kind, crdt_view name, const crdt_type *type,
+                          crdt_view *ret_body)
+{
+    crdt_view last = {NULL, 0};
+    uint32_t  id = 0;
+    size_t    count = 0;
+    crdt_err  err = read_head(r, kind, &count);
+    for (size_t i = 0; i < count && err == CRDT_OK; i++) {
+        crdt__object *o;
+        unsigned      flags;
+        err = begin_object(r, &last, &id, &o, &flags);
+        if (err != CRDT_OK) break;
+        *ret_body = crdt__dec_view(&r->dec, SIZE_MAX, "an object's body");
+        if (id == type->id && crdt_view_compare(last, name) == 0) {
+            return flags & FLAG_FRAGMENTS ? CRDT_ENOENT : r->dec.err;
+        }
+        err = r->dec.err;
     }
-    if (err == CRDT_OK) err = read_kind(&r.dec, &kind);
-    if (err == CRDT_OK) {
-        unsigned plain = kind & ~WITH_ORIGINS;
-        store->kind = plain == GROUP ? CRDT__DELTA : (crdt__store_kind)plain;
-        err = read_all(&r, kind);
-    }
-    crdt__origin_drop(store, r.own);
-    if (r.cited.count > 0) crdt__citations_end(store, &r.cited);
-    if (r.ids != r.few) crdt__release(store->space.mem, r.ids, r.ids_count * sizeof *r.ids);
+    return err == CRDT_OK ? CRDT_ENOENT : err;
+}
+
+crdt_err crdt_store_peek(const crdt_options *options, crdt_view in, crdt_view name,
+                         const crdt_type *type, crdt_view *ret_body, const char **ret_reason)
+{
+    crdt_store *store;
+    reading     r;
+    unsigned    kind = 0;
+    crdt_view   body = {NULL, 0};
+    crdt_err    err = crdt_store_new(options, &store);
     if (err != CRDT_OK) {
-        crdt_store_free(store);
-        if (ret_reason != NULL)
-            *ret_reason = r.dec.reason != NULL ? r.dec.reason : crdt_err_text(err);
+        if (ret_reason != NULL) *ret_reason = crdt_err_text(err);
         return err;
     }
-    *ret_store = store;
+    err = begin_reading(&r, store, in, &kind);
+    if (err == CRDT_OK) err = find_body(&r, kind, name, type, &body);
+    end_reading(&r, err, ret_reason);
+    if (err != CRDT_OK) return err;
+    crdt_store_free(store);
+    *ret_body = body;
     return CRDT_OK;
 }
 
