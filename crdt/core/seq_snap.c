@@ -11,14 +11,15 @@
 
 #include "crdt/core/dec.h"
 #include "crdt/core/mem.h"
+#include "crdt/core/seq_block.h"
 #include "crdt/core/seq_code.h"
 
 /* Bits by element cost memory: no more elements than the text's size allows for, but always so
  * many. */
 #define ATOMS_ALWAYS (UINT32_C(1) << 17)
 #define ATOMS_PER_LIVE 32u
-/* Rows are written into the log's blocks by so many. */
-#define SETTLE_ROWS 512u
+/* So many replicas' ends of the log are at hand. */
+#define TAILS 16u
 
 /* -- Texts ------------------------------------------------------------------------------------- */
 
@@ -134,13 +135,26 @@ typedef struct strand {
     bool           open;
 } strand;
 
+/* What a row refers to: its left origin or the last element that it deletes, and its right parent;
+ * or of what is not there author and counter. */
+typedef struct links {
+    uint32_t author, ctr, cid, right;
+} links;
+
+/* Where an author's rows in the log end. */
+typedef struct tails {
+    uint32_t       author;
+    crdt__ins_tail ins;
+    crdt__del_tail del;
+} tails;
+
 typedef struct reader {
     crdt__snap  snap;
     crdt_dec   *dec;
     strand     *strands;
     size_t      count;
-    const char *reason; /* what is malformed, once something is */
-    uint32_t    unsettled;
+    const char *reason;       /* what is malformed, once something is */
+    tails       tails[TAILS]; /* by author, modulo */
 } reader;
 
 static void malformed(reader *r, const char *reason)
@@ -160,8 +174,18 @@ static uint64_t get_long(reader *r, const uint8_t **at, const uint8_t *end)
 
 static inline uint64_t get(reader *r, strand *s, int column)
 {
-    int c = column * s->step;
-    if (s->at[c] < s->end[c] && *s->at[c] < 0x80) return *s->at[c]++;
+    int            c = column * s->step;
+    const uint8_t *at = s->at[c];
+    if (s->end[c] - at >= 2) {
+        if (at[0] < 0x80) {
+            s->at[c] = at + 1;
+            return at[0];
+        }
+        if (at[1] - 1u < 0x7f) { /* the second is the last, and needed */
+            s->at[c] = at + 2;
+            return (at[0] & 0x7fu) | (uint64_t)at[1] << 7;
+        }
+    }
     return get_long(r, &s->at[c], s->end[c]);
 }
 
@@ -320,12 +344,6 @@ static crdt_err make_room(crdt__snap *snap, uint32_t len)
     return err;
 }
 
-static uint32_t cid_of(const crdt__log *log, crdt__elem elem)
-{
-    if (elem.replica == 0) return CRDT__NO_CID;
-    return crdt__log_cid(log, crdt__log_find(log, elem.replica), elem.ctr).cid;
-}
-
 /* The left origin of the element. */
 static uint32_t left_of(const crdt__snap *snap, uint32_t cid)
 {
@@ -344,25 +362,25 @@ static bool is_placed(const crdt__snap *snap, const crdt__ins *ins)
     return ins->lamport > snap->lamports[u] + (ins->left - snap->units[u].cid);
 }
 
-static crdt_err put_insertion(reader *r, uint32_t author, const crdt__row *row)
+static tails *tails_of(reader *r, uint32_t author)
+{
+    tails *t = &r->tails[author % TAILS];
+    if (t->author != author) *t = (tails){.author = author};
+    return t;
+}
+
+static crdt_err put_insertion(reader *r, uint32_t author, const crdt__row *row, const links *at)
 {
     crdt__snap *snap = &r->snap;
     crdt__log  *log = &snap->seq->log;
     uint32_t    len = crdt__row_len(row), cid = log->cid_end;
-    crdt__ins   ins = {row->dot,
-                       row->lamport,
-                       row->dots,
-                       row->each,
-                       row->first.ctr,
-                       cid,
-                       cid_of(log, row->left),
-                       cid_of(log, row->right),
-                       false};
+    crdt__ins   ins = {row->dot, row->lamport, row->dots, row->each, row->first.ctr,
+                       cid,      at->cid,      at->right, false};
     if (len > snap->most - cid) malformed(r, "more dead elements than such a sequence may have");
     else if (!is_placed(snap, &ins)) malformed(r, "a row that nobody could have written");
     if (r->reason != NULL) return CRDT_EMALFORMED;
     crdt_err err = make_room(snap, len);
-    if (err == CRDT_OK) err = crdt__log_reserve(log, author, 1, 0);
+    if (err == CRDT_OK) err = crdt__log_load_ins(log, author, &tails_of(r, author)->ins, &ins);
     if (err != CRDT_OK) return err;
     bool glued =
         row->left.replica == row->replica && ins.right == CRDT__NO_CID && ins.left == cid - 1;
@@ -380,47 +398,56 @@ static crdt_err put_insertion(reader *r, uint32_t author, const crdt__row *row)
         unit->key = crdt__unit_key(ins.left, ins.right);
     }
     if (row->lamport + len - 1 > snap->seq->lamport) snap->seq->lamport = row->lamport + len - 1;
-    crdt__log_add_ins(log, author, &ins);
     return CRDT_OK;
 }
 
-static crdt_err put_deletion(reader *r, uint32_t author, const crdt__row *row)
+static crdt_err put_deletion(reader *r, uint32_t author, const crdt__row *row, const links *at)
 {
     crdt__log *log = &r->snap.seq->log;
-    uint32_t   of = crdt__log_find(log, row->first.replica), ctr = row->first.ctr;
+    uint32_t   of = at->author, len = crdt__row_len(row), ctr = row->first.ctr;
     crdt__del  del = {row->dot, row->dots, row->each, of, ctr, row->back};
-    crdt_err   err = crdt__log_reserve(log, author, 0, 1);
-    if (err != CRDT_OK) return err;
-    for (uint32_t left = crdt__row_len(row), n; left > 0; ctr += n, left -= n) {
+    if (log->authors[of].run_cap == 1) {
+        crdt__snap_set(&r->snap, CRDT__SNAP_DEAD, at->cid - (len - 1), len);
+        return crdt__log_load_del(log, author, &tails_of(r, author)->del, &del);
+    }
+    for (uint32_t left = len, n; left > 0; ctr += n, left -= n) {
         crdt__idrange id = crdt__log_cid(log, of, ctr);
         n = id.len < left ? id.len : left;
         crdt__snap_set(&r->snap, CRDT__SNAP_DEAD, id.cid, n);
     }
-    crdt__log_add_del(log, author, &del);
-    return CRDT_OK;
+    return crdt__log_load_del(log, author, &tails_of(r, author)->del, &del);
 }
 
 /* -- Reading replicas side by side ------------------------------------------------------------- */
 
-static bool is_there(const reader *r, crdt__elem elem, uint32_t *ret_author)
+/* Is the element there? Its author and cid; NO_CID for none. */
+static inline bool resolve(const reader *r, const strand *s, crdt__elem elem, uint32_t *ret_author,
+                           uint32_t *ret_cid)
 {
     const crdt__log *log = &r->snap.seq->log;
+    *ret_cid = CRDT__NO_CID;
     if (elem.replica == 0) return true;
-    *ret_author = crdt__log_find(log, elem.replica);
-    return *ret_author != CRDT__NO_AUTHOR && elem.ctr < log->authors[*ret_author].count;
+    *ret_author = elem.replica == s->trail.replica ? (uint32_t)(s - r->strands)
+                                                   : crdt__log_find(log, elem.replica);
+    if (*ret_author == CRDT__NO_AUTHOR) return false;
+    const crdt__author *a = &log->authors[*ret_author];
+    if (elem.ctr >= a->count) return false;
+    *ret_cid = a->run_cap == 1 ? a->runs.one.cid + elem.ctr
+                               : crdt__log_cid(log, *ret_author, elem.ctr).cid;
+    return true;
 }
 
-/* The element that the row lacks, and its author; false: it is ready. */
-static bool lacks(const reader *r, const crdt__row *row, uint32_t *ret_author, uint32_t *ret_ctr)
+/* All that the row refers to; false: author and ctr tell what it lacks. */
+static bool resolve_row(const reader *r, const strand *s, const crdt__row *row, links *ret)
 {
-    crdt__elem last = row->first;
-    last.ctr += row->del ? crdt__row_len(row) - 1 : 0;
-    crdt__elem refs[2] = {row->del ? last : row->left, row->right};
-    for (int i = 0; i < (row->del ? 1 : 2); i++) {
-        *ret_ctr = refs[i].ctr;
-        if (!is_there(r, refs[i], ret_author)) return true;
-    }
-    return false;
+    crdt__elem elem = row->del ? row->first : row->left;
+    if (row->del) elem.ctr += crdt__row_len(row) - 1;
+    ret->ctr = elem.ctr;
+    ret->right = CRDT__NO_CID;
+    if (!resolve(r, s, elem, &ret->author, &ret->cid)) return false;
+    if (row->del || row->right.replica == 0) return true;
+    ret->ctr = row->right.ctr;
+    return resolve(r, s, row->right, &ret->author, &ret->right);
 }
 
 /* s waits until the author has the element: that one is read on. */
@@ -437,16 +464,13 @@ static strand *wait_for(reader *r, strand *s, uint32_t author, uint32_t ctr)
     return other;
 }
 
-static crdt_err put_row(reader *r, strand *s, const crdt__row *row)
+static crdt_err put_row(reader *r, strand *s, const crdt__row *row, const links *at)
 {
     uint32_t author = (uint32_t)(s - r->strands);
-    crdt_err err = row->del ? put_deletion(r, author, row) : put_insertion(r, author, row);
+    crdt_err err = row->del ? put_deletion(r, author, row, at) : put_insertion(r, author, row, at);
     if (err != CRDT_OK) return err;
     crdt__trail_pass(&s->trail, row);
     s->rows--;
-    if (++r->unsettled < SETTLE_ROWS) return CRDT_OK;
-    r->unsettled = 0;
-    crdt__log_settle(&r->snap.seq->log);
     return CRDT_OK;
 }
 
@@ -466,15 +490,15 @@ static crdt_err read_on(reader *r, strand *s)
         }
         strand    before;
         crdt__row row;
-        uint32_t  author, ctr;
+        links     at = {0, 0, 0, 0};
         if (r->count > 1) before = *s;
         if (!get_row(r, s, &row)) return CRDT_EMALFORMED;
-        if (!lacks(r, &row, &author, &ctr)) {
-            err = put_row(r, s, &row);
+        if (resolve_row(r, s, &row, &at)) {
+            err = put_row(r, s, &row, &at);
             continue;
         }
         if (r->count > 1) *s = before;
-        s = wait_for(r, s, author, ctr);
+        s = wait_for(r, s, at.author, at.ctr);
         if (s == NULL) return CRDT_EMALFORMED;
     }
     return err;
