@@ -1,8 +1,8 @@
 /* core/seq_build.c: the order and the atoms of a whole sequence, at once. See seq_snap.h.
  *
- * The units' parents are sorted, the tree is walked, and what it passes is written into leaves that
- * are full. On its way the walk notes where each stretch of local ids has its text; then the texts
- * are copied in order of ids.
+ * The units' parents are sorted, and the tree is walked once, which links stretches of cids in the
+ * order of elements. They are written into leaves that are full, and where each has its text is
+ * noted; then the texts are copied in order of cids. Each step takes the memory of the one before.
  */
 #include <string.h>
 
@@ -14,30 +14,40 @@
 #define RADIX_BITS 11u
 #define RADIX (1u << RADIX_BITS)
 
-/* What the walk does next: visit the children [from, to), or go on along a unit. */
+/* What the walk does next. SLICE: visit the children from `at` up to `to`. Else go on along the unit
+ * of the element `at`, its children before `to` being passed; BEHIND_LEFT: before that element all
+ * is done, else not. */
 typedef struct task {
-    uint32_t from, to;
-    uint32_t unit; /* or SLICE: else from is an element and to the first child not yet passed */
+    uint32_t at, to;
 } task;
-#define SLICE UINT32_MAX
-#define BEHIND_LEFT (1u << 31) /* with `unit`: what stands before the element is done */
+#define SLICE (1u << 31)
+#define BEHIND_LEFT (1u << 30)
 
-/* Where a stretch of cids that begins inside a unit has its text. */
+/* The walk passes stretches of cids that follow on one another in the order, too. One that begins
+ * with a unit stands in the unit's place, which tells of its parent no longer; others are pieces.
+ * First `end`, and `next`: the first element of the one that comes next; INSIDE and its place in
+ * `pieces`; or NONE. Then `dead` and `live`: bytes of such atoms before it; NONE: they go on from
+ * those of the cid before. */
+#define NONE UINT32_MAX
+#define INSIDE (1u << 31)
 typedef struct piece {
-    uint32_t cid, dead, live;
+    uint32_t   cid;
+    crdt__unit it;
 } piece;
 
 typedef struct builder {
     crdt__snap     *snap;
     const crdt_mem *mem;
-    uint32_t       *children; /* units in order of their parents' keys; of one in their order */
+    uint32_t       *children; /* units in order of their parents' keys */
     uint32_t       *first;    /* of each unit, and behind the last: its first child */
     task           *tasks;
     uint32_t        task_count, task_cap;
     piece          *pieces;
     uint32_t        piece_count, piece_cap;
     uint32_t        unit, from, to; /* the stretch being passed: where it began */
-    size_t          live, dead;     /* bytes before it */
+    uint32_t        head;           /* the first one passed, as `next` tells it */
+    uint32_t        tail;           /* the last: its unit, or INSIDE and its piece; or NONE */
+    size_t          live, dead;     /* bytes before what is written */
     crdt_dec        voids;
     uint64_t        void_gap, void_run; /* dead atoms held, then forgotten, that come next */
     crdt_err        err;
@@ -58,22 +68,23 @@ static void *room(builder *b, void *items, uint32_t count, uint32_t *cap, size_t
 
 /* -- Sorting ----------------------------------------------------------------------------------- */
 
-/* Numbers 0 to n - 1 in ascending order of their keys, which stand three words apart; equal ones as
- * they come. The other buffer is scratch. */
-static uint32_t *sort(const uint32_t *keys, uint32_t n, uint32_t max, uint32_t *a, uint32_t *b)
+/* Numbers 0 to n - 1 in ascending order of their keys, which stand so many words apart; equal ones
+ * as they come. In one of the buffers; the other is scratch. */
+static uint32_t *sort(const uint32_t *keys, size_t apart, uint32_t n, uint32_t max, uint32_t *a,
+                      uint32_t *b)
 {
     uint32_t starts[RADIX];
     for (uint32_t i = 0; i < n; i++) a[i] = i;
     for (unsigned shift = 0; shift < 32 && max >> shift > 0; shift += RADIX_BITS) {
         memset(starts, 0, sizeof starts);
-        for (uint32_t i = 0; i < n; i++) starts[keys[3 * (size_t)i] >> shift & (RADIX - 1)]++;
+        for (uint32_t i = 0; i < n; i++) starts[keys[apart * i] >> shift & (RADIX - 1)]++;
         for (uint32_t i = 0, sum = 0; i < RADIX; i++) {
             uint32_t count = starts[i];
             starts[i] = sum;
             sum += count;
         }
         for (uint32_t i = 0; i < n; i++) {
-            b[starts[keys[3 * (size_t)a[i]] >> shift & (RADIX - 1)]++] = a[i];
+            b[starts[keys[apart * a[i]] >> shift & (RADIX - 1)]++] = a[i];
         }
         uint32_t *done = b;
         b = a;
@@ -82,12 +93,17 @@ static uint32_t *sort(const uint32_t *keys, uint32_t n, uint32_t max, uint32_t *
     return a;
 }
 
-/* Does the element (of a unit's first, or inside) come before another at the same side? */
-static bool is_before(const crdt__snap *snap, uint32_t cid, uint64_t lamport, uint32_t other,
-                      uint64_t other_lamport)
+static uint64_t lamport_of(const crdt__snap *snap, uint32_t cid)
+{
+    return snap->seq->classic ? snap->lamports[crdt__snap_unit(snap, cid)] + cid : 0;
+}
+
+/* Does the element come before another at the same side of one? */
+static bool is_before(const crdt__snap *snap, uint32_t cid, uint32_t other)
 {
     const crdt__log *log = &snap->seq->log;
     bool             classic = snap->seq->classic;
+    uint64_t         lamport = lamport_of(snap, cid), other_lamport = lamport_of(snap, other);
     if (lamport != other_lamport) return lamport > other_lamport;
     crdt__idrange a = crdt__log_id(log, cid), b = crdt__log_id(log, other);
     uint64_t      x = log->authors[a.author].replica, y = log->authors[b.author].replica;
@@ -95,15 +111,9 @@ static bool is_before(const crdt__snap *snap, uint32_t cid, uint64_t lamport, ui
     return less != classic;
 }
 
-static uint64_t lamport_of(const crdt__snap *snap, uint32_t unit, uint32_t cid)
-{
-    return snap->seq->classic ? snap->lamports[unit] + (cid - snap->units[unit].cid) : 0;
-}
-
 static bool unit_before(const crdt__snap *snap, uint32_t a, uint32_t b)
 {
-    return is_before(snap, snap->units[a].cid, lamport_of(snap, a, snap->units[a].cid),
-                     snap->units[b].cid, lamport_of(snap, b, snap->units[b].cid));
+    return is_before(snap, snap->units[a].cid, snap->units[b].cid);
 }
 
 static void sink(const crdt__snap *snap, uint32_t *heap, uint32_t root, uint32_t n)
@@ -133,20 +143,37 @@ static void sort_siblings(const crdt__snap *snap, uint32_t *list, uint32_t n)
     }
 }
 
+/* Where units begin is needed now, and where they came from no longer. */
+static void name_units(const crdt__snap *snap)
+{
+    crdt__unit *unit = snap->units;
+    for (uint32_t cid = 0; cid < snap->seq->log.cid_end; cid += 64) {
+        uint64_t starts = snap->words[cid / 64].bits[CRDT__SNAP_START];
+        for (; starts != 0; starts &= starts - 1) {
+            (unit++)->cid = cid + (unsigned)__builtin_ctzll(starts);
+        }
+    }
+}
+
 static crdt_err sort_children(builder *b)
 {
     const crdt__snap *snap = b->snap;
+    const crdt__unit *units = snap->units;
     uint32_t          n = snap->unit_count, at = 0;
     size_t            size = (n + (size_t)1) * sizeof *b->children;
-    uint32_t         *x = crdt__alloc(b->mem, size), *y = crdt__alloc(b->mem, size);
-    b->children = x;
-    b->first = y;
-    if (x == NULL || y == NULL) return CRDT_ENOMEM;
-    b->children = sort(&snap->units[0].key, n, 2 * snap->seq->log.cid_end + 1, x, y);
-    b->first = b->children == x ? y : x;
+    b->children = crdt__alloc(b->mem, size);
+    b->first = crdt__alloc(b->mem, size);
+    if (b->children == NULL || b->first == NULL) return CRDT_ENOMEM;
+    name_units(snap);
+    uint32_t *sorted =
+        sort(&units[0].key, 2, n, 2 * snap->seq->log.cid_end + 1, b->children, b->first);
+    if (sorted != b->children) {
+        b->first = b->children;
+        b->children = sorted;
+    }
     for (uint32_t u = 0; u < n; u++) {
-        uint32_t key = crdt__unit_key(CRDT__NO_CID, snap->units[u].cid);
-        while (at < n && snap->units[b->children[at]].key < key) at++;
+        uint32_t key = crdt__unit_key(CRDT__NO_CID, units[u].cid);
+        while (at < n && units[sorted[at]].key < key) at++;
         b->first[u] = at;
     }
     b->first[n] = n;
@@ -216,11 +243,10 @@ static uint32_t span_end(const crdt__snap *snap, uint32_t from, uint32_t to)
 {
     uint32_t at = from + 1;
     while (at < to) {
-        const uint64_t *word = crdt__snap_word(snap, 0, at);
-        uint64_t        dead = word[CRDT__SNAP_DEAD];
-        uint64_t        before = dead << 1;
-        if (at / 64 > 0) before |= (word - CRDT__SNAP_KINDS)[CRDT__SNAP_DEAD] >> 63;
-        uint64_t cuts = (dead ^ before) | word[CRDT__SNAP_START];
+        const crdt__snap_word *word = &snap->words[at / 64];
+        uint64_t               dead = word->bits[CRDT__SNAP_DEAD], before = dead << 1;
+        if (at / 64 > 0) before |= word[-1].bits[CRDT__SNAP_DEAD] >> 63;
+        uint64_t cuts = (dead ^ before) | word->bits[CRDT__SNAP_START];
         cuts &= UINT64_MAX << at % 64;
         if (cuts != 0) {
             at = (at & ~63u) + (unsigned)__builtin_ctzll(cuts);
@@ -231,28 +257,28 @@ static uint32_t span_end(const crdt__snap *snap, uint32_t from, uint32_t to)
     return at < to ? at : to;
 }
 
-/* The stretch being passed ends: into spans, and where its text lies is noted. */
+static crdt__unit *stretch_of(const builder *b, uint32_t at)
+{
+    return at & INSIDE ? &b->pieces[at & ~INSIDE].it : &b->snap->units[at];
+}
+
+/* The stretch being passed ends. */
 static void flush(builder *b)
 {
-    crdt__snap *snap = b->snap;
-    crdt__unit *unit = &snap->units[b->unit];
+    uint32_t name = b->from, at = b->unit;
     if (b->from == b->to) return;
-    if (unit->cid == b->from) {
-        unit->dead = (uint32_t)b->dead;
-        unit->live = (uint32_t)b->live;
-    } else {
+    if (!crdt__snap_bit(b->snap, CRDT__SNAP_START, b->from)) {
         b->pieces = room(b, b->pieces, b->piece_count, &b->piece_cap, sizeof *b->pieces);
         if (b->err != CRDT_OK) return;
-        b->pieces[b->piece_count++] = (piece){b->from, (uint32_t)b->dead, (uint32_t)b->live};
+        b->pieces[b->piece_count].cid = b->from;
+        name = at = b->piece_count++ | INSIDE;
     }
-    for (uint32_t end; b->from < b->to && b->err == CRDT_OK; b->from = end) {
-        bool dead = crdt__snap_bit(snap, CRDT__SNAP_DEAD, b->from);
-        bool glued = !crdt__snap_bit(snap, CRDT__SNAP_START, b->from);
-        end = span_end(snap, b->from, b->to);
-        write_span(b, b->from, end - b->from, dead, glued);
-        if (dead) pass_dead(b, b->from, end - b->from);
-        else b->live += size_of(snap, snap->live, b->live, end - b->from);
-    }
+    crdt__unit *it = stretch_of(b, at);
+    it->end = b->to;
+    it->next = NONE;
+    if (b->tail == NONE) b->head = name;
+    else stretch_of(b, b->tail)->next = name;
+    b->tail = at;
 }
 
 static void pass(builder *b, uint32_t unit, uint32_t from, uint32_t to)
@@ -266,96 +292,137 @@ static void pass(builder *b, uint32_t unit, uint32_t from, uint32_t to)
     b->to = to;
 }
 
+/* All that was passed into spans; where the text of each stretch lies is noted. */
+static crdt_err write_all(builder *b)
+{
+    const crdt__snap *snap = b->snap;
+    for (uint32_t name = b->head; name != NONE && b->err == CRDT_OK;) {
+        crdt__unit *it = stretch_of(b, name & INSIDE ? name : crdt__snap_unit(snap, name));
+        uint32_t    at = name & INSIDE ? b->pieces[name & ~INSIDE].cid : name, end = it->end;
+        name = it->next;
+        it->dead = (uint32_t)b->dead;
+        it->live = (uint32_t)b->live;
+        for (uint32_t next; at < end && b->err == CRDT_OK; at = next) {
+            bool dead = crdt__snap_bit(snap, CRDT__SNAP_DEAD, at);
+            bool glued = !crdt__snap_bit(snap, CRDT__SNAP_START, at);
+            next = span_end(snap, at, end);
+            write_span(b, at, next - at, dead, glued);
+            if (dead) pass_dead(b, at, next - at);
+            else b->live += size_of(snap, snap->live, b->live, next - at);
+        }
+    }
+    return b->err == CRDT_OK ? crdt__nodes_build(&snap->seq->order) : b->err;
+}
+
 /* -- The walk ---------------------------------------------------------------------------------- */
 
-static void push(builder *b, uint32_t from, uint32_t to, uint32_t unit)
+static void push(builder *b, uint32_t at, uint32_t to)
 {
-    if (unit == SLICE && from == to) return;
     b->tasks = room(b, b->tasks, b->task_count, &b->task_cap, sizeof *b->tasks);
-    if (b->err == CRDT_OK) b->tasks[b->task_count++] = (task){from, to, unit};
+    if (b->err == CRDT_OK) b->tasks[b->task_count++] = (task){at, to};
+}
+
+static void push_slice(builder *b, uint32_t from, uint32_t to)
+{
+    if (from < to) push(b, from | SLICE, to);
+}
+
+static uint32_t key_of(const builder *b, uint32_t at)
+{
+    return b->snap->units[b->children[at]].key;
 }
 
 /* The children from `at` on, below `end`, of one key. */
 static uint32_t slice_end(builder *b, uint32_t at, uint32_t end, uint32_t key)
 {
     uint32_t from = at;
-    while (at < end && b->snap->units[b->children[at]].key == key) at++;
+    while (at < end && key_of(b, at) == key) at++;
     if (at - from > 1) sort_siblings(b->snap, b->children + from, at - from);
     return at;
 }
 
-/* How many of the children [from, to) of an element come before the one behind it in its unit. */
-static uint32_t lesser(const builder *b, uint32_t unit, uint32_t next, uint32_t from, uint32_t to)
+/* The first of the children [at, to) of an element that does not come before the next one of its
+ * unit; at, if it is the unit's last. */
+static uint32_t behind_next(const builder *b, uint32_t next, uint32_t at, uint32_t to)
 {
-    const crdt__snap *snap = b->snap;
-    uint64_t          lamport = lamport_of(snap, unit, next);
-    uint32_t          at = from;
-    for (; at < to; at++) {
-        uint32_t child = b->children[at], cid = snap->units[child].cid;
-        if (!is_before(snap, cid, lamport_of(snap, child, cid), next, lamport)) break;
+    if (at == to || next == b->snap->seq->log.cid_end ||
+        crdt__snap_bit(b->snap, CRDT__SNAP_START, next)) {
+        return at;
     }
+    while (at < to && is_before(b->snap, b->snap->units[b->children[at]].cid, next)) at++;
     return at;
+}
+
+/* The first unit's first element from cid on, or the end. */
+static uint32_t next_start(const crdt__snap *snap, uint32_t cid)
+{
+    uint32_t end = snap->seq->log.cid_end;
+    while (cid < end) {
+        uint64_t starts = snap->words[cid / 64].bits[CRDT__SNAP_START] & UINT64_MAX << cid % 64;
+        if (starts != 0) return (cid & ~63u) + (unsigned)__builtin_ctzll(starts);
+        cid = (cid & ~63u) + 64;
+    }
+    return end;
 }
 
 /* Go along the unit from the element on, up to where others must be visited. */
 static void run_on(builder *b, uint32_t unit, uint32_t cid, uint32_t at, bool behind_left)
 {
-    const crdt__snap *snap = b->snap;
-    uint32_t          end = b->first[unit + 1];
-    uint32_t          unit_end =
-        unit + 1 < snap->unit_count ? snap->units[unit + 1].cid : snap->seq->log.cid_end;
+    uint32_t end = b->first[unit + 1];
     while (at < end || behind_left) {
         uint32_t cut = cid;
         if (!behind_left) {
-            uint32_t key = snap->units[b->children[at]].key;
-            bool     left = key % 2 == 0;
+            uint32_t key = key_of(b, at);
             cut = key / 2 - 1;
             pass(b, unit, cid, cut);
-            if (left) {
-                uint32_t slice = slice_end(b, at, end, crdt__unit_key(CRDT__NO_CID, cut));
-                push(b, cut, slice, unit | BEHIND_LEFT);
-                push(b, at, slice, SLICE);
+            if (key % 2 == 0) {
+                uint32_t slice = slice_end(b, at, end, key);
+                push(b, cut | BEHIND_LEFT, slice);
+                push_slice(b, at, slice);
                 return;
             }
         }
         behind_left = false;
-        uint32_t next = cut + 1, slice = slice_end(b, at, end, crdt__unit_key(cut, CRDT__NO_CID));
-        uint32_t mid = next < unit_end ? lesser(b, unit, next, at, slice) : at;
-        pass(b, unit, cut, next);
-        push(b, mid, slice, SLICE);
+        uint32_t slice = slice_end(b, at, end, crdt__unit_key(cut, CRDT__NO_CID));
+        cid = cut + 1;
+        uint32_t mid = behind_next(b, cid, at, slice);
+        pass(b, unit, cut, cid);
+        push_slice(b, mid, slice);
         if (mid > at) {
-            push(b, next, slice, unit);
-            push(b, at, mid, SLICE);
+            push(b, cid, slice);
+            push_slice(b, at, mid);
             return;
         }
         at = slice;
-        cid = next;
-        if (next == unit_end) return;
     }
-    pass(b, unit, cid, unit_end);
+    pass(b, unit, cid, next_start(b->snap, cid)); /* cid is behind the unit's first */
 }
 
 static void visit(builder *b, uint32_t unit)
 {
-    b->snap->units[unit].dead = b->snap->units[unit].live = UINT32_MAX; /* not noted */
-    run_on(b, unit, b->snap->units[unit].cid, b->first[unit], false);
+    uint32_t cid = b->snap->units[unit].cid, at = b->first[unit];
+    b->snap->units[unit].live = NONE; /* unless a stretch begins here */
+    if (at == b->first[unit + 1]) pass(b, unit, cid, next_start(b->snap, cid + 1));
+    else run_on(b, unit, cid, at, false);
 }
 
 static crdt_err walk(builder *b)
 {
     uint32_t roots = b->first[0];
-    push(b, 0, slice_end(b, 0, roots, crdt__unit_key(CRDT__NO_CID, CRDT__NO_CID)), SLICE);
+    b->head = b->tail = NONE;
+    push_slice(b, 0, slice_end(b, 0, roots, crdt__unit_key(CRDT__NO_CID, CRDT__NO_CID)));
     while (b->task_count > 0 && b->err == CRDT_OK) {
-        task t = b->tasks[--b->task_count];
-        if (t.unit != SLICE) {
-            run_on(b, t.unit & ~BEHIND_LEFT, t.from, t.to, (t.unit & BEHIND_LEFT) != 0);
-            continue;
+        task     t = b->tasks[--b->task_count];
+        uint32_t at = t.at & ~(SLICE | BEHIND_LEFT);
+        if (t.at & SLICE) {
+            push_slice(b, at + 1, t.to);
+            visit(b, b->children[at]);
+        } else {
+            run_on(b, crdt__snap_unit(b->snap, at), at, t.to, (t.at & BEHIND_LEFT) != 0);
         }
-        push(b, t.from + 1, t.to, SLICE);
-        visit(b, b->children[t.from]);
     }
     if (b->err == CRDT_OK) flush(b);
-    return b->err == CRDT_OK ? crdt__nodes_build(&b->snap->seq->order) : b->err;
+    return b->err;
 }
 
 /* -- Atoms ------------------------------------------------------------------------------------- */
@@ -366,7 +433,7 @@ static uint32_t alike(const crdt__snap *snap, int kind, uint32_t cid, uint32_t e
     bool     set = crdt__snap_bit(snap, kind, cid);
     uint32_t at = cid;
     while (at < end) {
-        uint64_t word = *crdt__snap_word(snap, kind, at);
+        uint64_t word = snap->words[at / 64].bits[kind];
         uint64_t other = (set ? ~word : word) & UINT64_MAX << at % 64;
         if (other != 0) {
             at = (at & ~63u) + (unsigned)__builtin_ctzll(other);
@@ -407,40 +474,53 @@ static crdt_err append_all(builder *b, const uint32_t *order)
 {
     const crdt__snap *snap = b->snap;
     crdt_err          err = CRDT_OK;
-    for (uint32_t u = 0, p = 0; u < snap->unit_count && err == CRDT_OK; u++) {
-        const crdt__unit *unit = &snap->units[u];
-        uint32_t          end = u + 1 < snap->unit_count ? unit[1].cid : snap->seq->log.cid_end;
-        if (unit->live != UINT32_MAX) {
-            b->dead = unit->dead;
-            b->live = unit->live;
+    uint32_t          cid = 0, p = 0;
+    for (uint32_t u = 0; u < snap->unit_count && err == CRDT_OK; u++) {
+        uint32_t end = next_start(snap, cid + 1);
+        if (snap->units[u].live != NONE) {
+            b->dead = snap->units[u].dead;
+            b->live = snap->units[u].live;
         }
-        for (uint32_t cid = unit->cid, next; cid < end && err == CRDT_OK; cid = next) {
-            bool more = p < b->piece_count && b->pieces[order[p]].cid < end;
-            next = more ? b->pieces[order[p]].cid : end;
-            err = append(b, cid, next);
-            if (!more) continue;
-            b->dead = b->pieces[order[p]].dead;
-            b->live = b->pieces[order[p++]].live;
+        while (cid < end && err == CRDT_OK) {
+            const piece *next = p < b->piece_count ? &b->pieces[order[p]] : NULL;
+            bool         inside = next != NULL && next->cid < end;
+            uint32_t     to = inside ? next->cid : end;
+            err = append(b, cid, to);
+            cid = to;
+            if (!inside) continue;
+            b->dead = next->it.dead;
+            b->live = next->it.live;
+            p++;
         }
     }
     return err;
 }
 
-static crdt_err make_atoms(builder *b)
+/* The places of pieces in order of cids; *ret_size: of the memory. NULL: refused. Before there are
+ * leaves, for the sake of memory. */
+static uint32_t *order_pieces(builder *b, size_t *ret_size)
 {
-    size_t    size = (b->piece_count + (size_t)1) * sizeof(uint32_t);
-    uint32_t *x = crdt__alloc(b->mem, size), *y = crdt__alloc(b->mem, size);
-    crdt_err  err = x == NULL || y == NULL ? CRDT_ENOMEM : CRDT_OK;
-    if (err == CRDT_OK) {
-        uint32_t *order = x;
-        if (b->piece_count > 0) {
-            order = sort(&b->pieces[0].cid, b->piece_count, b->snap->seq->log.cid_end, x, y);
-        }
-        err = append_all(b, order);
+    uint32_t  n = b->piece_count;
+    size_t    size = *ret_size = (n + (size_t)1) * sizeof(uint32_t);
+    uint32_t *x = crdt__alloc(b->mem, size), *y = crdt__alloc(b->mem, size), *order = x;
+    if (x != NULL && y != NULL && n > 0) {
+        order = sort(&b->pieces[0].cid, 3, n, b->snap->seq->log.cid_end, x, y);
     }
-    crdt__release(b->mem, x, size);
-    crdt__release(b->mem, y, size);
-    return err;
+    bool ok = x != NULL && y != NULL;
+    crdt__release(b->mem, order == x ? y : x, size);
+    if (ok) return order;
+    crdt__release(b->mem, order, size);
+    return NULL;
+}
+
+/* Give back the slack of the pieces; a refusal leaves it. */
+static void trim_pieces(builder *b)
+{
+    size_t had = b->piece_cap * sizeof *b->pieces, need = b->piece_count * sizeof *b->pieces;
+    piece *less = need == 0 || need == had ? NULL : crdt__resize(b->mem, b->pieces, had, need);
+    if (less == NULL) return;
+    b->pieces = less;
+    b->piece_cap = b->piece_count;
 }
 
 crdt_err crdt__snap_build(crdt__snap *snap)
@@ -456,7 +536,13 @@ crdt_err crdt__snap_build(crdt__snap *snap)
     crdt__release(b.mem, b.children, size);
     crdt__release(b.mem, b.first, size);
     crdt__release(b.mem, b.tasks, b.task_cap * sizeof *b.tasks);
-    if (err == CRDT_OK) err = make_atoms(&b);
+    trim_pieces(&b);
+    size_t    order_size;
+    uint32_t *order = err == CRDT_OK ? order_pieces(&b, &order_size) : NULL;
+    if (err == CRDT_OK && order == NULL) err = CRDT_ENOMEM;
+    if (err == CRDT_OK) err = write_all(&b);
+    if (err == CRDT_OK) err = append_all(&b, order);
+    if (order != NULL) crdt__release(b.mem, order, order_size);
     crdt__release(b.mem, b.pieces, b.piece_cap * sizeof *b.pieces);
     return err;
 }

@@ -155,6 +155,7 @@ typedef struct reader {
     size_t      count;
     const char *reason;       /* what is malformed, once something is */
     tails       tails[TAILS]; /* by author, modulo */
+    uint64_t    insertions;
 } reader;
 
 static void malformed(reader *r, const char *reason)
@@ -319,29 +320,43 @@ static crdt_err grow(const crdt_mem *mem, void **items, uint32_t *cap, uint64_t 
     return CRDT_OK;
 }
 
-/* Room for one unit more, and `len` elements. */
+/* Room for `len` elements more. */
 static crdt_err make_room(crdt__snap *snap, uint32_t len)
 {
     const crdt_mem *mem = snap->seq->space->mem;
-    void           *units = snap->units, *lamports = snap->lamports, *bits = snap->bits;
-    uint64_t        words = ((uint64_t)snap->seq->log.cid_end + len + 63) / 64;
+    void           *words = snap->words, *ranks = snap->ranks;
+    uint64_t        need = ((uint64_t)snap->seq->log.cid_end + len + 63) / 64;
     uint32_t        had = snap->word_cap;
-    uint64_t        need = snap->unit_count + UINT64_C(1);
-    crdt_err        err = grow(mem, &units, &snap->unit_cap, need, sizeof *snap->units);
-    if (err == CRDT_OK && snap->seq->classic) {
-        err = grow(mem, &lamports, &snap->lamport_cap, need, sizeof *snap->lamports);
-    }
-    if (err == CRDT_OK) {
-        err = grow(mem, &bits, &snap->word_cap, words, CRDT__SNAP_KINDS * sizeof *snap->bits);
-    }
-    snap->units = units;
-    snap->lamports = lamports;
-    snap->bits = bits;
+    crdt_err        err = grow(mem, &words, &snap->word_cap, need, sizeof *snap->words);
+    if (err == CRDT_OK) err = grow(mem, &ranks, &snap->rank_cap, need, sizeof *snap->ranks);
+    snap->words = words;
+    snap->ranks = ranks;
     if (snap->word_cap > had) {
-        memset(snap->bits + (size_t)had * CRDT__SNAP_KINDS, 0,
-               (size_t)(snap->word_cap - had) * CRDT__SNAP_KINDS * sizeof *snap->bits);
+        memset(snap->words + had, 0, (snap->word_cap - had) * sizeof *snap->words);
     }
     return err;
+}
+
+/* The words up to the element's have as many units before them as there are now. */
+static void rank(crdt__snap *snap, uint32_t cid)
+{
+    while (snap->ranked <= cid / 64) snap->ranks[snap->ranked++] = snap->unit_count;
+}
+
+/* The elements follow the last ones; they are a unit of their own, or go on with the last. */
+static void add_unit(crdt__snap *snap, const crdt__ins *ins, bool goes_on)
+{
+    uint32_t len = ins->dots * ins->each;
+    rank(snap, ins->cid);
+    if (!goes_on) {
+        CRDT_ASSERT(snap->unit_count < snap->unit_cap);
+        crdt__snap_set(snap, CRDT__SNAP_START, ins->cid, 1);
+        if (snap->seq->classic) snap->lamports[snap->unit_count] = ins->lamport - ins->cid;
+        crdt__unit *unit = &snap->units[snap->unit_count++];
+        unit->left = ins->left;
+        unit->key = crdt__unit_key(ins->left, ins->right);
+    }
+    rank(snap, ins->cid + (len - 1));
 }
 
 /* The left origin of the element. */
@@ -358,8 +373,7 @@ static bool is_placed(const crdt__snap *snap, const crdt__ins *ins)
         return ins->right == CRDT__NO_CID || left_of(snap, ins->right) == ins->left;
     }
     if (ins->left == CRDT__NO_CID) return true;
-    uint32_t u = crdt__snap_unit(snap, ins->left);
-    return ins->lamport > snap->lamports[u] + (ins->left - snap->units[u].cid);
+    return ins->lamport > snap->lamports[crdt__snap_unit(snap, ins->left)] + ins->left;
 }
 
 static tails *tails_of(reader *r, uint32_t author)
@@ -382,22 +396,14 @@ static crdt_err put_insertion(reader *r, uint32_t author, const crdt__row *row, 
     crdt_err err = make_room(snap, len);
     if (err == CRDT_OK) err = crdt__log_load_ins(log, author, &tails_of(r, author)->ins, &ins);
     if (err != CRDT_OK) return err;
-    bool glued =
+    bool goes_on =
         row->left.replica == row->replica && ins.right == CRDT__NO_CID && ins.left == cid - 1;
-    bool goes_on = glued;
-    if (!glued) crdt__snap_set(snap, CRDT__SNAP_START, cid, 1);
-    if (glued && snap->seq->classic) {
-        const crdt__unit *last = &snap->units[snap->unit_count - 1];
-        goes_on = row->lamport == snap->lamports[snap->unit_count - 1] + (cid - last->cid);
+    if (goes_on && snap->seq->classic) {
+        goes_on = row->lamport == snap->lamports[snap->unit_count - 1] + cid;
     }
-    if (!goes_on) {
-        if (snap->seq->classic) snap->lamports[snap->unit_count] = row->lamport;
-        crdt__unit *unit = &snap->units[snap->unit_count++];
-        unit->cid = cid;
-        unit->left = ins.left;
-        unit->key = crdt__unit_key(ins.left, ins.right);
-    }
-    if (row->lamport + len - 1 > snap->seq->lamport) snap->seq->lamport = row->lamport + len - 1;
+    add_unit(snap, &ins, goes_on);
+    uint64_t last = row->lamport + len - 1;
+    if (snap->seq->classic && last > snap->seq->lamport) snap->seq->lamport = last;
     return CRDT_OK;
 }
 
@@ -514,6 +520,7 @@ static bool pass_inline(reader *r, strand *s)
     s->at[0] = ahead.at[0];
     for (uint64_t i = 0; i < s->rows; i++) {
         if (!get_row(r, &ahead, &row)) return false;
+        r->insertions += !row.del;
         crdt__trail_pass(&ahead.trail, &row);
     }
     s->end[0] = ahead.at[0];
@@ -543,7 +550,38 @@ static bool open_strand(reader *r, strand *s, uint64_t after)
     }
     if (dec->err != CRDT_OK) return false;
     if (sizes[0] != s->rows) malformed(r, "rows and shapes differ in number");
+    for (const uint8_t *at = s->at[0]; at < s->end[0]; at++) {
+        r->insertions += (*at & CRDT__SHAPE_DEL) == 0;
+    }
     return r->reason == NULL;
+}
+
+/* As many units as there are insertions, at most. */
+static crdt_err make_units(reader *r)
+{
+    crdt__snap     *snap = &r->snap;
+    const crdt_mem *mem = snap->seq->space->mem;
+    if (r->insertions == 0) malformed(r, "a whole sequence of nothing");
+    if (r->insertions >= CRDT__SPAN_MAX) malformed(r, "too many rows");
+    if (r->reason != NULL) return CRDT_EMALFORMED;
+    snap->unit_cap = (uint32_t)r->insertions;
+    snap->units = crdt__alloc(mem, snap->unit_cap * sizeof *snap->units);
+    if (snap->units == NULL) return CRDT_ENOMEM;
+    if (!snap->seq->classic) return CRDT_OK;
+    snap->lamports = crdt__alloc(mem, snap->unit_cap * sizeof *snap->lamports);
+    return snap->lamports == NULL ? CRDT_ENOMEM : CRDT_OK;
+}
+
+/* Not each insertion began one. A refusal to shrink leaves them. */
+static void trim_units(crdt__snap *snap)
+{
+    size_t had = snap->unit_cap * sizeof *snap->units,
+           need = snap->unit_count * sizeof *snap->units;
+    if (snap->seq->classic || need == had || need == 0) return; /* lamports stay as many */
+    void *units = crdt__resize(snap->seq->space->mem, snap->units, had, need);
+    if (units == NULL) return;
+    snap->units = units;
+    snap->unit_cap = snap->unit_count;
 }
 
 static crdt_err read_rows(reader *r)
@@ -560,6 +598,7 @@ static crdt_err read_rows(reader *r)
         if (err != CRDT_OK) return err;
         CRDT_ASSERT(author == i);
     }
+    err = make_units(r);
     for (size_t i = 0; i < r->count && err == CRDT_OK; i++) err = read_on(r, &r->strands[i]);
     for (size_t i = 0; i < r->count && err == CRDT_OK; i++) {
         const strand *s = &r->strands[i];
@@ -639,7 +678,7 @@ static crdt_err read_dead(reader *r, uint32_t live)
     uint32_t    held, atoms = snap->seq->log.cid_end;
     uint64_t    dead = 0;
     for (uint32_t cid = 0; cid < atoms; cid += 64) {
-        dead += (unsigned)__builtin_popcountll(*crdt__snap_word(snap, CRDT__SNAP_DEAD, cid));
+        dead += crdt__bits_in(snap->words[cid / 64].bits[CRDT__SNAP_DEAD]);
     }
     snap->dead = get_text(r->dec);
     if (r->dec->err != CRDT_OK || !count_atoms(r, snap->dead, &held)) return CRDT_EMALFORMED;
@@ -662,8 +701,7 @@ crdt_err crdt__snap_read(crdt__seq *seq, crdt_dec *dec, size_t replicas)
     r.dec = dec;
     r.count = replicas;
     r.snap.live = get_text(dec);
-    if (replicas == 0) malformed(&r, "a whole sequence of nothing");
-    crdt_err err = r.reason != NULL ? CRDT_EMALFORMED : dec->err;
+    crdt_err err = dec->err;
     if (err == CRDT_OK && !count_atoms(&r, r.snap.live, &live)) err = CRDT_EMALFORMED;
     r.snap.most = (uint32_t)most_atoms(live);
     if (err == CRDT_OK) {
@@ -673,12 +711,15 @@ crdt_err crdt__snap_read(crdt__seq *seq, crdt_dec *dec, size_t replicas)
     }
     if (err == CRDT_OK) err = read_rows(&r);
     crdt__release(mem, r.strands, size);
+    trim_units(&r.snap);
     if (err == CRDT_OK) err = read_dead(&r, live);
     if (err == CRDT_OK) err = crdt__snap_build(&r.snap);
     crdt__release(mem, r.snap.units, r.snap.unit_cap * sizeof *r.snap.units);
-    crdt__release(mem, r.snap.lamports, r.snap.lamport_cap * sizeof *r.snap.lamports);
-    crdt__release(mem, r.snap.bits,
-                  (size_t)r.snap.word_cap * CRDT__SNAP_KINDS * sizeof *r.snap.bits);
+    if (seq->classic) {
+        crdt__release(mem, r.snap.lamports, r.snap.unit_cap * sizeof *r.snap.lamports);
+    }
+    crdt__release(mem, r.snap.words, r.snap.word_cap * sizeof *r.snap.words);
+    crdt__release(mem, r.snap.ranks, r.snap.rank_cap * sizeof *r.snap.ranks);
     if (r.reason != NULL) crdt_dec_fail(dec, CRDT_EMALFORMED, r.reason);
     return err != CRDT_OK && dec->err != CRDT_OK ? dec->err : err;
 }

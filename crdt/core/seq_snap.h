@@ -32,16 +32,16 @@ bool crdt__snap_live(crdt__atom_kind kind, crdt_dec *dec, crdt_view *ret_live);
 crdt_err crdt__snap_read(crdt__seq *seq, crdt_dec *dec, size_t replicas);
 
 /* -- seq_build.c: the order and the atoms from what was read */
-/* A stretch of elements, each but the first right behind the one before it: in order of cids. */
+/* A stretch of elements, each but the first right behind the one before it; in order of cids. What
+ * it is told by makes room for what becomes of it: see seq_build.c. */
 typedef struct crdt__unit {
-    uint32_t cid;
     union {
-        uint32_t left; /* of the first element: its left origin, or NO_CID */
-        uint32_t dead; /* once it has its place: bytes of dead atoms before it ... */
+        uint32_t left; /* its first element's left origin, or NO_CID */
+        uint32_t cid, end, dead;
     };
     union {
-        uint32_t key;  /* crdt__unit_key of its parent */
-        uint32_t live; /* ... and of live ones; or UINT32_MAX: they go on from the unit before */
+        uint32_t key; /* crdt__unit_key of its first element's parent */
+        uint32_t next, live;
     };
 } crdt__unit;
 
@@ -51,49 +51,52 @@ static inline uint32_t crdt__unit_key(uint32_t left, uint32_t right)
     return right != CRDT__NO_CID ? 2 * right + 2 : 2 * (left + 1) + 1; /* NO_CID + 1 is 0 */
 }
 
-typedef struct crdt__snap {
-    crdt__seq  *seq;
-    crdt__unit *units;
-    uint64_t   *lamports; /* of units, in classic order */
-    uint64_t   *bits;     /* for 64 elements a word of each kind */
-    uint32_t    unit_count, unit_cap, lamport_cap, word_cap;
-    uint32_t    most;              /* elements at most */
-    crdt_view   live, dead, voids; /* voids: pairs of varints */
-    uint32_t    void_count;        /* elements */
-    bool        ascii;             /* live and dead are */
-} crdt__snap;
-
-/* Dead; the first of its span, and that not glued; forgotten. */
+/* Bits of 64 elements: dead; the first of its unit; forgotten. */
 enum { CRDT__SNAP_DEAD, CRDT__SNAP_START, CRDT__SNAP_VOID, CRDT__SNAP_KINDS };
+typedef struct crdt__snap_word {
+    uint64_t bits[CRDT__SNAP_KINDS];
+} crdt__snap_word;
 
-static inline uint64_t *crdt__snap_word(const crdt__snap *snap, int kind, uint32_t cid)
-{
-    return &snap->bits[(size_t)(cid / 64) * CRDT__SNAP_KINDS + (unsigned)kind];
-}
+typedef struct crdt__snap {
+    crdt__seq       *seq;
+    crdt__unit      *units;
+    uint64_t        *lamports; /* in classic order: of a unit's first element, less its cid */
+    crdt__snap_word *words;
+    uint32_t        *ranks; /* units that begin before the word */
+    uint32_t         unit_count, unit_cap, word_cap, rank_cap, ranked;
+    uint32_t         most;              /* elements at most */
+    crdt_view        live, dead, voids; /* voids: pairs of varints */
+    uint32_t         void_count;        /* elements */
+    bool             ascii;             /* live and dead are */
+} crdt__snap;
 
 static inline bool crdt__snap_bit(const crdt__snap *snap, int kind, uint32_t cid)
 {
-    return *crdt__snap_word(snap, kind, cid) >> cid % 64 & 1;
+    return snap->words[cid / 64].bits[kind] >> cid % 64 & 1;
 }
 
 static inline void crdt__snap_set(crdt__snap *snap, int kind, uint32_t cid, uint32_t len)
 {
     for (uint32_t n; len > 0; cid += n, len -= n) {
         n = 64 - cid % 64 < len ? 64 - cid % 64 : len;
-        *crdt__snap_word(snap, kind, cid) |= UINT64_MAX >> (64 - n) << cid % 64;
+        snap->words[cid / 64].bits[kind] |= UINT64_MAX >> (64 - n) << cid % 64;
     }
 }
 
-/* The unit of an element. O(log units). */
+static inline uint32_t crdt__bits_in(uint64_t word) /* without an instruction for it: a call */
+{
+    word -= word >> 1 & UINT64_C(0x5555555555555555);
+    word = (word & UINT64_C(0x3333333333333333)) + (word >> 2 & UINT64_C(0x3333333333333333));
+    return (uint32_t)(((word + (word >> 4)) & UINT64_C(0x0f0f0f0f0f0f0f0f)) *
+                          UINT64_C(0x0101010101010101) >>
+                      56);
+}
+
+/* The unit of an element. */
 static inline uint32_t crdt__snap_unit(const crdt__snap *snap, uint32_t cid)
 {
-    uint32_t at = 0;
-    for (uint32_t n = snap->unit_count; n > 1;) {
-        uint32_t half = n / 2;
-        at = snap->units[at + half].cid <= cid ? at + half : at;
-        n -= half;
-    }
-    return at;
+    uint64_t starts = snap->words[cid / 64].bits[CRDT__SNAP_START] & UINT64_MAX >> (63 - cid % 64);
+    return snap->ranks[cid / 64] + crdt__bits_in(starts) - 1;
 }
 
 /* Errors: ENOMEM. */
