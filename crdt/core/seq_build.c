@@ -47,7 +47,9 @@ typedef struct builder {
     uint32_t        unit, from, to; /* the stretch being passed: where it began */
     uint32_t        head;           /* the first one passed, as `next` tells it */
     uint32_t        tail;           /* the last: its unit, or INSIDE and its piece; or NONE */
-    size_t          live, dead;     /* bytes before what is written */
+    crdt_view       text[2];        /* live and dead atoms */
+    size_t          at[2];          /* bytes of them before what is written */
+    bool            plain;          /* all of one byte, none forgotten */
     crdt_dec        voids;
     uint64_t        void_gap, void_run; /* dead atoms held, then forgotten, that come next */
     crdt_err        err;
@@ -198,15 +200,14 @@ static void write_span(builder *b, uint32_t cid, uint32_t len, bool dead, bool g
     order->visible += dead ? 0 : len;
 }
 
-/* Bytes of the first len atoms at the place in a text. */
-static size_t size_of(const crdt__snap *snap, crdt_view text, size_t at, uint32_t len)
+/* Bytes of the next len atoms of a text. */
+static size_t size_of(const builder *b, bool dead, uint32_t len)
 {
-    const uint8_t *data = text.data;
-    if (snap->ascii) return len;
-    if (snap->seq->atoms.kind == CRDT__UTF8_ATOMS) {
-        return crdt__utf8_skip(data + at, text.size - at, len);
-    }
-    return crdt__values_skip(data + at, text.size - at, len);
+    const uint8_t *at = (const uint8_t *)b->text[dead].data + b->at[dead];
+    size_t         left = b->text[dead].size - b->at[dead];
+    if (b->snap->ascii) return len;
+    if (b->snap->seq->atoms.kind == CRDT__UTF8_ATOMS) return crdt__utf8_skip(at, left, len);
+    return crdt__values_skip(at, left, len);
 }
 
 static void next_voids(builder *b)
@@ -221,7 +222,7 @@ static void pass_dead(builder *b, uint32_t cid, uint32_t len)
 {
     crdt__snap *snap = b->snap;
     if (snap->void_count == 0) {
-        b->dead += size_of(snap, snap->dead, b->dead, len);
+        b->at[true] += size_of(b, true, len);
         return;
     }
     for (uint32_t n; len > 0; cid += n, len -= n) {
@@ -234,7 +235,7 @@ static void pass_dead(builder *b, uint32_t cid, uint32_t len)
         }
         n = b->void_gap > 0 && b->void_gap < len ? (uint32_t)b->void_gap : len;
         if (b->void_gap > 0) b->void_gap -= n;
-        b->dead += size_of(snap, snap->dead, b->dead, n);
+        b->at[true] += size_of(b, true, n);
     }
 }
 
@@ -300,15 +301,16 @@ static crdt_err write_all(builder *b)
         crdt__unit *it = stretch_of(b, name & INSIDE ? name : crdt__snap_unit(snap, name));
         uint32_t    at = name & INSIDE ? b->pieces[name & ~INSIDE].cid : name, end = it->end;
         name = it->next;
-        it->dead = (uint32_t)b->dead;
-        it->live = (uint32_t)b->live;
+        it->dead = (uint32_t)b->at[true];
+        it->live = (uint32_t)b->at[false];
         for (uint32_t next; at < end && b->err == CRDT_OK; at = next) {
             bool dead = crdt__snap_bit(snap, CRDT__SNAP_DEAD, at);
             bool glued = !crdt__snap_bit(snap, CRDT__SNAP_START, at);
             next = span_end(snap, at, end);
             write_span(b, at, next - at, dead, glued);
-            if (dead) pass_dead(b, at, next - at);
-            else b->live += size_of(snap, snap->live, b->live, next - at);
+            if (b->plain) b->at[dead] += next - at;
+            else if (dead) pass_dead(b, at, next - at);
+            else b->at[false] += size_of(b, false, next - at);
         }
     }
     return b->err == CRDT_OK ? crdt__nodes_build(&snap->seq->order) : b->err;
@@ -460,12 +462,14 @@ static crdt_err append(builder *b, uint32_t cid, uint32_t end)
                 continue;
             }
         }
-        crdt_view text = dead ? snap->dead : snap->live;
-        size_t   *at = dead ? &b->dead : &b->live, size = size_of(snap, text, *at, n);
-        err = crdt__atoms_reserve(atoms, size, n);
-        if (err != CRDT_OK) break;
-        crdt__atoms_append(atoms, (const uint8_t *)text.data + *at, size, n);
-        *at += size;
+        const uint8_t *from = (const uint8_t *)b->text[dead].data + b->at[dead];
+        size_t         left = b->text[dead].size - b->at[dead], size = n;
+        if (!b->plain || left < CRDT__FEW || !crdt__atoms_append_few(atoms, from, n)) {
+            size = size_of(b, dead, n);
+            err = crdt__atoms_reserve(atoms, size, n);
+            if (err == CRDT_OK) crdt__atoms_append(atoms, from, size, n);
+        }
+        b->at[dead] += size;
     }
     return err;
 }
@@ -478,8 +482,8 @@ static crdt_err append_all(builder *b, const uint32_t *order)
     for (uint32_t u = 0; u < snap->unit_count && err == CRDT_OK; u++) {
         uint32_t end = next_start(snap, cid + 1);
         if (snap->units[u].live != NONE) {
-            b->dead = snap->units[u].dead;
-            b->live = snap->units[u].live;
+            b->at[true] = snap->units[u].dead;
+            b->at[false] = snap->units[u].live;
         }
         while (cid < end && err == CRDT_OK) {
             const piece *next = p < b->piece_count ? &b->pieces[order[p]] : NULL;
@@ -488,8 +492,8 @@ static crdt_err append_all(builder *b, const uint32_t *order)
             err = append(b, cid, to);
             cid = to;
             if (!inside) continue;
-            b->dead = next->it.dead;
-            b->live = next->it.live;
+            b->at[true] = next->it.dead;
+            b->at[false] = next->it.live;
             p++;
         }
     }
@@ -530,6 +534,9 @@ crdt_err crdt__snap_build(crdt__snap *snap)
     memset(&b, 0, sizeof b);
     b.snap = snap;
     b.mem = snap->seq->space->mem;
+    b.text[false] = snap->live;
+    b.text[true] = snap->dead;
+    b.plain = snap->ascii && snap->void_count == 0;
     crdt_dec_init(&b.voids, snap->voids, NULL);
     crdt_err err = sort_children(&b);
     if (err == CRDT_OK) err = walk(&b);
