@@ -195,7 +195,7 @@ CRDT_MUST_CHECK CRDT_API crdt_err crdt_store_decode(const crdt_options *options,
                                                     const char **ret_reason);
 /* The body of one object in such bytes, as its type wrote it; borrowed from them. For calls that
  * look at part of a large object (crdt_text_peek): nothing but the way to it is checked. Errors:
- * those of decode; ENOENT (no such object, or in the form of a store that did not know its type). */
+ * those of decode; ENOENT (no such object, or as a store wrote it that did not know its type). */
 CRDT_MUST_CHECK CRDT_API crdt_err crdt_store_peek(const crdt_options *options, crdt_view in,
                                                   crdt_view name, const crdt_type *type,
                                                   crdt_view *ret_body, const char **ret_reason);

@@ -130,8 +130,8 @@ static inline crdt__fresh *crdt__log_fresh(const crdt__log *log, uint32_t author
 
 /* Whole logs at once, of authors that have nothing else open: rows as crdt__log_add_ins and
  * crdt__log_add_del take them, in order of dots, written into blocks right away; no undo takes them
- * back. The author's tails are all zero before its first row and stay with it. crdt__log_settle ends
- * it. Errors: ENOMEM (the log can only be cleared). */
+ * back. The author's tails are all zero before its first row and stay with it. crdt__log_settle
+ * ends it. Errors: ENOMEM (the log can only be cleared). */
 crdt_err crdt__log_load_ins(crdt__log *log, uint32_t author, crdt__ins_tail *tail,
                             const crdt__ins *row);
 crdt_err crdt__log_load_del(crdt__log *log, uint32_t author, crdt__del_tail *tail,

@@ -14,9 +14,9 @@
 #define RADIX_BITS 11u
 #define RADIX (1u << RADIX_BITS)
 
-/* What the walk does next. SLICE: visit the children from `at` up to `to`. Else go on along the unit
- * of the element `at`, its children before `to` being passed; BEHIND_LEFT: before that element all
- * is done, else not. */
+/* What the walk does next. SLICE: visit the children from `at` up to `to`. Else go on along the
+ * unit of the element `at`, its children before `to` being passed; BEHIND_LEFT: before that element
+ * all is done, else not. */
 typedef struct task {
     uint32_t at, to;
 } task;
@@ -197,7 +197,7 @@ static void write_span(builder *b, uint32_t cid, uint32_t len, bool dead, bool g
     span->dead = dead;
     span->glued = glued;
     order->spans++;
-    order->visible += dead ? 0 : len;
+    order->visible += len & ((uint32_t)dead - 1); /* no branch: nobody can foretell it */
 }
 
 /* Bytes of the next len atoms of a text. */

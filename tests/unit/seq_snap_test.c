@@ -92,7 +92,7 @@ static void check_same(const crdt_store *a, const crdt_store *b)
     CHECK(same_bytes(a, b));
 }
 
-/* -- Built at once as row after row ------------------------------------------------------------- */
+/* -- Built at once as row after row ------------------------------------------------------------ */
 
 static const char *const pieces[] = {"a",        "bc",  "def",           "ghijklmnopqrstuvwxyz",
                                      "\xc3\xa9", "x\n", "0\xe2\x82\xac", "\xf0\x9f\x98\x80"};
@@ -196,7 +196,7 @@ TEST(seq_snap, many_siblings)
     }
 }
 
-/* -- Which form ---------------------------------------------------------------------------------- */
+/* -- Which form -------------------------------------------------------------------------------- */
 
 TEST(seq_snap, what_is_nearly_all_dead_is_told_in_rows)
 {
@@ -217,7 +217,7 @@ TEST(seq_snap, what_is_nearly_all_dead_is_told_in_rows)
     free_all(s, read, dead, NULL);
 }
 
-/* -- Bytes that nobody wrote --------------------------------------------------------------------- */
+/* -- Bytes that nobody wrote ------------------------------------------------------------------- */
 
 /* Decoded within the bounds; what is taken is what would be written. */
 static bool is_taken(const crdt_store *like, crdt_view in)
@@ -336,7 +336,7 @@ TEST(seq_snap, decoding_keeps_to_its_memory)
     crdt_store_free(s);
 }
 
-/* -- The text alone ------------------------------------------------------------------------------ */
+/* -- The text alone ---------------------------------------------------------------------------- */
 
 static void check_peek(const crdt_store *s, const crdt_type *type, crdt_view in, const char *text)
 {
