@@ -487,6 +487,32 @@ static crdt_delta *insertion_at(const honest *h, uint64_t dot, int64_t ctr, cons
     return forged(&f, h->end, only_h);
 }
 
+/* The same elements have one form: the text first if nothing is lacking, rows if something is. */
+static void the_other_form(const honest *h)
+{
+    for (int whole = 0; whole < 2; whole++) {
+        for (int lacks = 0; lacks < 2; lacks++) {
+            forge f = forge_of(h->type, H, 1, 1);
+            f.whole = whole == 1;
+            row(&f, GAP);
+            crdt_buf_varint(&f.rows, 1);
+            if (lacks == 1) put_ref(&f, 0, 3);
+            else crdt_buf_varint(&f.rows, 1); /* the start */
+            put_lamport(&f, 9);
+            put_content(&f, "x");
+            crdt_delta *delta = forged(&f, h->end, lacks == 1 ? a_h : only_h);
+            CHECK_MSG((delta != NULL) == (whole != lacks), "%s: whole %d, lacks %d", h->type->name,
+                      whole, lacks);
+            crdt_store_free(delta);
+        }
+    }
+}
+
+TEST(seq_hostile, elements_in_the_form_that_is_not_theirs)
+{
+    for_all_types(the_other_form);
+}
+
 static void counter_gap(const honest *h)
 {
     crdt_delta *delta = insertion_at(h, 1, 5, "x");
