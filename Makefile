@@ -66,18 +66,27 @@ CODEC_ALL   := $(wildcard crdt/codec/*.c)
 CODEC_SRC   := $(if $(ZSTD),$(CODEC_ALL),$(filter-out %/zstd.c,$(CODEC_ALL)))
 CRDT_SRC    := $(filter-out $(LAWS_SRC) $(CODEC_ALL),$(wildcard crdt/*.c crdt/*/*.c))
 HEADERS     := $(wildcard crdt/*.h crdt/*.def)
+GOSSIP_SRC  := $(filter-out gossip/nng.c,$(wildcard gossip/*.c gossip/core/*.c))
+GOSSIP_H    := $(filter-out %_impl.h,$(wildcard gossip/*.h))
+PROTO       := $(wildcard gossip/gossip.proto)
+SIM_SRC     := $(wildcard sim/*.c)
+# What the simulator judges by: the oracles of the law tests.
+ORACLE_SRC  := $(wildcard tests/laws/lib/oracle*.c tests/laws/lib/line.c)
 MAN_PAGES   := $(wildcard docs/man/*.3)
 SUPPORT_SRC := $(wildcard tests/lib/*.c)
 LAWLIB_SRC  := $(wildcard tests/laws/lib/*.c)
-TEST_SRC    := $(wildcard tests/unit/*.c tests/laws/*.c tests/golden/*.c tests/wire/*.c tests/node/*.c)
+CLUSTER_SRC := $(wildcard tests/gossip/lib/*.c)
+WIRELIB_SRC := $(wildcard tests/wire/lib/*.c)
+TEST_SRC    := $(wildcard tests/unit/*.c tests/laws/*.c tests/golden/*.c tests/wire/*.c tests/node/*.c \
+               $(if $(wildcard gossip/core/peers.c),tests/gossip/*.c tests/sim/*.c))
 CANARY_SRC  := $(wildcard tests/canary/*.c)
 EXAMPLE_SRC := $(wildcard examples/*.c)
 HARNESS_SRC := $(wildcard fuzz/*_fuzz.c)
 FUZZLIB_SRC := $(filter-out fuzz/standalone.c $(HARNESS_SRC),$(wildcard fuzz/*.c))
 BENCH_SRC   := $(wildcard bench/*.c)
 TRACE_SRC   := $(wildcard $(addprefix bench/traces/,trace.c model.c generate.c))
-C_FILES     := $(wildcard $(foreach d,crdt crdt/* tests/* tests/laws/lib fuzz bench bench/* examples \
-               tools,$(d)/*.c $(d)/*.h))
+C_FILES     := $(wildcard $(foreach d,crdt crdt/* gossip gossip/* sim tests/* tests/laws/lib tests/wire/lib tests/gossip/lib fuzz bench \
+               bench/* examples tools,$(d)/*.c $(d)/*.h))
 
 OBJ       = $(B)/obj
 CRDT_A    = $(B)/libcrdt.a
@@ -87,19 +96,40 @@ LAWS_A    = $(if $(LAWS_SRC),$(B)/libcrdt_laws.a)
 LAWS_SO   = $(if $(LAWS_SRC),$(B)/libcrdt_laws.so.$(SOVERSION))
 CODEC_A   = $(B)/libcrdt_codec.a
 CODEC_SO  = $(B)/libcrdt_codec.so.$(SOVERSION)
+# The replication engine likewise.
+GOSSIP_A  = $(if $(GOSSIP_SRC),$(B)/libgossip.a)
+GOSSIP_SO = $(if $(and $(wildcard gossip/core/peers.c),$(wildcard gossip/wire.c)),$(B)/libgossip.so.$(SOVERSION))
 
 only = $(if $(ONLY),$(foreach f,$(1),$(if $(findstring $(ONLY),$(f)),$(f))),$(1))
 
 # ---- Libraries ---------------------------------------------------------------------------------
 .PHONY: all
-all: $(CRDT_A) $(CRDT_SO) $(LAWS_A) $(LAWS_SO) $(CODEC_A) $(CODEC_SO)
+all: $(CRDT_A) $(CRDT_SO) $(LAWS_A) $(LAWS_SO) $(CODEC_A) $(CODEC_SO) $(GOSSIP_A) $(GOSSIP_SO)
 
-CRDT_OBJ = $(CRDT_SRC:%.c=$(OBJ)/%.o)
-LAWS_OBJ = $(LAWS_SRC:%.c=$(OBJ)/%.o)
 CODEC_OBJ = $(CODEC_SRC:%.c=$(OBJ)/%.o)
 CODEC_LIBS = -llz4 $(if $(ZSTD),-lzstd)
 $(OBJ)/crdt/codec/%.o: override CPPFLAGS += $(if $(ZSTD),-DCRDT_WITH_ZSTD)
 $(OBJ)/crdt/codec/table.o: $(B)/codec.list
+CRDT_OBJ = $(CRDT_SRC:%.c=$(OBJ)/%.o)
+LAWS_OBJ = $(LAWS_SRC:%.c=$(OBJ)/%.o)
+# protoc writes gossip.pb-c.[ch] under $(GEN); gossip/wire.c alone includes it.
+GEN          = build/gen
+PROTO_H      = $(PROTO:%.proto=$(GEN)/%.pb-c.h)
+PROTO_OBJ    = $(PROTO:%.proto=$(OBJ)/%.pb-c.o)
+GOSSIP_OBJ   = $(GOSSIP_SRC:%.c=$(OBJ)/%.o) $(PROTO_OBJ)
+GOSSIP_LIBS  = $(if $(PROTO),-lprotobuf-c)
+$(GEN)/%.pb-c.h: %.proto | deps-build
+	$(call say,PROTO,$<)
+	@mkdir -p $(@D)
+	$(Q)protoc-c --c_out=$(GEN) $<
+# Generated code: without our warnings.
+$(OBJ)/%.pb-c.o: $(GEN)/%.pb-c.h
+	$(call say,CC,$(<:.h=.c))
+	@mkdir -p $(@D)
+	$(Q)$(CC) -std=c11 -w -fvisibility=hidden -fPIC $(VARIANT_$(V)) -I$(GEN) $(CPPFLAGS) $(CFLAGS) \
+	    -c -o $@ $(<:.h=.c)
+$(OBJ)/gossip/wire.o: $(PROTO_H)
+$(OBJ)/gossip/wire.o: CPPFLAGS += -isystem $(GEN)
 
 $(OBJ)/%.o: %.c Makefile | deps-build
 	$(call say,CC,$<)
@@ -116,6 +146,10 @@ $(B)/libcrdt_laws.a: $(LAWS_OBJ) $(B)/laws.list
 	$(call say,AR,$@)
 	@rm -f $@
 	$(Q)ar qcs $@ $(LAWS_OBJ)
+$(B)/libgossip.a: $(GOSSIP_OBJ) $(B)/gossip.list
+	$(call say,AR,$@)
+	@rm -f $@
+	$(Q)ar qcs $@ $(GOSSIP_OBJ)
 
 $(CODEC_A): $(CODEC_OBJ) $(B)/codec.list
 	$(call say,AR,$@)
@@ -138,6 +172,11 @@ $(CODEC_SO): $(CODEC_OBJ) $(B)/codec.list $(CRDT_SO)
 	$(Q)$(LINK) -shared -Wl,-soname,$(@F) $(NO_UNDEFINED) -o $@ $(CODEC_OBJ) -L$(B) -lcrdt \
 	    $(CODEC_LIBS)
 	@ln -sf $(@F) $(@:.$(SOVERSION)=)
+$(B)/libgossip.so.$(SOVERSION): $(GOSSIP_OBJ) $(B)/gossip.list $(CRDT_SO)
+	$(call say,LD,$@)
+	$(Q)$(LINK) -shared -Wl,-soname,$(@F) $(NO_UNDEFINED) -o $@ $(GOSSIP_OBJ) -L$(B) -lcrdt \
+	    $(GOSSIP_LIBS) $(LDLIBS)
+	@ln -sf $(@F) $(@:.$(SOVERSION)=)
 
 $(B)/crdt.list: FORCE
 	@mkdir -p $(@D); echo '$(CRDT_OBJ)' | cmp -s - $@ || echo '$(CRDT_OBJ)' >$@
@@ -145,6 +184,8 @@ $(B)/laws.list: FORCE
 	@mkdir -p $(@D); echo '$(LAWS_OBJ)' | cmp -s - $@ || echo '$(LAWS_OBJ)' >$@
 $(B)/codec.list: FORCE
 	@mkdir -p $(@D); echo '$(CODEC_OBJ)' | cmp -s - $@ || echo '$(CODEC_OBJ)' >$@
+$(B)/gossip.list: FORCE
+	@mkdir -p $(@D); echo '$(GOSSIP_OBJ)' | cmp -s - $@ || echo '$(GOSSIP_OBJ)' >$@
 .PHONY: FORCE
 FORCE:
 
@@ -163,6 +204,8 @@ endif
 TEST_OBJ     = $(B)/$(MODE)/obj
 SUPPORT_OBJ  = $(SUPPORT_SRC:%.c=$(TEST_OBJ)/%.o)
 LAWLIB_OBJ   = $(LAWLIB_SRC:%.c=$(TEST_OBJ)/%.o)
+CLUSTER_OBJ  = $(CLUSTER_SRC:%.c=$(TEST_OBJ)/%.o)
+WIRELIB_OBJ  = $(WIRELIB_SRC:%.c=$(TEST_OBJ)/%.o)
 TEST_BIN     = $(patsubst tests/%.c,$(B)/$(MODE)/%,$(call only,$(TEST_SRC)))
 ALL_TEST_BIN = $(patsubst tests/%.c,$(B)/$(MODE)/%,$(TEST_SRC) $(CANARY_SRC))
 .SECONDARY:
@@ -177,14 +220,28 @@ $(B)/plain/obj/%.o: %.c Makefile | deps-build
 	$(Q)$(COMPILE) -DT_PLAIN -o $@ $<
 
 $(filter $(B)/$(MODE)/laws/%,$(ALL_TEST_BIN)): $(LAWLIB_OBJ)
+$(filter $(B)/$(MODE)/gossip/%,$(ALL_TEST_BIN)): $(CLUSTER_OBJ)
+$(filter $(B)/$(MODE)/wire/%,$(ALL_TEST_BIN)): $(WIRELIB_OBJ)
 # Tests that replay recorded or generated histories.
 $(filter %/unit/traces_test,$(ALL_TEST_BIN)): $(TRACE_SRC:%.c=$(TEST_OBJ)/%.o)
 $(filter %/unit/codec_test,$(ALL_TEST_BIN)): $(CODEC_A)
 $(filter %/unit/codec_test,$(ALL_TEST_BIN)): override LDLIBS += $(CODEC_LIBS)
+# Tests of the engine link it, and no network; those of the simulator link that, too.
+GOSSIP_TESTS := $(filter $(B)/$(MODE)/wire/% $(B)/$(MODE)/gossip/% $(B)/$(MODE)/sim/%,$(ALL_TEST_BIN))
+SIM_OBJ       = $(patsubst %.c,$(TEST_OBJ)/%.o,$(filter-out sim/main.c,$(SIM_SRC)) $(ORACLE_SRC))
+$(GOSSIP_TESTS): $(GOSSIP_A)
+$(GOSSIP_TESTS): LDLIBS += $(GOSSIP_LIBS)
+$(filter $(B)/$(MODE)/sim/%,$(ALL_TEST_BIN)): $(SIM_OBJ)
+# The disk that breaks.
+$(filter $(B)/$(MODE)/gossip/%,$(ALL_TEST_BIN)): $(TEST_OBJ)/sim/files.o
+# One runs an example as processes.
+$(filter %/gossip/maelstrom_test,$(ALL_TEST_BIN)): $(B)/examples/maelstrom
+$(filter %/gossip/maelstrom_test,$(ALL_TEST_BIN)): LDLIBS += -ljansson
 $(ALL_TEST_BIN): $(B)/$(MODE)/%: $(TEST_OBJ)/tests/%.o $(SUPPORT_OBJ) $(LAWS_A) $(CRDT_A)
 	$(call say,LD,$@)
 	@mkdir -p $(@D)
-	$(Q)$(LINK) -o $@ $(filter %.o,$^) $(filter %.a,$^) $(LDLIBS) \
+	$(Q)$(LINK) -o $@ $(filter %.o,$^) $(filter %/libgossip.a,$^) \
+	    $(filter-out %/libgossip.a,$(filter %.a,$^)) $(LDLIBS) \
 	    $(if $(filter criterion,$(MODE)),-lcriterion) -pthread
 
 # What the runner is given: programs, example:PROGRAM (output compared), replay:HARNESS (corpus).
@@ -218,26 +275,59 @@ examples: $(patsubst example:%,%,$(EXAMPLE_ITEMS))
 	@$(RUN) $(EXAMPLE_ITEMS)
 $(PUBLIC)/%: %
 	@mkdir -p $(@D); cp $< $@
-$(EXAMPLE_BIN): $(B)/examples/%: examples/%.c $(HEADERS:%=$(PUBLIC)/%) $(CRDT_SO) $(LAWS_SO)
+$(EXAMPLE_BIN): $(B)/examples/%: examples/%.c $(patsubst %,$(PUBLIC)/%,$(HEADERS) $(GOSSIP_H)) \
+    $(CRDT_SO) $(LAWS_SO) $(GOSSIP_SO)
 	$(call say,CC,$<)
 	@mkdir -p $(@D)
 	$(Q)$(CC) -std=c11 -Wall -Wextra -Wpedantic -Werror $(VARIANT_$(V)) -I$(PUBLIC) $(CPPFLAGS) \
-	    $(CFLAGS) $(LDFLAGS) -o $@ $< -L$(B) $(if $(LAWS_SRC),-lcrdt_laws) -lcrdt \
-	    -Wl,-rpath,$(abspath $(B))
+	    $(CFLAGS) $(LDFLAGS) -o $@ $< -L$(B) -Wl,--as-needed $(if $(GOSSIP_SRC),-lgossip) \
+	    $(if $(LAWS_SRC),-lcrdt_laws) -lcrdt $(EXAMPLE_LIBS) -Wl,-rpath,$(abspath $(B))
+$(B)/examples/maelstrom: EXAMPLE_LIBS = -ljansson
+
+# ---- The simulator -----------------------------------------------------------------------------
+# sim-test: 60 s of random worlds, and scenarios (part of `make test`). soak-sim: 10^5 worlds on two
+# cores. sim-72h: two sides, three days and a million operations apart. mutants: each seeded bug is
+# found. SIM_SECONDS, SIM_SEED, SIM_SEEDS change how long and where.
+.PHONY: sim sim-test soak-sim sim-72h mutants run-soak-sim run-sim-72h
+SIM_SEEDS   = 100000
+SIM_SEED    = 1
+SIM_TESTS = $(filter $(B)/$(MODE)/sim/%,$(TEST_BIN))
+sim: $(B)/concur-sim
+$(B)/concur-sim: $(patsubst %.c,$(B)/plain/obj/%.o,$(SIM_SRC) $(ORACLE_SRC)) $(GOSSIP_A) $(LAWS_A) \
+    $(CRDT_A)
+	$(call say,LD,$@)
+	$(Q)$(LINK) -o $@ $^ $(GOSSIP_LIBS) $(LDLIBS)
+sim-test: $(SIM_TESTS)
+	@$(RUN) $(SIM_TESTS)
+soak-sim:
+	@$(MAKE) --no-print-directory V=bench run-soak-sim
+run-soak-sim: $(B)/concur-sim
+	$(B)/concur-sim --seeds $(SIM_SEEDS) --seed $(SIM_SEED) --jobs $(JOBS)
+sim-72h:
+	@$(MAKE) --no-print-directory V=bench run-sim-72h
+run-sim-72h: $(B)/concur-sim
+	$(B)/concur-sim --offline 72h --ops 1000000
+mutants: | deps-build
+	@tools/mutants
+.PHONY: mutant-objects
+mutant-objects: $(patsubst %.c,$(B)/plain/obj/%.o,$(ORACLE_SRC) $(SIM_SRC) $(SUPPORT_SRC) \
+    $(wildcard tests/sim/*.c))
 
 # ---- Fuzzing -----------------------------------------------------------------------------------
 # fuzz-replay runs the harnesses over fuzz/corpus, without libFuzzer. `make fuzz T=60 ONLY=decode`
 # searches with it: new inputs go to build/fuzz/corpus, what crashes to build/fuzz/crashes.
 T           = 60
 HARNESS_BIN = $(HARNESS_SRC:%.c=$(B)/%)
-FUZZ_OBJ    = $(patsubst %.c,$(B)/plain/obj/%.o,$(FUZZLIB_SRC) $(LAWLIB_SRC) \
+FUZZ_OBJ    = $(patsubst %.c,$(B)/plain/obj/%.o,$(FUZZLIB_SRC) $(LAWLIB_SRC) $(WIRELIB_SRC) \
               $(filter-out tests/lib/main.c,$(SUPPORT_SRC)))
 FUZZ_DRIVER = $(if $(filter fuzz,$(V)),,$(B)/plain/obj/fuzz/standalone.o)
-$(HARNESS_BIN): $(B)/fuzz/%: $(B)/plain/obj/fuzz/%.o $(FUZZ_DRIVER) $(FUZZ_OBJ) $(LAWS_A) $(CRDT_A)
+$(B)/fuzz/disk_fuzz: $(B)/plain/obj/sim/files.o
+$(HARNESS_BIN): $(B)/fuzz/%: $(B)/plain/obj/fuzz/%.o $(FUZZ_DRIVER) $(FUZZ_OBJ) $(GOSSIP_A) \
+    $(LAWS_A) $(CRDT_A)
 	$(call say,LD,$@)
 	@mkdir -p $(@D)
 	$(Q)$(LINK) $(if $(filter fuzz,$(V)),-fsanitize=fuzzer) -o $@ $(filter %.o,$^) \
-	    $(filter %.a,$^) $(LDLIBS)
+	    $(filter %.a,$^) $(GOSSIP_LIBS) $(LDLIBS)
 
 fuzz-replay:
 	@$(MAKE) --no-print-directory run-replay
@@ -417,6 +507,10 @@ help:
 	@echo 'make sanitize    the tests under ASan+UBSan+LSan, TSan, valgrind (also sanitize-asan, ...)'
 	@echo 'make canary      shows that leaks, overflows, races and so on are found'
 	@echo 'make soak        the law tests at full length'
+	@echo 'make sim         concur-sim, a world in virtual time: build/gcc/concur-sim --help'
+	@echo 'make sim-test    60 s of random worlds, and scenarios; make soak-sim: 10^5 of them'
+	@echo 'make sim-72h     two sides, three days and a million operations apart'
+	@echo 'make mutants     shows that each seeded bug in sim/mutants is found'
 	@echo 'make examples    examples/, their output compared'
 	@echo 'make fuzz        search T=60 seconds per harness; ONLY=name'
 	@echo 'make fuzz-corpus write the seed inputs in fuzz/corpus/ anew'

@@ -1,4 +1,4 @@
-/* rga.c: see rga.h. The state is crdt__seq (core/seq.h) of values. */
+/* rga.c: see rga.h. The state is a slot (core/seq.h) of a sequence of values. */
 #include "crdt/rga.h"
 
 #include <string.h>
@@ -14,14 +14,15 @@ crdt_err crdt_rga_open(crdt_txn *txn, crdt_view name, const crdt_type *type,
                        crdt_rga_edit *ret_edit)
 {
     if (type != &crdt_rga_type && type != &crdt_rga_classic_type) return CRDT_EINVAL;
-    return crdt_target_open(txn, name, type, &ret_edit->target);
+    crdt_err err = crdt_target_open(txn, name, type, &ret_edit->target);
+    return err == CRDT_OK ? crdt__slot_open(ret_edit->target.state) : err;
 }
 
 /* -- Writing ----------------------------------------------------------------------------------- */
 
 static bool is_in(const crdt_rga_edit *edit, uint64_t pos, uint64_t count)
 {
-    uint32_t length = crdt__seq_visible(edit->target.state);
+    uint32_t length = crdt__seq_visible(crdt__seq_in(&edit->target));
     return pos <= length && count <= length - pos;
 }
 
@@ -98,7 +99,7 @@ crdt_rga_iter crdt_rga_iterate(crdt_ref list, uint64_t from)
 
 bool crdt_rga_next(crdt_rga_iter *it, crdt_value *ret_value)
 {
-    const crdt__seq *seq = it->list.state != NULL ? it->list.state : it->list.pending;
+    const crdt__seq *seq = crdt__seq_of(&it->list);
     for (const crdt__leaf *leaf = it->leaf; leaf != NULL; leaf = it->leaf) {
         if (it->index == leaf->count) {
             it->leaf = leaf->next;
@@ -146,12 +147,12 @@ uint64_t crdt_rga_waiting(crdt_ref list)
 
 static void init_fugue(const crdt_space *space, void *state)
 {
-    crdt__seq_init(space, state, CRDT__VALUE_ATOMS, false);
+    crdt__slot_init(space, state, CRDT__VALUE_ATOMS, false);
 }
 
 static void init_classic(const crdt_space *space, void *state)
 {
-    crdt__seq_init(space, state, CRDT__VALUE_ATOMS, true);
+    crdt__slot_init(space, state, CRDT__VALUE_ATOMS, true);
 }
 
 static void print(const crdt_ref *ref, crdt_buf *out)

@@ -64,11 +64,15 @@ CRDT_MUST_CHECK CRDT_API crdt_err crdt_txn_create(crdt_txn *txn, crdt_view name,
 /* Remove the name: every observed type under it is reset. Errors: ENOENT, ENOMEM, ETYPE (what shows
  * is of a type that this store does not know). */
 CRDT_MUST_CHECK CRDT_API crdt_err crdt_txn_remove(crdt_txn *txn, crdt_view name);
+/* Take one dot that stands for no content: an entry of a log that carries no change of any object.
+ * Errors: ENOMEM, ELIMIT. */
+CRDT_MUST_CHECK CRDT_API crdt_err crdt_txn_mark(crdt_txn *txn);
 /* Run an operation from a type's table. argc must fit op->args. Errors: EINVAL, and the
  * operation's. */
 CRDT_MUST_CHECK CRDT_API crdt_err crdt_txn_apply(crdt_txn *txn, crdt_view name, const crdt_op *op,
                                                  const crdt_value *args, size_t argc);
-/* The object as this transaction sees it. Errors: ENOENT, ETYPE; type NULL: whatever shows. */
+/* The object as this transaction sees it; type NULL: whatever shows. Errors: ENOENT, ETYPE, ENOMEM
+ * (see crdt_store_find). */
 CRDT_MUST_CHECK CRDT_API crdt_err crdt_txn_find(const crdt_txn *txn, crdt_view name,
                                                 const crdt_type *type, crdt_ref *ret_ref);
 /* End the transaction. *ret_delta is the caller's (empty if nothing was mutated); ret_delta may be
@@ -111,7 +115,9 @@ CRDT_MUST_CHECK CRDT_API crdt_err crdt_store_part(const crdt_store *store, size_
 
 /* -- Reading ----------------------------------------------------------------------------------- */
 
-/* The object that shows under name. Errors: ENOENT, ETYPE (another type shows). type NULL: any. */
+/* The object that shows under name. type NULL: any. Errors: ENOENT, ETYPE (another type shows);
+ * ENOMEM: a list or text is made ready for its first read since it was decoded. One that is reached
+ * otherwise makes itself ready, and reads as empty while memory for that is refused. */
 CRDT_MUST_CHECK CRDT_API crdt_err crdt_store_find(const crdt_store *store, crdt_view name,
                                                   const crdt_type *type, crdt_ref *ret_ref);
 /* The object of a stand-alone store or of a delta of one. */
@@ -136,6 +142,14 @@ CRDT_API bool crdt_store_is_empty(const crdt_store *store);
  * change. */
 CRDT_API const crdt_context *crdt_store_context(const crdt_store *store);
 CRDT_API uint64_t            crdt_store_replica(const crdt_store *store);
+/* The i-th type that the store knows; NULL past the end. */
+CRDT_API const crdt_type *crdt_store_knows(const crdt_store *store, size_t i);
+/* From now on the store is written by `replica`, that has never written before: a new incarnation
+ * (rule R16). Errors: EBUSY, EINVAL (a delta, replica 0), EEXIST (its dots are in the context). */
+CRDT_MUST_CHECK CRDT_API crdt_err crdt_store_renew(crdt_store *store, uint64_t replica);
+/* The dots that a delta of whole entries brings, without those that it removes. Empty for a state
+ * or a delta since a context. Borrowed while the delta lives. */
+CRDT_API const crdt_context *crdt_delta_brought(const crdt_delta *delta);
 CRDT_API crdt_clock         *crdt_store_clock(crdt_store *store);
 /* The last stamp that this transaction gave; 0: none. */
 CRDT_API uint64_t crdt_txn_stamp(const crdt_txn *txn);
@@ -186,10 +200,9 @@ CRDT_MUST_CHECK CRDT_API crdt_err crdt_store_retire(crdt_store *store, uint64_t 
 CRDT_MUST_CHECK CRDT_API crdt_err crdt_store_encode(const crdt_store *store, crdt_buf *out);
 /* A new store (or delta) from bytes; everything that is not exactly what encode writes is refused.
  * ret_reason (may be NULL) gets a static text. Time is linear; memory at most 8 bytes per byte of
- * input, 64 KiB, and a fixed 160 bytes per named object (a sequence: 1.6 KiB), for objects that a
- * delta lists with next to nothing in them; what a state tells of its objects, but for sequences,
- * makes up for those. Errors: EMALFORMED, ELIMIT, EVERSION,
- * ENOMEM, ETYPE (a stand-alone store and bytes of another type). */
+ * input, 64 KiB, and a fixed 160 bytes per named object, for objects that a delta lists with next
+ * to nothing in them; what a state tells of its objects makes up for those. Errors: EMALFORMED,
+ * ELIMIT, EVERSION, ENOMEM, ETYPE (a stand-alone store and bytes of another type). */
 CRDT_MUST_CHECK CRDT_API crdt_err crdt_store_decode(const crdt_options *options, crdt_view in,
                                                     crdt_store **ret_store,
                                                     const char **ret_reason);

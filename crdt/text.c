@@ -1,4 +1,4 @@
-/* text.c: see text.h. The state is crdt__seq (core/seq.h) of UTF-8 atoms. */
+/* text.c: see text.h. The state is a slot (core/seq.h) of a sequence of UTF-8 atoms. */
 #include "crdt/text.h"
 
 #include "crdt/core/seq.h"
@@ -13,7 +13,8 @@ crdt_err crdt_text_open(crdt_txn *txn, crdt_view name, const crdt_type *type,
                         crdt_text_edit *ret_edit)
 {
     if (type != &crdt_text_type && type != &crdt_text_classic_type) return CRDT_EINVAL;
-    return crdt_target_open(txn, name, type, &ret_edit->target);
+    crdt_err err = crdt_target_open(txn, name, type, &ret_edit->target);
+    return err == CRDT_OK ? crdt__slot_open(ret_edit->target.state) : err;
 }
 
 /* -- Units ------------------------------------------------------------------------------------- */
@@ -66,9 +67,10 @@ crdt_err crdt_text_insert(crdt_text_edit *edit, crdt_unit unit, uint64_t pos, cr
     uint32_t at, count;
     if (unit == CRDT_CODE_POINTS && utf8.size == 1) {
         uint8_t byte = *(const uint8_t *)utf8.data;
-        if (byte < 0x80 && crdt__seq_type_on(edit->target.state, pos, byte)) return CRDT_OK;
+        if (byte < 0x80 && crdt__seq_type_on(crdt__seq_in(&edit->target), pos, byte))
+            return CRDT_OK;
     }
-    crdt_err err = position(edit->target.state, unit, pos, &at);
+    crdt_err err = position(crdt__seq_in(&edit->target), unit, pos, &at);
     if (err == CRDT_OK) err = count_text(utf8, &count);
     if (err != CRDT_OK) return err;
     return crdt__seq_insert(&edit->target, at, utf8.data, utf8.size, count, 0);
@@ -78,19 +80,19 @@ crdt_err crdt_text_delete(crdt_text_edit *edit, crdt_unit unit, uint64_t pos, ui
 {
     uint32_t at, n;
     if (unit == CRDT_CODE_POINTS && crdt_target_sees_all(&edit->target) &&
-        crdt__seq_delete_on(edit->target.state, pos, count)) {
+        crdt__seq_delete_on(crdt__seq_in(&edit->target), pos, count)) {
         return CRDT_OK;
     }
-    crdt_err err = range(edit->target.state, unit, pos, count, &at, &n);
+    crdt_err err = range(crdt__seq_in(&edit->target), unit, pos, count, &at, &n);
     return err == CRDT_OK ? crdt__seq_delete(&edit->target, at, n) : err;
 }
 
 /* The insertion comes first, left of what is deleted, where it would come to stand in any case: it
- * may fail, the deletion no more. */
+ * may fail, the deletion no more, whose memory is there. */
 crdt_err crdt_text_replace(crdt_text_edit *edit, crdt_unit unit, uint64_t pos, uint64_t count,
                            crdt_view utf8)
 {
-    crdt__seq *seq = edit->target.state;
+    crdt__seq *seq = crdt__seq_in(&edit->target);
     uint32_t   at, n, inserted;
     crdt_err   err = range(seq, unit, pos, count, &at, &n);
     if (err == CRDT_OK) err = count_text(utf8, &inserted);
@@ -98,7 +100,14 @@ crdt_err crdt_text_replace(crdt_text_edit *edit, crdt_unit unit, uint64_t pos, u
     if (err == CRDT_OK) {
         err = crdt__seq_insert(&edit->target, at, utf8.data, utf8.size, inserted, n);
     }
-    if (err == CRDT_OK) err = crdt__seq_delete(&edit->target, at + inserted, n);
+    if (err != CRDT_OK || inserted == 0) {
+        return err == CRDT_OK ? crdt__seq_delete(&edit->target, at, n) : err;
+    }
+    /* In the classic order it may have come to stand further on. */
+    uint32_t end = seq->pending.pos + seq->pending.count;
+    uint32_t before = end - inserted - at < n ? end - inserted - at : n;
+    err = crdt__seq_delete(&edit->target, end, n - before);
+    if (err == CRDT_OK) err = crdt__seq_delete(&edit->target, at, before);
     return err;
 }
 
@@ -141,8 +150,13 @@ static crdt_err read_whole(const crdt_options *options, crdt_view in, crdt_view 
     crdt_store *store;
     crdt_err    err = crdt_store_decode(options, in, &store, ret_reason);
     if (err != CRDT_OK) return err;
-    crdt_ref ref = crdt_store_solo(store);
-    if (options->solo == NULL) err = crdt_store_find(store, name, type, &ref);
+    crdt_ref ref;
+    if (options->solo != NULL) ref = crdt_store_solo(store);
+    else err = crdt_store_find(store, name, type, &ref);
+    if (err == CRDT_ENOENT) { /* it is there, and shows nothing */
+        crdt_store_free(store);
+        return CRDT_OK;
+    }
     if (err == CRDT_OK) err = crdt_text_read(ref, CRDT_CODE_POINTS, 0, UINT64_MAX, out);
     crdt_store_free(store);
     return err;
@@ -176,7 +190,7 @@ crdt_text_iter crdt_text_iterate(crdt_ref text)
 /* The next piece; that of forgotten code points that nobody deleted is empty. */
 static bool next_piece(crdt_text_iter *it, crdt_view *ret_piece)
 {
-    const crdt__seq *seq = it->text.state != NULL ? it->text.state : it->text.pending;
+    const crdt__seq *seq = crdt__seq_of(&it->text);
     for (const crdt__leaf *leaf = it->leaf; leaf != NULL; leaf = it->leaf) {
         if (it->index == leaf->count) {
             it->leaf = leaf->next;
@@ -279,12 +293,12 @@ uint64_t crdt_text_waiting(crdt_ref text)
 
 static void init_fugue(const crdt_space *space, void *state)
 {
-    crdt__seq_init(space, state, CRDT__UTF8_ATOMS, false);
+    crdt__slot_init(space, state, CRDT__UTF8_ATOMS, false);
 }
 
 static void init_classic(const crdt_space *space, void *state)
 {
-    crdt__seq_init(space, state, CRDT__UTF8_ATOMS, true);
+    crdt__slot_init(space, state, CRDT__UTF8_ATOMS, true);
 }
 
 /* As one quoted string. */

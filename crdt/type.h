@@ -157,9 +157,14 @@ struct crdt_type {
     void (*stats)(const void *state, crdt_stats *stats); /* adds to *stats; stamp_max by maximum */
 
     /* Optional from here; NULL means: nothing to do. */
+    /* Make ready what stabilise with this cut takes, at its next call; NULL: it will not be called.
+     * Errors: ENOMEM. */
+    crdt_err (*ready)(const crdt_space *space, void *state, const crdt_context *cut);
     /* Forget residues that the stable cut covers; true if something went. Deterministic; cannot
      * fail. */
     bool (*stabilise)(const crdt_space *space, void *state, const crdt_context *cut);
+    /* Do what decoding left for the first read. Errors: ENOMEM. */
+    crdt_err (*open)(const crdt_space *space, void *state);
     /* The i-th competing content, in dot order; false past the end. None or one is no conflict. */
     bool (*conflict)(const crdt_ref *ref, size_t i, crdt_conflict *ret_conflict);
 

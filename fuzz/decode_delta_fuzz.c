@@ -2,6 +2,7 @@
  *
  * Refused  by decode, join or merge: the store has its bytes of before.
  * Taken    the store is sound, a second delivery changes nothing, and join and merge agree.
+ * Memory   of decoding: within fuzz_budget.
  */
 #include "fuzz/form.h"
 
@@ -77,7 +78,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     crdt_store  *base = fuzz_base(&options), *joined, *merged;
     crdt_delta  *delta;
     const char  *reason = NULL;
+    size_t       before = m.peak = m.bytes;
     crdt_err     err = crdt_delta_decode(base, in, &delta, &reason);
+    fuzz_budget(&options, in, err, m.peak - before);
     CHECK_MSG(err == CRDT_OK || reason != NULL, "%s without a reason", crdt_err_name(err));
     if (err == CRDT_OK) {
         crdt_err by_j = deliver(&options, base, delta, by_join, &joined);

@@ -3,14 +3,9 @@
  * Refused  nothing is left in memory.
  * Taken    the audit holds; it encodes to just these bytes; its digest is that of a second
  *          decode; every read and one operation on it work, and the result is as sound.
- * Memory   at its peak at most 8 x the input + 64 KiB, and OBJECT_BYTES for each object of a
- *          store, whose record does not shrink with its content. The shortest object takes
- *          OBJECT_MIN bytes.
+ * Memory   within fuzz_budget.
  */
 #include "fuzz/form.h"
-
-#define OBJECT_BYTES 640u
-#define OBJECT_MIN 5u
 
 static crdt_err decode_in_budget(const crdt_options *options, testmem *m, crdt_view in,
                                  crdt_store **ret_store)
@@ -22,12 +17,7 @@ static crdt_err decode_in_budget(const crdt_options *options, testmem *m, crdt_v
               "decode gave %s", crdt_err_name(err));
     CHECK_MSG(err == CRDT_OK || (reason != NULL && *reason != 0), "%s without a reason",
               crdt_err_name(err));
-    size_t budget = 8 * in.size + 65536;
-    size_t objects = options->solo != NULL ? 1 : in.size / OBJECT_MIN;
-    if (err == CRDT_OK) objects = fuzz_form_of(options, in).objects;
-    CHECK_MSG(m->peak <= budget + objects * OBJECT_BYTES,
-              "decode (%s) took %zu bytes for %zu bytes of input; at most %zu objects",
-              crdt_err_name(err), m->peak, in.size, objects);
+    fuzz_budget(options, in, err, m->peak);
     return err;
 }
 

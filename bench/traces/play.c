@@ -292,7 +292,7 @@ static size_t body_of(const crdt_delta *delta)
     crdt_replicas_init(&ids, NULL);
     text.type->mark(text.state, &ids);
     bench_must(crdt_replicas_seal(&ids), "make a dictionary");
-    crdt_enc enc = {&out, &ids};
+    crdt_enc enc = {&out, &ids, false};
     text.type->encode(text.state, &enc);
     bench_must(crdt_buf_status(&out), "encode a text");
     size_t size = out.size;

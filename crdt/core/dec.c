@@ -27,6 +27,8 @@ void crdt_dec_init(crdt_dec *dec, crdt_view in, const crdt_limits *limits)
     dec->limits = limits ? limits : &standard_limits;
     dec->err = CRDT_OK;
     dec->reason = NULL;
+    dec->later = CRDT_NOW;
+    dec->form = CRDT_EITHER;
 }
 
 crdt_err crdt_dec_fail(crdt_dec *dec, crdt_err err, const char *reason)

@@ -12,6 +12,8 @@ void crdt__seq_init(const crdt_space *space, crdt__seq *seq, crdt__atom_kind kin
     crdt__log_init(&seq->log, space->mem);
     crdt__order_init(&seq->order, space->mem, &seq->atoms);
     crdt__omap_init(&seq->parked, space->mem);
+    crdt__omap_init(&seq->needs, space->mem);
+    seq->filed = true;
     crdt__omap_init(&seq->sets, space->mem);
     seq->classic = classic;
     seq->space = space;
@@ -22,19 +24,19 @@ static void free_parked(crdt__seq *seq, crdt__parked *parked)
     crdt__release(seq->space->mem, parked, parked->size);
 }
 
-void crdt__seq_clear(const crdt_space *space, void *state)
+void crdt__seq_clear(crdt__seq *seq)
 {
-    crdt__seq      *seq = state;
-    crdt__atom_kind kind = seq->atoms.kind;
     crdt__omap_iter it = crdt__omap_first(&seq->parked);
+    crdt__omap_clear(&seq->needs);
     for (crdt__parked *p; (p = crdt__omap_next(&it)) != NULL;) free_parked(seq, p);
     crdt__omap_clear(&seq->parked);
     crdt__seq_clear_sets(seq);
+    crdt__seq_unready(seq);
     crdt__families_drop(seq);
     crdt__order_clear(&seq->order);
     crdt__log_clear(&seq->log);
     crdt__atoms_clear(&seq->atoms);
-    crdt__seq_init(space, seq, kind, seq->classic);
+    crdt__seq_init(seq->space, seq, seq->atoms.kind, seq->classic);
 }
 
 uint64_t crdt__seq_stamp_max(const crdt__seq *seq)
@@ -45,17 +47,6 @@ uint64_t crdt__seq_stamp_max(const crdt__seq *seq)
         if (set->stamp > max) max = set->stamp;
     }
     return max;
-}
-
-uint64_t crdt__seq_move(const crdt_space *space, void *state, void *other_state)
-{
-    crdt__seq *seq = state, *other = other_state;
-    crdt__seq_clear(space, seq); /* it may hold authors without rows */
-    *seq = *other;
-    seq->order.atoms = &seq->atoms;
-    seq->space = space;
-    crdt__seq_init(space, other, seq->atoms.kind, seq->classic);
-    return crdt__seq_stamp_max(seq);
 }
 
 /* -- What is pending --------------------------------------------------------------------------- */
@@ -73,33 +64,46 @@ static void settle_typing(crdt__seq *seq)
     crdt__log_add_ins(&seq->log, p->author, &p->row);
     crdt__order_insert(&seq->order, p->place, p->row.cid, p->count, glued);
     if (seq->families != NULL) crdt__family_note(seq, &p->row);
-    if (seq->classic) seq->lamport = p->row.lamport + p->count - 1;
+    if (seq->parked.count > 0) crdt__wait_met(seq, crdt__seq_elem(seq, p->row.cid), p->count);
+    if (seq->classic) seq->lamport = crdt__lamport_on(p->row.lamport, p->count - 1);
 }
 
-/* Deletions get a row and a dot for each stretch of elements that follow on one another. */
-static void log_killed(crdt__seq *seq, crdt_target *target, uint32_t author, uint32_t cid,
-                       uint32_t len)
+static void log_deletion(crdt__seq *seq, crdt__del *row)
+{
+    if (row->each == 0) return;
+    row->dot = crdt_target_dot(&seq->pending.target).seq;
+    crdt__log_add_del(&seq->log, seq->pending.author, row);
+    row->each = 0;
+}
+
+/* Elements cid .. cid + len - 1 are dead: onto the row if they go on from it, else it is logged. */
+static void add_killed(crdt__seq *seq, crdt__del *row, uint32_t cid, uint32_t len)
 {
     while (len > 0) {
         crdt__idrange id = crdt__log_id(&seq->log, cid);
         uint32_t      n = id.len < len ? id.len : len;
-        crdt__del     row = {crdt_target_dot(target).seq, 1, n, id.author, id.ctr, false};
-        crdt__log_add_del(&seq->log, author, &row);
+        if (row->of != id.author || row->ctr + row->each != id.ctr) log_deletion(seq, row);
+        if (row->each == 0) *row = (crdt__del){0, 1, 0, id.author, id.ctr, false};
+        row->each += n;
         if (seq->sets.count > 0) crdt__seq_drop_sets(seq, crdt__seq_elem(seq, cid), n);
         cid += n;
         len -= n;
     }
 }
 
+/* A dot for each stretch of visible elements whose ids follow on one another: so how many a deletion
+ * takes depends on what shows alone, not on the order in which it came. */
 static void settle_deleting(crdt__seq *seq)
 {
     crdt__pending *p = &seq->pending;
     crdt__place    place = crdt__order_at(&seq->order, p->pos);
+    crdt__del      row = {0};
     for (uint32_t left = p->count; left > 0;) {
         uint32_t cid, n = crdt__order_kill(&seq->order, &place, left, &cid);
-        if (n > 0) log_killed(seq, &p->target, p->author, cid, n);
+        if (n > 0) add_killed(seq, &row, cid, n);
         left -= n;
     }
+    log_deletion(seq, &row);
 }
 
 void crdt__seq_settle(crdt__seq *seq)
@@ -111,21 +115,6 @@ void crdt__seq_settle(crdt__seq *seq)
     seq->pending.kind = CRDT__NOTHING;
 }
 
-const crdt__seq *crdt__seq_of(const crdt_ref *ref)
-{
-    if (ref->state == NULL) return ref->pending;
-    crdt__seq *seq = (crdt__seq *)(uintptr_t)ref->state; /* settling changes nothing that shows */
-    crdt__seq_settle(seq);
-    return seq;
-}
-
-static const crdt__seq *settled(const void *state)
-{
-    crdt__seq *seq = (crdt__seq *)(uintptr_t)state;
-    crdt__seq_settle(seq);
-    return seq;
-}
-
 uint32_t crdt__seq_visible(const crdt__seq *seq)
 {
     const crdt__pending *p = &seq->pending;
@@ -133,15 +122,8 @@ uint32_t crdt__seq_visible(const crdt__seq *seq)
     return seq->order.visible - (p->kind == CRDT__DELETING ? p->count : 0);
 }
 
-bool crdt__seq_alive(const crdt_ref *ref)
+bool crdt__seq_empty(const crdt__seq *seq)
 {
-    const crdt__seq *seq = ref->state != NULL ? ref->state : ref->pending;
-    return seq != NULL && crdt__seq_visible(seq) > 0;
-}
-
-bool crdt__seq_empty(const void *state)
-{
-    const crdt__seq *seq = state;
     if (seq->pending.kind != CRDT__NOTHING || seq->atoms.count > 0) return false;
     return seq->log.del_rows == 0 && seq->parked.count == 0 && seq->sets.count == 0;
 }
@@ -192,10 +174,8 @@ static void sweep_parked(crdt__seq *seq, bool undo)
     }
 }
 
-void crdt__seq_keep(const crdt_space *space, void *state)
+void crdt__seq_keep(crdt__seq *seq)
 {
-    (void)space;
-    crdt__seq *seq = state;
     crdt__seq_settle(seq);
     crdt__order_keep(&seq->order);
     crdt__log_settle(&seq->log);
@@ -205,16 +185,17 @@ void crdt__seq_keep(const crdt_space *space, void *state)
     seq->changed = false;
 }
 
-void crdt__seq_undo(const crdt_space *space, void *state)
+void crdt__seq_undo(crdt__seq *seq)
 {
-    (void)space;
-    crdt__seq *seq = state;
     seq->pending.kind = CRDT__NOTHING;
+    crdt__seq_unready(seq);
     crdt__families_drop(seq);
     crdt__order_undo(&seq->order);
     crdt__atoms_cut(&seq->atoms, seq->order.mark);
     crdt__log_undo(&seq->log);
     crdt__seq_undo_sets(seq);
+    if (seq->changed_parked != NULL || seq->met != NULL) crdt__wait_drop(seq);
+
     sweep_parked(seq, true);
     seq->lamport = seq->kept_lamport;
     seq->changed = false;
@@ -244,13 +225,12 @@ uint64_t crdt__seq_waiting(const crdt__seq *seq)
     return dots;
 }
 
-void crdt__seq_stats(const void *state, crdt_stats *stats)
+void crdt__seq_stats(const crdt__seq *seq, crdt_stats *stats)
 {
-    const crdt__seq *seq = settled(state);
-    uint64_t         bytes = seq->atoms.bytes;
+    uint64_t bytes = seq->atoms.bytes;
     stats->payload += bytes;
     stats->metadata += seq->atoms.memory - bytes + seq->log.memory + seq->order.memory;
-    stats->metadata += seq->parked.bytes + seq->sets.bytes;
+    stats->metadata += seq->parked.bytes + seq->needs.bytes + seq->sets.bytes;
     stats->metadata += seq->sets.count * sizeof(crdt__set);
     stats->dots += count_dots(seq);
     stats->residues += seq->atoms.count - seq->order.visible + crdt__seq_waiting(seq);
@@ -319,9 +299,8 @@ static bool check_order(const crdt__seq *seq, const char **ret_reason)
     return true;
 }
 
-bool crdt__seq_within(const void *state, const crdt_context *seen)
+bool crdt__seq_within(const crdt__seq *seq, const crdt_context *seen)
 {
-    const crdt__seq *seq = state;
     for (uint32_t a = 0; a < seq->log.author_count; a++) {
         uint64_t         replica = seq->log.authors[a].replica;
         uint64_t         base = crdt_context_base(seen, replica);
@@ -351,16 +330,14 @@ bool crdt__seq_within(const void *state, const crdt_context *seen)
     return true;
 }
 
-bool crdt__seq_check(const crdt_space *space, const void *state, const crdt_context *seen,
-                     const char **ret_reason)
+bool crdt__seq_check(const crdt__seq *seq, const crdt_context *seen, const char **ret_reason)
 {
-    const crdt__seq *seq = settled(state);
-    if (seq->space != space) return fail(ret_reason, "a sequence is in another store's space");
     if (!crdt__atoms_check(&seq->atoms, ret_reason)) return false;
     if (!crdt__log_check(&seq->log, ret_reason)) return false;
     if (!crdt__order_check(&seq->order, ret_reason)) return false;
     if (!crdt__omap_check(&seq->parked, ret_reason)) return false;
+    if (!crdt__omap_check(&seq->needs, ret_reason)) return false;
     if (!crdt__omap_check(&seq->sets, ret_reason)) return false;
-    if (!crdt__seq_within(state, seen)) return fail(ret_reason, "a dot is outside the context");
+    if (!crdt__seq_within(seq, seen)) return fail(ret_reason, "a dot is outside the context");
     return check_order(seq, ret_reason) && check_rows(seq, ret_reason);
 }

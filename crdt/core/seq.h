@@ -18,8 +18,6 @@
 #include "crdt/cursor.h"
 #include "crdt/type.h"
 
-#define CRDT__LAMPORT_MAX (UINT64_C(1) << 62)
-
 /* An element: (replica, counter). replica 0: none, that is the start or the end. */
 typedef struct crdt__elem {
     uint64_t replica;
@@ -49,16 +47,21 @@ static inline uint32_t crdt__row_len(const crdt__row *row)
     return row->dots * row->each;
 }
 
+#define CRDT__NEED_BYTES 28
+
 /* A row that waits; a node of seq.parked, keyed by (replica, dot). Owns its bytes. */
 typedef struct crdt__parked {
     crdt__okey key;
     uint8_t    id[16];
+    crdt__okey need; /* a node of seq.needs, keyed by an element that it waits for */
+    uint8_t    need_id[CRDT__NEED_BYTES];
+    bool       met;    /* on the list of those that may wait no more */
     size_t     size;   /* of this allocation */
     bool       fresh;  /* came since the last keep */
     bool       done;   /* was put in place since the last keep */
     uint32_t   placed; /* of a deletion: dots put in place since then, the lowest elements' */
     bool       listed; /* on the list of those changed since then */
-    struct crdt__parked *next_changed;
+    struct crdt__parked *next_changed, *next_met;
     crdt__row            row;
 } crdt__parked;
 
@@ -92,10 +95,14 @@ typedef struct crdt__seq {
     crdt__log              log;
     crdt__order            order;
     crdt__omap             parked;
+    crdt__omap             needs; /* seq_wait.c; if `filed` all parked rows are there, or on ... */
+    crdt__parked          *met;   /* ... this list, or refer to what they cannot */
+    bool                   filed;
     crdt__omap             sets;
     crdt__set             *changed_sets; /* since the last keep */
     crdt__pending          pending;
     struct crdt__families *families;         /* NULL: none */
+    struct crdt__plan     *plan;             /* of what will be forgotten; NULL: none */
     uint64_t          lamport, kept_lamport; /* the greatest, in classic order; at the last keep */
     bool              classic;
     bool              changed;        /* since the last keep */
@@ -106,24 +113,19 @@ typedef struct crdt__seq {
 
 /* -- seq.c */
 void crdt__seq_init(const crdt_space *space, crdt__seq *seq, crdt__atom_kind kind, bool classic);
-void crdt__seq_clear(const crdt_space *space, void *state);
-uint64_t crdt__seq_move(const crdt_space *space, void *state, void *other);
+void crdt__seq_clear(crdt__seq *seq);
 /* Put the pending run into order and log. Cannot fail. Reads begin with it. */
 void     crdt__seq_settle(crdt__seq *seq);
 bool     crdt__seq_is_dead(const crdt__seq *seq, uint32_t cid); /* the index must be valid */
 uint32_t crdt__seq_visible(const crdt__seq *seq);
-bool     crdt__seq_empty(const void *state);
-bool     crdt__seq_alive(const crdt_ref *ref);
+bool     crdt__seq_empty(const crdt__seq *seq);
 uint64_t crdt__seq_waiting(const crdt__seq *seq);   /* dots of parked rows */
 uint64_t crdt__seq_stamp_max(const crdt__seq *seq); /* of sets */
-void     crdt__seq_keep(const crdt_space *space, void *state);
-void     crdt__seq_undo(const crdt_space *space, void *state);
-void     crdt__seq_stats(const void *state, crdt_stats *stats);
-bool     crdt__seq_check(const crdt_space *space, const void *state, const crdt_context *seen,
-                         const char **ret_reason);
-bool     crdt__seq_within(const void *state, const crdt_context *seen);
-/* The settled sequence behind a reference; NULL: nothing. */
-const crdt__seq *crdt__seq_of(const crdt_ref *ref);
+void     crdt__seq_keep(crdt__seq *seq);
+void     crdt__seq_undo(crdt__seq *seq);
+void     crdt__seq_stats(const crdt__seq *seq, crdt_stats *stats);
+bool     crdt__seq_check(const crdt__seq *seq, const crdt_context *seen, const char **ret_reason);
+bool     crdt__seq_within(const crdt__seq *seq, const crdt_context *seen);
 /* Where an element stands as (author, counter), and back. */
 crdt__elem crdt__seq_elem(const crdt__seq *seq, uint32_t cid);
 bool       crdt__seq_find(const crdt__seq *seq, crdt__elem elem, uint32_t *ret_cid);
@@ -183,7 +185,6 @@ static inline bool crdt__seq_delete_on(crdt__seq *seq, uint64_t pos, uint64_t co
     p->count += (uint32_t)count;
     return true;
 }
-crdt_err crdt__seq_reset(crdt_target *target);
 /* Reserve what such a deletion needs, so that it cannot fail even after one insertion. */
 crdt_err crdt__seq_ready_delete(crdt_target *target, uint32_t pos, uint32_t count);
 
@@ -194,7 +195,9 @@ const crdt__set *crdt__seq_set_of(const crdt__seq *seq, crdt__elem elem);
 crdt_err crdt__seq_put_set(crdt__seq *seq, crdt__elem elem, crdt_dot dot, uint64_t stamp,
                            crdt_value value);
 /* The elements are dead. */
-void       crdt__seq_drop_sets(crdt__seq *seq, crdt__elem first, uint32_t len);
+void crdt__seq_drop_sets(crdt__seq *seq, crdt__elem first, uint32_t len);
+/* Those that changed since the last keep, ascending by element, linked by next_changed. */
+crdt__set *crdt__sets_changed(crdt__seq *seq);
 void       crdt__seq_keep_sets(crdt__seq *seq);
 void       crdt__seq_undo_sets(crdt__seq *seq);
 void       crdt__seq_clear_sets(crdt__seq *seq);
@@ -207,25 +210,39 @@ crdt_err   crdt__seq_set(crdt_target *target, uint32_t pos, crdt_value value);
 crdt_err crdt__seq_take(crdt__seq *seq, const crdt__row *row, const crdt_context *mine);
 /* Put a row that is not held in place, if it is ready (*ret_done). Errors: ENOMEM, ELIMIT. */
 crdt_err crdt__seq_put(crdt__seq *seq, const crdt__row *row, bool *ret_done);
+/* ... of which no dot or later one is held. Errors: EFORK, too. */
+crdt_err crdt__seq_offer(crdt__seq *seq, const crdt__row *row, bool *ret_done);
+/* Put those first dots of a deletion in place, of the lowest elements, that are ready. Errors:
+ * ENOMEM. */
+crdt_err crdt__seq_put_ready(crdt__seq *seq, const crdt__row *row, uint32_t *ret_dots);
 /* Does an insertion of this author wait? */
 bool crdt__seq_has_waiting(const crdt__seq *seq, uint64_t replica);
+/* All that the other holds. Errors: as take. */
+crdt_err crdt__seq_prepare(crdt__seq *seq, const crdt__seq *other, const crdt_context *mine);
+/* -- seq_wait.c */
+/* The row waits. Errors: ENOMEM. */
+crdt_err crdt__seq_park(crdt__seq *seq, const crdt__row *row);
 /* The parked row changes: keep and undo will look at it. */
 void crdt__seq_note_parked(crdt__seq *seq, crdt__parked *parked);
+/* Elements are there from now on: rows that wait for them can be looked at. */
+void crdt__wait_met(crdt__seq *seq, crdt__elem first, uint32_t len);
+/* Forget who waits for what. */
+void crdt__wait_drop(crdt__seq *seq);
 /* Parked rows that can be put in place now, and of deletions what can be. Errors: ENOMEM. */
 crdt_err crdt__seq_unpark(crdt__seq *seq);
-crdt_err crdt__seq_prepare(crdt_join *join, void *state, const void *other);
-bool     crdt__seq_commit(crdt_join *join, void *state, const void *other);
-crdt_err crdt__seq_since(const crdt_space *space, const void *state, const crdt_context *ctx,
-                         void *ret_part, crdt_context *keep);
-crdt_err crdt__seq_seal(const crdt_space *space, void *state, crdt_dot first, void *ret_part);
 
 /* -- seq_read.c */
 /* The cursor at a position in visible elements; false past the end. */
 bool crdt__seq_cursor(const crdt__seq *seq, uint32_t pos, crdt_side side, crdt_cursor *ret_cursor);
 /* ... and where it stands. Errors: ENOENT, ENOMEM. */
 crdt_err crdt__seq_cursor_pos(const crdt__seq *seq, crdt_cursor cursor, uint32_t *ret_pos);
-/* Forget the content of elements whose deletion is in the cut: their ids stay (R15). */
-bool crdt__seq_stabilise(const crdt_space *space, void *state, const crdt_context *cut);
+/* Make ready all that forgetting what the cut covers takes, so that it is done whole or not at all;
+ * until it is done, or made unready, nothing may change. Errors: ENOMEM. */
+crdt_err crdt__seq_ready(crdt__seq *seq, const crdt_context *cut);
+void     crdt__seq_unready(crdt__seq *seq);
+/* Forget the content of elements whose deletion is in the cut: their ids stay (R15). Only what was
+ * made ready for. */
+bool crdt__seq_stabilise(crdt__seq *seq, const crdt_context *cut);
 
 /* -- seq_rows.c: all rows of a replica in order of dots, in the one form that equal states share:
  * each as long as can be. */
@@ -261,6 +278,8 @@ crdt__row crdt__row_of_del(const crdt__seq *seq, uint64_t replica, const crdt__d
 crdt__row crdt__row_cut(const crdt__row *row, uint32_t skip, uint32_t dots);
 /* Put b, which follows on a, onto a; false if they are not one row. */
 bool crdt__row_join(crdt__row *a, const crdt__row *b, bool classic);
+/* Put b onto a as far as they are one row; what is left of b stays in b. True if all of it is. */
+bool crdt__rows_join(crdt__row *a, crdt__row *b, bool classic);
 /* A row's content, piece by piece. */
 typedef struct crdt__content {
     const crdt__row *row;
@@ -276,20 +295,67 @@ crdt__content crdt__content_of(const crdt__row *row, crdt__atom_kind kind);
 /* The next *ret_count atoms, forgotten ones as an empty view; false at the end. */
 bool crdt__content_next(crdt__content *content, crdt_view *ret_piece, uint32_t *ret_count);
 
-/* -- seq_code.c */
-void     crdt__seq_mark(const void *state, crdt_replicas *ids);
-void     crdt__seq_encode(const void *state, crdt_enc *enc);
-crdt_err crdt__seq_decode(const crdt_space *space, void *state, crdt_dec *dec);
-void     crdt__seq_digest(const void *state, crdt_blocks *blocks);
+/* -- seq_slot.c: the state of an object, which holds its sequence. A sequence is made when it is
+ * first written to, joined or read; what was decoded may stay packed until then (seq_pack.h), so
+ * that it takes little more than its bytes. The vtable's entries that lists and texts share. */
+typedef struct crdt__pack crdt__pack;
 
-/* The vtable's entries that lists and texts share. */
-#define CRDT__SEQ_SLOTS                                                                   \
-    .size = sizeof(crdt__seq), .clear = crdt__seq_clear, .prepare = crdt__seq_prepare,    \
-    .commit = crdt__seq_commit, .since = crdt__seq_since, .alive = crdt__seq_alive,       \
-    .empty = crdt__seq_empty, .reset = crdt__seq_reset, .mark = crdt__seq_mark,           \
-    .encode = crdt__seq_encode, .decode = crdt__seq_decode, .digest = crdt__seq_digest,   \
-    .check = crdt__seq_check, .stats = crdt__seq_stats, .stabilise = crdt__seq_stabilise, \
-    .move = crdt__seq_move, .within = crdt__seq_within, .keep = crdt__seq_keep,           \
-    .undo = crdt__seq_undo, .seal = crdt__seq_seal
+typedef enum crdt__shows { CRDT__SHOWS_UNKNOWN, CRDT__SHOWS_NOT, CRDT__SHOWS } crdt__shows;
+
+typedef struct crdt__slot {
+    const crdt_space *space;
+    crdt__seq        *seq;  /* NULL: not made yet, or nothing */
+    crdt__pack       *pack; /* NULL: none; else seq was made of it, if it was, to be read */
+    crdt__atom_kind   kind;
+    bool              classic;
+    crdt__shows       shows; /* packed: do some of its elements? */
+} crdt__slot;
+
+void     crdt__slot_init(const crdt_space *space, void *state, crdt__atom_kind kind, bool classic);
+void     crdt__slot_clear(const crdt_space *space, void *state);
+uint64_t crdt__slot_move(const crdt_space *space, void *state, void *other);
+crdt_err crdt__slot_prepare(crdt_join *join, void *state, const void *other);
+bool     crdt__slot_commit(crdt_join *join, void *state, const void *other);
+crdt_err crdt__slot_since(const crdt_space *space, const void *state, const crdt_context *ctx,
+                          void *ret_part, crdt_context *keep);
+bool     crdt__slot_alive(const crdt_ref *ref);
+bool     crdt__slot_empty(const void *state);
+crdt_err crdt__slot_reset(crdt_target *target);
+void     crdt__slot_mark(const void *state, crdt_replicas *ids);
+void     crdt__slot_encode(const void *state, crdt_enc *enc);
+crdt_err crdt__slot_decode(const crdt_space *space, void *state, crdt_dec *dec);
+void     crdt__slot_digest(const void *state, crdt_blocks *blocks);
+bool     crdt__slot_check(const crdt_space *space, const void *state, const crdt_context *seen,
+                          const char **ret_reason);
+bool     crdt__slot_within(const void *state, const crdt_context *seen);
+void     crdt__slot_stats(const void *state, crdt_stats *stats);
+bool     crdt__slot_stabilise(const crdt_space *space, void *state, const crdt_context *cut);
+crdt_err crdt__slot_ready(const crdt_space *space, void *state, const crdt_context *cut);
+crdt_err crdt__slot_read(const crdt_space *space, void *state);
+void     crdt__slot_keep(const crdt_space *space, void *state);
+void     crdt__slot_undo(const crdt_space *space, void *state);
+crdt_err crdt__slot_seal(const crdt_space *space, void *state, crdt_dot first, void *ret_part);
+
+/* The sequence is made, to be written to: it is packed no more. Errors: ENOMEM. */
+crdt_err crdt__slot_open(crdt__slot *slot);
+/* ... to be read only. */
+crdt_err crdt__slot_unpack(crdt__slot *slot);
+/* The sequence that an operation writes to, once its slot was opened. */
+static inline crdt__seq *crdt__seq_in(const crdt_target *target)
+{
+    return ((const crdt__slot *)target->state)->seq;
+}
+/* The settled sequence behind a reference; NULL: nothing. */
+const crdt__seq *crdt__seq_of(const crdt_ref *ref);
+
+#define CRDT__SEQ_SLOTS                                                                      \
+    .size = sizeof(crdt__slot), .clear = crdt__slot_clear, .prepare = crdt__slot_prepare,    \
+    .commit = crdt__slot_commit, .since = crdt__slot_since, .alive = crdt__slot_alive,       \
+    .empty = crdt__slot_empty, .reset = crdt__slot_reset, .mark = crdt__slot_mark,           \
+    .encode = crdt__slot_encode, .decode = crdt__slot_decode, .digest = crdt__slot_digest,   \
+    .check = crdt__slot_check, .stats = crdt__slot_stats, .stabilise = crdt__slot_stabilise, \
+    .move = crdt__slot_move, .within = crdt__slot_within, .keep = crdt__slot_keep,           \
+    .undo = crdt__slot_undo, .seal = crdt__slot_seal, .ready = crdt__slot_ready,             \
+    .open = crdt__slot_read
 
 #endif

@@ -530,7 +530,7 @@ static uint32_t piece_end(const chunk *c, uint32_t from, uint32_t *ret_n)
 static chunk copy_piece(crdt__atoms *atoms, const chunk *from, uint32_t at, uint32_t end,
                         uint32_t n)
 {
-    chunk c = {.used = end - at, .slot = CRDT__MARK32, .wide = true};
+    chunk c = {.used = end - at, .slot = CRDT__MARK32, .wide = true, .planned = from->planned};
     c.cap = (uint32_t)(c.used + crdt__slots_size(c.slot, n));
     c.block = take_block(atoms, c.cap);
     if (c.block == NULL) return c;
@@ -646,6 +646,69 @@ crdt_err crdt__atoms_forget(crdt__atoms *atoms, uint32_t cid, uint32_t len)
     trim_array(atoms);
     reopen(atoms);
     return err;
+}
+
+/* -- Planning ---------------------------------------------------------------------------------- */
+
+crdt_err crdt__atoms_plan(crdt__atoms *atoms, crdt__atoms *plan)
+{
+    settle(atoms);
+    drop_spares(atoms);
+    *plan = *atoms;
+    if (atoms->chunk_count == 0) return CRDT_OK;
+    size_t before = atoms->chunk_cap * sizeof(chunk), size = atoms->chunk_count * sizeof(chunk);
+    plan->chunks = crdt__alloc(atoms->mem, size);
+    if (plan->chunks == NULL) return CRDT_ENOMEM;
+    memcpy(plan->chunks, atoms->chunks, size);
+    plan->chunk_cap = plan->chunk_count;
+    plan->memory = plan->memory - before + size;
+    return CRDT_OK;
+}
+
+/* Give a chunk of the plan a block of its own. */
+static crdt_err own_block(crdt__atoms *plan, crdt__atoms *atoms, chunk *c)
+{
+    uint8_t *block = crdt__alloc(plan->mem, c->cap);
+    if (block == NULL) return CRDT_ENOMEM;
+    memcpy(block, c->block, c->cap);
+    atoms->chunks[find(atoms, c->first)].planned = true;
+    c->block = block;
+    c->planned = true;
+    return CRDT_OK;
+}
+
+crdt_err crdt__atoms_plan_forget(crdt__atoms *plan, crdt__atoms *atoms, uint32_t cid, uint32_t len)
+{
+    CRDT_ASSERT(len > 0);
+    uint32_t last = find(plan, cid + len - 1);
+    for (uint32_t i = find(plan, cid); i <= last; i++) {
+        chunk *c = &plan->chunks[i];
+        if (c->block == NULL || c->planned) continue;
+        if (own_block(plan, atoms, c) != CRDT_OK) return CRDT_ENOMEM;
+    }
+    return crdt__atoms_forget(plan, cid, len);
+}
+
+void crdt__atoms_plan_take(crdt__atoms *plan, crdt__atoms *atoms)
+{
+    for (uint32_t i = 0; i < atoms->chunk_count; i++) {
+        chunk *c = &atoms->chunks[i];
+        if (c->planned) crdt__release(atoms->mem, c->block, c->cap);
+    }
+    crdt__release(atoms->mem, atoms->chunks, atoms->chunk_cap * sizeof(chunk));
+    *atoms = *plan;
+    for (uint32_t i = 0; i < atoms->chunk_count; i++) atoms->chunks[i].planned = false;
+    reopen(atoms);
+}
+
+void crdt__atoms_plan_drop(crdt__atoms *plan, crdt__atoms *atoms)
+{
+    for (uint32_t i = 0; plan->chunks != NULL && i < plan->chunk_count; i++) {
+        if (plan->chunks[i].planned) drop_block(plan, &plan->chunks[i]);
+    }
+    crdt__release(plan->mem, plan->chunks, plan->chunk_cap * sizeof(chunk));
+    for (uint32_t i = 0; i < atoms->chunk_count; i++) atoms->chunks[i].planned = false;
+    reopen(atoms);
 }
 
 /* -- Audit ------------------------------------------------------------------------------------- */

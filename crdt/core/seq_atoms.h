@@ -87,6 +87,12 @@ crdt__sums crdt__atoms_sums(const crdt__atoms *atoms, uint32_t cid, uint32_t len
 /* Forget the bytes of these atoms and free the memory. Errors: ENOMEM (then some may be forgotten
  * and some not; calling again goes on). Forgotten ones stay so. */
 crdt_err crdt__atoms_forget(crdt__atoms *atoms, uint32_t cid, uint32_t len);
+/* The same beside: plan, with atoms that share all chunks; forget there; then take the plan, or
+ * drop it. Until then atoms must not change. Errors of plan and forget: ENOMEM: drop it. */
+crdt_err crdt__atoms_plan(crdt__atoms *atoms, crdt__atoms *plan);
+crdt_err crdt__atoms_plan_forget(crdt__atoms *plan, crdt__atoms *atoms, uint32_t cid, uint32_t len);
+void     crdt__atoms_plan_take(crdt__atoms *plan, crdt__atoms *atoms);
+void     crdt__atoms_plan_drop(crdt__atoms *plan, crdt__atoms *atoms);
 /* The first forgotten atom at or after cid, or count; *ret_len: how many in a row. */
 uint32_t crdt__atoms_next_void(const crdt__atoms *atoms, uint32_t cid, uint32_t *ret_len);
 bool     crdt__atoms_check(const crdt__atoms *atoms, const char **ret_reason);

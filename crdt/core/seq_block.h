@@ -85,7 +85,7 @@ static inline bool crdt__ins_goes_on(const crdt__ins *last, const crdt__ins *row
     uint32_t len = crdt__ins_len(last);
     return row->dot == last->dot + last->dots && row->each == last->each &&
            row->cid == last->cid + len && row->left == row->cid - 1 && row->right == CRDT__NO_CID &&
-           row->lamport == (last->lamport != 0 ? last->lamport + len : 0);
+           row->lamport == crdt__lamport_on(last->lamport, len);
 }
 /* Put row onto last if it goes on from there. */
 static inline bool crdt__del_join(crdt__del *last, const crdt__del *row)

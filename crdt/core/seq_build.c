@@ -97,7 +97,7 @@ static uint32_t *sort(const uint32_t *keys, size_t apart, uint32_t n, uint32_t m
 
 static uint64_t lamport_of(const crdt__snap *snap, uint32_t cid)
 {
-    return snap->seq->classic ? snap->lamports[crdt__snap_unit(snap, cid)] + cid : 0;
+    return snap->seq->classic ? crdt__snap_lamport(snap, cid) : 0;
 }
 
 /* Does the element come before another at the same side of one? */

@@ -22,6 +22,8 @@ typedef struct crdt__atom_chunk {
     uint32_t used;  /* bytes of atoms; of the last chunk atoms->used is */
     uint8_t  slot;
     bool     wide; /* not all atoms are one byte; true for values */
+    /* While forgetting is planned: in the plan, the block is its own; else, it was replaced. */
+    bool planned;
 } crdt__atom_chunk;
 
 static inline uint32_t crdt__words_of(uint32_t n)

@@ -1,5 +1,5 @@
 /* core/seq_code.c: a sequence to bytes, and its digest. The format is told in seq_code.h. */
-#include "crdt/core/seq_code.h"
+#include "crdt/core/seq_pack.h"
 
 #include <string.h>
 
@@ -31,7 +31,7 @@ void crdt__trail_pass(crdt__trail *trail, const crdt__row *row)
     trail->inserted = true;
     trail->cursor.ctr = row->first.ctr + trail->len - 1;
     trail->ctr = row->first.ctr + trail->len;
-    trail->lamport = row->lamport + trail->len;
+    trail->lamport = crdt__lamport_on(row->lamport, trail->len);
 }
 
 uint32_t crdt__trail_ctr(const crdt__trail *trail, crdt__elem left)
@@ -64,9 +64,15 @@ static void mark_elem(crdt_replicas *ids, crdt__elem elem)
     if (elem.replica != 0) crdt_replicas_add(ids, elem.replica);
 }
 
-void crdt__seq_mark(const void *state, crdt_replicas *ids)
+void crdt__slot_mark(const void *state, crdt_replicas *ids)
 {
-    const crdt__seq *seq = state; /* who is referred to by rows in place has rows */
+    const crdt__slot *slot = state;
+    const crdt__seq  *seq = slot->seq;
+    for (uint32_t i = 0; slot->pack != NULL && i < slot->pack->count; i++) {
+        crdt_replicas_add(ids, slot->pack->ids[i]);
+    }
+    if (slot->pack != NULL || seq == NULL) return;
+    /* Who is referred to by rows in place has rows. */
     for (uint64_t r = crdt__rows_replica(seq, 0); r != 0; r = crdt__rows_replica(seq, r)) {
         crdt_replicas_add(ids, r);
     }
@@ -83,15 +89,7 @@ void crdt__seq_mark(const void *state, crdt_replicas *ids)
     }
 }
 
-typedef struct columns {
-    crdt_buf             own[CRDT__COLUMNS];
-    crdt_buf            *at[CRDT__COLUMNS]; /* own, or all the one that rows go to inline */
-    crdt__trail          trail;
-    const crdt_replicas *dict;
-    crdt__atom_kind      kind;
-    bool                 classic;
-    bool                 whole; /* content stands elsewhere */
-} columns;
+typedef crdt__columns columns;
 
 static void put(columns *c, int column, uint64_t n)
 {
@@ -170,7 +168,7 @@ static void put_rest(columns *c, const crdt__row *row, uint8_t shape, uint32_t v
     if (!c->whole) put_content(c, row);
 }
 
-static void put_row(columns *c, const crdt__row *row)
+void crdt__columns_put(columns *c, const crdt__row *row)
 {
     crdt__elem ref = row->left;
     uint32_t   voids = 0;
@@ -194,32 +192,36 @@ static void put_row(columns *c, const crdt__row *row)
     crdt__trail_pass(&c->trail, row);
 }
 
-static uint64_t count_rows(const crdt__seq *seq, uint64_t replica)
+void crdt__columns_init(columns *c, const crdt__slot *slot, const crdt_enc *enc)
 {
-    crdt__rows rows;
-    crdt__row  row;
-    uint64_t   count = 0;
-    crdt__rows_begin(&rows, seq, replica, 0);
-    while (crdt__rows_next(&rows, &row)) count++;
-    return count;
+    memset(c, 0, sizeof *c);
+    for (int i = 0; i < CRDT__COLUMNS; i++) crdt_buf_init(&c->own[i], enc->out->mem);
+    c->dict = enc->dict;
+    c->kind = slot->kind;
+    c->classic = slot->classic;
 }
 
-static void put_replica(columns *c, const crdt__seq *seq, uint64_t replica, crdt_enc *enc)
+void crdt__columns_clear(columns *c)
 {
-    crdt__rows rows;
-    crdt__row  row;
-    uint64_t   count = count_rows(seq, replica);
-    int        many = c->whole ? CRDT__CONTENT : CRDT__COLUMNS;
+    for (int i = 0; i < CRDT__COLUMNS; i++) crdt_buf_clear(&c->own[i]);
+}
+
+void crdt__columns_begin(columns *c, uint64_t replica, uint64_t count, crdt_enc *enc)
+{
     crdt_enc_replica(enc, replica);
     crdt_buf_varint(enc->out, count);
+    c->is_inline = count < CRDT__INLINE_ROWS;
     for (int i = 0; i < CRDT__COLUMNS; i++) {
         crdt_buf_reset(&c->own[i]);
-        c->at[i] = count < CRDT__INLINE_ROWS ? enc->out : &c->own[i];
+        c->at[i] = c->is_inline ? enc->out : &c->own[i];
     }
     crdt__trail_begin(&c->trail, replica);
-    crdt__rows_begin(&rows, seq, replica, 0);
-    while (crdt__rows_next(&rows, &row)) put_row(c, &row);
-    if (count < CRDT__INLINE_ROWS) return;
+}
+
+void crdt__columns_end(columns *c, crdt_enc *enc)
+{
+    int many = c->whole ? CRDT__CONTENT : CRDT__COLUMNS;
+    if (c->is_inline) return;
     for (int i = 0; i < many; i++) {
         if (c->own[i].failed) enc->out->failed = true;
         crdt_buf_varint(enc->out, c->own[i].size);
@@ -229,43 +231,52 @@ static void put_replica(columns *c, const crdt__seq *seq, uint64_t replica, crdt
     }
 }
 
-static void put_sets(const crdt__seq *seq, crdt_enc *enc)
+void crdt__told_set_put(const crdt__told_set *set, crdt_enc *enc)
 {
-    crdt_buf_varint(enc->out, seq->sets.count);
-    crdt__omap_iter it = crdt__omap_first(&seq->sets);
-    for (crdt__set *set; (set = crdt__omap_next(&it)) != NULL;) {
-        crdt__elem elem = crdt__set_elem(set);
-        crdt_enc_replica(enc, elem.replica);
-        crdt_buf_varint(enc->out, elem.ctr);
-        crdt_enc_replica(enc, set->dot.replica);
-        crdt_buf_varint(enc->out, set->dot.seq);
-        crdt_buf_varint(enc->out, set->stamp);
-        crdt_buf_value(enc->out, set->value);
-    }
+    crdt_enc_replica(enc, set->elem.replica);
+    crdt_buf_varint(enc->out, set->elem.ctr);
+    crdt_enc_replica(enc, set->dot.replica);
+    crdt_buf_varint(enc->out, set->dot.seq);
+    crdt_buf_varint(enc->out, set->stamp);
+    crdt_buf_value(enc->out, set->value);
 }
 
-void crdt__seq_encode(const void *state, crdt_enc *enc)
+/* In a state: is its sequence told as a whole? What is packed must be looked into for that. */
+static bool is_whole(const crdt__slot *slot, crdt_enc *enc)
 {
-    const crdt__seq *seq = state;
-    columns          c;
-    uint64_t         replicas = 0;
-    memset(&c, 0, sizeof c);
-    for (int i = 0; i < CRDT__COLUMNS; i++) crdt_buf_init(&c.own[i], enc->out->mem);
-    c.dict = enc->dict;
-    c.kind = seq->atoms.kind;
-    c.classic = seq->classic;
-    c.whole = crdt__snap_fits(seq);
-    for (uint64_t r = crdt__rows_replica(seq, 0); r != 0; r = crdt__rows_replica(seq, r)) {
-        replicas++;
+    if (!enc->state) return false;
+    if (slot->pack != NULL && slot->pack->size >= CRDT__SNAP_LEAST &&
+        crdt__slot_unpack((crdt__slot *)(uintptr_t)slot) != CRDT_OK) {
+        enc->out->failed = true;
     }
-    crdt_buf_varint(enc->out, replicas * 4 + (c.whole ? 2 : 0) + (seq->sets.count > 0));
-    if (c.whole) crdt__snap_put_live(seq, enc->out);
-    for (uint64_t r = crdt__rows_replica(seq, 0); r != 0; r = crdt__rows_replica(seq, r)) {
-        put_replica(&c, seq, r, enc);
+    return slot->seq != NULL && crdt__snap_fits(slot->seq);
+}
+
+void crdt__slot_encode(const void *state, crdt_enc *enc)
+{
+    const crdt__slot *slot = state;
+    crdt__set_walk    sets;
+    crdt__told_set    set;
+    columns           c;
+    crdt__walk        walk;
+    crdt__row         row;
+    size_t            count = crdt__sets_begin(&sets, slot);
+    bool              whole = is_whole(slot, enc);
+    crdt_buf_varint(enc->out, crdt__walk_replicas(slot) * 4 + (whole ? 2 : 0) + (count > 0));
+    if (whole) crdt__snap_put_live(slot->seq, enc->out);
+    crdt__columns_init(&c, slot, enc);
+    c.whole = whole;
+    crdt__walk_begin(&walk, slot);
+    while (crdt__walk_replica(&walk)) {
+        crdt__columns_begin(&c, walk.replica, crdt__walk_count(&walk), enc);
+        while (crdt__walk_row(&walk, &row)) crdt__columns_put(&c, &row);
+        crdt__columns_end(&c, enc);
     }
-    if (c.whole) crdt__snap_put_dead(seq, enc->out);
-    if (seq->sets.count > 0) put_sets(seq, enc);
-    for (int i = 0; i < CRDT__COLUMNS; i++) crdt_buf_clear(&c.own[i]);
+    crdt__columns_clear(&c);
+    if (whole) crdt__snap_put_dead(slot->seq, enc->out);
+    if (count == 0) return;
+    crdt_buf_varint(enc->out, count);
+    while (crdt__sets_next(&sets, &set)) crdt__told_set_put(&set, enc);
 }
 
 /* -- Digest ------------------------------------------------------------------------------------ */
@@ -300,36 +311,35 @@ static void add_row(crdt_blocks *blocks, const crdt__row *row, crdt__atom_kind k
 }
 
 /* Rows are cut where blocks of the digest end. */
-static void add_rows(const crdt__seq *seq, uint64_t replica, crdt_blocks *blocks)
+static void add_in_blocks(crdt_blocks *blocks, const crdt__row *row, crdt__atom_kind kind)
 {
-    crdt__rows rows;
-    crdt__row  row;
-    crdt__rows_begin(&rows, seq, replica, 0);
-    while (crdt__rows_next(&rows, &row)) {
-        for (uint32_t at = 0, n; at < row.dots; at += n) {
-            uint64_t in_block = CRDT_BLOCK_DOTS - (row.dot + at) % CRDT_BLOCK_DOTS;
-            n = row.dots - at < in_block ? row.dots - at : (uint32_t)in_block;
-            crdt__row part = crdt__row_cut(&row, at, n);
-            add_row(blocks, &part, seq->atoms.kind);
-        }
+    for (uint32_t at = 0, n; at < row->dots; at += n) {
+        uint64_t in_block = CRDT_BLOCK_DOTS - (row->dot + at) % CRDT_BLOCK_DOTS;
+        n = row->dots - at < in_block ? row->dots - at : (uint32_t)in_block;
+        crdt__row part = crdt__row_cut(row, at, n);
+        add_row(blocks, &part, kind);
     }
 }
 
-void crdt__seq_digest(const void *state, crdt_blocks *blocks)
+void crdt__slot_digest(const void *state, crdt_blocks *blocks)
 {
-    const crdt__seq *seq = state;
-    for (uint64_t r = crdt__rows_replica(seq, 0); r != 0; r = crdt__rows_replica(seq, r)) {
-        add_rows(seq, r, blocks);
+    const crdt__slot *slot = state;
+    crdt__walk        walk;
+    crdt__row         row;
+    crdt__set_walk    sets;
+    crdt__told_set    set;
+    crdt__walk_begin(&walk, slot);
+    while (crdt__walk_replica(&walk)) {
+        while (crdt__walk_row(&walk, &row)) add_in_blocks(blocks, &row, slot->kind);
     }
     crdt_blocks_section(blocks, 1); /* sets: by element, a section of its own */
-    crdt__omap_iter it = crdt__omap_first(&seq->sets);
-    for (crdt__set *set; (set = crdt__omap_next(&it)) != NULL;) {
-        crdt__elem elem = crdt__set_elem(set);
-        crdt_dot   at = {elem.replica, (uint64_t)elem.ctr + 1};
+    if (crdt__sets_begin(&sets, slot) == 0) return;
+    while (crdt__sets_next(&sets, &set)) {
+        crdt_dot at = {set.elem.replica, (uint64_t)set.elem.ctr + 1};
         crdt_blocks_atom(blocks, at);
-        crdt_blocks_u64(blocks, set->dot.replica);
-        crdt_blocks_u64(blocks, set->dot.seq);
-        crdt_blocks_u64(blocks, set->stamp);
-        crdt_blocks_value(blocks, set->value);
+        crdt_blocks_u64(blocks, set.dot.replica);
+        crdt_blocks_u64(blocks, set.dot.seq);
+        crdt_blocks_u64(blocks, set.stamp);
+        crdt_blocks_value(blocks, set.value);
     }
 }

@@ -1,39 +1,43 @@
-/* core/seq_decode.c: a sequence from bytes. The format is told in seq_code.h.
- *
- * Rows of a replica come in order of dots; a row may refer to elements of another replica that come
- * later in the bytes. So replicas are read side by side: one that meets a row that is not ready
- * waits while the one that it needs is read on.
- */
+/* core/seq_decode.c: reads rows and sets from bytes. seq_code.h tells the format, seq_pack.h what
+ * reads. */
 #include <string.h>
 
 #include "crdt/clock.h"
 #include "crdt/core/mem.h"
-#include "crdt/core/seq_code.h"
-#include "crdt/core/seq_snap.h"
+#include "crdt/core/seq_pack.h"
 
-/* The rows of one replica, being read. */
-typedef struct section {
-    const uint8_t *at[CRDT__COLUMNS], *end[CRDT__COLUMNS];
-    crdt__trail    trail;
-    uint64_t       rows;  /* left */
-    uint64_t       tried; /* 1 + rows taken when this one last waited for another */
-    uint32_t       waits; /* 1 + the section that waits for this one, if `open` */
-    bool           open, is_inline;
-} section;
-
-typedef struct reader {
-    crdt__seq *seq;
-    crdt_dec  *dec;
-    section   *sections;
-    size_t     count;
-    crdt_dec   in; /* of the column being read */
-    uint64_t   taken;
-} reader;
-
-/* Nothing is undone here (what fails is freed whole): journals are kept short. */
-#define KEEP_ROWS 256
+typedef crdt__reader  reader;
+typedef crdt__section section;
 
 /* -- Rows -------------------------------------------------------------------------------------- */
+
+static void malformed(reader *r, const char *reason)
+{
+    crdt_dec_fail(&r->in, CRDT_EMALFORMED, reason);
+}
+
+/* The replica that the bytes call so. */
+static uint64_t id_of(reader *r, uint64_t place)
+{
+    const crdt__dict *dict = &r->dict;
+    uint64_t          at = place;
+    if (dict->places != NULL) {
+        size_t lo = 0;
+        for (size_t n = dict->count; n > 1;) {
+            size_t half = n / 2;
+            lo += dict->places[lo + half] <= place ? half : 0;
+            n -= half;
+        }
+        at = dict->count > 0 && dict->places[lo] == place ? lo : dict->count;
+    }
+    if (r->in.err != CRDT_OK) return 0;
+    if (at >= dict->count) {
+        malformed(r, "a replica that the dictionary lacks");
+        return 0;
+    }
+    if (r->used != NULL) crdt_replicas_add(r->used, dict->ids[at]);
+    return dict->ids[at];
+}
 
 static crdt_dec *in_column(reader *r, section *s, int column)
 {
@@ -66,14 +70,7 @@ static uint8_t get_shape(reader *r, section *s)
 
 static uint64_t get_replica(reader *r, section *s, int column)
 {
-    uint64_t replica = crdt_dec_replica(in_column(r, s, column));
-    out_column(r, s, column);
-    return replica;
-}
-
-static void malformed(reader *r, const char *reason)
-{
-    crdt_dec_fail(&r->in, CRDT_EMALFORMED, reason);
+    return id_of(r, get(r, s, column));
 }
 
 static uint32_t get_counter(reader *r, section *s, int column, uint64_t base, bool is_delta)
@@ -103,12 +100,8 @@ static crdt__elem get_ref(reader *r, section *s, uint8_t shape)
     uint64_t place = get(r, s, CRDT__REFS);
     elem.replica = 0;
     elem.ctr = 0;
-    if (place == r->in.dict_count) return elem;
-    if (place > r->in.dict_count) {
-        malformed(r, "a replica that the dictionary lacks");
-        return elem;
-    }
-    elem.replica = r->in.dict[place];
+    if (place == r->dict.total) return elem;
+    elem.replica = id_of(r, place);
     elem.ctr = get_counter(r, s, CRDT__REFS, 0, false);
     if (elem.replica == s->trail.cursor.replica) malformed(r, "a reference in its long form");
     return elem;
@@ -170,7 +163,7 @@ static void get_content(reader *r, section *s, crdt__row *row, uint32_t count)
 {
     const uint8_t *from = in_column(r, s, CRDT__CONTENT)->at;
     size_t         size;
-    if (r->seq->atoms.kind == CRDT__UTF8_ATOMS) {
+    if (r->kind == CRDT__UTF8_ATOMS) {
         if (take_utf8(r, count, &size)) (void)crdt_dec_bytes(&r->in, size);
         else malformed(r, "text is not UTF-8, or cut short");
     } else {
@@ -194,18 +187,20 @@ static void get_insertion(reader *r, section *s, crdt__row *row, uint8_t shape)
         if (voids == 0 && row->first.ctr == expected) malformed(r, "a flag that tells nothing");
     }
     get_right(r, s, row, shape);
-    if (r->seq->classic) {
+    if (r->classic) {
         lamport = s->trail.lamport + (uint64_t)crdt_unzigzag(get(r, s, CRDT__OTHERS));
-        bool ok = lamport > 0 && lamport < CRDT__LAMPORT_MAX && !(shape & CRDT__SHAPE_RIGHT);
+        bool ok = lamport > 0 && lamport <= CRDT__LAMPORT_END && !(shape & CRDT__SHAPE_RIGHT);
         if (!ok) malformed(r, "a Lamport time out of range, or a right parent in classic order");
     }
     row->lamport = lamport;
     if (s->trail.inserted && row->first.ctr < s->trail.ctr) malformed(r, "counters fall back");
     uint32_t len = crdt__row_len(row), forgotten = voids > 0 ? get_voids(r, s, row, voids) : 0;
     if (r->in.err == CRDT_OK) get_content(r, s, row, len - forgotten);
+    r->claims.inserted += len;
+    r->claims.forgotten += forgotten;
 }
 
-static bool get_row(reader *r, section *s, crdt__row *row)
+bool crdt__reader_row(reader *r, section *s, crdt__row *row)
 {
     uint8_t shape = get_shape(r, s);
     memset(row, 0, sizeof *row);
@@ -231,6 +226,7 @@ static bool get_row(reader *r, section *s, crdt__row *row)
         row->back = shape & CRDT__SHAPE_BACK;
         row->first = ref;
         row->first.ctr -= len - 1;
+        r->claims.deletions++;
         bool ok =
             ref.replica != 0 && ref.ctr >= len - 1 && shape < 64 && (row->dots > 1 || !row->back);
         if (!ok) malformed(r, "a deletion of nothing");
@@ -238,247 +234,142 @@ static bool get_row(reader *r, section *s, crdt__row *row)
     if ((uint64_t)row->first.ctr + crdt__row_len(row) >= CRDT__SPAN_MAX) {
         malformed(r, "an element's counter is out of range");
     }
-    if (r->in.err == CRDT_OK && crdt__trail_joins(&s->trail, row, r->seq->classic)) {
+    if (r->in.err == CRDT_OK && crdt__trail_joins(&s->trail, row, r->classic)) {
         malformed(r, "a row goes on from the one before");
+    }
+    if (r->in.err != CRDT_OK) return false;
+    crdt__trail_pass(&s->trail, row);
+    s->rows--;
+    return true;
+}
+
+/* -- Sections and sets ------------------------------------------------------------------------- */
+
+void crdt__reader_begin(reader *r, const crdt__slot *slot, crdt_view bytes, crdt__dict dict,
+                        const crdt_limits *limits)
+{
+    memset(r, 0, sizeof *r);
+    crdt_dec_init(&r->in, bytes, limits);
+    r->dict = dict;
+    r->kind = slot->kind;
+    r->classic = slot->classic;
+    uint64_t head = crdt_dec_varint(&r->in);
+    r->sections = head / 4;
+    r->sets = head % 2;
+    if (head & 2) malformed(r, "a whole sequence where parts are told");
+    if (r->sections > dict.count || r->sections > crdt_dec_left(&r->in) / 5) {
+        malformed(r, "more replicas than there can be");
+    }
+    if (r->kind == CRDT__UTF8_ATOMS && r->sets) malformed(r, "sets in a text");
+    r->at = r->in.at;
+    r->end = r->in.end;
+}
+
+void crdt__reader_rest(reader *r, const crdt__slot *slot, crdt_view bytes, crdt__dict dict,
+                       const crdt_limits *limits)
+{
+    memset(r, 0, sizeof *r);
+    crdt_dec_init(&r->in, bytes, limits);
+    r->dict = dict;
+    r->kind = slot->kind;
+    r->classic = slot->classic;
+    r->sets = 1;
+    r->at = r->in.at;
+    r->end = r->in.end;
+}
+
+static void in_rest(reader *r)
+{
+    if (r->in.err != CRDT_OK) return;
+    r->in.at = r->at;
+    r->in.end = r->end;
+}
+
+static void find_columns(reader *r, section *s)
+{
+    uint64_t sizes[CRDT__COLUMNS];
+    for (int i = 0; i < CRDT__COLUMNS; i++) sizes[i] = crdt_dec_varint(&r->in);
+    for (int i = 0; i < CRDT__COLUMNS && r->in.err == CRDT_OK; i++) {
+        if (sizes[i] > crdt_dec_left(&r->in)) {
+            malformed(r, "a column is cut short");
+            return;
+        }
+        crdt_view column = crdt_dec_bytes(&r->in, (size_t)sizes[i]);
+        s->at[i] = column.data;
+        s->end[i] = s->at[i] + column.size;
+    }
+    if (sizes[0] != s->rows) malformed(r, "rows and shapes differ in number");
+}
+
+bool crdt__reader_section(reader *r, section *s)
+{
+    memset(s, 0, sizeof *s);
+    in_rest(r);
+    uint64_t replica = id_of(r, crdt_dec_varint(&r->in));
+    s->rows = crdt_dec_varint(&r->in);
+    if (r->in.err == CRDT_OK && (replica <= r->after || s->rows == 0)) {
+        malformed(r, "replicas are not ascending, or without rows");
+    }
+    if (r->in.err != CRDT_OK) return false;
+    crdt__trail_begin(&s->trail, replica);
+    r->after = replica;
+    r->sections--;
+    s->is_inline = s->rows < CRDT__INLINE_ROWS;
+    if (s->is_inline) {
+        s->at[0] = r->in.at;
+        s->end[0] = r->end;
+    } else {
+        find_columns(r, s);
+        r->at = r->in.at;
     }
     return r->in.err == CRDT_OK;
 }
 
-/* -- Replicas ---------------------------------------------------------------------------------- */
-
-static crdt_err open_section(reader *r, section *s, uint64_t after)
-{
-    crdt_dec *dec = r->dec;
-    uint64_t  replica = crdt_dec_replica(dec), sizes[CRDT__COLUMNS];
-    s->rows = crdt_dec_varint(dec);
-    if (crdt_dec_status(dec) == CRDT_OK && (replica <= after || s->rows == 0)) {
-        return crdt_dec_fail(dec, CRDT_EMALFORMED, "replicas are not ascending, or without rows");
-    }
-    crdt__trail_begin(&s->trail, replica);
-    s->is_inline = s->rows < CRDT__INLINE_ROWS;
-    if (s->is_inline) return crdt_dec_status(dec);
-    for (int i = 0; i < CRDT__COLUMNS; i++) sizes[i] = crdt_dec_varint(dec);
-    for (int i = 0; i < CRDT__COLUMNS; i++) {
-        if (crdt_dec_status(dec) == CRDT_OK && sizes[i] > crdt_dec_left(dec)) {
-            crdt_dec_fail(dec, CRDT_EMALFORMED, "a column is cut short");
-        }
-        crdt_view column = crdt_dec_bytes(dec, crdt_dec_status(dec) ? 0 : (size_t)sizes[i]);
-        s->at[i] = column.data;
-        s->end[i] = s->at[i] + column.size;
-    }
-    if (crdt_dec_status(dec) == CRDT_OK && sizes[0] != s->rows) {
-        crdt_dec_fail(dec, CRDT_EMALFORMED, "rows and shapes differ in number");
-    }
-    return crdt_dec_status(dec);
-}
-
 /* Rows without columns have no sizes: read them once to find their end. */
-static crdt_err pass_inline(reader *r, section *s)
+void crdt__reader_pass(reader *r, section *s)
 {
-    section   begin;
+    section   begin = *s;
     crdt__row row;
-    s->at[0] = r->dec->at;
-    s->end[0] = r->dec->end;
-    begin = *s;
-    for (uint64_t i = 0; i < s->rows; i++) {
-        if (!get_row(r, s, &row)) return crdt_dec_fail(r->dec, r->in.err, r->in.reason);
-        crdt__trail_pass(&s->trail, &row);
-    }
-    (void)crdt_dec_bytes(r->dec, (size_t)(s->at[0] - r->dec->at));
-    begin.end[0] = s->at[0];
+    if (!s->is_inline) return;
+    while (s->rows > 0 && crdt__reader_row(r, s, &row)) continue;
+    if (r->in.err != CRDT_OK) return;
+    begin.end[0] = r->at = s->at[0];
     *s = begin;
-    return CRDT_OK;
 }
 
-static section *section_of(reader *r, uint64_t replica)
+bool crdt__reader_ends(reader *r, const section *s)
 {
-    size_t lo = 0, hi = r->count;
-    while (lo < hi) {
-        size_t mid = (lo + hi) / 2;
-        if (r->sections[mid].trail.replica < replica) lo = mid + 1;
-        else hi = mid;
+    if (r->in.err != CRDT_OK) return false;
+    if (s->is_inline) r->at = s->at[0];
+    for (int c = 0; !s->is_inline && c < CRDT__COLUMNS; c++) {
+        if (s->at[c] != s->end[c]) malformed(r, "a column is longer than its rows");
     }
-    return lo < r->count && r->sections[lo].trail.replica == replica ? &r->sections[lo] : NULL;
+    return r->in.err == CRDT_OK;
 }
 
-/* The section that must be read on before the row is ready; NULL: it will never be. */
-static section *needed(reader *r, const crdt__row *row)
+size_t crdt__reader_sets(reader *r)
 {
-    crdt__elem last = row->first;
-    last.ctr += row->del ? crdt__row_len(row) - 1 : 0;
-    crdt__elem refs[3] = {row->left, row->right, last};
-    for (int i = row->del ? 2 : 0; i < (row->del ? 3 : 2); i++) {
-        uint32_t cid;
-        if (crdt__seq_find(r->seq, refs[i], &cid)) continue;
-        section *s = section_of(r, refs[i].replica);
-        if (s != NULL && s->rows > 0) return s;
-    }
-    return NULL;
+    in_rest(r);
+    if (!r->sets || r->in.err != CRDT_OK) return 0;
+    size_t count = crdt_dec_count(&r->in, 6, "more sets than bytes");
+    if (count == 0) malformed(r, "no sets where some are told of");
+    return count;
 }
 
-/* s is at a row that is not ready: which section goes on? The one that it needs, unless that waits
- * itself or nothing has happened since s last waited; then the one that waits for s; if there is
- * none, none: the row is parked. */
-static section *turn_to(reader *r, section *s, section *first)
+bool crdt__reader_set(reader *r, const crdt__told_set *last, crdt__told_set *set)
 {
-    if (first == NULL) return NULL;
-    if (!first->open && s->tried != r->taken + 1) {
-        s->tried = r->taken + 1;
-        first->open = true;
-        first->waits = (uint32_t)(s - r->sections) + 1;
-        return first;
+    uint64_t replica = id_of(r, crdt_dec_varint(&r->in)), ctr = crdt_dec_varint(&r->in);
+    set->elem.replica = replica;
+    set->elem.ctr = (uint32_t)ctr;
+    set->dot.replica = id_of(r, crdt_dec_varint(&r->in));
+    set->dot.seq = crdt_dec_varint(&r->in);
+    set->stamp = crdt_dec_varint(&r->in);
+    set->value = crdt_dec_value(&r->in);
+    bool ascends = last == NULL || (replica != last->elem.replica ? replica > last->elem.replica
+                                                                  : ctr > last->elem.ctr);
+    if (!ascends || ctr >= CRDT__SPAN_MAX || set->dot.seq == 0 || set->dot.seq > CRDT_SEQ_MAX ||
+        set->stamp > CRDT_STAMP_MAX) {
+        malformed(r, "a set is out of order or of range");
     }
-    if (s->waits == 0) return NULL;
-    s->open = false;
-    return &r->sections[s->waits - 1];
-}
-
-/* Read the section's rows, and what they need of others. */
-static crdt_err read_on(reader *r, section *s)
-{
-    crdt_err err = CRDT_OK;
-    s->open = true;
-    s->waits = 0;
-    for (section *next = s; next != NULL && err == CRDT_OK;) {
-        s = next;
-        if (s->rows == 0) {
-            s->open = false;
-            next = s->waits == 0 ? NULL : &r->sections[s->waits - 1];
-            continue;
-        }
-        section   before = *s;
-        crdt__row row;
-        if (!get_row(r, s, &row)) return crdt_dec_fail(r->dec, r->in.err, r->in.reason);
-        bool done;
-        err = crdt__seq_put(r->seq, &row, &done);
-        if (err == CRDT_OK && !done) {
-            section *turn = turn_to(r, s, needed(r, &row));
-            if (turn != NULL) {
-                before.tried = s->tried;
-                before.open = s->open;
-                *s = before;
-                next = turn;
-                continue;
-            }
-            err = crdt__seq_take(r->seq, &row, NULL);
-        }
-        crdt__trail_pass(&s->trail, &row);
-        s->rows--;
-        if (++r->taken % KEEP_ROWS == 0) crdt__seq_keep(r->seq->space, r->seq);
-    }
-    return err;
-}
-
-static crdt_err check_ends(reader *r)
-{
-    for (size_t i = 0; i < r->count; i++) {
-        const section *s = &r->sections[i];
-        for (int c = 0; c < (s->is_inline ? 1 : CRDT__COLUMNS); c++) {
-            if (s->at[c] == s->end[c]) continue;
-            return crdt_dec_fail(r->dec, CRDT_EMALFORMED, "a column is longer than its rows");
-        }
-    }
-    return CRDT_OK;
-}
-
-static crdt_err read_sections(reader *r)
-{
-    crdt_err err = CRDT_OK;
-    uint64_t after = 0;
-    for (size_t i = 0; err == CRDT_OK && i < r->count; i++) {
-        section *s = &r->sections[i];
-        err = open_section(r, s, after);
-        if (err == CRDT_OK && s->is_inline) err = pass_inline(r, s);
-        after = s->trail.replica;
-    }
-    for (size_t i = 0; err == CRDT_OK && i < r->count; i++) {
-        if (r->sections[i].rows > 0) err = read_on(r, &r->sections[i]);
-    }
-    return err == CRDT_OK ? check_ends(r) : err;
-}
-
-static crdt_err read_sets(reader *r)
-{
-    crdt_dec  *dec = r->dec;
-    size_t     count = crdt_dec_count(dec, 6, "more sets than bytes");
-    crdt__elem last = {0, 0};
-    if (crdt_dec_status(dec) != CRDT_OK) return dec->err;
-    if (count == 0) {
-        return crdt_dec_fail(dec, CRDT_EMALFORMED, "no sets where some are told of");
-    }
-    for (size_t i = 0; i < count; i++) {
-        crdt__elem elem;
-        elem.replica = crdt_dec_replica(dec);
-        uint64_t ctr = crdt_dec_varint(dec);
-        crdt_dot dot;
-        dot.replica = crdt_dec_replica(dec);
-        dot.seq = crdt_dec_varint(dec);
-        uint64_t   stamp = crdt_dec_varint(dec);
-        crdt_value value = crdt_dec_value(dec);
-        if (crdt_dec_status(dec) != CRDT_OK) return dec->err;
-        elem.ctr = (uint32_t)ctr;
-        bool ascends = elem.replica != last.replica ? elem.replica > last.replica
-                                                    : elem.ctr > last.ctr || i == 0;
-        if (!ascends || ctr >= CRDT__SPAN_MAX || dot.seq == 0 || dot.seq > CRDT_SEQ_MAX ||
-            stamp > CRDT_STAMP_MAX) {
-            return crdt_dec_fail(dec, CRDT_EMALFORMED, "a set is out of order or of range");
-        }
-        crdt_err err = crdt__seq_put_set(r->seq, elem, dot, stamp, value);
-        if (err == CRDT_OK && crdt__seq_set_of(r->seq, elem) == NULL) {
-            err = crdt_dec_fail(dec, CRDT_EMALFORMED, "a set of a deleted element");
-        }
-        if (err != CRDT_OK) return err;
-        last = elem;
-    }
-    return CRDT_OK;
-}
-
-/* Rows were taken in; what went wrong is told to the decoder. */
-static crdt_err end(reader *r, crdt_err err)
-{
-    if (err == CRDT_EFORK) return crdt_dec_fail(r->dec, CRDT_EMALFORMED, "a dot or element twice");
-    if (err != CRDT_OK && r->dec->err == CRDT_OK) {
-        return crdt_dec_fail(r->dec, err, "no room for a sequence");
-    }
-    return err;
-}
-
-/* Rows one by one, of `replicas`. */
-static crdt_err read_parts(reader *r, size_t replicas)
-{
-    const crdt_space *space = r->seq->space;
-    size_t            size = replicas * sizeof *r->sections;
-    r->count = replicas;
-    if (size > 0) {
-        r->sections = crdt__alloc(space->mem, size);
-        if (r->sections == NULL) return CRDT_ENOMEM;
-        memset(r->sections, 0, size);
-    }
-    crdt__order_bulk(&r->seq->order, crdt_dec_left(r->dec));
-    crdt_err err = read_sections(r);
-    crdt__order_bulk(&r->seq->order, 0);
-    crdt__release(space->mem, r->sections, size);
-    if (err == CRDT_OK) err = crdt__seq_unpark(r->seq);
-    if (err == CRDT_OK && crdt__snap_fits(r->seq)) {
-        err = crdt_dec_fail(r->dec, CRDT_EMALFORMED, "a whole sequence in parts");
-    }
-    return err;
-}
-
-crdt_err crdt__seq_decode(const crdt_space *space, void *state, crdt_dec *dec)
-{
-    reader   r = {state, dec, NULL, 0, *dec, 0};
-    uint64_t head = crdt_dec_varint(dec), replicas = head / 4;
-    if (crdt_dec_status(dec) != CRDT_OK) return dec->err;
-    if (replicas > dec->dict_count || replicas > crdt_dec_left(dec) / 4) {
-        return crdt_dec_fail(dec, CRDT_EMALFORMED, "more replicas than there can be");
-    }
-    if (r.seq->atoms.kind == CRDT__UTF8_ATOMS && head % 2 == 1) {
-        return crdt_dec_fail(dec, CRDT_EMALFORMED, "sets in a text");
-    }
-    crdt_err err =
-        head & 2 ? crdt__snap_read(r.seq, dec, (size_t)replicas) : read_parts(&r, (size_t)replicas);
-    if (err == CRDT_OK && head % 2 == 1) err = read_sets(&r);
-    if (err == CRDT_OK) crdt__seq_keep(space, r.seq);
-    return end(&r, err);
+    return r->in.err == CRDT_OK;
 }

@@ -9,22 +9,32 @@
 
 /* -- Inserting --------------------------------------------------------------------------------- */
 
-/* Whole `atoms` more can be counted. */
+/* Whole `atoms` more can be counted. Forgotten ones are not: few bytes may tell of many. */
 static crdt_err check_room(const crdt_target *target, const crdt__seq *seq, uint32_t count,
                            uint32_t instead)
 {
     uint64_t elements = (uint64_t)crdt__seq_visible(seq) + count - instead;
     uint64_t ever = (uint64_t)seq->atoms.count + count;
-    if (elements > target->space->limits->elements) return CRDT_ELIMIT;
-    return ever >= CRDT__SPAN_MAX ? CRDT_ELIMIT : CRDT_OK;
+    bool     fits = ever - seq->atoms.voids < CRDT__SPAN_MAX && ever < CRDT__CIDS_MAX;
+    return elements <= target->space->limits->elements && fits ? CRDT_OK : CRDT_ELIMIT;
+}
+
+/* How many elements more may be numbered and held. */
+static uint64_t hard_room(const crdt__seq *seq, uint32_t author)
+{
+    uint64_t own = CRDT__SPAN_MAX - 1 - seq->log.authors[author].count;
+    uint64_t held = CRDT__SPAN_MAX - (seq->atoms.count - seq->atoms.voids);
+    uint64_t ever = CRDT__CIDS_MAX - seq->atoms.count;
+    uint64_t least = own < held ? own : held;
+    return least < ever ? least : ever;
 }
 
 /* How many elements a run that begins now may become. */
-static uint32_t typing_room(const crdt_target *target, const crdt__seq *seq)
+static uint32_t typing_room(const crdt_target *target, const crdt__seq *seq, uint32_t author)
 {
     uint64_t visible = crdt__seq_visible(seq), most = target->space->limits->elements;
-    uint64_t room = most > visible ? most - visible : 0, left = CRDT__SPAN_MAX - seq->atoms.count;
-    return (uint32_t)(room < left ? room : left);
+    uint64_t soft = most > visible ? most - visible : 0, hard = hard_room(seq, author);
+    return (uint32_t)(soft < hard ? soft : hard);
 }
 
 static bool types_on(const crdt__pending *p, uint32_t pos)
@@ -48,25 +58,43 @@ static void set_right(crdt__seq *seq, crdt__ins *row, crdt__place place)
     row->raw = true;
 }
 
+/* At the end of Lamport times what is typed may have to stand behind others of its left neighbour's:
+ * where all replicas will have it. */
+static crdt_err place_at_end(crdt__seq *seq, uint32_t author, crdt__ins *row, crdt__place *place,
+                             uint32_t *pos)
+{
+    crdt_err err = crdt__order_want_index(&seq->order);
+    if (err != CRDT_OK) return err;
+    row->right = CRDT__NO_CID;
+    bool placed = crdt__seq_place(seq, author, row, place);
+    CRDT_ASSERT(placed);
+    *pos = crdt__order_rank(&seq->order, *place);
+    return CRDT_OK;
+}
+
 /* A new run: everything that may fail, then its row. */
 static crdt_err begin_typing(crdt_target *target, crdt__seq *seq, uint32_t pos, size_t size,
                              uint32_t count)
 {
     crdt__pending *p = &seq->pending;
     uint32_t       author;
-    if (seq->lamport >= CRDT__LAMPORT_MAX - CRDT__SPAN_MAX) return CRDT_ELIMIT;
     /* Nobody has ever seen own elements wait, unless another one writes under this replica id. */
     if (crdt__seq_has_waiting(seq, crdt_target_replica(target))) return CRDT_EFORK;
     crdt_err err = crdt__log_author(&seq->log, crdt_target_replica(target), &author);
     if (err != CRDT_OK) return err;
     crdt__place place = crdt__order_after(&seq->order, pos);
+    crdt__ins   row = {.ctr = seq->log.authors[author].count, .left = crdt__order_before(place)};
+    if (seq->classic) row.lamport = seq->lamport == 0 ? 1 : crdt__lamport_on(seq->lamport, 1);
+    if (row.lamport == CRDT__LAMPORT_END) err = place_at_end(seq, author, &row, &place, &pos);
+    if (err == CRDT_OK && hard_room(seq, author) < count) err = CRDT_ELIMIT;
+    if (err != CRDT_OK) return err;
     err = crdt__order_reserve(&seq->order, place);
     if (err == CRDT_OK) err = crdt__log_reserve(&seq->log, author, 1, 0);
     if (err == CRDT_OK) err = crdt__atoms_reserve(&seq->atoms, size, count);
     if (err == CRDT_OK) err = crdt_target_reserve(target, 1, 0);
     if (err != CRDT_OK) return err;
-    memset(&p->row, 0, sizeof p->row);
-    p->room = typing_room(target, seq);
+    p->row = row;
+    p->room = typing_room(target, seq, author);
     p->kind = CRDT__TYPING;
     p->pos = pos;
     p->count = 0;
@@ -74,10 +102,7 @@ static crdt_err begin_typing(crdt_target *target, crdt__seq *seq, uint32_t pos, 
     p->place = place;
     p->row.dot = crdt_target_dot(target).seq;
     p->row.dots = 1;
-    p->row.ctr = seq->log.authors[author].count;
     p->row.cid = seq->atoms.count;
-    p->row.left = crdt__order_before(place);
-    if (seq->classic) p->row.lamport = seq->lamport + 1;
     set_right(seq, &p->row, place);
     return CRDT_OK;
 }
@@ -85,10 +110,12 @@ static crdt_err begin_typing(crdt_target *target, crdt__seq *seq, uint32_t pos, 
 crdt_err crdt__seq_insert(crdt_target *target, uint32_t pos, const uint8_t *bytes, size_t size,
                           uint32_t count, uint32_t instead)
 {
-    crdt__seq *seq = target->state;
+    crdt__seq *seq = crdt__seq_in(target);
     crdt_err   err = check_room(target, seq, count, instead);
     if (err != CRDT_OK || count == 0) return err;
     if (types_on(&seq->pending, pos)) {
+        uint64_t end = (uint64_t)seq->pending.row.ctr + seq->pending.count + count;
+        if (end >= CRDT__SPAN_MAX) return CRDT_ELIMIT;
         err = crdt__atoms_reserve(&seq->atoms, size, count);
     } else {
         crdt__seq_settle(seq);
@@ -188,18 +215,30 @@ static uint32_t seen_stretch(crdt_target *target, crdt__seq *seq, uint32_t pos, 
     return same < count ? same : count;
 }
 
+/* The next stretch, of at most count elements, that the transaction may remove, from *pos on, which
+ * moves to it. Returns how long it is; 0: there is none. */
+static uint32_t next_seen(crdt_target *target, crdt__seq *seq, uint32_t *pos, uint32_t count)
+{
+    bool     seen = false;
+    uint32_t n = 0, more;
+    while (count > 0 && (more = seen_stretch(target, seq, *pos, count, &seen), !seen)) {
+        *pos += more;
+        count -= more;
+    }
+    while (n < count && (more = seen_stretch(target, seq, *pos + n, count - n, &seen), seen)) {
+        n += more;
+    }
+    return n;
+}
+
 /* Stretches of elements that the transaction may remove, and of ids in them. */
 static uint32_t count_seen(crdt_target *target, crdt__seq *seq, uint32_t pos, uint32_t count,
                            uint32_t *ret_pieces)
 {
-    uint32_t ranges = 0, n;
-    bool     seen;
-    *ret_pieces = 0;
-    for (uint32_t at = 0; at < count; at += n) {
-        n = seen_stretch(target, seq, pos + at, count - at, &seen);
-        if (!seen) continue;
+    uint32_t ranges = 0, end = pos + count, n;
+    for (*ret_pieces = 0; (n = next_seen(target, seq, &pos, end - pos)) > 0; pos += n) {
         ranges++;
-        *ret_pieces += count_pieces(seq, pos + at, n);
+        *ret_pieces += count_pieces(seq, pos, n);
     }
     return ranges;
 }
@@ -210,21 +249,20 @@ static crdt_err delete_seen(crdt_target *target, crdt__seq *seq, uint32_t author
                             uint32_t count)
 {
     crdt__seq_settle(seq);
-    uint32_t pieces, n, ranges = count_seen(target, seq, pos, count, &pieces);
-    bool     seen;
+    uint32_t pieces, n, end = pos + count;
+    uint32_t ranges = count_seen(target, seq, pos, count, &pieces);
     if (ranges == 0) return CRDT_OK;
     crdt_err err = reserve_delete(target, seq, author, pieces, ranges + 1);
-    for (; err == CRDT_OK && count > 0; count -= n) {
-        n = seen_stretch(target, seq, pos, count, &seen);
-        if (seen) err = delete_now(target, seq, author, pos, n);
-        else pos += n;
+    while (err == CRDT_OK && (n = next_seen(target, seq, &pos, end - pos)) > 0) {
+        err = delete_now(target, seq, author, pos, n);
+        end -= n;
     }
     return err;
 }
 
 crdt_err crdt__seq_ready_delete(crdt_target *target, uint32_t pos, uint32_t count)
 {
-    crdt__seq *seq = target->state;
+    crdt__seq *seq = crdt__seq_in(target);
     uint32_t   author;
     crdt__seq_settle(seq);
     crdt_err err = crdt__log_author(&seq->log, crdt_target_replica(target), &author);
@@ -237,7 +275,7 @@ crdt_err crdt__seq_ready_delete(crdt_target *target, uint32_t pos, uint32_t coun
 
 crdt_err crdt__seq_delete(crdt_target *target, uint32_t pos, uint32_t count)
 {
-    crdt__seq *seq = target->state;
+    crdt__seq *seq = crdt__seq_in(target);
     uint32_t   author;
     if (count == 0) return CRDT_OK;
     crdt_err err = crdt__log_author(&seq->log, crdt_target_replica(target), &author);
@@ -245,12 +283,4 @@ crdt_err crdt__seq_delete(crdt_target *target, uint32_t pos, uint32_t count)
     if (!crdt_target_sees_all(target)) return delete_seen(target, seq, author, pos, count);
     if (count <= PENDING_MAX) return delete_later(target, seq, author, pos, count);
     return delete_now(target, seq, author, pos, count);
-}
-
-crdt_err crdt__seq_reset(crdt_target *target)
-{
-    crdt__seq *seq = target->state;
-    crdt_err   err = crdt__seq_delete(target, 0, crdt__seq_visible(seq));
-    if (err == CRDT_OK) crdt__seq_settle(seq); /* the store counts the dots that a reset takes */
-    return err;
 }

@@ -396,7 +396,7 @@ static crdt__ins split_last(crdt__ins *row)
     last.left = last.cid - 1;
     last.right = CRDT__NO_CID;
     last.raw = false;
-    if (last.lamport != 0) last.lamport += before;
+    last.lamport = crdt__lamport_on(last.lamport, before);
     return last;
 }
 

@@ -14,6 +14,17 @@
 #include "crdt/base.h"
 #include "crdt/mem.h"
 
+/* Lamport times end here: what comes after one at the end has the same, and ids alone order them, so
+ * that no row, however forged, takes from others the times that they need. */
+#define CRDT__LAMPORT_END ((UINT64_C(1) << 62) - 1)
+
+/* The time of the element `len` behind one of this time; 0: times are not kept. */
+static inline uint64_t crdt__lamport_on(uint64_t lamport, uint64_t len)
+{
+    if (lamport == 0) return 0;
+    return len < CRDT__LAMPORT_END - lamport ? lamport + len : CRDT__LAMPORT_END;
+}
+
 #define CRDT__NO_CID UINT32_MAX /* as left: the start; as right: the end */
 
 /* Dots dot .. dot + dots - 1; the i-th inserted the elements ctr + i * each .. + each - 1. All
@@ -21,7 +32,7 @@
  * nothing as right parent. */
 typedef struct crdt__ins {
     uint64_t dot;
-    uint64_t lamport; /* classic order: of the first element; each next has one more. Else 0 */
+    uint64_t lamport; /* classic order: of the first element; then lamport_on. Else 0 */
     uint32_t dots, each;
     uint32_t ctr, cid;    /* of the first element */
     uint32_t left, right; /* cids of the first element's left origin and right parent, or NO_CID */

@@ -324,12 +324,12 @@ static void recount(crdt__order *order, crdt__leaf *leaf)
     count_child(order, leaf->parent, crdt__child_index(leaf->parent, leaf));
 }
 
-void crdt__leaf_split(crdt__order *order, crdt__leaf *leaf)
+void crdt__leaf_split(crdt__order *order, crdt__leaf *leaf, uint32_t keep)
 {
     crdt__leaf *right = crdt__leaf_after(order, leaf);
-    right->count = leaf->count - HALF;
-    memcpy(right->spans, &leaf->spans[HALF], right->count * sizeof right->spans[0]);
-    leaf->count = HALF;
+    right->count = leaf->count - keep;
+    memcpy(right->spans, &leaf->spans[keep], right->count * sizeof right->spans[0]);
+    leaf->count = keep;
     recount(order, leaf);
     recount(order, right);
     for (unsigned i = 0; i < right->count; i++) {

@@ -212,7 +212,11 @@ static void make_room(crdt__order *order, crdt__place *place)
         bool at_end = place->index == leaf->count || place->offset == leaf->spans[place->index].len;
         if (at_end) return; /* one slot is enough to append */
     }
-    crdt__leaf_split(order, leaf);
+    /* What goes on from the last change leaves full leaves behind. */
+    uint32_t ahead = place->index - order->recent_index, keep = CRDT__FANOUT / 2;
+    if (order->recent == leaf && ahead <= 3 && place->index > keep) keep = place->index;
+    if (keep > leaf->count - 1) keep = leaf->count - 1;
+    crdt__leaf_split(order, leaf, keep);
     if (place->index > leaf->count ||
         (place->index == leaf->count && leaf->next->count > 0 && place->offset > 0)) {
         place->index -= leaf->count;
@@ -270,6 +274,12 @@ static crdt__span *span_to_extend(crdt__place place, uint32_t cid, uint32_t len)
     return (uint64_t)span->len + len <= CRDT__SPAN_MAX ? span : NULL;
 }
 
+static void note_change(crdt__order *order, crdt__place place)
+{
+    order->recent = place.leaf;
+    order->recent_index = place.index;
+}
+
 /* The finger follows a change of its own leaf and is lost with one of another. */
 static void move_finger(crdt__order *order, const crdt__leaf *leaf, uint32_t visible)
 {
@@ -304,6 +314,7 @@ void crdt__order_insert(crdt__order *order, crdt__place place, uint32_t cid, uin
     }
     crdt__leaf_add(order, place.leaf, len, sums);
     crdt__index_assign(order, cid, len, place.leaf->number);
+    note_change(order, place);
     move_finger(order, place.leaf, len);
 }
 
@@ -367,6 +378,7 @@ uint32_t crdt__order_kill(crdt__order *order, crdt__place *place, uint32_t len, 
     }
     crdt__leaf_add(order, place->leaf, 0 - n, sums);
     move_finger(order, place->leaf, 0 - n);
+    note_change(order, *place);
     place->offset = n;
     if (note_killed(order, *ret_cid, n)) {
         (void)merge_dead(order, place->leaf, place->index);

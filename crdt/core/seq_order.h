@@ -16,6 +16,8 @@
 
 #define CRDT__FANOUT 32u
 #define CRDT__SPAN_MAX ((1u << 30) - 1)
+/* Local ids are below. */
+#define CRDT__CIDS_MAX (UINT32_MAX - (1u << 20))
 
 /* `glued`: the first element's left origin is the element cid - 1, of the same author, and it has
  * no right parent: a stretch of a run. Within a span all but the first are so. */
@@ -77,7 +79,9 @@ typedef struct crdt__order {
     uint32_t           finger_start, finger_visible; /* visible elements before it, in it */
     crdt__killed      *journal;                      /* since the last keep */
     uint32_t           journal_count, journal_cap;
-    uint32_t           mark; /* elements from this cid on came since the last keep */
+    uint32_t           mark;   /* elements from this cid on came since the last keep */
+    const crdt__leaf  *recent; /* where the last change was, only to be compared */
+    uint32_t           recent_index;
     size_t             memory;
 } crdt__order;
 
@@ -169,8 +173,8 @@ static inline crdt__sums crdt__sums_add(crdt__sums a, crdt__sums b)
 void crdt__leaf_add(crdt__order *order, crdt__leaf *leaf, uint32_t visible, crdt__sums sums);
 /* A new leaf right after `leaf`, from the spare ones, hung into the tree. */
 crdt__leaf *crdt__leaf_after(crdt__order *order, crdt__leaf *leaf);
-/* Split a full leaf in the middle; the counts follow. */
-void       crdt__leaf_split(crdt__order *order, crdt__leaf *leaf);
+/* Split a leaf behind its first `keep` spans; the counts follow. */
+void       crdt__leaf_split(crdt__order *order, crdt__leaf *leaf, uint32_t keep);
 uint32_t   crdt__leaf_visible(const crdt__leaf *leaf);
 crdt__sums crdt__leaf_sums(const crdt__order *order, const crdt__leaf *leaf);
 /* Spares for splitting `leaf` and what is above it; `ends` times that, anywhere, if leaf is

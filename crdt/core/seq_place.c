@@ -3,8 +3,8 @@
  * Both look right of the left origin, as far as elements stand there that came from the same place.
  * FugueMax: elements of the same left origin L stand in the order of what they had on the right: an
  * element whose right parent is R (of the same left origin) stands before R; those with equal right
- * parents go by id. Classic: later insertions (Lamport time, then replica) come first, each with
- * all that was inserted after it. Source: Weidner, Kleppmann, IEEE TPDS 36(11), 2025; Roh et al.,
+ * parents go by id. Classic: later insertions (Lamport time, then replica and counter) come first,
+ * each with all that was inserted after it. Source: Weidner, Kleppmann, IEEE TPDS 36(11), 2025; Roh et al.,
  * JPDC 71(3), 2011.
  */
 #include "crdt/core/mem.h"
@@ -40,7 +40,7 @@ uint64_t crdt__seq_lamport_of(const crdt__seq *seq, uint32_t cid)
 {
     crdt__idrange id;
     crdt__ins     row = row_of(seq, cid, &id);
-    return row.lamport + (id.ctr - row.ctr);
+    return crdt__lamport_on(row.lamport, id.ctr - row.ctr);
 }
 
 /* Elements that stand side by side may have been inserted by anyone; ids order them. */
@@ -130,14 +130,42 @@ static bool place_fugue(crdt__seq *seq, uint32_t author, const crdt__ins *row,
     return true;
 }
 
+/* Of elements at the end of time (those below it stop at any earlier one): a sibling that goes
+ * before the row comes first, with all that was inserted after it. */
+static crdt__place scan_classic_end(crdt__seq *seq, uint32_t author, const crdt__ins *row,
+                                    crdt__place at)
+{
+    crdt__place dest = at;
+    unsigned    steps = 0;
+    for (; crdt__order_settle(&at); dest = at) {
+        if (++steps == FAMILY_STEPS) crdt__family_make(seq, row->left);
+        uint32_t right, other = crdt__order_cid(at);
+        uint32_t left = crdt__seq_origins_at(seq, at, &right);
+        if (left == row->left) {
+            if (crdt__seq_lamport_of(seq, other) < row->lamport) break;
+            if (!is_id_less(seq, author, row->ctr, other)) break;
+        } else if (crdt__seq_compare_origins(seq, left, row->left, -1) < 0) {
+            break;
+        }
+        at.offset = at.leaf->spans[at.index].len;
+    }
+    return dest;
+}
+
 static bool place_classic(crdt__seq *seq, uint32_t author, const crdt__ins *row,
                           crdt__place *ret_place)
 {
     crdt__place at = crdt__seq_right_of_element(seq, row->left);
-    if (row->left != CRDT__NO_CID && row->lamport <= crdt__seq_lamport_of(seq, row->left))
+    if (row->left != CRDT__NO_CID &&
+        row->lamport < crdt__lamport_on(crdt__seq_lamport_of(seq, row->left), 1)) {
         return false;
+    }
     if (crdt__family_has(seq, row->left)) {
         *ret_place = crdt__family_place(seq, author, row);
+        return true;
+    }
+    if (row->lamport == CRDT__LAMPORT_END) {
+        *ret_place = scan_classic_end(seq, author, row, at);
         return true;
     }
     unsigned steps = 0;

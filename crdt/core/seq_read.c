@@ -42,59 +42,102 @@ crdt_err crdt__seq_cursor_pos(const crdt__seq *seq, crdt_cursor cursor, uint32_t
 
 /* -- Stability --------------------------------------------------------------------------------- */
 
-/* Adds to *went whether something did. Errors: ENOMEM (some of it may have gone). */
-static crdt_err forget(crdt__seq *seq, uint32_t of, uint32_t ctr, uint32_t len, bool *went)
+struct crdt__plan {
+    crdt__atoms atoms;
+};
+
+/* Errors: ENOMEM. */
+static crdt_err begin_plan(crdt__seq *seq)
 {
-    while (len > 0) {
-        crdt__idrange id = crdt__log_cid(&seq->log, of, ctr);
-        uint32_t      n = id.len < len ? id.len : len;
-        uint64_t      before = seq->atoms.bytes;
-        crdt_err      err = crdt__atoms_forget(&seq->atoms, id.cid, n);
-        *went |= seq->atoms.bytes != before;
-        if (err != CRDT_OK) return err;
-        ctr += n;
-        len -= n;
+    if (seq->plan != NULL) return CRDT_OK;
+    struct crdt__plan *plan = crdt__alloc(seq->space->mem, sizeof *plan);
+    if (plan == NULL) return CRDT_ENOMEM;
+    if (crdt__atoms_plan(&seq->atoms, &plan->atoms) != CRDT_OK) {
+        crdt__release(seq->space->mem, plan, sizeof *plan);
+        return CRDT_ENOMEM;
     }
+    seq->plan = plan;
     return CRDT_OK;
 }
 
+static crdt_err forget(crdt__seq *seq, uint32_t of, uint32_t ctr, uint32_t len)
+{
+    crdt_err err = begin_plan(seq);
+    while (err == CRDT_OK && len > 0) {
+        crdt__idrange id = crdt__log_cid(&seq->log, of, ctr);
+        uint32_t      n = id.len < len ? id.len : len;
+        err = crdt__atoms_plan_forget(&seq->plan->atoms, &seq->atoms, id.cid, n);
+        ctr += n;
+        len -= n;
+    }
+    return err;
+}
+
 /* Forget the content of what the row's dots within the cut deleted. */
-static crdt_err forget_row(crdt__seq *seq, const crdt__row *row, const crdt_context *cut,
-                           bool *went)
+static crdt_err forget_row(crdt__seq *seq, const crdt__row *row, const crdt_context *cut)
 {
     uint32_t of = crdt__log_find(&seq->log, row->first.replica);
     crdt_run run = {row->replica, row->dot, row->dot + row->dots - 1};
     if (crdt_context_has_run(cut, run)) {
-        return forget(seq, of, row->first.ctr, crdt__row_len(row), went);
+        return forget(seq, of, row->first.ctr, crdt__row_len(row));
     }
     crdt_err err = CRDT_OK;
     for (uint32_t i = 0; err == CRDT_OK && i < row->dots; i++) {
         crdt__row one = crdt__row_cut(row, i, 1);
         crdt_dot  dot = {row->replica, one.dot};
-        if (crdt_context_has(cut, dot)) err = forget(seq, of, one.first.ctr, one.each, went);
+        if (crdt_context_has(cut, dot)) err = forget(seq, of, one.first.ctr, one.each);
     }
     return err;
 }
 
-bool crdt__seq_stabilise(const crdt_space *space, void *state, const crdt_context *cut)
+static crdt_err plan_author(crdt__seq *seq, uint32_t author, const crdt_context *cut)
 {
-    (void)space;
-    crdt__seq *seq = state;
-    bool       went = false;
+    uint64_t       replica = seq->log.authors[author].replica;
+    uint64_t       forgotten = seq->log.authors[author].forgotten;
+    uint64_t       end = crdt_context_max(cut, replica);
+    crdt_err       err = CRDT_OK;
+    crdt__log_iter it;
+    if (end <= forgotten) return CRDT_OK;
+    crdt__log_each_del(&it, &seq->log, author, forgotten + 1);
+    for (const crdt__del *del; err == CRDT_OK && (del = crdt__log_next_del(&it)) != NULL;) {
+        if (del->dot > end) break;
+        crdt__row row = crdt__row_of_del(seq, replica, del);
+        err = forget_row(seq, &row, cut);
+    }
+    return err;
+}
+
+void crdt__seq_unready(crdt__seq *seq)
+{
+    if (seq->plan == NULL) return;
+    crdt__atoms_plan_drop(&seq->plan->atoms, &seq->atoms);
+    crdt__release(seq->space->mem, seq->plan, sizeof *seq->plan);
+    seq->plan = NULL;
+}
+
+crdt_err crdt__seq_ready(crdt__seq *seq, const crdt_context *cut)
+{
+    crdt_err err = CRDT_OK;
+    crdt__seq_unready(seq);
+    crdt__seq_settle(seq);
+    for (uint32_t a = 0; err == CRDT_OK && a < seq->log.author_count; a++) {
+        err = plan_author(seq, a, cut);
+    }
+    if (err != CRDT_OK) crdt__seq_unready(seq);
+    return err;
+}
+
+bool crdt__seq_stabilise(crdt__seq *seq, const crdt_context *cut)
+{
     for (uint32_t a = 0; a < seq->log.author_count; a++) {
         crdt__author *author = &seq->log.authors[a];
-        uint64_t      end = crdt_context_max(cut, author->replica);
-        if (end <= author->forgotten) continue;
-        crdt__log_iter it;
-        crdt_err       err = CRDT_OK;
-        crdt__log_each_del(&it, &seq->log, a, author->forgotten + 1);
-        for (const crdt__del *del; err == CRDT_OK && (del = crdt__log_next_del(&it)) != NULL;) {
-            crdt__row row = crdt__row_of_del(seq, author->replica, del);
-            if (del->dot > end) break;
-            err = forget_row(seq, &row, cut, &went);
-        }
-        /* Refused memory: what is left goes when this is called again. */
-        if (err == CRDT_OK) author->forgotten = crdt_context_base(cut, author->replica);
+        uint64_t      base = crdt_context_base(cut, author->replica);
+        if (base > author->forgotten) author->forgotten = base;
     }
-    return went;
+    if (seq->plan == NULL) return false;
+    uint64_t before = seq->atoms.bytes;
+    crdt__atoms_plan_take(&seq->plan->atoms, &seq->atoms);
+    crdt__release(seq->space->mem, seq->plan, sizeof *seq->plan);
+    seq->plan = NULL;
+    return seq->atoms.bytes != before;
 }

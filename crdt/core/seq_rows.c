@@ -33,7 +33,7 @@ crdt__row crdt__row_cut(const crdt__row *row, uint32_t skip, uint32_t dots)
     part.left.replica = row->replica;
     part.left.ctr = part.first.ctr - 1;
     part.right = (crdt__elem){0, 0};
-    if (row->lamport != 0) part.lamport += atoms;
+    part.lamport = crdt__lamport_on(row->lamport, atoms);
     part.skip += atoms;
     return part;
 }
@@ -43,7 +43,8 @@ static bool join_ins(crdt__row *a, const crdt__row *b, bool classic)
     uint32_t   len = crdt__row_len(a);
     crdt__elem last = {a->replica, a->first.ctr + len - 1};
     if (b->first.ctr != last.ctr + 1 || !same_elem(b->left, last)) return false;
-    if (b->right.replica != 0 || (classic && b->lamport != a->lamport + len)) return false;
+    if (b->right.replica != 0 || (classic && b->lamport != crdt__lamport_on(a->lamport, len)))
+        return false;
     a->dots += b->dots;
     return true;
 }
@@ -315,8 +316,7 @@ static bool next_source(crdt__rows *rows, crdt__row *ret_row)
     return true;
 }
 
-/* Put b onto a as far as they are one row; what is left of b stays in b. True if all of it is. */
-static bool join_greedily(crdt__row *a, crdt__row *b, bool classic)
+bool crdt__rows_join(crdt__row *a, crdt__row *b, bool classic)
 {
     if (crdt__row_join(a, b, classic)) return true;
     if (!b->del || b->dots == 1) return false;
@@ -331,7 +331,7 @@ bool crdt__rows_next(crdt__rows *rows, crdt__row *ret_row)
     crdt__row next;
     rows->has_row = false;
     while (next_source(rows, &next)) {
-        if (join_greedily(&rows->row, &next, rows->seq->classic)) continue;
+        if (crdt__rows_join(&rows->row, &next, rows->seq->classic)) continue;
         *ret_row = rows->row;
         rows->row = next;
         rows->has_row = true;

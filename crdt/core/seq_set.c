@@ -209,6 +209,40 @@ static void sweep(crdt__seq *seq)
     seq->dropped_sets = false;
 }
 
+/* Two lists, ascending, as one. */
+static crdt__set *merge_lists(crdt__set *a, crdt__set *b)
+{
+    crdt__set *all = NULL, **end = &all;
+    while (a != NULL && b != NULL) {
+        crdt__set **least = memcmp(a->id, b->id, sizeof a->id) < 0 ? &a : &b;
+        *end = *least;
+        *least = (*least)->next_changed;
+        end = &(*end)->next_changed;
+    }
+    *end = a != NULL ? a : b;
+    return all;
+}
+
+crdt__set *crdt__sets_changed(crdt__seq *seq)
+{
+    crdt__set *lists[32] = {NULL}, *next; /* the i-th of 2^i sets, or none */
+    for (crdt__set *set = seq->changed_sets; set != NULL; set = next) {
+        unsigned i = 0;
+        next = set->next_changed;
+        set->next_changed = NULL;
+        for (; i < 31 && lists[i] != NULL; i++) {
+            set = merge_lists(lists[i], set);
+            lists[i] = NULL;
+        }
+        lists[i] = merge_lists(lists[i], set);
+    }
+    seq->changed_sets = NULL;
+    for (unsigned i = 0; i < 32; i++) {
+        seq->changed_sets = merge_lists(lists[i], seq->changed_sets);
+    }
+    return seq->changed_sets;
+}
+
 void crdt__seq_keep_sets(crdt__seq *seq)
 {
     for (crdt__set *set = seq->changed_sets; set != NULL; set = set->next_changed) {
@@ -246,7 +280,7 @@ void crdt__seq_undo_sets(crdt__seq *seq)
 
 crdt_err crdt__seq_set(crdt_target *target, uint32_t pos, crdt_value value)
 {
-    crdt__seq *seq = target->state;
+    crdt__seq *seq = crdt__seq_in(target);
     crdt__seq_settle(seq);
     crdt__place      place = crdt__order_at(&seq->order, pos);
     crdt__elem       elem = crdt__seq_elem(seq, crdt__order_cid(place));

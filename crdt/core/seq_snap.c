@@ -18,6 +18,9 @@
  * many. */
 #define ATOMS_ALWAYS (UINT32_C(1) << 17)
 #define ATOMS_PER_LIVE 32u
+#define LIVE_PER_REPLICA 32u
+#define LIVE_PER_SET 16u
+#define LIVE_ALWAYS 2048u
 /* So many replicas' ends of the log are at hand. */
 #define TAILS 16u
 
@@ -58,10 +61,21 @@ static bool walk_next(walk *w, crdt_view *ret_piece, uint32_t *ret_count)
     return false;
 }
 
+bool crdt__snap_crowded(uint64_t replicas, uint64_t sets, uint64_t live)
+{
+    return replicas * LIVE_PER_REPLICA + sets * LIVE_PER_SET > live + LIVE_ALWAYS;
+}
+
 bool crdt__snap_fits(const crdt__seq *seq)
 {
-    if (seq->atoms.count == 0 || seq->atoms.count > most_atoms(seq->order.visible)) return false;
+    uint64_t replicas = 0;
+    if (seq->order.visible < CRDT__SNAP_LEAST || seq->atoms.count > most_atoms(seq->order.visible))
+        return false;
     if (crdt__seq_waiting(seq) > 0 || seq->atoms.bytes >= UINT32_MAX) return false;
+    for (uint64_t r = crdt__rows_replica(seq, 0); r != 0; r = crdt__rows_replica(seq, r)) {
+        replicas++;
+    }
+    if (crdt__snap_crowded(replicas, seq->sets.count, seq->order.visible)) return false;
     if (seq->atoms.voids == 0) return true;
     walk      w = walk_of(seq, false);
     crdt_view piece;
@@ -256,7 +270,7 @@ static void get_insertion(reader *r, strand *s, crdt__row *row, uint8_t shape)
     if (shape & CRDT__SHAPE_ODD) malformed(r, "elements that are not there");
     if (!r->snap.seq->classic) return;
     row->lamport = s->trail.lamport + (uint64_t)crdt_unzigzag(get(r, s, CRDT__OTHERS));
-    bool ok = row->lamport > 0 && row->lamport < CRDT__LAMPORT_MAX && !(shape & CRDT__SHAPE_RIGHT);
+    bool ok = row->lamport > 0 && row->lamport <= CRDT__LAMPORT_END && !(shape & CRDT__SHAPE_RIGHT);
     if (!ok) malformed(r, "a Lamport time out of range, or a right parent in classic order");
 }
 
@@ -373,7 +387,7 @@ static bool is_placed(const crdt__snap *snap, const crdt__ins *ins)
         return ins->right == CRDT__NO_CID || left_of(snap, ins->right) == ins->left;
     }
     if (ins->left == CRDT__NO_CID) return true;
-    return ins->lamport > snap->lamports[crdt__snap_unit(snap, ins->left)] + ins->left;
+    return ins->lamport >= crdt__lamport_on(crdt__snap_lamport(snap, ins->left), 1);
 }
 
 static tails *tails_of(reader *r, uint32_t author)
@@ -399,10 +413,10 @@ static crdt_err put_insertion(reader *r, uint32_t author, const crdt__row *row, 
     bool goes_on =
         row->left.replica == row->replica && ins.right == CRDT__NO_CID && ins.left == cid - 1;
     if (goes_on && snap->seq->classic) {
-        goes_on = row->lamport == snap->lamports[snap->unit_count - 1] + cid;
+        goes_on = row->lamport == crdt__lamport_on(crdt__snap_lamport(snap, cid - 1), 1);
     }
     add_unit(snap, &ins, goes_on);
-    uint64_t last = row->lamport + len - 1;
+    uint64_t last = crdt__lamport_on(row->lamport, len - 1);
     if (snap->seq->classic && last > snap->seq->lamport) snap->seq->lamport = last;
     return CRDT_OK;
 }
@@ -703,6 +717,10 @@ crdt_err crdt__snap_read(crdt__seq *seq, crdt_dec *dec, size_t replicas)
     r.snap.live = get_text(dec);
     crdt_err err = dec->err;
     if (err == CRDT_OK && !count_atoms(&r, r.snap.live, &live)) err = CRDT_EMALFORMED;
+    if (err == CRDT_OK && (live < CRDT__SNAP_LEAST || crdt__snap_crowded(replicas, 0, live))) {
+        malformed(&r, "a whole sequence that shows too little");
+        err = CRDT_EMALFORMED;
+    }
     r.snap.most = (uint32_t)most_atoms(live);
     if (err == CRDT_OK) {
         r.strands = crdt__alloc(mem, size);

@@ -19,9 +19,12 @@
 #define CRDT_CORE_SEQ_SNAP_H
 #include "crdt/core/seq.h"
 
-/* Is this the form of the sequence's bytes? If nothing waits, nothing forgotten shows, and not
- * nearly all of it is dead. */
+#define CRDT__SNAP_LEAST 256u
+/* Is this the form of the sequence's bytes in a state? If enough of it shows for its authors and
+ * sets, nothing waits, nothing forgotten shows, and not nearly all of it is dead. */
 bool crdt__snap_fits(const crdt__seq *seq);
+/* Few elements for so many authors and sets: as a whole it would take more memory than it may. */
+bool crdt__snap_crowded(uint64_t replicas, uint64_t sets, uint64_t live);
 void crdt__snap_put_live(const crdt__seq *seq, crdt_buf *out);
 void crdt__snap_put_dead(const crdt__seq *seq, crdt_buf *out);
 /* What shows, in the bytes of a sequence, and nothing else. False: they are not of a whole one; or
@@ -97,6 +100,13 @@ static inline uint32_t crdt__snap_unit(const crdt__snap *snap, uint32_t cid)
 {
     uint64_t starts = snap->words[cid / 64].bits[CRDT__SNAP_START] & UINT64_MAX >> (63 - cid % 64);
     return snap->ranks[cid / 64] + crdt__bits_in(starts) - 1;
+}
+
+/* The Lamport time of an element, in classic order. */
+static inline uint64_t crdt__snap_lamport(const crdt__snap *snap, uint32_t cid)
+{
+    uint64_t lamport = snap->lamports[crdt__snap_unit(snap, cid)] + cid;
+    return lamport < CRDT__LAMPORT_END ? lamport : CRDT__LAMPORT_END;
 }
 
 /* Errors: ENOMEM. */

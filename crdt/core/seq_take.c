@@ -6,96 +6,6 @@
 #include "crdt/core/mem.h"
 #include "crdt/core/seq.h"
 
-/* -- Parking ----------------------------------------------------------------------------------- */
-
-/* The dot under which it was parked. */
-static uint64_t key_dot(const crdt__parked *p)
-{
-    return crdt__load_be64(p->id + 8);
-}
-
-/* Bytes and forgotten stretches of a row's content, together. */
-static void content_sizes(const crdt__row *row, crdt__atom_kind kind, size_t *ret_bytes,
-                          size_t *ret_voids)
-{
-    crdt__content content = crdt__content_of(row, kind);
-    crdt_view     piece;
-    uint32_t      count;
-    *ret_bytes = *ret_voids = 0;
-    while (crdt__content_next(&content, &piece, &count)) {
-        *ret_bytes += piece.size;
-        if (piece.size == 0) *ret_voids += 10; /* two varints at their longest */
-    }
-}
-
-static uint8_t *put_varint(uint8_t *at, uint32_t n)
-{
-    for (; n >= 0x80; n >>= 7) *at++ = (uint8_t)(n | 0x80);
-    *at++ = (uint8_t)n;
-    return at;
-}
-
-static void copy_content(crdt__parked *p, const crdt__row *row, crdt__atom_kind kind,
-                         uint8_t *bytes, uint8_t *voids)
-{
-    crdt__content content = crdt__content_of(row, kind);
-    crdt_view     piece;
-    uint32_t      count, gap = 0, run = 0;
-    uint8_t      *at = bytes, *void_at = voids;
-    while (crdt__content_next(&content, &piece, &count)) {
-        if (piece.size == 0) {
-            run += count;
-            continue;
-        }
-        if (run > 0) void_at = put_varint(put_varint(void_at, gap), run);
-        if (run > 0) gap = 0;
-        run = 0;
-        gap += count;
-        memcpy(at, piece.data, piece.size);
-        at += piece.size;
-    }
-    if (run > 0) void_at = put_varint(put_varint(void_at, gap), run);
-    p->row.bytes = crdt_view_of(bytes, (size_t)(at - bytes));
-    p->row.voids = crdt_view_of(voids, (size_t)(void_at - voids));
-    p->row.seq = NULL;
-    p->row.waits = false;
-    p->row.skip = 0;
-    p->row.held = crdt__row_len(row);
-}
-
-void crdt__seq_note_parked(crdt__seq *seq, crdt__parked *p)
-{
-    if (p->listed) return;
-    p->listed = true;
-    p->next_changed = seq->changed_parked;
-    seq->changed_parked = p;
-}
-
-static crdt_err park(crdt__seq *seq, const crdt__row *row)
-{
-    size_t bytes = 0, voids = 0;
-    if (!row->del) content_sizes(row, seq->atoms.kind, &bytes, &voids);
-    size_t        size = sizeof(crdt__parked) + bytes + voids;
-    crdt__parked *p = crdt__alloc(seq->space->mem, size);
-    if (p == NULL) return CRDT_ENOMEM;
-    memset(p, 0, sizeof *p);
-    p->size = size;
-    p->row = *row;
-    p->fresh = true;
-    uint8_t *content = (uint8_t *)(p + 1);
-    if (!row->del) copy_content(p, row, seq->atoms.kind, content, content + bytes);
-    crdt__parked_key(row->replica, row->dot, p->id);
-    p->key.bytes = crdt_view_of(p->id, sizeof p->id);
-    crdt_err err = crdt__omap_put(&seq->parked, p);
-    if (err != CRDT_OK) {
-        crdt__release(seq->space->mem, p, size);
-        return err;
-    }
-    crdt__seq_note_parked(seq, p);
-    seq->changed = true;
-    return CRDT_OK;
-}
-
 /* -- Putting in place -------------------------------------------------------------------------- */
 
 /* Everything the insertion refers to is there: fills ret_row. */
@@ -139,7 +49,7 @@ static crdt_err put_ins(crdt__seq *seq, const crdt__row *row, uint32_t author, b
     uint32_t    len = crdt__row_len(row);
     *ret_done = false;
     if (!is_ready_ins(seq, row, author, &ins)) return CRDT_OK;
-    if ((uint64_t)seq->atoms.count + len >= CRDT__SPAN_MAX) return CRDT_ELIMIT;
+    if ((uint64_t)seq->atoms.count + len >= CRDT__CIDS_MAX) return CRDT_ELIMIT;
     crdt_err err = crdt__order_want_index(&seq->order);
     if (err != CRDT_OK || !crdt__seq_place(seq, author, &ins, &place)) return err;
     err = crdt__order_reserve(&seq->order, place);
@@ -151,7 +61,9 @@ static crdt_err put_ins(crdt__seq *seq, const crdt__row *row, uint32_t author, b
     crdt__log_add_ins(&seq->log, author, &ins);
     crdt__order_insert(&seq->order, place, ins.cid, len, glued);
     if (seq->families != NULL) crdt__family_note(seq, &ins);
-    if (row->lamport + len - 1 > seq->lamport) seq->lamport = row->lamport + len - 1;
+    crdt__wait_met(seq, row->first, len);
+    uint64_t last = crdt__lamport_on(row->lamport, len - 1);
+    if (last > seq->lamport) seq->lamport = last;
     seq->changed = true;
     *ret_done = true;
     return CRDT_OK;
@@ -218,55 +130,13 @@ crdt_err crdt__seq_put(crdt__seq *seq, const crdt__row *row, bool *ret_done)
     return put_ins(seq, row, author, ret_done);
 }
 
-/* Put the first or (back) last dots of a deletion in place, those of the lowest elements. */
-static crdt_err put_some(crdt__seq *seq, const crdt__row *row, uint32_t dots)
+crdt_err crdt__seq_put_ready(crdt__seq *seq, const crdt__row *row, uint32_t *ret_dots)
 {
-    uint32_t  author;
+    uint32_t author, dots = *ret_dots = ready_dots(seq, row);
+    if (dots == 0) return CRDT_OK;
     crdt__row some = crdt__row_cut(row, row->back ? row->dots - dots : 0, dots);
     crdt_err  err = crdt__log_author(&seq->log, row->replica, &author);
     return err == CRDT_OK ? put_del(seq, &some, author) : err;
-}
-
-/* As much of a parked row as can be. blocked: the author of whose insertions an earlier one
- * waits. */
-static crdt_err unpark(crdt__seq *seq, crdt__parked *p, uint64_t *blocked, bool *ret_progress)
-{
-    *ret_progress = false;
-    if (!p->row.del) {
-        uint32_t author;
-        if (p->row.replica == *blocked) return CRDT_OK;
-        crdt_err err = crdt__log_author(&seq->log, p->row.replica, &author);
-        if (err == CRDT_OK) err = put_ins(seq, &p->row, author, &p->done);
-        if (!p->done) *blocked = p->row.replica;
-        *ret_progress = p->done;
-        return err;
-    }
-    crdt__row row = crdt__parked_row(p);
-    uint32_t  dots = ready_dots(seq, &row);
-    crdt_err  err = dots == 0 ? CRDT_OK : put_some(seq, &row, dots);
-    if (err != CRDT_OK || dots == 0) return err;
-    p->placed += dots;
-    p->done = p->placed == p->row.dots;
-    *ret_progress = true;
-    return CRDT_OK;
-}
-
-crdt_err crdt__seq_unpark(crdt__seq *seq)
-{
-    for (bool progress = seq->parked.count > 0; progress;) {
-        uint64_t blocked = 0;
-        progress = false;
-        crdt__omap_iter it = crdt__omap_first(&seq->parked);
-        for (crdt__parked *p; (p = crdt__omap_next(&it)) != NULL;) {
-            bool more;
-            if (p->done) continue;
-            crdt_err err = unpark(seq, p, &blocked, &more);
-            if (err != CRDT_OK) return err;
-            progress |= more;
-            if (more) crdt__seq_note_parked(seq, p);
-        }
-    }
-    return CRDT_OK;
 }
 
 /* -- What is held ------------------------------------------------------------------------------ */
@@ -352,7 +222,7 @@ static const crdt__parked *parked_below(const crdt__seq *seq, uint64_t replica, 
         crdt__parked *p = crdt__omap_before(&seq->parked, crdt_view_of(id, sizeof id), 0);
         if (p == NULL || p->row.replica != replica) return NULL;
         if (!p->row.del && !p->done) return p;
-        dot = key_dot(p);
+        dot = crdt__load_be64(p->id + 8); /* under which it was parked */
     }
 }
 
@@ -390,6 +260,11 @@ static bool is_fork(const crdt__seq *seq, const crdt__row *row, bool newest)
     return p != NULL && row->first.ctr + crdt__row_len(row) > p->row.first.ctr;
 }
 
+crdt_err crdt__seq_offer(crdt__seq *seq, const crdt__row *row, bool *ret_done)
+{
+    return is_fork(seq, row, true) ? CRDT_EFORK : crdt__seq_put(seq, row, ret_done);
+}
+
 /* Put in place what can be, park the rest. */
 static crdt_err take_new(crdt__seq *seq, const crdt__row *row, bool newest)
 {
@@ -397,13 +272,11 @@ static crdt_err take_new(crdt__seq *seq, const crdt__row *row, bool newest)
     if (is_fork(seq, row, newest)) return CRDT_EFORK;
     crdt_err err = crdt__seq_put(seq, row, &done);
     if (err != CRDT_OK || done) return err;
-    uint32_t  some = row->del ? ready_dots(seq, row) : 0;
+    uint32_t  some = 0;
     crdt__row rest = *row;
-    if (some > 0) {
-        err = put_some(seq, row, some);
-        rest = crdt__row_cut(row, row->back ? 0 : some, row->dots - some);
-    }
-    return err == CRDT_OK ? park(seq, &rest) : err;
+    if (row->del) err = crdt__seq_put_ready(seq, row, &some);
+    if (some > 0) rest = crdt__row_cut(row, row->back ? 0 : some, row->dots - some);
+    return err == CRDT_OK ? crdt__seq_park(seq, &rest) : err;
 }
 
 /* The first held dot at or after one that is not. */
@@ -490,13 +363,10 @@ static crdt_err take_deletions(crdt__seq *seq, const crdt__seq *other, const crd
     return err;
 }
 
-crdt_err crdt__seq_prepare(crdt_join *join, void *state, const void *other_state)
+crdt_err crdt__seq_prepare(crdt__seq *seq, const crdt__seq *other, const crdt_context *mine)
 {
-    crdt__seq          *seq = state;
-    const crdt__seq    *other = other_state;
-    const crdt_context *mine = join->mine.seen;
-    uint32_t            count = seq->atoms.count;
-    crdt_err            err = take_placed(seq, other, mine);
+    uint32_t count = seq->atoms.count;
+    crdt_err err = take_placed(seq, other, mine);
     if (err == CRDT_OK) err = take_deletions(seq, other, mine);
     crdt__omap_iter it = crdt__omap_first(&other->parked);
     for (crdt__parked *p; err == CRDT_OK && (p = crdt__omap_next(&it)) != NULL;) {
@@ -510,107 +380,5 @@ crdt_err crdt__seq_prepare(crdt_join *join, void *state, const void *other_state
     }
     /* Only insertions that are in place now let others follow. */
     if (err == CRDT_OK && seq->atoms.count != count) err = crdt__seq_unpark(seq);
-    return err;
-}
-
-bool crdt__seq_commit(crdt_join *join, void *state, const void *other_state)
-{
-    crdt__seq       *seq = state;
-    const crdt__seq *other = other_state;
-    bool             changed = seq->changed;
-    uint64_t         stamp = crdt__seq_stamp_max(other);
-    if (stamp > join->stamp_max) join->stamp_max = stamp;
-    crdt__seq_keep(join->space, seq);
-    return changed;
-}
-
-/* How many dots from this one on, at most `most`, are all in ctx, or all not (*ret_in). */
-static uint32_t stretch(const crdt_context *ctx, crdt_dot dot, uint32_t most, bool *ret_in)
-{
-    crdt_context_settle(ctx);
-    uint32_t lo = 0, hi = ctx->count;
-    while (lo < hi) { /* the first run that ends at or after the dot */
-        uint32_t        mid = (lo + hi) / 2;
-        const crdt_run *run = &ctx->runs[mid];
-        bool before = run->replica != dot.replica ? run->replica < dot.replica : run->hi < dot.seq;
-        if (before) lo = mid + 1;
-        else hi = mid;
-    }
-    *ret_in = false;
-    if (lo == ctx->count || ctx->runs[lo].replica != dot.replica) return most;
-    const crdt_run *run = &ctx->runs[lo];
-    *ret_in = run->lo <= dot.seq;
-    uint64_t n = *ret_in ? run->hi - dot.seq + 1 : run->lo - dot.seq;
-    return n < most ? (uint32_t)n : most;
-}
-
-/* The part of a row outside ctx goes into part; dots of it inside ctx into keep. */
-static crdt_err split_row(const crdt__row *row, const crdt_context *ctx, crdt__seq *part,
-                          crdt_context *keep)
-{
-    crdt_err err = CRDT_OK;
-    for (uint32_t at = 0, n; err == CRDT_OK && at < row->dots; at += n) {
-        crdt_dot dot = {row->replica, row->dot + at};
-        bool     in;
-        n = stretch(ctx, dot, row->dots - at, &in);
-        if (in) {
-            crdt_run run = {row->replica, dot.seq, dot.seq + n - 1};
-            err = crdt_context_reserve(keep, 1);
-            if (err == CRDT_OK) crdt_context_add_reserved(keep, run);
-        } else {
-            crdt__row cut = crdt__row_cut(row, at, n);
-            err = crdt__seq_take(part, &cut, NULL);
-        }
-    }
-    return err;
-}
-
-crdt_err crdt__seq_since(const crdt_space *space, const void *state, const crdt_context *ctx,
-                         void *ret_part, crdt_context *keep)
-{
-    const crdt__seq *seq = state;
-    crdt__seq       *part = ret_part;
-    crdt_err         err = CRDT_OK;
-    for (uint64_t r = crdt__rows_replica(seq, 0); err == CRDT_OK && r != 0;
-         r = crdt__rows_replica(seq, r)) {
-        crdt__rows rows;
-        crdt__row  row;
-        crdt__rows_begin(&rows, seq, r, 0);
-        while (err == CRDT_OK && crdt__rows_next(&rows, &row)) {
-            err = split_row(&row, ctx, part, keep);
-        }
-    }
-    crdt__omap_iter it = crdt__omap_first(&seq->sets);
-    for (crdt__set *set; err == CRDT_OK && (set = crdt__omap_next(&it)) != NULL;) {
-        if (crdt_context_has(ctx, set->dot)) {
-            err = crdt_context_add(keep, set->dot);
-        } else {
-            crdt__elem elem = crdt__set_elem(set);
-            err = crdt__seq_put_set(part, elem, set->dot, set->stamp, set->value);
-        }
-    }
-    if (err == CRDT_OK) err = crdt__seq_unpark(part);
-    if (err == CRDT_OK) crdt__seq_keep(space, part);
-    return err;
-}
-
-crdt_err crdt__seq_seal(const crdt_space *space, void *state, crdt_dot first, void *ret_part)
-{
-    crdt__seq *seq = state, *part = ret_part;
-    crdt__seq_settle(seq);
-    crdt_err err = crdt__seq_unpark(seq); /* what was forged to follow on what is written now */
-    if (err != CRDT_OK || part == NULL) return err;
-    crdt__rows rows;
-    crdt__row  row;
-    crdt__rows_begin(&rows, seq, first.replica, first.seq);
-    while (err == CRDT_OK && crdt__rows_next(&rows, &row)) err = crdt__seq_take(part, &row, NULL);
-    for (crdt__set *set = seq->changed_sets; err == CRDT_OK && set != NULL;
-         set = set->next_changed) {
-        if (set->gone) continue;
-        crdt__elem elem = crdt__set_elem(set);
-        err = crdt__seq_put_set(part, elem, set->dot, set->stamp, set->value);
-    }
-    if (err == CRDT_OK) err = crdt__seq_unpark(part);
-    if (err == CRDT_OK) crdt__seq_keep(space, part);
     return err;
 }

@@ -110,7 +110,7 @@ static void put_object(const crdt__object *o, const crdt__origin *own, crdt_enc 
         crdt_buf_view(enc->out, crdt__opaque_body(o));
         return;
     }
-    crdt_enc body = {scratch, enc->dict};
+    crdt_enc body = {scratch, enc->dict, enc->state};
     crdt_buf_reset(scratch);
     o->type->encode(o->state, &body);
     if (crdt_buf_status(scratch) != CRDT_OK) enc->out->failed = true;
@@ -130,7 +130,7 @@ crdt_err crdt_store_encode(const crdt_store *store, crdt_buf *out)
     crdt__origin *own = NULL;
     if (err == CRDT_OK && store->kind == CRDT__DELTA) err = crdt__opaque_own(store, &ids, &own);
     if (err == CRDT_OK) {
-        crdt_enc enc = {out, &ids};
+        crdt_enc enc = {out, &ids, store->kind == CRDT__STATE};
         size_t   count = 0, origins = crdt__origins_number(store, own);
         put_head(store, &enc, origins > 0);
         if (origins > 0) {
@@ -324,6 +324,9 @@ static crdt_err get_body(reading *r, crdt__object *o, unsigned flags)
     crdt_dec_init(&dec, body, &s->limits);
     dec.dict = r->ids;
     dec.dict_count = r->ids_count;
+    dec.form = s->kind == CRDT__STATE ? CRDT_OF_STATE : CRDT_OF_DELTA;
+    if (s->kind != CRDT__STATE) dec.later = CRDT_LATER;
+    else if (s->solo == NULL) dec.later = CRDT_LATER_IF_SMALL;
     crdt_err err =
         flags & FLAG_FRAGMENTS ? get_fragments(r, o, &dec) : o->type->decode(space, o->state, &dec);
     if (err == CRDT_OK && dec.at != dec.end) {

@@ -130,7 +130,12 @@ uint64_t crdt__retired_end(const crdt_store *store, uint64_t replica); /* UINT64
 /* Join at value level; `now_ms` for the clock. remote: for the list of changes. */
 crdt_err crdt__store_join(crdt_store *store, const crdt_store *other, uint64_t now_ms, bool remote);
 
-/* Forget the residues that the store's cut covers. Cannot fail. */
+/* Make ready to forget the residues that the store's cut, joined with this one, will cover: room
+ * for it, and what their types need. Errors: ENOMEM, nothing that shows has changed. */
+crdt_err crdt__store_ready(crdt_store *store, const crdt_context *cut);
+/* They will not be forgotten. */
+void crdt__store_unready(crdt_store *store);
+/* Forget them: the store's cut is what was made ready for. Cannot fail. */
 void crdt__store_collect(crdt_store *store, bool remote);
 
 /* -- opaque.c: objects of types that this library does not know, kept verbatim. What came with one

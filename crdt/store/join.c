@@ -16,6 +16,7 @@ typedef struct pass {
     size_t bottom_size;
     bool   remote;
     bool   takes; /* other is given away: what it holds may move */
+    bool   collects;
 } pass;
 
 static void cover_of(pass *p, const crdt__object *theirs)
@@ -45,7 +46,7 @@ static bool holds_all(const pass *p, const crdt__object *mine)
 /* Into nothing, a state that is given away moves. */
 static bool moves(const pass *p, const crdt__object *mine)
 {
-    return p->takes && mine->type->move != NULL && mine->type->empty(mine->state);
+    return p->takes && !p->collects && mine->type->move != NULL && mine->type->empty(mine->state);
 }
 
 /* theirs NULL: they lack it; then bottom is what they would have. */
@@ -57,12 +58,23 @@ static crdt_err prepare_one(pass *p, crdt__object *mine, const void *theirs, con
     return crdt__opaque_prepare(&p->join, mine->state, theirs, whole(p->other));
 }
 
+/* What is given away is made what it will be here: ready to be read. */
+static crdt_err ready_to_move(const pass *p, const crdt__object *theirs)
+{
+    const crdt_space *space = &p->other->space;
+    void             *state = (void *)(uintptr_t)theirs->state;
+    crdt_err          err = CRDT_OK;
+    if (theirs->type->open != NULL) err = theirs->type->open(space, state);
+    return err;
+}
+
 static crdt_err prepare_pair(pass *p, crdt__object *mine, const crdt__object *theirs)
 {
     cover_of(p, theirs);
     crdt_err err = CRDT_OK;
     if (!holds_all(p, mine) && !moves(p, mine))
         err = prepare_one(p, mine, theirs->state, theirs->state);
+    if (moves(p, mine)) err = ready_to_move(p, theirs);
     if (err != CRDT_OK || p->store->only != NULL) return err; /* a solo object has no presence */
     return crdt__sibs_prepare(&p->join, &mine->presence, &theirs->presence);
 }
@@ -203,7 +215,37 @@ static void sweep(crdt_store *store, const crdt_store *of)
     }
 }
 
-/* Residues below the cut go, also those that the join just brought back. */
+/* cut NULL: not to be collected. */
+static crdt_err ready_objects(crdt_store *store, const crdt_context *cut)
+{
+    crdt_err      err = CRDT_OK;
+    crdt__objects it = crdt__objects_of(store);
+    for (crdt__object *o; err == CRDT_OK && (o = crdt__objects_next(&it)) != NULL;) {
+        if (o->type->ready != NULL) err = o->type->ready(&store->space, o->state, cut);
+    }
+    return err;
+}
+
+crdt_err crdt__store_ready(crdt_store *store, const crdt_context *cut)
+{
+    crdt_context both;
+    crdt_context_init(&both, store->space.mem);
+    crdt_err err = crdt_context_reserve_union(&store->cut, cut);
+    if (err == CRDT_OK) err = crdt_context_copy(&both, &store->cut);
+    if (err == CRDT_OK) err = crdt_context_union(&both, cut);
+    if (err == CRDT_OK && both.count > 0) err = ready_objects(store, &both);
+    if (err != CRDT_OK) crdt__store_unready(store);
+    crdt_context_clear(&both);
+    return err;
+}
+
+void crdt__store_unready(crdt_store *store)
+{
+    crdt_err err = ready_objects(store, NULL);
+    CRDT_ASSERT(err == CRDT_OK);
+}
+
+/* Residues below the cut go, also those that a join just brought back. */
 void crdt__store_collect(crdt_store *store, bool remote)
 {
     crdt__objects it = crdt__objects_of(store);
@@ -224,7 +266,6 @@ static crdt_err prepare_rest(pass *p)
     if (err == CRDT_OK && s->kind == CRDT__DELTA) {
         err = crdt_context_reserve_union(&s->brought, &o->brought);
     }
-    if (err == CRDT_OK && o->cut.count > 0) err = crdt_context_reserve_union(&s->cut, &o->cut);
     for (size_t i = 0; err == CRDT_OK && i < o->retired_count; i++) {
         err = crdt__retired_add(s, o->retired[i].replica, 0);
     }
@@ -246,6 +287,7 @@ static void commit_rest(pass *p)
     crdt_store       *s = p->store;
     const crdt_store *o = p->other;
     union_context(&s->context, &o->context);
+    union_context(&s->cut, &o->cut);
     if (s->kind == CRDT__DELTA) {
         if (o->kind == CRDT__STATE) {
             s->kind = CRDT__STATE;
@@ -254,7 +296,6 @@ static void commit_rest(pass *p)
             crdt_context_union_reserved(&s->brought, &o->brought);
         }
     }
-    union_context(&s->cut, &o->cut);
     for (size_t i = 0; i < o->retired_count; i++) {
         crdt_err err = crdt__retired_add(s, o->retired[i].replica, o->retired[i].end);
         CRDT_ASSERT(err == CRDT_OK); /* prepare_rest made the place */
@@ -284,9 +325,11 @@ static crdt_err join_all(crdt_store *store, const crdt_store *other, uint64_t no
     p.other = other;
     p.remote = remote;
     p.takes = takes;
+    p.collects = store->cut.count + other->cut.count > 0;
     crdt_err err = prepare_theirs(&p);
     if (err == CRDT_OK && whole(other)) err = prepare_lacking(&p);
     if (err == CRDT_OK) err = prepare_rest(&p);
+    if (err == CRDT_OK && p.collects) err = crdt__store_ready(store, &other->cut);
     if (err != CRDT_OK) {
         give_up(&p);
         return err;
@@ -300,7 +343,7 @@ static crdt_err join_all(crdt_store *store, const crdt_store *other, uint64_t no
     commit_rest(&p);
     crdt__release(store->space.mem, p.bottom, p.bottom_size);
     if (store->only == NULL) sweep(store, whole(other) ? store : other);
-    if (store->cut.count > 0) crdt__store_collect(store, remote);
+    if (p.collects) crdt__store_collect(store, remote);
     if (p.join.stamp_max > 0) crdt_clock_observe(&store->clock, now_ms, p.join.stamp_max);
     return CRDT_OK;
 }

@@ -181,9 +181,11 @@ crdt_err crdt_store_stabilise(crdt_store *store, const crdt_context *cut)
     if (store->kind != CRDT__STATE) return CRDT_EINVAL;
     if (store->txn.delta != NULL) return CRDT_EBUSY;
     if (!crdt_context_within(cut, &store->context)) return CRDT_EGAP;
-    crdt_err err = crdt_context_union(&store->cut, cut);
-    if (err == CRDT_OK) crdt__store_collect(store, false);
-    return err;
+    crdt_err err = crdt__store_ready(store, cut);
+    if (err != CRDT_OK) return err;
+    crdt_context_union_reserved(&store->cut, cut);
+    crdt__store_collect(store, false);
+    return CRDT_OK;
 }
 
 static size_t retired_place(const crdt_store *store, uint64_t replica)

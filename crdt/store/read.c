@@ -52,7 +52,8 @@ crdt_err crdt_store_find(const crdt_store *store, crdt_view name, const crdt_typ
     if (o == NULL) return CRDT_ENOENT;
     if (type != NULL && o->type != type) return CRDT_ETYPE;
     *ret_ref = crdt__object_ref(store, o);
-    return CRDT_OK;
+    if (o->type->open == NULL) return CRDT_OK;
+    return o->type->open(&store->space, (void *)(uintptr_t)o->state);
 }
 
 crdt_ref crdt_store_solo(const crdt_store *store)
@@ -123,6 +124,17 @@ const crdt_context *crdt_store_context(const crdt_store *store)
 uint64_t crdt_store_replica(const crdt_store *store)
 {
     return store->replica;
+}
+
+const crdt_type *crdt_store_knows(const crdt_store *store, size_t i)
+{
+    if (store->solo != NULL) return i == 0 ? store->solo : NULL;
+    return i < store->types->count ? store->types->list[i] : NULL;
+}
+
+const crdt_context *crdt_delta_brought(const crdt_delta *delta)
+{
+    return &delta->brought;
 }
 
 crdt_clock *crdt_store_clock(crdt_store *store)

@@ -24,6 +24,15 @@ crdt_err crdt_store_begin(crdt_store *store, uint64_t now_ms, crdt_txn **ret_txn
     return CRDT_OK;
 }
 
+crdt_err crdt_store_renew(crdt_store *store, uint64_t replica)
+{
+    if (store->kind != CRDT__STATE || replica == 0) return CRDT_EINVAL;
+    if (store->txn.delta != NULL) return CRDT_EBUSY;
+    if (crdt_context_max(&store->context, replica) != 0) return CRDT_EEXIST;
+    store->replica = replica;
+    return CRDT_OK;
+}
+
 void crdt_txn_at(crdt_txn *txn, const crdt_context *ctx)
 {
     txn->at = ctx;
@@ -147,7 +156,8 @@ crdt_err crdt_txn_find(const crdt_txn *txn, crdt_view name, const crdt_type *typ
     }
     if (type != NULL && now.type != type) return CRDT_ETYPE;
     *ret_ref = ref_in_txn(txn, name, now.type, now.id);
-    return CRDT_OK;
+    if (now.type->open == NULL || ret_ref->state == NULL) return CRDT_OK;
+    return now.type->open(&txn->store->space, (void *)(uintptr_t)ret_ref->state);
 }
 
 /* -- Targets ----------------------------------------------------------------------------------- */
@@ -200,9 +210,16 @@ crdt_err crdt_target_open(crdt_txn *txn, crdt_view name, const crdt_type *type,
     return err;
 }
 
+static crdt_err reserve_dots(crdt_txn *txn, size_t dots, size_t covers)
+{
+    if (dots > CRDT_SEQ_MAX - txn->next) return CRDT_ELIMIT;
+    crdt_err err = crdt_context_reserve(&txn->delta->context, covers + 1);
+    if (err == CRDT_OK) err = crdt_context_reserve(&txn->delta->brought, 1);
+    return err;
+}
+
 crdt_err crdt_target_reserve(crdt_target *target, size_t dots, size_t covers)
 {
-    crdt_txn     *txn = target->txn;
     crdt__object *own = target->object;
     if (own->wants_presence) {
         dots++;
@@ -210,9 +227,7 @@ crdt_err crdt_target_reserve(crdt_target *target, size_t dots, size_t covers)
             crdt__sibs_reserve(target->space, &own->presence, crdt__sibs_count(&own->presence) + 1);
         if (err != CRDT_OK) return err;
     }
-    if (dots > CRDT_SEQ_MAX - txn->next) return CRDT_ELIMIT;
-    crdt_err err = crdt_context_reserve(&txn->delta->context, covers + 1);
-    if (err == CRDT_OK) err = crdt_context_reserve(&txn->delta->brought, 1);
+    crdt_err err = reserve_dots(target->txn, dots, covers);
     if (err == CRDT_OK) own->mutated = true;
     return err;
 }
@@ -238,6 +253,14 @@ static crdt_dot next_dot(crdt_txn *txn)
         crdt_context_add_reserved(&txn->delta->brought, run);
     }
     return dot;
+}
+
+crdt_err crdt_txn_mark(crdt_txn *txn)
+{
+    if (txn->failed != CRDT_OK) return txn->failed;
+    crdt_err err = reserve_dots(txn, 1, 0);
+    if (err == CRDT_OK) (void)next_dot(txn);
+    return err;
 }
 
 /* The name exists from now on. Room for the dot and its sibling is there. */

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "tests/lib/random.h"
 #include "tests/lib/stores.h"
 #include "tests/lib/t.h"
 
@@ -45,9 +46,8 @@ typedef struct forge {
     const crdt_type *type;
     uint64_t         author, first, last; /* dots that it claims */
     crdt_replicas    ids;
-    crdt_buf         rows, text;
+    crdt_buf         rows;
     unsigned         count;
-    bool             whole; /* it refers to nothing that it lacks: then its text comes first */
 } forge;
 
 enum {
@@ -71,7 +71,6 @@ static forge forge_of(const crdt_type *type, uint64_t author, uint64_t first, ui
     f.first = first;
     f.last = last;
     crdt_buf_init(&f.rows, NULL);
-    crdt_buf_init(&f.text, NULL);
     return f;
 }
 
@@ -84,10 +83,9 @@ static crdt_buf *row(forge *f, unsigned shape)
 
 static void put_content(forge *f, const char *text)
 {
-    crdt_buf *out = f->whole ? &f->text : &f->rows;
-    if (is_text(f->type)) crdt_buf_text(out, text);
+    if (is_text(f->type)) crdt_buf_text(&f->rows, text);
     else
-        for (; *text != '\0'; text++) crdt_buf_value(out, crdt_bytes(text, 1));
+        for (; *text != '\0'; text++) crdt_buf_value(&f->rows, crdt_bytes(text, 1));
 }
 
 /* A reference in its long form to an element of the replica at that place of the dictionary. */
@@ -120,7 +118,7 @@ static crdt_delta *forged(forge *f, const crdt_store *like, const uint64_t *ids)
     crdt_context_add_reserved(&ctx, run);
     for (; *ids != 0; ids++) crdt_replicas_add(&set, *ids);
     CHECK_OK(crdt_replicas_seal(&set));
-    crdt_enc enc = {&bytes, &set};
+    crdt_enc enc = {&bytes, &set, false};
     crdt_buf_put(&bytes, "\xc7\x01\x02", 3);
     crdt_buf_varint(&bytes, set.count);
     for (size_t i = 0; i < set.count; i++) crdt_buf_u64(&bytes, set.ids[i]);
@@ -131,13 +129,11 @@ static crdt_delta *forged(forge *f, const crdt_store *like, const uint64_t *ids)
     crdt_buf_byte(&bytes, 0); /* its name */
     crdt_buf_varint(&bytes, f->type->id);
     crdt_buf_byte(&bytes, 0);
-    crdt_enc in = {&body, &set};
-    crdt_buf_byte(&body, f->whole ? 6 : 4);
-    if (f->whole) crdt_buf_view(&body, crdt_buf_bytes(&f->text));
+    crdt_enc in = {&body, &set, false};
+    crdt_buf_byte(&body, 4);
     crdt_enc_replica(&in, f->author);
     crdt_buf_varint(&body, f->count);
     crdt_buf_put(&body, f->rows.data, f->rows.size);
-    if (f->whole) crdt_buf_put(&body, "\0\0", 2); /* nothing is dead or forgotten */
     crdt_buf_view(&bytes, crdt_buf_bytes(&body));
     crdt_err err = crdt_delta_decode(like, crdt_buf_bytes(&bytes), &delta, &reason);
     if (err != CRDT_OK) {
@@ -155,7 +151,6 @@ static crdt_delta *forged(forge *f, const crdt_store *like, const uint64_t *ids)
     crdt_buf_clear(&bytes);
     crdt_buf_clear(&body);
     crdt_buf_clear(&f->rows);
-    crdt_buf_clear(&f->text);
     return delta;
 }
 
@@ -377,38 +372,73 @@ TEST(seq_hostile, a_lamport_time_that_is_too_small)
     for_all_types(lamport_too_small);
 }
 
-/* Nobody can write on above it, but what they have is still understood. */
+/* At the start, of this Lamport time; NULL: refused. */
+static crdt_delta *insertion_in_time(const honest *h, int64_t lamport)
+{
+    forge f = forge_of(h->type, H, 1, 1);
+    row(&f, GAP);
+    crdt_buf_varint(&f.rows, 1);
+    crdt_buf_varint(&f.rows, 1); /* the start */
+    put_lamport(&f, lamport);
+    put_content(&f, "x");
+    return forged(&f, h->end, only_h);
+}
+
+/* Three who hold the last Lamport time write on: whoever gets all ends in the same. */
+static void write_at_the_end(const honest *h, crdt_delta *last, uint64_t seed)
+{
+    enum { STEPS = T_SLOW ? 60 : 200 };
+    uint64_t    random = seed;
+    crdt_store *s[3] = {solo_of(h->type, A), solo_of(h->type, B), solo_of(h->type, C)};
+    crdt_delta *deltas[STEPS];
+    for (int i = 0; i < 3; i++) {
+        join(s[i], h->end);
+        join(s[i], last);
+    }
+    for (int i = 0; i < STEPS; i++) {
+        crdt_store *author = s[random_below(&random, 3)], *peer = s[random_below(&random, 3)];
+        uint64_t    length = length_of(author);
+        int         pos = (int)random_below(&random, length);
+        bool        deletes = random_below(&random, 4) == 0;
+        if (deletes) deltas[i] = apply(author, "", h->type, "delete", pos, 1);
+        else deltas[i] = apply(author, "", h->type, "insert", pos % 6, pos % 2 ? "ab" : "c");
+        CHECK(deletes ? length_of(author) < length : length_of(author) > length);
+        if (peer != author && random_below(&random, 3) == 0) join(author, peer);
+    }
+    for (int i = 0; i < 6; i++) join(s[i % 3], s[(i + 1) % 3]);
+    for (int round = 0; round < 4; round++) {
+        crdt_store *to = solo_of(h->type, Z);
+        join(to, h->end);
+        join(to, last);
+        for (size_t i = STEPS; i-- > 0;) {
+            size_t      k = random_below(&random, i + 1);
+            crdt_delta *one = deltas[k];
+            deltas[k] = deltas[i];
+            deltas[i] = one;
+            CHECK_OK(crdt_store_merge(to, one));
+        }
+        check_recoded(to);
+        CHECK(same_bytes(to, s[0]) && same_bytes(s[0], s[1]));
+        char text[2000];
+        snprintf(text, sizeof text, "%s", shown(to, ""));
+        CHECK_EQ_STR(shown(s[0], ""), text);
+        crdt_store_free(to);
+    }
+    for (int i = 0; i < STEPS; i++) crdt_store_free(deltas[i]);
+    free_all(s[0], s[1], s[2], NULL);
+}
+
 static void lamport_too_great(const honest *h)
 {
-    static const int64_t times[] = {
-        INT32_MAX, UINT32_MAX, INT64_C(1) << 61, (INT64_C(1) << 62) - 1, INT64_C(1) << 62,
-        INT64_MAX, -1};
+    const int64_t end = INT64_C(1) << 62;
+    const int64_t times[] = {1 << 30, end / 2, end - 3, end - 2, end - 1, end, INT64_MAX, -1};
     if (!is_classic(h->type)) return;
     for (size_t i = 0; i < sizeof times / sizeof times[0]; i++) {
-        forge f = forge_of(h->type, H, 1, 1);
-        f.whole = true;
-        row(&f, GAP);
-        crdt_buf_varint(&f.rows, 1);
-        crdt_buf_varint(&f.rows, 1); /* the start */
-        put_lamport(&f, times[i]);
-        put_content(&f, "x");
-        crdt_delta *delta = forged(&f, h->end, only_h), *more;
-        CHECK_EQ_INT(delta == NULL, i > 3);
+        crdt_delta *delta = insertion_in_time(h, times[i]);
+        CHECK_EQ_INT(delta == NULL, i > 4);
         if (delta == NULL) continue;
-        if (i < 3) {
-            check_harmless(h, &delta, 1, 0);
-        } else {
-            crdt_store *s = solo_of(h->type, C);
-            crdt_value  args[2] = {crdt_int(0), crdt_text("y")};
-            join(s, h->end);
-            join(s, delta);
-            check_recoded(s);
-            CHECK_ERR(crdt_store_apply(s, NOW, CRDT_SOLO, &h->type->ops[0], args, 2, &more),
-                      CRDT_ELIMIT);
-            DO(s, "", h->type, "delete", 0, 2);
-            check_recoded(s);
-            crdt_store_free(s);
-        }
+        check_harmless(h, &delta, 1, 0);
+        for (uint64_t seed = 1; i >= 2 && seed < 4; seed++) write_at_the_end(h, delta, seed);
         crdt_store_free(delta);
     }
 }
@@ -475,7 +505,6 @@ static crdt_delta *insertion_at(const honest *h, uint64_t dot, int64_t ctr, cons
 {
     forge  f = forge_of(h->type, H, dot, dot);
     size_t each = strlen(content);
-    f.whole = ctr == 0;
     row(&f, (ctr == 0 ? 0 : ODD) | GAP | (each > 1 ? LONG : 0));
     if (each > 1) crdt_buf_varint(&f.rows, each - 2);
     crdt_buf_varint(&f.rows, dot);
@@ -485,32 +514,6 @@ static crdt_delta *insertion_at(const honest *h, uint64_t dot, int64_t ctr, cons
     put_lamport(&f, 100);
     put_content(&f, content);
     return forged(&f, h->end, only_h);
-}
-
-/* The same elements have one form: the text first if nothing is lacking, rows if something is. */
-static void the_other_form(const honest *h)
-{
-    for (int whole = 0; whole < 2; whole++) {
-        for (int lacks = 0; lacks < 2; lacks++) {
-            forge f = forge_of(h->type, H, 1, 1);
-            f.whole = whole == 1;
-            row(&f, GAP);
-            crdt_buf_varint(&f.rows, 1);
-            if (lacks == 1) put_ref(&f, 0, 3);
-            else crdt_buf_varint(&f.rows, 1); /* the start */
-            put_lamport(&f, 9);
-            put_content(&f, "x");
-            crdt_delta *delta = forged(&f, h->end, lacks == 1 ? a_h : only_h);
-            CHECK_MSG((delta != NULL) == (whole != lacks), "%s: whole %d, lacks %d", h->type->name,
-                      whole, lacks);
-            crdt_store_free(delta);
-        }
-    }
-}
-
-TEST(seq_hostile, elements_in_the_form_that_is_not_theirs)
-{
-    for_all_types(the_other_form);
 }
 
 static void counter_gap(const honest *h)
@@ -736,59 +739,61 @@ TEST(seq_hostile, dots_without_end)
     for_all_types(dots_without_end);
 }
 
-/* Elements that were forgotten, but nobody deleted. */
-static void nothing_as_content(const honest *h)
+/* So many elements by H, of which only the last two have content, and a deletion of the first. */
+static crdt_delta *forgotten(const honest *h, uint64_t dot, uint64_t first, uint64_t each,
+                             uint64_t deleted)
 {
-    const uint64_t each = 50;
-    forge          f = forge_of(h->type, H, 1, 1);
+    forge f = forge_of(h->type, H, dot, dot + 1);
     row(&f, GAP | LONG | ODD);
     crdt_buf_varint(&f.rows, each - 2);
-    crdt_buf_varint(&f.rows, 1);
+    crdt_buf_varint(&f.rows, dot);
     crdt_buf_varint(&f.rows, 1); /* the start */
-    crdt_buf_varint(&f.rows, crdt_zigzag(0));
+    crdt_buf_varint(&f.rows, crdt_zigzag((int64_t)first));
     crdt_buf_varint(&f.rows, 1); /* stretch: */
     put_lamport(&f, 100);
-    put_ref(&f, 1, each - 2);
+    put_ref(&f, 0, each - 2);
     put_content(&f, "xy");
-    crdt_delta *delta = forged(&f, h->end, only_h);
-    if (delta == NULL) return;
-    crdt_store *s = solo_of(h->type, C);
+    row(&f, DEL | LONG | OWN);
+    crdt_buf_varint(&f.rows, deleted - 2);
+    crdt_buf_varint(&f.rows, crdt_zigzag((int64_t)deleted - (int64_t)each));
+    return forged(&f, h->end, only_h);
+}
+
+/* Very many elements that are forgotten, in few bytes, stop no one who writes. */
+static void ids_without_end(const honest *h)
+{
+    const uint64_t each = 500000000;
+    crdt_store    *s = solo_of(h->type, C), *other = solo_of(h->type, B);
     join(s, h->end);
-    join(s, delta);
-    check_store(s);
-    (void)shown(s, "");
-    if (is_text(h->type)) {
-        crdt_ref       ref = crdt_store_solo(s);
-        crdt_text_iter it = crdt_text_iterate(ref);
-        crdt_cursor    cursor;
-        uint64_t       pos;
-        crdt_buf       out;
-        crdt_buf_init(&out, NULL);
-        for (crdt_view piece; crdt_text_next(&it, &piece);) CHECK(piece.size > 0);
-        for (int u = 0; u < 3; u++) {
-            crdt_unit unit = (crdt_unit)u;
-            uint64_t  length = crdt_text_length(ref, unit);
-            for (uint64_t at = 0; at <= length; at++) {
-                CHECK_OK(crdt_text_cursor(ref, unit, at, CRDT_LEFT, &cursor));
-                CHECK_OK(crdt_text_find(ref, cursor, unit, &pos));
-                CHECK_OK(crdt_text_read(ref, unit, at, 3, &out));
-            }
-        }
-        crdt_buf_clear(&out);
-    } else {
-        crdt_value value;
-        for (uint64_t i = 0; i < crdt_rga_length(crdt_store_solo(s)); i++) {
-            CHECK(crdt_rga_get(crdt_store_solo(s), i, &value));
-        }
+    CHECK(forgotten(h, 1, 0, each, each - 3) == NULL);
+    for (uint64_t i = 0; i < 2; i++) {
+        crdt_delta *delta = forgotten(h, 1 + 2 * i, i * each, each, each - 2);
+        CHECK(delta != NULL);
+        join(s, delta);
+        crdt_store_free(delta);
     }
-    DO(s, "", h->type, "insert", (int)length_of(s) / 2, "q");
-    DO(s, "", h->type, "delete", 0, (int)length_of(s));
+    join(other, h->end);
+    DO(s, "", h->type, "insert", 0, "w");
+    join(other, s);
+    DO(other, "", h->type, "insert", 3, "v");
+    join(s, other);
+    CHECK_EQ_INT(length_of(s), length_of(h->end) + 4 + 2);
+    CHECK(same_bytes(s, other));
     check_recoded(s);
-    check_harmless(h, &delta, 1, 0);
-    free_all(s, delta, NULL);
+    free_all(s, other, NULL);
+}
+
+static void nothing_as_content(const honest *h)
+{
+    for (uint64_t n = 2; n < 50; n++) {
+        crdt_delta *delta = forgotten(h, 1, 0, 50, n);
+        CHECK_EQ_INT(delta != NULL, n >= 48);
+        crdt_store_free(delta);
+    }
 }
 
 TEST(seq_hostile, elements_without_content)
 {
     for_all_types(nothing_as_content);
+    for_all_types(ids_without_end);
 }

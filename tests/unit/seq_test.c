@@ -409,3 +409,54 @@ TEST(seq, a_part_of_a_cut_forgets_that_part)
         free_all(a, b, NULL);
     }
 }
+
+/* -- Dots of deletions ------------------------------------------------------------------------- */
+
+/* The same text that came in two orders: deleting it takes the same dots, and is the same delta. */
+static void delete_alike(const crdt_type *type)
+{
+    crdt_store *a = solo_of(type, A), *b = solo_of(type, B);
+    crdt_delta *of_a[2], *of_b[2];
+    of_a[0] = apply(a, "", type, "insert", 0, "a");
+    join(b, of_a[0]);
+    of_b[0] = apply(b, "", type, "insert", 1, "x");
+    join(a, of_b[0]);
+    of_a[1] = apply(a, "", type, "insert", 1, "b"); /* a b x: then x goes */
+    join(b, of_a[1]);
+    of_b[1] = apply(b, "", type, "delete", 2, 1);
+    crdt_store *in_turn = solo_of(type, C), *whole = solo_of(type, C);
+    for (int i = 0; i < 2; i++) {
+        join(in_turn, of_a[i]);
+        join(in_turn, of_b[i]);
+    }
+    CHECK_OK(crdt_store_merge(whole, of_a[0]));
+    CHECK_OK(crdt_store_merge(whole, of_a[1]));
+    CHECK_OK(crdt_store_merge(whole, of_b[0]));
+    CHECK_OK(crdt_store_merge(whole, of_b[1]));
+    CHECK(same_bytes(in_turn, whole));
+    for (int seen = 0; seen < 2; seen++) { /* also under a read context */
+        crdt_store *s[2];
+        crdt_delta *deleted[2];
+        for (int i = 0; i < 2; i++) {
+            CHECK_OK(crdt_store_clone(i ? whole : in_turn, C, &s[i]));
+            crdt_txn  *txn = begin(s[i]);
+            crdt_value args[2] = {crdt_int(0), crdt_int(2)};
+            if (seen) crdt_txn_at(txn, crdt_store_context(b));
+            CHECK_OK(crdt_txn_apply(txn, CRDT_SOLO, &type->ops[1], args, 2));
+            deleted[i] = commit(s[i]);
+        }
+        CHECK(same_bytes(deleted[0], deleted[1]));
+        CHECK_EQ_INT(crdt_context_max(crdt_store_context(deleted[0]), C), 1);
+        CHECK(same_bytes(s[0], s[1]));
+        free_all(s[0], s[1], deleted[0], deleted[1], NULL);
+    }
+    free_all(a, b, of_a[0], of_a[1], of_b[0], of_b[1], in_turn, whole, NULL);
+}
+
+TEST(seq, equal_replicas_take_the_same_dots_for_a_deletion)
+{
+    delete_alike(&crdt_text_type);
+    delete_alike(&crdt_rga_type);
+    delete_alike(&crdt_text_classic_type);
+    delete_alike(&crdt_rga_classic_type);
+}

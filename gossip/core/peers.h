@@ -1,0 +1,380 @@
+/* core/peers.h: the inside of links, shared by peers.c, hello.c, topology.c, vectors.c, sync.c,
+ * push.c, snap.c, repair.c, links.c and nobody else.
+ *
+ *   peers.c     records of peers: finding, making, forgetting; requests in flight; replies that wait
+ *   hello.c     who is there: a link begins, begins again, ends
+ *   topology.c  whom to have a link with
+ *   vectors.c   what this node holds, told as changes; what a peer is known to hold
+ *   sync.c      anti-entropy: SYNC, WANT and their STATE; the rounds
+ *   push.c      fresh entries: PUSH, HAVE and their TOOK; eager and lazy links
+ *   snap.c      snapshots in pieces: SNAP, CHUNK
+ *   repair.c    equal contexts, unequal states: PAGE, DIGESTS, FIX, OBJECT
+ *   links.c     dispatch, time, actions
+ *
+ * Messages are built when the driver asks for them (gossip__links_next), never before: so what they
+ * tell is fresh and persisted, and all that waits here are a few words for each.
+ */
+#ifndef GOSSIP_CORE_PEERS_H
+#define GOSSIP_CORE_PEERS_H
+#include "gossip/core/links.h"
+
+#define GOSSIP__PEERS_MAX 1024
+#define GOSSIP__ADDRESS_MAX 255
+#define GOSSIP__REPLIES_MAX 64      /* waiting for one peer; requests beyond are dropped */
+#define GOSSIP__REFUSALS_MAX 8      /* of those who are no peers */
+#define GOSSIP__STRANGERS_MAX 65536 /* ids that one peer makes known by vectors alone */
+#define GOSSIP__TELL_MAX 32768      /* components of a vector in one message */
+#define GOSSIP__SILENT_TIMEOUTS 6   /* requests lost in a row, nothing heard: the peer is down */
+#define GOSSIP__DIAL_US 250000      /* first wait before dialling again; doubles up to ... */
+#define GOSSIP__DIAL_MAX_US 10000000
+#define GOSSIP__HELLO_PEERS 64                   /* addresses told in a HELLO */
+#define GOSSIP__SNAPSHOT_MAX (UINT64_C(4) << 30) /* bytes of a snapshot that is taken in */
+#define GOSSIP__SNAPSHOT_IDLE_US 60000000        /* one that nobody asks for is let go */
+#define GOSSIP__PAGE_MAX 1024                    /* digests in one message */
+
+/* Entries of one replica in a message that is in flight: its dots from + 1 .. to. */
+typedef struct gossip__span {
+    uint32_t who;
+    uint64_t from, to;
+} gossip__span;
+
+typedef struct gossip__request {
+    uint32_t        id; /* 0: a free place */
+    gossip_msg_kind kind;
+    gossip_time     sent, deadline;
+    uint32_t        bytes;   /* of entries */
+    uint32_t        version; /* of this node's vector that it told; 0: none */
+    uint64_t        clock;   /* links.clock then */
+    gossip__span   *spans;   /* PUSH */
+    uint32_t        spans_count, spans_cap;
+} gossip__request;
+
+/* A reply that is to be built. */
+typedef struct gossip__reply {
+    gossip_msg_kind kind;
+    uint32_t        link, id;
+    gossip_refusal  refusal;
+    bool            prune, same;
+    gossip_msg_kind asked; /* STATE: by SYNC or WANT */
+    crdt_digest     root;  /* STATE: the asker's */
+    uint64_t        after; /* it waits until the log is persisted up to here ... */
+    gossip_time     until; /* ... or it is that late */
+    uint64_t        snapshot_id, offset;
+    uint16_t        type;
+    uint8_t        *name; /* allocated */
+    uint32_t        name_size;
+} gossip__reply;
+
+typedef struct gossip__peer {
+    gossip_peer handle;
+    uint8_t     address[GOSSIP__ADDRESS_MAX];
+    uint8_t     address_size;
+    bool        configured; /* by gossip_engine_add_peer */
+    bool        itself; /* the address leads to this very node, or to one that another peer is */
+    bool        active; /* on links.active */
+    bool        wanted, wants; /* by the topology; the next wanted */
+    bool        gone;          /* forgotten; its record goes once the driver knows */
+    bool        broken;        /* its link cannot go on: it begins again */
+    bool        quiet;         /* nothing is to be sent until something happens */
+    uint64_t    node, replica;
+
+    /* -- hello.c */
+    uint32_t          link, driver_link; /* 0: none; what the driver was told */
+    uint64_t          nonce;      /* what this node says in HELLO to this peer; 0: none yet */
+    bool              nonce_used; /* by a link: no second one begins with it from here */
+    bool              confirmed;  /* the other side knows the link, too */
+    uint64_t          their_nonce, their_old[4];
+    uint32_t          hello_id;           /* of the HELLO that is in flight; 0: none */
+    gossip_time       dial_at, dial_wait; /* HELLO is due; the wait after it */
+    gossip_time       begun;
+    uint32_t          dials; /* since something came */
+    uint32_t          frame_max;
+    const crdt_type **common; /* the types that both know, NULL: all that this store knows */
+    crdt_types        common_types;
+    size_t            common_cap;
+    bool              knows_all; /* the types that this store knows */
+
+    /* -- requests and replies (peers.c) */
+    gossip__request *requests; /* credit_frames of them, once linked */
+    uint32_t         in_flight;
+    uint64_t         flying;   /* bytes of entries in them */
+    uint32_t         timeouts; /* in a row */
+    gossip_time      timeout, timed_out, silent_since;
+    gossip__reply   *replies;
+    uint32_t         replies_count, replies_cap;
+
+    /* -- vectors.c */
+    gossip__vec known, offered, sent;                /* holds; was sent, too; was sent once */
+    bool        vector_known;                        /* on this link */
+    uint32_t    taken;                               /* version of its vector that was taken in */
+    uint32_t    version, acked_version, out_version; /* of this node's, as told on this link */
+    uint64_t    acked_clock, out_clock;
+    uint64_t    same_clock; /* at which it held all */
+    uint64_t    needed;     /* below this position it has everything */
+    uint32_t    strangers;
+    uint32_t   *forked; /* replicas of which it has another history */
+    uint32_t    forked_count;
+    size_t      forked_cap;
+
+    /* -- sync.c, push.c */
+    bool        eager;
+    uint32_t    credit;   /* bytes it would take */
+    bool        sync_now; /* a SYNC is due, out of turn */
+    bool        want, graft;
+    uint64_t    want_after; /* WANT waits until the log is persisted up to here */
+    bool        pulls;      /* it asks for chunk after chunk: nothing is pushed meanwhile */
+    gossip_time pulls_until;
+    bool        behind;  /* the log cannot serve it */
+    uint64_t    push_at; /* log positions before this were offered */
+    uint64_t    owed;    /* a lazy link, too, is pushed what is before this */
+    gossip_time push_due, pushed, have_due, gap_at;
+    uint64_t    have_clock; /* what the last HAVE told of */
+    bool        in_sync;
+    uint32_t    unequal; /* syncs in a row with equal contexts and unequal roots */
+
+    /* -- figures */
+    gossip_time heard;
+    uint64_t    sent_messages, received, entries_sent, entries_received, duplicates, resent;
+    uint64_t    refused, malformed;
+    crdt_err    error;
+} gossip__peer;
+
+/* Replicas in order of when their held dots were last raised, the newest first. */
+typedef struct gossip__rank {
+    uint64_t at; /* links.clock then; 0: never */
+    uint32_t newer, older;
+    uint32_t mark, index; /* scratch of a message that is built, or taken apart */
+} gossip__rank;
+
+/* The last entry of an origin so far in a message that is taken apart. */
+typedef struct gossip__tail {
+    uint32_t entry, tag_before; /* entry + 1; 0: none yet */
+} gossip__tail;
+
+/* A reply to one who is no peer. */
+typedef struct gossip__refusal {
+    uint32_t       id;
+    gossip_refusal refusal;
+} gossip__refusal;
+
+/* A snapshot that is served. */
+typedef struct gossip__served {
+    uint64_t    id; /* 0: none */
+    crdt_buf    bytes;
+    crdt_digest whole;
+    gossip_time used;
+} gossip__served;
+
+/* A snapshot that is fetched. */
+typedef struct gossip__fetched {
+    gossip_peer peer; /* 0: none */
+    uint64_t    id, size;
+    crdt_digest whole;
+    crdt_buf    bytes;
+    bool        asked; /* a SNAP is in flight */
+    gossip_time ask_at;
+    uint64_t    joined; /* the end of the log when the last one was joined */
+} gossip__fetched;
+
+/* A repair in progress, from this node's side. */
+typedef struct gossip__repair {
+    gossip_peer peer;  /* 0: none */
+    bool        asked; /* a PAGE or FIX is in flight */
+    bool        fix;   /* FIX is next, of name and type; else PAGE from there */
+    bool        alarmed;
+    crdt_buf    name;
+    uint16_t    type;
+    uint64_t    clock; /* links.clock: a raise since then ends it */
+} gossip__repair;
+
+struct gossip__links {
+    gossip__peer **peers; /* by handle - 1; NULL: free */
+    size_t         peers_count, peers_cap;
+    gossip_peer   *active; /* linked, dialled, or with something for the driver */
+    size_t         active_count, active_cap;
+    uint32_t       count, linked; /* peers; with a link */
+    uint32_t       next_id;
+    bool           topology_due, reminted, starved, some_gone;
+    gossip_time    starved_until;
+    uint64_t       clone_boot; /* that was last reported */
+    uint64_t       alone;      /* own entries before this position are known to be held elsewhere */
+
+    gossip__rank *ranks; /* by who */
+    uint32_t      ranks_count;
+    size_t        ranks_cap;
+    uint32_t      newest, mark;
+    uint64_t      clock; /* raises so far */
+    uint64_t      seen;  /* log position up to which raises are counted */
+
+    gossip_time round_at, round_us; /* the next; its interval now */
+    size_t      turn;               /* whose: among the active */
+    size_t      serving;            /* round robin of links_next */
+    uint64_t    told_news;          /* log.persisted at the last news */
+    uint64_t    aged, aged_next;    /* log positions that are graft_us old; of the sample */
+    gossip_time aged_at;            /* when aged_next was the end of the log */
+
+    gossip__refusal refusals[GOSSIP__REFUSALS_MAX];
+    uint32_t        refusals_count;
+    gossip__served  served;
+    gossip__fetched fetched;
+    gossip__repair  repair;
+
+    /* The message that is built, and what it points to. */
+    gossip_msg            msg;
+    gossip_known         *vector;
+    size_t                vector_cap;
+    gossip_entry         *entries;
+    size_t                entries_cap;
+    gossip_origin        *origins;
+    size_t                origins_cap;
+    gossip__tail         *tails; /* while a message is taken apart: by origin */
+    size_t                tails_cap;
+    gossip_type          *types;
+    size_t                types_cap;
+    crdt_view             views[GOSSIP__HELLO_PEERS];
+    gossip_object_digest *digests;
+    size_t                digests_cap;
+    crdt_buf              bytes;
+};
+
+/* -- peers.c */
+/* Room for need items of size in *p. Errors: ENOMEM. */
+crdt_err gossip__room(gossip_engine *engine, void *p, size_t *cap, size_t need, size_t size);
+/* Sorts items that begin with a u64 by it. */
+void          gossip__sort(void *items, size_t count, size_t size);
+gossip__peer *gossip__peer_get(const gossip_engine *engine, gossip_peer handle); /* NULL: none */
+gossip__peer *gossip__peer_by_node(const gossip_engine *engine, uint64_t node);
+gossip__peer *gossip__peer_by_address(const gossip_engine *engine, crdt_view address);
+/* address may be empty. Errors: ENOMEM, ELIMIT. */
+crdt_err gossip__peer_make(gossip_engine *engine, crdt_view address, gossip__peer **ret_peer);
+void     gossip__peer_free(gossip_engine *engine, gossip__peer *peer);
+/* There is something to be done for it: on the list of those that are looked after. */
+void gossip__peer_activate(gossip_engine *engine, gossip__peer *peer);
+/* Everything that belongs to its link goes. */
+void gossip__peer_reset(gossip_engine *engine, gossip__peer *peer);
+/* A request in flight. NULL: none is free; or out of memory. */
+gossip__request *gossip__request_new(gossip_engine *engine, gossip__peer *peer,
+                                     gossip_msg_kind kind);
+gossip__request *gossip__request_find(const gossip_engine *engine, gossip__peer *peer, uint32_t id);
+bool             gossip__request_flying(const gossip_engine *engine, const gossip__peer *peer,
+                                        gossip_msg_kind kind);
+void             gossip__request_done(gossip__peer *peer, gossip__request *request);
+uint32_t         gossip__next_id(gossip_engine *engine);
+/* A place for a reply. NULL: too many wait, or out of memory: the request is dropped. */
+gossip__reply *gossip__reply_new(gossip_engine *engine, gossip__peer *peer, gossip_msg_kind kind,
+                                 uint32_t id);
+void           gossip__reply_done(gossip_engine *engine, gossip__peer *peer, uint32_t index);
+void gossip__refuse(gossip_engine *engine, gossip__peer *peer, uint32_t id, gossip_refusal refusal);
+/* What cannot have been meant: counted. */
+void                        gossip__bad(gossip_engine *engine, gossip__peer *peer, crdt_err err);
+static inline gossip__rank *gossip__rank_of(const gossip_engine *engine, uint32_t who)
+{
+    return &engine->links->ranks[who];
+}
+static inline gossip_time gossip__jitter(gossip_engine *engine, gossip_time us)
+{
+    return us - us / 5 + gossip__random(engine) % (us / 5 * 2 + 1);
+}
+
+/* -- hello.c */
+crdt_err gossip__hello_in(gossip_engine *engine, gossip_peer from, const gossip_msg *msg);
+crdt_err gossip__welcome_in(gossip_engine *engine, gossip_peer from, const gossip_msg *msg);
+void     gossip__refused_in(gossip_engine *engine, gossip_peer from, const gossip_msg *msg);
+/* The link is no more; redial: say HELLO at once if it is wanted. */
+void gossip__unlink(gossip_engine *engine, gossip__peer *peer, bool redial);
+void gossip__confirm(gossip_engine *engine, gossip__peer *peer);
+void gossip__dial(gossip_engine *engine, gossip__peer *peer, gossip_time at);
+/* HELLO if it is due. Errors: ENOMEM. */
+crdt_err gossip__hello_build(gossip_engine *engine, gossip__peer *peer, bool *ret_built);
+crdt_err gossip__welcome_build(gossip_engine *engine, gossip__peer *peer, uint32_t id);
+
+/* -- topology.c */
+void gossip__topology(gossip_engine *engine);
+
+/* -- vectors.c */
+/* Ranks for all ids, and the order follows the log. Errors: ENOMEM. */
+crdt_err gossip__ranks_follow(gossip_engine *engine);
+/* Into ret_vector: what changed since the peer's last acknowledgement. Errors: ENOMEM. */
+crdt_err gossip__tell(gossip_engine *engine, gossip__peer *peer, gossip_vector *ret_vector);
+void     gossip__told(gossip__peer *peer, uint32_t version); /* it was acknowledged */
+/* What a peer tells. complete: such a message always tells all. Errors: ENOMEM, EMALFORMED. */
+crdt_err gossip__take(gossip_engine *engine, gossip__peer *peer, const gossip_vector *vector,
+                      bool complete);
+/* It holds who up to seq. Errors: ENOMEM. */
+crdt_err gossip__knows(gossip_engine *engine, gossip__peer *peer, uint32_t who, uint64_t seq);
+/* Roots were equal at this clock: it holds all that was told by then. Errors: ENOMEM. */
+crdt_err gossip__knows_all(gossip_engine *engine, gossip__peer *peer, uint64_t clock);
+/* offered becomes known and what is in flight. Errors: ENOMEM. */
+crdt_err gossip__offer_again(gossip_engine *engine, gossip__peer *peer);
+bool     gossip__is_forked(const gossip__peer *peer, uint32_t who);
+void     gossip__fork(gossip_engine *engine, gossip__peer *peer, uint32_t who);
+/* The peer is known to hold dots that are not in this store. */
+bool gossip__peer_has_more(const gossip_engine *engine, const gossip__peer *peer);
+
+/* -- sync.c: SYNC, WANT, STATE */
+crdt_err gossip__sync_in(gossip_engine *engine, gossip__peer *peer, const gossip_msg *msg);
+crdt_err gossip__state_in(gossip_engine *engine, uint64_t ms, gossip__peer *peer,
+                          const gossip_msg *msg, gossip__request *request);
+crdt_err gossip__state_build(gossip_engine *engine, gossip__peer *peer, const gossip__reply *reply);
+/* A request if one is due: then *ret_built. Errors: ENOMEM. */
+crdt_err    gossip__sync_build(gossip_engine *engine, gossip__peer *peer, bool *ret_built);
+void        gossip__rounds_tick(gossip_engine *engine);
+void        gossip__rounds_news(gossip_engine *engine);
+crdt_digest gossip__root(gossip_engine *engine, const gossip__peer *peer);
+/* Bytes that would be taken in now. */
+uint32_t gossip__credit(const gossip_engine *engine);
+bool     gossip__pulling(const gossip_engine *engine, const gossip__peer *peer);
+/* Log positions before this one are graft_us old: what is younger may be on its way already. */
+uint64_t gossip__aged(gossip_engine *engine);
+
+/* -- push.c: PUSH, HAVE, TOOK; entries in messages */
+/* Adds the record to links.msg, between begin and end. Errors: ENOMEM. */
+crdt_err gossip__entry_add(gossip_engine *engine, gossip__peer *peer, const gossip__record *record,
+                           gossip__request *request);
+void     gossip__entries_begin(gossip_engine *engine);
+void     gossip__entries_end(gossip_engine *engine);
+size_t   gossip__entry_size(const gossip__record *record);
+/* Delivers a message's entries. *ret_news: one was no duplicate. Errors: ENOMEM, EMALFORMED. */
+typedef struct gossip__taken {
+    bool news, again, lacking; /* some was new; was had from this very peer; waits for its past */
+} gossip__taken;
+crdt_err gossip__entries_in(gossip_engine *engine, uint64_t ms, gossip__peer *peer,
+                            const gossip_msg *msg, gossip__taken *ret_taken);
+crdt_err gossip__push_in(gossip_engine *engine, uint64_t ms, gossip__peer *peer,
+                         const gossip_msg *msg);
+crdt_err gossip__have_in(gossip_engine *engine, gossip__peer *peer, const gossip_msg *msg);
+crdt_err gossip__took_in(gossip_engine *engine, gossip__peer *peer, const gossip_msg *msg,
+                         gossip__request *request);
+crdt_err gossip__took_build(gossip_engine *engine, gossip__peer *peer, const gossip__reply *reply);
+crdt_err gossip__push_build(gossip_engine *engine, gossip__peer *peer, bool *ret_built);
+void     gossip__push_lost(gossip_engine *engine, gossip__peer *peer, const gossip__request *lost);
+void     gossip__push_news(gossip_engine *engine, gossip__peer *peer);
+bool     gossip__push_waits(const gossip_engine *engine, const gossip__peer *peer);
+/* What the peer lacks is looked for anew, from the beginning. */
+void gossip__push_rewind(gossip_engine *engine, gossip__peer *peer);
+
+/* -- snap.c: SNAP, CHUNK */
+crdt_err gossip__snap_in(gossip_engine *engine, gossip__peer *peer, const gossip_msg *msg);
+crdt_err gossip__chunk_in(gossip_engine *engine, uint64_t ms, gossip__peer *peer,
+                          const gossip_msg *msg);
+crdt_err gossip__chunk_build(gossip_engine *engine, gossip__peer *peer, const gossip__reply *reply);
+crdt_err gossip__snap_build(gossip_engine *engine, gossip__peer *peer, bool *ret_built);
+/* This peer has what is in no log. */
+void gossip__fetch(gossip_engine *engine, gossip__peer *peer);
+void gossip__fetch_failed(gossip_engine *engine, gossip__peer *peer, gossip_refusal refusal);
+/* Errors: ENOMEM, EBUSY. */
+crdt_err gossip__snap_tick(gossip_engine *engine, uint64_t ms);
+void     gossip__snap_free(gossip_engine *engine);
+
+/* -- repair.c: PAGE, DIGESTS, FIX, OBJECT */
+crdt_err gossip__repair_in(gossip_engine *engine, gossip__peer *peer, const gossip_msg *msg);
+crdt_err gossip__digests_in(gossip_engine *engine, gossip__peer *peer, const gossip_msg *msg);
+crdt_err gossip__object_in(gossip_engine *engine, gossip__peer *peer, const gossip_msg *msg);
+crdt_err gossip__repair_reply(gossip_engine *engine, gossip__peer *peer,
+                              const gossip__reply *reply);
+crdt_err gossip__repair_build(gossip_engine *engine, gossip__peer *peer, bool *ret_built);
+/* Contexts are equal, roots are not. */
+void gossip__repair_begin(gossip_engine *engine, gossip__peer *peer);
+void gossip__repair_stop(gossip_engine *engine);
+
+#endif

@@ -1,0 +1,207 @@
+/* core/snap.c: snapshots in pieces, for those whom no log can serve (rule R9).
+ *
+ * The sender makes one, keeps it while it is asked for, and pins its log from there on: so whoever
+ * has joined it can go on from the log. The taker asks piece by piece; after a loss or a new link it
+ * goes on where it was, as long as the sender has that very snapshot still.
+ */
+#include <string.h>
+
+#include "gossip/core/peers.h"
+
+/* -- Serving ----------------------------------------------------------------------------------- */
+
+static void let_go(gossip_engine *engine)
+{
+    gossip__served *served = &engine->links->served;
+    crdt_buf_clear(&served->bytes);
+    served->id = 0;
+    engine->log.pinned = GOSSIP_NEVER;
+}
+
+static crdt_err make(gossip_engine *engine)
+{
+    gossip__served *served = &engine->links->served;
+    crdt_err        err = gossip_engine_snapshot(engine, &served->bytes);
+    if (err != CRDT_OK) {
+        crdt_buf_clear(&served->bytes);
+        return err;
+    }
+    crdt_view bytes = crdt_buf_bytes(&served->bytes);
+    served->whole = crdt_digest_of(bytes.data, bytes.size);
+    served->id = gossip__random(engine) ^ served->whole.lo;
+    if (served->id == 0) served->id = 1;
+    engine->log.pinned = engine->log.persisted;
+    return CRDT_OK;
+}
+
+crdt_err gossip__snap_in(gossip_engine *engine, gossip__peer *peer, const gossip_msg *msg)
+{
+    gossip__reply *reply = gossip__reply_new(engine, peer, GOSSIP_CHUNK, msg->id);
+    if (reply == NULL) return CRDT_OK;
+    reply->snapshot_id = msg->snapshot_id;
+    reply->offset = msg->offset;
+    return CRDT_OK;
+}
+
+static crdt_err refuse(gossip_engine *engine, gossip_refusal refusal)
+{
+    engine->links->msg.kind = GOSSIP_REFUSED;
+    engine->links->msg.refusal = refusal;
+    return CRDT_OK;
+}
+
+crdt_err gossip__chunk_build(gossip_engine *engine, gossip__peer *peer, const gossip__reply *reply)
+{
+    gossip__served *served = &engine->links->served;
+    gossip_msg     *msg = &engine->links->msg;
+    (void)peer;
+    if (reply->snapshot_id != 0 && reply->snapshot_id != served->id) {
+        return refuse(engine, GOSSIP_NO_SNAPSHOT);
+    }
+    if (served->id == 0) {
+        if (!gossip__snapshot_ready(engine)) return refuse(engine, GOSSIP_BUSY);
+        crdt_err err = make(engine);
+        if (err != CRDT_OK) return err;
+    }
+    uint64_t offset = reply->snapshot_id == 0 ? 0 : reply->offset, size = served->bytes.size;
+    if (offset >= size) return refuse(engine, GOSSIP_BAD_MESSAGE);
+    uint64_t piece = size - offset;
+    if (piece > engine->config.chunk_bytes) piece = engine->config.chunk_bytes;
+    served->used = engine->now;
+    msg->kind = GOSSIP_CHUNK;
+    msg->snapshot_id = served->id;
+    msg->offset = offset;
+    msg->size = size;
+    msg->whole = served->whole;
+    msg->bytes = crdt_view_of(served->bytes.data + offset, (size_t)piece);
+    if (offset + piece == size) engine->stats.snapshots_sent++;
+    return CRDT_OK;
+}
+
+/* -- Fetching ---------------------------------------------------------------------------------- */
+
+static bool is_whole(const gossip__fetched *fetched)
+{
+    return fetched->id != 0 && fetched->bytes.size == fetched->size;
+}
+
+static void drop(gossip_engine *engine)
+{
+    gossip__fetched *fetched = &engine->links->fetched;
+    crdt_buf_clear(&fetched->bytes);
+    fetched->id = fetched->size = 0;
+    fetched->asked = false;
+}
+
+void gossip__fetch(gossip_engine *engine, gossip__peer *peer)
+{
+    gossip__fetched *fetched = &engine->links->fetched;
+    gossip__peer    *other = gossip__peer_get(engine, fetched->peer);
+    if (engine->log.persisted < fetched->joined) return; /* one is on its way to the disk */
+    if (other == peer || (other != NULL && other->link != 0)) return;
+    drop(engine);
+    fetched->peer = peer->handle;
+    fetched->ask_at = engine->now;
+}
+
+void gossip__fetch_failed(gossip_engine *engine, gossip__peer *peer, gossip_refusal refusal)
+{
+    gossip__fetched *fetched = &engine->links->fetched;
+    if (fetched->peer != peer->handle) return;
+    fetched->asked = false;
+    fetched->ask_at = engine->now + engine->config.have_us;
+    if (refusal == GOSSIP_BUSY) return;
+    drop(engine);
+    if (refusal == GOSSIP_NO_SNAPSHOT) return; /* from the beginning */
+    fetched->peer = 0;
+}
+
+crdt_err gossip__snap_build(gossip_engine *engine, gossip__peer *peer, bool *ret_built)
+{
+    gossip__fetched *fetched = &engine->links->fetched;
+    gossip_msg      *msg = &engine->links->msg;
+    if (fetched->peer != peer->handle || fetched->asked || engine->readonly) return CRDT_OK;
+    if (engine->now < fetched->ask_at || is_whole(fetched)) return CRDT_OK;
+    gossip__request *request = gossip__request_new(engine, peer, GOSSIP_SNAP);
+    if (request == NULL) return CRDT_OK;
+    fetched->asked = true;
+    msg->kind = GOSSIP_SNAP;
+    msg->id = request->id;
+    msg->snapshot_id = fetched->id;
+    msg->offset = fetched->bytes.size;
+    *ret_built = true;
+    return CRDT_OK;
+}
+
+/* All its bytes are here: join it. */
+static crdt_err join(gossip_engine *engine, uint64_t ms, gossip__peer *peer)
+{
+    gossip__fetched *fetched = &engine->links->fetched;
+    crdt_view        bytes = crdt_buf_bytes(&fetched->bytes);
+    const char      *reason;
+    crdt_err         err = CRDT_EMALFORMED;
+    if (crdt_digest_equal(crdt_digest_of(bytes.data, bytes.size), fetched->whole)) {
+        err = gossip__snapshot_join(engine, ms, bytes, &reason);
+    }
+    fetched->ask_at = engine->now + engine->config.timeout_us;
+    if (err == CRDT_ENOMEM || err == CRDT_EBUSY) return err; /* once more, later */
+    drop(engine);
+    fetched->peer = 0;
+    if (err != CRDT_OK) {
+        gossip__bad(engine, peer, err);
+        return CRDT_OK;
+    }
+    fetched->joined = engine->log.end;
+    peer->want = true; /* what came to its log since */
+    peer->want_after = engine->log.end;
+    return CRDT_OK;
+}
+
+static bool fits(const gossip__fetched *fetched, const gossip_msg *msg)
+{
+    if (msg->snapshot_id == 0 || msg->size > GOSSIP__SNAPSHOT_MAX || msg->bytes.size == 0) {
+        return false;
+    }
+    if (msg->bytes.size > msg->size || msg->offset > msg->size - msg->bytes.size) return false;
+    if (fetched->id == 0) return msg->offset == 0;
+    return msg->snapshot_id == fetched->id && msg->size == fetched->size &&
+           msg->offset == fetched->bytes.size && crdt_digest_equal(msg->whole, fetched->whole);
+}
+
+crdt_err gossip__chunk_in(gossip_engine *engine, uint64_t ms, gossip__peer *peer,
+                          const gossip_msg *msg)
+{
+    gossip__fetched *fetched = &engine->links->fetched;
+    if (fetched->peer != peer->handle || !fetched->asked) return CRDT_OK;
+    fetched->asked = false;
+    fetched->ask_at = engine->now + engine->config.timeout_us;
+    if (!fits(fetched, msg)) return CRDT_EMALFORMED;
+    crdt_buf_put(&fetched->bytes, msg->bytes.data, msg->bytes.size);
+    if (crdt_buf_status(&fetched->bytes) != CRDT_OK) {
+        fetched->bytes.failed = false;
+        return CRDT_ENOMEM;
+    }
+    fetched->id = msg->snapshot_id;
+    fetched->size = msg->size;
+    fetched->whole = msg->whole;
+    fetched->ask_at = engine->now;
+    return is_whole(fetched) ? join(engine, ms, peer) : CRDT_OK;
+}
+
+crdt_err gossip__snap_tick(gossip_engine *engine, uint64_t ms)
+{
+    struct gossip__links *links = engine->links;
+    gossip__fetched      *fetched = &links->fetched;
+    gossip__peer         *peer = gossip__peer_get(engine, fetched->peer);
+    bool                  idle = engine->now >= links->served.used + GOSSIP__SNAPSHOT_IDLE_US;
+    bool                  costly = engine->log.bytes / 2 > engine->config.log_bytes;
+    if (links->served.id != 0 && (idle || costly)) let_go(engine);
+    if (peer == NULL || !is_whole(fetched)) return CRDT_OK;
+    return engine->now >= fetched->ask_at ? join(engine, ms, peer) : CRDT_OK;
+}
+
+void gossip__snap_free(gossip_engine *engine)
+{
+    crdt_buf_clear(&engine->links->served.bytes);
+    crdt_buf_clear(&engine->links->fetched.bytes);
+}

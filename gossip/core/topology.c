@@ -1,0 +1,154 @@
+/* core/topology.c: whom to have a link with, of all the peers that are known.
+ *
+ * Who wants a link dials; whoever is dialled accepts. A peer that was wanted and no longer is gets
+ * unlinked once: if it wants the link still, it dials, and the link stays. Peers whose node id is
+ * not known yet are dialled to learn it, where the topology goes by ids.
+ */
+#include "gossip/core/peers.h"
+
+#define AWAY 3u /* HELLOs without an answer: others take its place, while it is dialled still */
+
+static bool is_there(const gossip__peer *peer)
+{
+    return peer != NULL && !peer->itself && !peer->gone;
+}
+
+static bool is_away(const gossip__peer *peer)
+{
+    return peer->link == 0 && peer->dials >= AWAY;
+}
+
+static void want(gossip__peer *peer, bool wanted)
+{
+    peer->wants = wanted;
+}
+
+/* The distance from this node's id upwards around the ring of all ids; downwards with `back`. */
+static uint64_t distance(const gossip_engine *engine, uint64_t node, bool back)
+{
+    uint64_t up = node - engine->config.node;
+    return back ? 0 - up : up;
+}
+
+/* The nearest that is not away, and whoever is nearer: those are dialled for the day they return. */
+static void want_neighbours(gossip_engine *engine, bool back)
+{
+    struct gossip__links *links = engine->links;
+    uint64_t              nearest = UINT64_MAX;
+    for (size_t i = 0; i < links->peers_count; i++) {
+        const gossip__peer *peer = links->peers[i];
+        if (!is_there(peer) || peer->node == 0 || is_away(peer)) continue;
+        uint64_t far = distance(engine, peer->node, back);
+        if (far < nearest) nearest = far;
+    }
+    for (size_t i = 0; i < links->peers_count; i++) {
+        gossip__peer *peer = links->peers[i];
+        if (!is_there(peer)) continue;
+        if (peer->node == 0 || distance(engine, peer->node, back) <= nearest) want(peer, true);
+    }
+}
+
+static uint64_t find_hub(const gossip_engine *engine)
+{
+    const struct gossip__links *links = engine->links;
+    uint64_t                    hub = engine->config.node;
+    if (engine->config.hub != 0) return engine->config.hub;
+    for (size_t i = 0; i < links->peers_count; i++) {
+        const gossip__peer *peer = links->peers[i];
+        if (!is_there(peer) || peer->node == 0 || is_away(peer)) continue;
+        if (peer->node < hub) hub = peer->node;
+    }
+    return hub;
+}
+
+static void want_hub(gossip_engine *engine)
+{
+    struct gossip__links *links = engine->links;
+    uint64_t              hub = find_hub(engine);
+    for (size_t i = 0; i < links->peers_count; i++) {
+        gossip__peer *peer = links->peers[i];
+        if (!is_there(peer)) continue;
+        bool least = engine->config.hub == 0 && peer->node < hub; /* it is away: should it return */
+        want(peer, hub == engine->config.node || peer->node == hub || peer->node == 0 || least);
+    }
+}
+
+/* Of many, a few at random: those that there are, then others. Half of what lacks is dialled at a
+ * time, for others dial this node meanwhile. */
+static void want_some(gossip_engine *engine)
+{
+    struct gossip__links *links = engine->links;
+    uint32_t              active = engine->config.active_links, lacking, dialled = 0;
+    for (size_t i = 0; i < links->peers_count; i++) {
+        gossip__peer *peer = links->peers[i];
+        if (!is_there(peer)) continue;
+        if (peer->link != 0) want(peer, true);
+        else if (peer->wanted && !is_away(peer)) {
+            want(peer, true);
+            dialled++;
+        }
+    }
+    if (links->linked + dialled >= active) return;
+    lacking = active - links->linked;
+    uint32_t most = (lacking + 1) / 2;
+    for (uint32_t tries = 0; dialled < most && tries < 4 * active; tries++) {
+        gossip__peer *peer = links->peers[gossip__random(engine) % links->peers_count];
+        if (!is_there(peer) || peer->wants || peer->address_size == 0) continue;
+        if (is_away(peer) && tries % 4 != 3) continue; /* those that are away now and then */
+        want(peer, true);
+        dialled++;
+    }
+}
+
+static void want_all(gossip_engine *engine)
+{
+    struct gossip__links *links = engine->links;
+    for (size_t i = 0; i < links->peers_count; i++) {
+        gossip__peer *peer = links->peers[i];
+        if (!is_there(peer)) continue;
+        want(peer, engine->config.topology != GOSSIP_EXPLICIT || peer->configured);
+    }
+}
+
+static void apply(gossip_engine *engine, gossip__peer *peer)
+{
+    bool before = peer->wanted;
+    peer->wanted = peer->wants;
+    if (peer->wanted && peer->link == 0 && peer->dial_at == GOSSIP_NEVER) {
+        gossip__dial(engine, peer, engine->now);
+    }
+    if (!peer->wanted && peer->link == 0) peer->dial_at = GOSSIP_NEVER;
+    if (before && !peer->wanted && peer->link != 0) gossip__unlink(engine, peer, false);
+}
+
+void gossip__topology(gossip_engine *engine)
+{
+    struct gossip__links *links = engine->links;
+    uint32_t              known = 0;
+    if (!links->topology_due) return;
+    links->topology_due = false;
+    for (size_t i = 0; i < links->peers_count; i++) {
+        gossip__peer *peer = links->peers[i];
+        if (peer != NULL) peer->wants = false;
+        known += is_there(peer);
+    }
+    switch (engine->config.topology) {
+    case GOSSIP_RING:
+        want_neighbours(engine, false);
+        want_neighbours(engine, true);
+        break;
+    case GOSSIP_STAR: want_hub(engine); break;
+    case GOSSIP_MESH:
+        if (known > engine->config.mesh_max) {
+            want_some(engine);
+            break;
+        }
+        want_all(engine);
+        break;
+    case GOSSIP_EXPLICIT: want_all(engine); break;
+    }
+    for (size_t i = 0; i < links->peers_count; i++) {
+        if (links->peers[i] != NULL) apply(engine, links->peers[i]);
+    }
+    links->topology_due = false; /* by what was just undone */
+}

@@ -1,0 +1,145 @@
+/* disk_write.c: appending and syncing. The tail in memory is what a failed sync writes again. */
+#include <fcntl.h>
+#include <string.h>
+
+#include "gossip/core/disk.h"
+
+#define TAIL_MAX (16u << 20)
+
+crdt_err gossip__disk_append(void *user, uint64_t position, crdt_view entry)
+{
+    gossip_disk *disk = user;
+    if (disk->stage != GOSSIP__BEGUN || (disk->appended && position <= disk->last_position)) {
+        return CRDT_EINVAL;
+    }
+    if (entry.size > GOSSIP__PAYLOAD_MAX) return CRDT_ELIMIT;
+    if (disk->tail.size > TAIL_MAX) {
+        crdt_err err = gossip__disk_sync_whole(disk);
+        if (err != CRDT_OK) return err;
+    }
+    gossip__frame_put(&disk->tail, disk->next, disk->durable, entry);
+    if (disk->tail.failed) {
+        disk->tail.failed = false;
+        return CRDT_ENOMEM;
+    }
+    if (disk->next == disk->tail_first) disk->tail_position = position;
+    disk->last_position = position;
+    disk->appended = true;
+    disk->next++;
+    return CRDT_OK;
+}
+
+/* -- Segments ---------------------------------------------------------------------------------- */
+
+void gossip__disk_give_up(gossip_disk *disk)
+{
+    if (disk->fd < 0) return;
+    gossip__name  name = gossip__name_of("log", disk->number, "");
+    gossip_files *files = &disk->files;
+    bool          empty = disk->segments[disk->segments_count - 1].first == disk->tail_first;
+    if (!empty) (void)files->truncate(files->user, disk->fd, disk->base);
+    (void)files->close(files->user, disk->fd);
+    disk->fd = -1;
+    if (empty) {
+        (void)files->unlink(files->user, name.text);
+        disk->segments_count--;
+    }
+    disk->sealed = disk->written = 0;
+}
+
+/* The next segment, from the first entry in the tail on. Its first frame is written. */
+static crdt_err next_segment(gossip_disk *disk)
+{
+    gossip__segment segment = {.number = disk->number + 1,
+                               .first = disk->tail_first,
+                               .position = disk->tail_position,
+                               .before = disk->durable};
+    gossip__name    name = gossip__name_of("log", segment.number, "");
+    uint64_t        seed =
+        gossip__seed(disk->options.node, disk->options.cluster, GOSSIP__LOG, segment.number);
+    crdt_buf_reset(&disk->scratch);
+    gossip__log_head(&disk->scratch, disk, &segment);
+    crdt_err err = crdt_buf_status(&disk->scratch);
+    if (err == CRDT_OK) err = gossip__segment_add(disk, &segment);
+    if (err != CRDT_OK) {
+        disk->scratch.failed = false;
+        return err;
+    }
+    disk->number = segment.number;
+    disk->fd = disk->files.open(disk->files.user, name.text, O_RDWR | O_CREAT | O_TRUNC);
+    if (disk->fd < 0) {
+        disk->segments_count--;
+        return CRDT_EIO;
+    }
+    disk->chain = 0;
+    gossip__frame_seal(disk->scratch.data, seed, &disk->chain);
+    disk->base = disk->scratch.size;
+    disk->sealed = disk->written = 0;
+    disk->entered = false;
+    if (gossip__write_all(&disk->files, disk->fd, disk->scratch.data, disk->scratch.size, 0)) {
+        return CRDT_OK;
+    }
+    gossip__disk_give_up(disk);
+    return CRDT_EIO;
+}
+
+/* -- Writing and syncing ----------------------------------------------------------------------- */
+
+/* The segment's bytes and its name are synced, or it is given up. */
+static crdt_err sync_segment(gossip_disk *disk)
+{
+    gossip_files *files = &disk->files;
+    if (files->sync(files->user, disk->fd) == 0 &&
+        (disk->entered || files->sync(files->user, -1) == 0)) {
+        disk->entered = true;
+        return CRDT_OK;
+    }
+    gossip__disk_give_up(disk);
+    return CRDT_EIO;
+}
+
+/* Writes what the segment lacks of the tail. */
+static crdt_err write_tail(gossip_disk *disk)
+{
+    if (disk->written == disk->tail.size) return CRDT_OK;
+    if (disk->fd >= 0 && disk->written == 0 && disk->base >= disk->options.segment_bytes) {
+        (void)disk->files.close(disk->files.user, disk->fd); /* it is full, and synced */
+        disk->fd = -1;
+    }
+    crdt_err err = disk->fd < 0 ? next_segment(disk) : CRDT_OK;
+    if (err != CRDT_OK) return err;
+    uint64_t seed =
+        gossip__seed(disk->options.node, disk->options.cluster, GOSSIP__LOG, disk->number);
+    while (disk->sealed < disk->tail.size) {
+        disk->sealed += gossip__frame_seal(disk->tail.data + disk->sealed, seed, &disk->chain);
+    }
+    if (!gossip__write_all(&disk->files, disk->fd, disk->tail.data + disk->written,
+                           disk->tail.size - disk->written, disk->base + disk->written)) {
+        gossip__disk_give_up(disk);
+        return CRDT_EIO;
+    }
+    disk->written = disk->tail.size;
+    return CRDT_OK;
+}
+
+crdt_err gossip__disk_sync_whole(gossip_disk *disk)
+{
+    crdt_err err = write_tail(disk);
+    if (err != CRDT_OK || disk->fd < 0 || disk->durable + 1 == disk->next) return err;
+    err = sync_segment(disk);
+    if (err != CRDT_OK) return err;
+    disk->durable = disk->next - 1;
+    disk->base += disk->tail.size;
+    disk->sealed = disk->written = 0;
+    disk->tail_first = disk->next;
+    crdt_buf_reset(&disk->tail);
+    return CRDT_OK;
+}
+
+crdt_err gossip__disk_sync(void *user)
+{
+    gossip_disk *disk = user;
+    if (disk->stage != GOSSIP__BEGUN) return CRDT_EINVAL;
+    return disk->options.sync == GOSSIP_SYNC_ALWAYS ? gossip__disk_sync_whole(disk)
+                                                    : write_tail(disk);
+}

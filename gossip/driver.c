@@ -1,0 +1,519 @@
+/* driver.c: see driver.h. The order in a run: drain the engine's actions (entries go to the disk,
+ * messages out), one sync, tell the engine, drain what that has freed. */
+#include "gossip/driver.h"
+
+#include <string.h>
+
+#include "gossip/wire.h"
+
+#define NOTICES 64u
+#define TOKENS 512u
+#define BACKLOG_MAX (16u << 20)
+#define CHECKPOINT_BYTES (64u << 20)
+#define RETRY_US 250000u
+
+/* A link, its codec, and where the peer is. */
+typedef struct link {
+    uint32_t      number;
+    gossip_peer   peer;
+    gossip_codec *codec;
+    uint8_t       address[255], address_size;
+} link;
+
+/* Where a request came from. */
+typedef struct token {
+    uint32_t link, id; /* id 0: none */
+    uint64_t from;
+} token;
+
+typedef struct notice {
+    gossip_action action;
+    uint8_t       name[64], name_size;
+} notice;
+
+struct gossip_driver {
+    gossip_engine   *engine;
+    gossip_transport transport;
+    gossip_persist   persist;
+    bool             keeps; /* there is a persist */
+    const crdt_mem  *mem;
+
+    link    *links; /* ascending by number */
+    uint32_t links_count, links_cap;
+    token    tokens[TOKENS]; /* a ring, the oldest is overwritten */
+    uint32_t tokens_next;
+    notice   notices[NOTICES]; /* a ring */
+    uint32_t notices_at, notices_count;
+    crdt_buf bytes;
+
+    uint64_t reached; /* what precedes this position is with the disk */
+    uint64_t told;    /* the engine knows that this is durable */
+    uint64_t covered; /* a snapshot on disk holds all before this position */
+    bool     dirty;   /* something was appended since the last sync */
+    bool     failing; /* the disk refuses */
+    bool     due;     /* a snapshot must be written before anything else can count */
+    crdt_buf backlog; /* entries that the disk refused: position, size, bytes */
+    size_t   backlog_at;
+    uint64_t appended, snapshot_size; /* bytes since the last snapshot; its own */
+
+    gossip_time now, retry_at;
+    crdt_err    err; /* the first of this run */
+};
+
+static void fail(gossip_driver *driver, crdt_err err)
+{
+    if (driver->err == CRDT_OK) driver->err = err;
+}
+
+crdt_err gossip_driver_new(gossip_engine *engine, const gossip_transport *transport,
+                           const gossip_persist *persist, const crdt_mem *mem,
+                           gossip_driver **ret_driver)
+{
+    if (mem == NULL) mem = crdt_mem_default();
+    gossip_driver *driver = mem->alloc(mem->user, sizeof *driver);
+    if (driver == NULL) return CRDT_ENOMEM;
+    memset(driver, 0, sizeof *driver);
+    driver->engine = engine;
+    driver->transport = *transport;
+    driver->keeps = persist != NULL;
+    if (persist != NULL) driver->persist = *persist;
+    driver->mem = mem;
+    driver->retry_at = GOSSIP_NEVER;
+    crdt_buf_init(&driver->bytes, mem);
+    crdt_buf_init(&driver->backlog, mem);
+    *ret_driver = driver;
+    return CRDT_OK;
+}
+
+void gossip_driver_free(gossip_driver *driver)
+{
+    if (driver == NULL) return;
+    for (uint32_t i = 0; i < driver->links_count; i++) gossip_codec_free(driver->links[i].codec);
+    if (driver->links != NULL) {
+        driver->mem->release(driver->mem->user, driver->links,
+                             driver->links_cap * sizeof *driver->links);
+    }
+    crdt_buf_clear(&driver->bytes);
+    crdt_buf_clear(&driver->backlog);
+    driver->mem->release(driver->mem->user, driver, sizeof *driver);
+}
+
+/* -- Links ------------------------------------------------------------------------------------- */
+
+/* The place of the first link of this number or a greater one. */
+static uint32_t seek(const gossip_driver *driver, uint32_t number)
+{
+    uint32_t low = 0, high = driver->links_count;
+    while (low < high) {
+        uint32_t middle = low + (high - low) / 2;
+        if (driver->links[middle].number < number) low = middle + 1;
+        else high = middle;
+    }
+    return low;
+}
+
+static link *find(const gossip_driver *driver, uint32_t number)
+{
+    uint32_t at = seek(driver, number);
+    if (at == driver->links_count || driver->links[at].number != number) return NULL;
+    return &driver->links[at];
+}
+
+/* Where the peer is; empty: not known. Borrowed until the next call on the engine. */
+static crdt_view address_of(const gossip_driver *driver, gossip_peer peer)
+{
+    gossip_peer_info info;
+    for (size_t i = 0; gossip_engine_peer(driver->engine, i, &info); i++) {
+        if (info.handle == peer) return info.address;
+    }
+    return crdt_view_of(NULL, 0);
+}
+
+static void remember_address(const gossip_driver *driver, link *l)
+{
+    crdt_view address = address_of(driver, l->peer);
+    if (address.size == 0 || address.size > sizeof l->address) return;
+    memcpy(l->address, address.data, address.size);
+    l->address_size = (uint8_t)address.size;
+}
+
+static crdt_err add_link(gossip_driver *driver, gossip_peer peer, uint32_t number)
+{
+    link l = {.number = number, .peer = peer};
+    if (driver->links_count == driver->links_cap) {
+        const crdt_mem *mem = driver->mem;
+        uint32_t        cap = driver->links_cap * 2 + 4;
+        size_t          old = driver->links_cap * sizeof l, size = cap * sizeof l;
+        void           *grown = NULL;
+        if (driver->links == NULL) grown = mem->alloc(mem->user, size);
+        else grown = mem->resize(mem->user, driver->links, old, size);
+        if (grown == NULL) return CRDT_ENOMEM;
+        driver->links = grown;
+        driver->links_cap = cap;
+    }
+    crdt_err err = gossip_codec_new(driver->mem, &l.codec);
+    if (err != CRDT_OK) return err;
+    remember_address(driver, &l);
+    uint32_t at = seek(driver, number);
+    memmove(&driver->links[at + 1], &driver->links[at], (driver->links_count - at) * sizeof l);
+    driver->links[at] = l;
+    driver->links_count++;
+    return CRDT_OK;
+}
+
+static void remove_link(gossip_driver *driver, uint32_t number)
+{
+    link *l = find(driver, number);
+    if (l == NULL) return; /* there was no memory for it */
+    gossip_codec_free(l->codec);
+    uint32_t at = (uint32_t)(l - driver->links);
+    driver->links_count--;
+    memmove(l, l + 1, (driver->links_count - at) * sizeof *l);
+}
+
+static void begin_link(gossip_driver *driver, const gossip_action *action)
+{
+    remove_link(driver, action->link);
+    crdt_err err = add_link(driver, action->peer, action->link);
+    if (err == CRDT_OK) return;
+    fail(driver, err);
+    gossip_engine_unreadable(driver->engine, driver->now, action->peer, CRDT_ENOENT);
+}
+
+/* -- Sending ----------------------------------------------------------------------------------- */
+
+static bool is_reply(gossip_msg_kind kind)
+{
+    switch (kind) {
+    case GOSSIP_WELCOME:
+    case GOSSIP_STATE:
+    case GOSSIP_TOOK:
+    case GOSSIP_CHUNK:
+    case GOSSIP_DIGESTS:
+    case GOSSIP_OBJECT:
+    case GOSSIP_REFUSED: return true;
+    default: return false;
+    }
+}
+
+static void add_token(gossip_driver *driver, uint32_t number, uint32_t id, uint64_t from)
+{
+    token t = {number, id, from};
+    driver->tokens[driver->tokens_next++ % TOKENS] = t;
+}
+
+/* Where the request came from; the newest, if several have this id. False: nobody knows. */
+static bool take_token(gossip_driver *driver, uint32_t number, uint32_t id, uint64_t *ret_from)
+{
+    for (uint32_t i = 1; i <= TOKENS && id != 0; i++) {
+        token *t = &driver->tokens[(driver->tokens_next - i) % TOKENS];
+        if (t->id != id || t->link != number) continue;
+        *ret_from = t->from;
+        t->id = 0;
+        return true;
+    }
+    return false;
+}
+
+/* HELLO has no link yet, and ids of several nodes may be alike: its reply comes at once, or not. */
+static void forget_hellos(gossip_driver *driver)
+{
+    for (uint32_t i = 0; i < TOKENS; i++) {
+        if (driver->tokens[i].link == 0) driver->tokens[i].id = 0;
+    }
+}
+
+static void send(gossip_driver *driver, const gossip_action *action)
+{
+    const gossip_msg *msg = action->msg;
+    bool              reply = is_reply(msg->kind);
+    link             *l = find(driver, msg->link);
+    uint64_t          from = 0;
+    crdt_view         address = crdt_view_of(NULL, 0);
+    if (reply && !take_token(driver, msg->link, msg->id, &from)) return;
+    crdt_buf_reset(&driver->bytes);
+    driver->bytes.failed = false;
+    bool     plain = msg->link == 0 || msg->kind == GOSSIP_REFUSED;
+    crdt_err err = l == NULL && !plain
+                       ? CRDT_ENOMEM /* the link has no codec */
+                       : gossip_wire_encode(plain ? NULL : l->codec, msg, &driver->bytes);
+    if (err != CRDT_OK) {
+        fail(driver, err);
+        return;
+    }
+    if (l == NULL && !reply) address = address_of(driver, action->peer);
+    if (l != NULL && l->address_size == 0 && !reply) remember_address(driver, l);
+    if (l != NULL) address = crdt_view_of(l->address, l->address_size);
+    driver->transport.send(driver->transport.user, address, crdt_buf_bytes(&driver->bytes), reply,
+                           from);
+}
+
+/* -- The disk ---------------------------------------------------------------------------------- */
+
+/* A snapshot of everything will stand for what the disk has not taken. */
+static void leave_to_snapshot(gossip_driver *driver)
+{
+    driver->due = true;
+    driver->backlog_at = 0;
+    crdt_buf_clear(&driver->backlog);
+}
+
+static crdt_err append(gossip_driver *driver, uint64_t position, crdt_view entry)
+{
+    crdt_err err = driver->persist.append(driver->persist.user, position, entry);
+    if (err != CRDT_OK) return err;
+    driver->reached = position + 1;
+    driver->dirty = true;
+    driver->appended += entry.size;
+    return CRDT_OK;
+}
+
+static void keep(gossip_driver *driver, uint64_t position, crdt_view entry)
+{
+    crdt_buf *b = &driver->backlog;
+    if (b->size - driver->backlog_at + entry.size > BACKLOG_MAX) {
+        leave_to_snapshot(driver);
+        return;
+    }
+    crdt_buf_u64(b, position);
+    crdt_buf_u64(b, entry.size);
+    crdt_buf_put(b, entry.data, entry.size);
+    if (b->failed) leave_to_snapshot(driver);
+}
+
+static void persist_entry(gossip_driver *driver, const gossip_action *action)
+{
+    if (!driver->keeps || action->position < driver->covered) {
+        if (driver->reached <= action->position) driver->reached = action->position + 1;
+        return;
+    }
+    if (driver->due) return;
+    crdt_buf_reset(&driver->bytes);
+    driver->bytes.failed = false;
+    crdt_err err = gossip_entry_encode(action->entry, &driver->bytes);
+    if (err != CRDT_OK) {
+        fail(driver, err);
+        leave_to_snapshot(driver);
+        return;
+    }
+    crdt_view entry = crdt_buf_bytes(&driver->bytes);
+    if (driver->backlog.size > 0 || append(driver, action->position, entry) != CRDT_OK) {
+        keep(driver, action->position, entry);
+    }
+}
+
+static uint64_t load_u64(const uint8_t *at)
+{
+    uint64_t n = 0;
+    for (unsigned i = 8; i-- > 0;) n = n << 8 | at[i];
+    return n;
+}
+
+/* Offer to the disk again what it refused. */
+static crdt_err append_backlog(gossip_driver *driver)
+{
+    crdt_buf *b = &driver->backlog;
+    while (driver->backlog_at < b->size) {
+        const uint8_t *at = b->data + driver->backlog_at;
+        crdt_view      entry = crdt_view_of(at + 16, (size_t)load_u64(at + 8));
+        crdt_err       err = append(driver, load_u64(at), entry);
+        if (err != CRDT_OK) return err;
+        driver->backlog_at += 16 + entry.size;
+    }
+    driver->backlog_at = 0;
+    crdt_buf_clear(b);
+    return CRDT_OK;
+}
+
+static crdt_err write_snapshot(gossip_driver *driver)
+{
+    uint64_t end = gossip_engine_stats(driver->engine).log_end;
+    crdt_buf bytes;
+    crdt_buf_init(&bytes, driver->mem);
+    crdt_err err = gossip_engine_snapshot(driver->engine, &bytes);
+    if (err == CRDT_OK) {
+        err = driver->persist.snapshot(driver->persist.user, end, crdt_buf_bytes(&bytes));
+    }
+    if (err == CRDT_OK) {
+        driver->covered = driver->reached = end;
+        driver->due = driver->dirty = false;
+        driver->snapshot_size = bytes.size;
+        driver->appended = 0;
+        driver->backlog_at = 0;
+        crdt_buf_clear(&driver->backlog);
+    }
+    crdt_buf_clear(&bytes);
+    return err;
+}
+
+/* All that the disk has is made durable. */
+static crdt_err make_durable(gossip_driver *driver)
+{
+    crdt_err err = CRDT_OK;
+    if (!driver->due) err = append_backlog(driver);
+    if (err == CRDT_OK && driver->dirty) err = driver->persist.sync(driver->persist.user);
+    if (err != CRDT_OK) return err;
+    driver->dirty = false;
+    if (driver->due) return write_snapshot(driver);
+    if (driver->appended >= CHECKPOINT_BYTES + driver->snapshot_size &&
+        write_snapshot(driver) != CRDT_OK) {
+        driver->appended = 0; /* it can wait: as long again */
+    }
+    return CRDT_OK;
+}
+
+static void settle(gossip_driver *driver)
+{
+    crdt_err err = driver->keeps ? make_durable(driver) : CRDT_OK;
+    if (err != CRDT_OK) {
+        fail(driver, err);
+        driver->retry_at = driver->now + RETRY_US;
+    }
+    if (driver->failing != (err != CRDT_OK)) {
+        driver->failing = err != CRDT_OK;
+        gossip_engine_readonly(driver->engine, driver->failing);
+    }
+    if (err == CRDT_OK && driver->reached > driver->told) {
+        driver->told = driver->reached;
+        gossip_engine_persisted(driver->engine, driver->now, driver->told);
+    }
+}
+
+/* -- Actions ----------------------------------------------------------------------------------- */
+
+static void take_notice(gossip_driver *driver, const gossip_action *action)
+{
+    if (driver->notices_count == NOTICES) {
+        driver->notices_at = (driver->notices_at + 1) % NOTICES;
+        driver->notices_count--;
+    }
+    notice *n = &driver->notices[(driver->notices_at + driver->notices_count++) % NOTICES];
+    n->action = *action;
+    n->name_size =
+        (uint8_t)(action->name.size < sizeof n->name ? action->name.size : sizeof n->name);
+    if (n->name_size > 0) memcpy(n->name, action->name.data, n->name_size);
+}
+
+bool gossip_driver_notice(gossip_driver *driver, gossip_action *ret_notice)
+{
+    if (driver->notices_count == 0) return false;
+    const notice *n = &driver->notices[driver->notices_at];
+    *ret_notice = n->action;
+    ret_notice->name = crdt_view_of(n->name, n->name_size);
+    driver->notices_at = (driver->notices_at + 1) % NOTICES;
+    driver->notices_count--;
+    return true;
+}
+
+static void drain(gossip_driver *driver)
+{
+    gossip_action action;
+    while (gossip_engine_next(driver->engine, &action)) {
+        switch (action.kind) {
+        case GOSSIP_DO_SEND: send(driver, &action); break;
+        case GOSSIP_DO_PERSIST: persist_entry(driver, &action); break;
+        case GOSSIP_DO_CHECKPOINT:
+            if (!driver->keeps || action.position < driver->covered) {
+                if (driver->reached <= action.position) driver->reached = action.position + 1;
+            } else {
+                leave_to_snapshot(driver);
+            }
+            break;
+        case GOSSIP_DO_LINK: begin_link(driver, &action); break;
+        case GOSSIP_DO_UNLINK: remove_link(driver, action.link); break;
+        case GOSSIP_DO_NOTIFY: take_notice(driver, &action); break;
+        }
+    }
+}
+
+/* -- Events ------------------------------------------------------------------------------------ */
+
+/* A message of a link that is no more, or that another process had here: it is to begin again. */
+static void refuse_link(gossip_driver *driver, uint32_t number, uint64_t from)
+{
+    gossip_msg msg;
+    memset(&msg, 0, sizeof msg);
+    msg.kind = GOSSIP_REFUSED;
+    msg.link = number;
+    msg.refusal = GOSSIP_UNKNOWN_LINK;
+    crdt_buf_reset(&driver->bytes);
+    driver->bytes.failed = false;
+    if (gossip_wire_encode(NULL, &msg, &driver->bytes) != CRDT_OK) return;
+    driver->transport.send(driver->transport.user, crdt_view_of(NULL, 0),
+                           crdt_buf_bytes(&driver->bytes), true, from);
+}
+
+static crdt_err take_message(gossip_driver *driver, uint64_t ms, const gossip_msg *msg,
+                             gossip_peer peer, uint64_t from)
+{
+    bool request = !is_reply(msg->kind);
+    if (request) add_token(driver, msg->link, msg->id, from);
+    crdt_err err = gossip_engine_receive(driver->engine, driver->now, ms, peer, msg);
+    if (msg->kind == GOSSIP_HELLO) {
+        if (err == CRDT_OK) drain(driver);
+        forget_hellos(driver);
+    }
+    return err;
+}
+
+crdt_err gossip_driver_receive(gossip_driver *driver, gossip_time now, uint64_t ms, crdt_view bytes,
+                               uint64_t from)
+{
+    uint32_t        number;
+    gossip_msg_kind kind;
+    gossip_frame   *frame;
+    driver->now = now;
+    driver->err = CRDT_OK;
+    crdt_err err = gossip_wire_peek(bytes, &number, &kind);
+    if (err != CRDT_OK) {
+        gossip_engine_unreadable(driver->engine, now, 0, err);
+        return CRDT_OK;
+    }
+    const link *l = find(driver, number);
+    gossip_peer peer = l != NULL ? l->peer : 0;
+    bool        plain = number == 0 || kind == GOSSIP_REFUSED;
+    if (l == NULL && !plain) {
+        if (!is_reply(kind)) refuse_link(driver, number, from);
+        return CRDT_OK;
+    }
+    err = gossip_wire_decode(plain ? NULL : l->codec, bytes, driver->mem, &frame, NULL);
+    if (err == CRDT_ENOMEM) return err;
+    if (err != CRDT_OK) {
+        gossip_engine_unreadable(driver->engine, now, peer, err);
+        return CRDT_OK;
+    }
+    err = take_message(driver, ms, gossip_frame_msg(frame), peer, from);
+    gossip_frame_free(frame, driver->mem);
+    return err == CRDT_OK ? driver->err : err;
+}
+
+crdt_err gossip_driver_run(gossip_driver *driver, gossip_time now, uint64_t ms)
+{
+    uint64_t told;
+    driver->now = now;
+    driver->err = CRDT_OK;
+    driver->retry_at = GOSSIP_NEVER;
+    if (gossip_engine_deadline(driver->engine) <= now) {
+        crdt_err err = gossip_engine_tick(driver->engine, now, ms);
+        if (err != CRDT_OK) fail(driver, err);
+    }
+    do {
+        told = driver->told;
+        drain(driver);
+        settle(driver);
+    } while (driver->told != told);
+    return driver->err;
+}
+
+crdt_err gossip_driver_checkpoint(gossip_driver *driver, gossip_time now)
+{
+    driver->now = now;
+    if (!driver->keeps) return CRDT_OK;
+    return write_snapshot(driver);
+}
+
+gossip_time gossip_driver_deadline(const gossip_driver *driver)
+{
+    gossip_time at = gossip_engine_deadline(driver->engine);
+    return at < driver->retry_at ? at : driver->retry_at;
+}

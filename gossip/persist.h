@@ -1,0 +1,28 @@
+/* persist.h: where entries and snapshots are kept, as a table. The driver (gossip/driver.h) calls
+ * it; the engine does not know it. gossip/disk.h is one; a service may bring its own, or none. */
+#ifndef GOSSIP_PERSIST_H
+#define GOSSIP_PERSIST_H
+#include "crdt/base.h"
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct gossip_persist {
+    /* Append one encoded entry (gossip_entry_encode), copied. Positions ascend from one call to the
+     * next. It need not be durable before sync. Errors: EIO, ENOMEM, ELIMIT (larger than any entry
+     * is); nothing of it is kept then: append it again. */
+    crdt_err (*append)(void *user, uint64_t position, crdt_view entry);
+    /* All that was appended is as durable as the policy promises once this returns OK. EIO, ENOMEM:
+     * nothing that was appended since the last OK may be counted on yet. It is not lost either:
+     * sync again later, without appending again. */
+    crdt_err (*sync)(void *user);
+    /* Keep a snapshot of everything before `position`; entries before it may go. Atomic: the old
+     * one stays until the new one is durable. Syncs what was appended. Errors: EIO, ENOMEM. */
+    crdt_err (*snapshot)(void *user, uint64_t position, crdt_view snapshot);
+    void *user;
+} gossip_persist;
+
+#ifdef __cplusplus
+}
+#endif
+#endif

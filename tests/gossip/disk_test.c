@@ -1,0 +1,590 @@
+/* The disk: whose it is, versions, stops, calls that fail, power cuts at each call, damage. */
+#include <errno.h>
+#include <fcntl.h>
+#include <time.h>
+
+#include "gossip/core/disk.h"
+#include "tests/gossip/disk_world.h"
+
+static void world_new(world *w, gossip_sync policy)
+{
+    memset(w, 0, sizeof *w);
+    testmem_init(&w->m);
+    w->policy = policy;
+    w->random = 1;
+    w->files = sim_files_new(1);
+}
+
+static void world_end(world *w)
+{
+    gossip_disk_close(w->disk);
+    sim_files_free(w->files);
+    TESTMEM_DONE(&w->m);
+}
+
+static crdt_err try_open(world *w, uint64_t cluster, uint64_t node, char problem[256])
+{
+    gossip_disk_options options = gossip_disk_options_default(cluster, node);
+    gossip_files        table = sim_files_table(w->files);
+    return gossip_disk_open(&options, &table, &w->m.mem, &w->disk, problem);
+}
+
+/* -- Whose directory --------------------------------------------------------------------------- */
+
+TEST(disk, belongs_to_one_node_of_one_cluster)
+{
+    static world w;
+    char         problem[256];
+    world_new(&w, GOSSIP_SYNC_ALWAYS);
+    CHECK_OK(try_open(&w, 7, 9, problem));
+    gossip_disk_close(w.disk);
+    w.disk = NULL;
+    CHECK_ERR(try_open(&w, 7, 8, problem), CRDT_EEXIST);
+    CHECK_EQ_STR(problem, "the directory is another node's");
+    CHECK_ERR(try_open(&w, 6, 9, problem), CRDT_EEXIST);
+    CHECK_EQ_STR(problem, "the directory is another cluster's");
+    CHECK_ERR(try_open(&w, 7, 0, problem), CRDT_EINVAL);
+    CHECK_OK(try_open(&w, 7, 9, problem));
+    CHECK_EQ_STR(problem, "");
+    world_end(&w);
+}
+
+TEST(disk, refuses_a_newer_format)
+{
+    static world w;
+    char         problem[256];
+    gossip__line line = {.word = "node", .count = 4, .at = {GOSSIP__FORMAT + 1, 9, 7, 1}};
+    world_new(&w, GOSSIP_SYNC_ALWAYS);
+    gossip_files table = sim_files_table(w.files);
+    CHECK(gossip__line_write(&table, &line));
+    CHECK_ERR(try_open(&w, 7, 9, problem), CRDT_EVERSION);
+    CHECK_EQ_STR(problem, "the directory was written by a newer format");
+    world_end(&w);
+}
+
+TEST(disk, refuses_files_without_the_file_that_says_whose)
+{
+    static world w;
+    char         problem[256];
+    world_new(&w, GOSSIP_SYNC_ALWAYS);
+    recover(&w, false);
+    gossip_disk_close(w.disk);
+    w.disk = NULL;
+    sim_files_remove(w.files, "node");
+    CHECK_ERR(try_open(&w, 7, 9, problem), CRDT_EMALFORMED);
+    world_end(&w);
+}
+
+/* -- Starts and stops -------------------------------------------------------------------------- */
+
+static void begin_again(world *w, bool clean, gossip_recovery *ret_found)
+{
+    gossip_disk_close(w->disk);
+    open_disk(w);
+    CHECK_OK(gossip_disk_recover(w->disk, ret_found));
+    CHECK_EQ_INT(ret_found->clean, clean);
+}
+
+TEST(disk, a_clean_stop_counts_once)
+{
+    static world    w;
+    gossip_recovery found;
+    world_new(&w, GOSSIP_SYNC_ALWAYS);
+    open_disk(&w);
+    CHECK_OK(gossip_disk_recover(w.disk, &found));
+    CHECK(found.fresh && !found.clean && found.replica == 0);
+    CHECK_OK(gossip_disk_begin(w.disk, 55));
+    CHECK_OK(gossip_disk_stop(w.disk, 55, 0)); /* even with nothing written */
+    begin_again(&w, true, &found);
+    CHECK(!found.fresh);
+    CHECK_EQ_INT(found.replica, 55);
+    begin_again(&w, false, &found); /* recover alone has consumed it */
+    CHECK_EQ_INT(found.replica, 55);
+    CHECK_OK(gossip_disk_begin(w.disk, 55));
+    append(&w);
+    CHECK_OK(gossip_disk_stop(w.disk, 55, 1));
+    sim_files_crash(w.files);
+    begin_again(&w, true, &found);
+    CHECK_EQ_INT(found.last_seq, 1);
+    CHECK_EQ_INT(found.entries, 1);
+    sim_files_crash(w.files); /* consumed durably */
+    begin_again(&w, false, &found);
+    world_end(&w);
+}
+
+TEST(disk, a_copy_and_a_backup_are_not_clean)
+{
+    static world    w;
+    gossip_recovery found;
+    world_new(&w, GOSSIP_SYNC_ALWAYS);
+    recover(&w, false);
+    append(&w);
+    stop(&w);
+    sim_files *backup = sim_files_copy(w.files, 2), *here = w.files;
+    w.files = backup; /* a clone, elsewhere */
+    begin_again(&w, false, &found);
+    CHECK_EQ_INT(found.entries, 1);
+    CHECK(strstr(found.problem, "made elsewhere") != NULL);
+    gossip_disk_close(w.disk);
+    w.disk = NULL;
+    w.files = here; /* a backup that is put back */
+    sim_files *copy = sim_files_copy(here, 3);
+    sim_files_restore(here, copy);
+    begin_again(&w, false, &found);
+    CHECK_EQ_INT(found.entries, 1);
+    sim_files_free(backup);
+    sim_files_free(copy);
+    world_end(&w);
+}
+
+TEST(disk, keeps_to_the_order_of_calls)
+{
+    static world    w;
+    gossip_recovery found;
+    uint64_t        position;
+    crdt_view       entry;
+    crdt_buf        bytes;
+    world_new(&w, GOSSIP_SYNC_ALWAYS);
+    crdt_buf_init(&bytes, NULL);
+    open_disk(&w);
+    gossip_persist persist = gossip_disk_persist(w.disk);
+    CHECK_ERR(gossip_disk_next(w.disk, &position, &entry), CRDT_EINVAL);
+    CHECK_ERR(gossip_disk_snapshot(w.disk, &bytes), CRDT_EINVAL);
+    CHECK_ERR(gossip_disk_begin(w.disk, 1), CRDT_EINVAL);
+    CHECK_ERR(gossip_disk_stop(w.disk, 1, 0), CRDT_EINVAL);
+    CHECK_ERR(persist.append(persist.user, 0, crdt_text_view("x")), CRDT_EINVAL);
+    CHECK_OK(gossip_disk_recover(w.disk, &found));
+    CHECK_ERR(gossip_disk_recover(w.disk, &found), CRDT_EINVAL);
+    CHECK_ERR(gossip_disk_begin(w.disk, 0), CRDT_EINVAL);
+    CHECK_ERR(persist.sync(persist.user), CRDT_EINVAL);
+    CHECK_OK(gossip_disk_begin(w.disk, 1));
+    CHECK_ERR(gossip_disk_next(w.disk, &position, &entry), CRDT_EINVAL);
+    CHECK_OK(persist.append(persist.user, 4, crdt_text_view("")));
+    CHECK_ERR(persist.append(persist.user, 4, crdt_text_view("x")), CRDT_EINVAL);
+    CHECK_ERR(persist.append(persist.user, 5, crdt_view_of(&w, GOSSIP__PAYLOAD_MAX + 1u)),
+              CRDT_ELIMIT);
+    CHECK_OK(persist.snapshot(persist.user, 5, crdt_text_view("all")));
+    CHECK_ERR(persist.snapshot(persist.user, 4, crdt_text_view("less")), CRDT_EINVAL);
+    CHECK_ERR(gossip_disk_stop(w.disk, 2, 0), CRDT_EINVAL);
+    CHECK_OK(gossip_disk_stop(w.disk, 1, 0));
+    CHECK_ERR(persist.append(persist.user, 6, crdt_text_view("x")), CRDT_EINVAL);
+    crdt_buf_clear(&bytes);
+    world_end(&w);
+}
+
+/* -- Calls that fail --------------------------------------------------------------------------- */
+
+/* A directory with two segments, a snapshot, and a stop that was not clean. */
+static void prepare(world *w)
+{
+    recover(w, false);
+    for (unsigned i = 0; i < 20; i++) {
+        append(w);
+        if (i % 3 == 2) sync(w);
+        if (i == 8) snapshot(w);
+    }
+    sync(w);
+    flush(w);
+    sim_files_kill(w->files);
+    gossip_disk_close(w->disk);
+    w->disk = NULL;
+    w->position = 0;
+}
+
+/* Open, read, begin; each is tried twice. False: it could not be done. */
+static bool start(world *w)
+{
+    gossip_disk_options options = gossip_disk_options_default(7, 9);
+    gossip_files        table = sim_files_table(w->files);
+    gossip_recovery     found;
+    char                problem[256];
+    crdt_err            err = CRDT_EIO;
+    options.sync = w->policy;
+    options.segment_bytes = 600;
+    for (unsigned i = 0; i < 2 && err != CRDT_OK; i++) {
+        err = gossip_disk_open(&options, &table, &w->m.mem, &w->disk, problem);
+    }
+    if (err != CRDT_OK) return false;
+    for (unsigned i = 0; i < 2; i++) {
+        err = gossip_disk_recover(w->disk, &found);
+        if (err == CRDT_OK) break;
+    }
+    w->replica = 77;
+    if (err == CRDT_OK) {
+        err = gossip_disk_begin(w->disk, w->replica);
+        if (err != CRDT_OK) err = gossip_disk_begin(w->disk, w->replica);
+    }
+    w->run_first = w->next;
+    return err == CRDT_OK;
+}
+
+/* A run that goes on whatever fails. */
+static void script(world *w)
+{
+    w->must_be_clean = w->may_be_clean = false;
+    if (!start(w)) return;
+    for (unsigned i = 0; i < 9; i++) {
+        append(w);
+        if (i % 2 == 0) sync(w);
+        if (i == 6) snapshot(w);
+        if (i == 8) flush(w);
+    }
+    stop(w);
+}
+
+/* Fails the nth call for each n; what was promised is there afterwards, and it goes on. */
+static uint64_t fail_each(sim_fault fault, bool power)
+{
+    static world w;
+    bool         struck = true;
+    for (fault.nth = 1; struck; fault.nth++) {
+        world_new(&w, GOSSIP_SYNC_ALWAYS);
+        w.seed = fault.nth;
+        prepare(&w);
+        sim_files_fault(w.files, fault);
+        script(&w);
+        struck = sim_files_struck(w.files);
+        if (power) sim_files_crash(w.files);
+        else sim_files_kill(w.files);
+        gossip_disk_close(w.disk);
+        w.position = 0;
+        recover(&w, power);
+        append(&w);
+        sync(&w);
+        CHECK_EQ_INT(w.fates[w.next - 1], DURABLE);
+        world_end(&w);
+        CHECK(fault.nth < 2000);
+    }
+    return fault.nth - 2;
+}
+
+TEST(disk, survives_each_call_failing_once)
+{
+    static const int errors[] = {EIO, ENOSPC, EDQUOT};
+    for (unsigned power = 0; power < 2; power++) {
+        for (unsigned i = 0; i < 3; i++) {
+            sim_fault fault = {SIM_ALL & ~(unsigned)SIM_READ, 0, errors[i], false};
+            uint64_t  calls = fail_each(fault, power != 0);
+            CHECK_MSG(calls > 60, "only %ju calls", (uintmax_t)calls);
+        }
+    }
+}
+
+TEST(disk, survives_each_call_and_all_after_it_failing)
+{
+    sim_fault fault = {SIM_CHANGES, 0, EIO, true}, full = {SIM_WRITE, 0, ENOSPC, true};
+    CHECK(fail_each(fault, false) > 40);
+    CHECK(fail_each(full, false) > 10);
+    CHECK(fail_each(full, true) > 10);
+}
+
+TEST(disk, survives_reads_failing_once_short_calls_and_interrupts)
+{
+    sim_fault read = {SIM_READ, 0, EIO, false}, brief = {SIM_READ | SIM_WRITE, 0, 0, false};
+    sim_fault interrupt = {SIM_READ | SIM_WRITE, 0, EINTR, false};
+    CHECK(fail_each(read, false) > 4);
+    CHECK(fail_each(brief, true) > 15);
+    CHECK(fail_each(interrupt, true) > 15);
+}
+
+TEST(disk, survives_a_power_cut_at_each_call)
+{
+    static world w;
+    uint64_t     rounds = T_SLOW ? 2 : 10;
+    for (uint64_t seed = 1; seed <= rounds; seed++) {
+        bool struck = true;
+        for (uint64_t n = 1; struck; n++) {
+            sim_fault cut = {SIM_CHANGES, n, EIO, true};
+            world_new(&w, GOSSIP_SYNC_ALWAYS);
+            sim_files_free(w.files);
+            w.files = sim_files_new(seed);
+            w.seed = n;
+            prepare(&w);
+            sim_files_fault(w.files, cut);
+            script(&w);
+            struck = sim_files_struck(w.files);
+            sim_files_crash(w.files);
+            gossip_disk_close(w.disk);
+            w.position = 0;
+            recover(&w, true);
+            append(&w);
+            sync(&w);
+            end(&w, 2);
+            world_end(&w);
+        }
+    }
+}
+
+TEST(disk, survives_each_allocation_failing)
+{
+    static world w;
+    uint64_t     n = 1;
+    for (bool refused = true; refused; n++) {
+        gossip_recovery found;
+        char            problem[256];
+        uint64_t        position, entries = 0;
+        crdt_view       entry;
+        crdt_buf        bytes;
+        crdt_err        err;
+        world_new(&w, GOSSIP_SYNC_ALWAYS);
+        prepare(&w);
+        crdt_buf_init(&bytes, &w.m.mem);
+        testmem_fail_nth(&w.m, n);
+        /* Each call is made again if it failed: nothing else may have changed. */
+        err = try_open(&w, 7, 9, problem);
+        if (err == CRDT_ENOMEM) CHECK_OK(try_open(&w, 7, 9, problem));
+        err = gossip_disk_recover(w.disk, &found);
+        if (err == CRDT_ENOMEM) CHECK_OK(gossip_disk_recover(w.disk, &found));
+        err = gossip_disk_snapshot(w.disk, &bytes);
+        if (err == CRDT_ENOMEM) CHECK(bytes.size == 0);
+        bytes.failed = false;
+        if (err == CRDT_ENOMEM) CHECK_OK(gossip_disk_snapshot(w.disk, &bytes));
+        while ((err = gossip_disk_next(w.disk, &position, &entry)) != CRDT_ENOENT) {
+            if (err == CRDT_OK) entries++;
+            else CHECK_ERR(err, CRDT_ENOMEM);
+        }
+        CHECK_EQ_INT(entries, found.entries);
+        CHECK(entries > 5 && bytes.size > 8);
+        CHECK_OK(gossip_disk_begin(w.disk, 77));
+        gossip_persist persist = gossip_disk_persist(w.disk);
+        for (uint64_t i = 1; i < 4; i++) {
+            entry = crdt_text_view("entry");
+            err = persist.append(persist.user, i, entry);
+            if (err == CRDT_ENOMEM) CHECK_OK(persist.append(persist.user, i, entry));
+            err = persist.sync(persist.user);
+            if (err == CRDT_ENOMEM) CHECK_OK(persist.sync(persist.user));
+        }
+        err = persist.snapshot(persist.user, 4, entry);
+        if (err == CRDT_ENOMEM) CHECK_OK(persist.snapshot(persist.user, 4, entry));
+        CHECK_OK(gossip_disk_stop(w.disk, 77, 1));
+        refused = testmem_refused(&w.m);
+        testmem_fail_never(&w.m);
+        crdt_buf_clear(&bytes);
+        world_end(&w);
+    }
+    CHECK_MSG(n > 8, "only %ju allocations", (uintmax_t)n);
+}
+
+TEST(disk, waits_for_room_on_a_full_disk)
+{
+    static world w;
+    world_new(&w, GOSSIP_SYNC_ALWAYS);
+    recover(&w, false);
+    for (unsigned i = 0; i < 10; i++) append(&w);
+    sync(&w);
+    sim_files_capacity(w.files, sim_files_bytes(w.files) + 100);
+    for (unsigned i = 0; i < 30; i++) {
+        append(&w);
+        sync(&w);
+    }
+    CHECK(w.failures > 20);
+    CHECK_EQ_INT(w.fates[9], DURABLE);
+    CHECK_EQ_INT(w.fates[39], IN_MEMORY);
+    sim_files_capacity(w.files, UINT64_MAX);
+    sync(&w); /* by itself */
+    CHECK_EQ_INT(w.fates[39], DURABLE);
+    end(&w, 2);
+    world_end(&w);
+}
+
+TEST(disk, stops_cleanly_on_a_full_disk)
+{
+    static world w;
+    world_new(&w, GOSSIP_SYNC_ALWAYS);
+    recover(&w, false);
+    for (unsigned i = 0; i < 10; i++) append(&w);
+    sync(&w);
+    append(&w);
+    sim_files_capacity(w.files, sim_files_bytes(w.files));
+    sync(&w);
+    CHECK_EQ_INT(w.failures, 1);
+    stop(&w);
+    CHECK(w.must_be_clean);
+    gossip_disk_close(w.disk);
+    recover(&w, false);
+    CHECK_EQ_INT(w.recovered, 11);
+    world_end(&w);
+}
+
+/* -- Damage ------------------------------------------------------------------------------------ */
+
+/* Three segments and a snapshot; stopped as asked. */
+static void small_directory(world *w, bool clean)
+{
+    world_new(w, GOSSIP_SYNC_ALWAYS);
+    CHECK(start(w));
+    for (unsigned i = 0; i < 14; i++) {
+        append(w);
+        if (i % 2 == 1) sync(w);
+        if (i == 3) {
+            gossip_persist persist = gossip_disk_persist(w->disk);
+            CHECK_OK(persist.snapshot(persist.user, w->position, crdt_text_view("snapshot")));
+            w->covered = w->next;
+        }
+    }
+    if (clean) stop(w);
+    sim_files_kill(w->files);
+    gossip_disk_close(w->disk);
+    w->disk = NULL;
+}
+
+/* What a start finds: all entries from `covered` on are there and right, or it says otherwise. */
+static bool told_or_harmless(world *w, gossip_recovery *found)
+{
+    char      problem[256];
+    crdt_buf  bytes;
+    uint64_t  position, id, count = 0;
+    crdt_view entry;
+    uint8_t   expected[400];
+    crdt_err  err = try_open(w, 7, 9, problem);
+    if (err != CRDT_OK) return problem[0] != 0;
+    CHECK_OK(gossip_disk_recover(w->disk, found));
+    crdt_buf_init(&bytes, NULL);
+    CHECK_OK(gossip_disk_snapshot(w->disk, &bytes));
+    bool whole = bytes.size == 8 && memcmp(bytes.data, "snapshot", 8) == 0;
+    CHECK(whole || bytes.size == 0); /* never a part of it, never other bytes */
+    crdt_buf_clear(&bytes);
+    while ((err = gossip_disk_next(w->disk, &position, &entry)) != CRDT_ENOENT) {
+        if (err == CRDT_EMALFORMED) continue;
+        CHECK_OK(err);
+        memcpy(&id, entry.data, sizeof id);
+        CHECK(id < w->next && id == position - 1);
+        CHECK_EQ_MEM(entry.data, entry.size, expected, entry_bytes(id, expected));
+        count++;
+    }
+    whole = whole && count == w->next - w->covered;
+    bool told = (found->bad_frames > 0 && found->problem[0] != 0) || found->torn_bytes > 0;
+    CHECK(!found->clean || (whole && !told));
+    return whole || told;
+}
+
+static void flip_each_bit(bool clean)
+{
+    static world    w;
+    gossip_recovery found;
+    uint64_t        flips = 0, refused = 0, damaged = 0, torn = 0, harmless = 0;
+    small_directory(&w, clean);
+    size_t files = sim_files_count(w.files);
+    CHECK(files >= (clean ? 7u : 6u));
+    for (size_t f = 0; f < files; f++) {
+        gossip__name name;
+        memset(&name, 0, sizeof name);
+        memcpy(name.text, sim_files_name(w.files, f), strlen(sim_files_name(w.files, f)));
+        if (strcmp(name.text, "reserve") == 0) continue;
+        world_end(&w);
+        bool there = true;
+        for (uint64_t bit = 0; there; bit += T_SLOW ? 13 : 1) {
+            small_directory(&w, clean);
+            there = sim_files_flip(w.files, name.text, bit);
+            memset(&found, 0, sizeof found);
+            CHECK_MSG(told_or_harmless(&w, &found), "%s: bit %ju is flipped, and nobody said so",
+                      name.text, (uintmax_t)bit);
+            flips++;
+            if (w.disk == NULL) refused++;
+            else if (found.bad_frames > 0) damaged++;
+            else if (found.torn_bytes > 0) torn++;
+            else harmless++;
+            CHECK_EQ_INT(clean && torn > 0, false); /* after a clean stop nothing is torn */
+            if (w.disk != NULL) {                   /* it goes on */
+                CHECK_OK(gossip_disk_begin(w.disk, 78));
+                w.position = 0;
+                append(&w);
+                CHECK_OK(gossip_disk_stop(w.disk, 78, 1));
+                sim_files_kill(w.files);
+            }
+            world_end(&w);
+        }
+        small_directory(&w, clean);
+    }
+    world_end(&w);
+    printf("%ju flips: %ju refused, %ju damage, %ju torn, %ju harmless\n", (uintmax_t)flips,
+           (uintmax_t)refused, (uintmax_t)damaged, (uintmax_t)torn, (uintmax_t)harmless);
+    CHECK(refused > 0 && damaged > 1000 && harmless > 0 && (clean || torn > 0));
+}
+
+TEST(disk, tells_of_each_flipped_bit_after_a_clean_stop)
+{
+    flip_each_bit(true);
+}
+
+TEST(disk, tells_of_each_flipped_bit_after_an_unclean_stop)
+{
+    flip_each_bit(false);
+}
+
+TEST(disk, keeps_damaged_bytes_aside_and_the_entries_behind_them)
+{
+    static world    w;
+    gossip_recovery found;
+    crdt_view       log, aside;
+    world_new(&w, GOSSIP_SYNC_ALWAYS);
+    recover(&w, false);
+    for (unsigned i = 0; i < 5; i++) {
+        append(&w);
+        sync(&w);
+    }
+    CHECK(sim_files_get(w.files, "log.1", &log));
+    uint64_t at = 88 + gossip__frame_size(gossip__load32((const uint8_t *)log.data + 88 + 8));
+    CHECK(sim_files_flip(w.files, "log.1", (at + 36) * 8)); /* in the second entry */
+    gossip_disk_close(w.disk);
+    open_disk(&w);
+    CHECK_OK(gossip_disk_recover(w.disk, &found));
+    CHECK_EQ_INT(found.entries, 4);
+    CHECK_EQ_INT(found.bad_frames, 1);
+    CHECK_MSG(strstr(found.problem, "log.1 at byte ") == found.problem &&
+                  strstr(found.problem, "entries 2 to 2 lack") != NULL,
+              "%s", found.problem);
+    gossip__name name = gossip__name_of("quarantine.1", at, "");
+    CHECK(sim_files_get(w.files, name.text, &aside));
+    CHECK_EQ_MEM(aside.data, aside.size, (const uint8_t *)log.data + at, aside.size);
+    CHECK(aside.size >= 40);
+    world_end(&w);
+}
+
+TEST(disk, tells_of_a_segment_that_is_gone)
+{
+    static world    w;
+    gossip_recovery found;
+    world_new(&w, GOSSIP_SYNC_ALWAYS);
+    CHECK(start(&w));
+    for (unsigned i = 0; i < 40; i++) {
+        append(&w);
+        sync(&w);
+    }
+    gossip_disk_close(w.disk);
+    sim_files_remove(w.files, "log.2");
+    open_disk(&w);
+    CHECK_OK(gossip_disk_recover(w.disk, &found));
+    CHECK(found.bad_frames > 0 && found.entries + found.bad_frames == 40);
+    CHECK_MSG(strstr(found.problem, "too short by entries") != NULL, "%s", found.problem);
+    world_end(&w);
+}
+
+/* Memory and time are bounded whatever a file holds: here, heads of frames that fit, each of which
+ * promises a frame up to the end of the file. */
+TEST(disk, reads_hostile_bytes_in_linear_time)
+{
+    enum { SIZE = 8 << 20 };
+    static uint8_t  bytes[SIZE];
+    static world    w;
+    gossip_recovery found;
+    uint64_t        seed = gossip__seed(9, 7, GOSSIP__LOG, 1);
+    for (size_t at = 64; at + 64 <= SIZE; at += 32) {
+        gossip__store32(bytes + at + 8, (uint32_t)(SIZE - at - 32));
+        gossip__store64(bytes + at + 16, 1);
+        gossip__store32(bytes + at + 12, gossip__head_hash(bytes + at, seed));
+    }
+    world_new(&w, GOSSIP_SYNC_ALWAYS);
+    recover(&w, false);
+    gossip_disk_close(w.disk);
+    sim_files_put(w.files, "log.1", crdt_view_of(bytes, SIZE));
+    open_disk(&w);
+    w.m.peak = w.m.bytes;
+    clock_t start_time = clock();
+    CHECK_OK(gossip_disk_recover(w.disk, &found));
+    double seconds = (double)(clock() - start_time) / CLOCKS_PER_SEC;
+    CHECK_EQ_INT(found.entries, 0);
+    CHECK_MSG(w.m.peak < (21u << 20), "%zu bytes", w.m.peak);
+    CHECK_MSG(seconds < (T_SLOW ? 30 : 3), "%.2f s", seconds);
+    world_end(&w);
+}

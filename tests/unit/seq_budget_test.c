@@ -1,0 +1,250 @@
+/* seq_budget_test.c: what decoding a list or text may take: 8 times its bytes and 64 KiB at the
+ * peak, whatever the shape of its history, as a state and as a delta. */
+#include <stdlib.h>
+
+#include "crdt/rga.h"
+#include "crdt/text.h"
+#include "tests/lib/random.h"
+#include "tests/lib/stores.h"
+#include "tests/lib/t.h"
+#include "tests/lib/testmem.h"
+
+#define SLACK 65536u
+#define MANY (T_SLOW ? 600 : 12000)
+
+static const crdt_type *const types[4] = {&crdt_text_type, &crdt_text_classic_type, &crdt_rga_type,
+                                          &crdt_rga_classic_type};
+
+static bool is_text(const crdt_type *type)
+{
+    return type == &crdt_text_type || type == &crdt_text_classic_type;
+}
+
+/* -- Writing ----------------------------------------------------------------------------------- */
+
+/* n elements before the element pos. */
+static void insert(crdt_txn *txn, crdt_view name, const crdt_type *type, uint64_t pos, size_t n)
+{
+    static const char *const letters[2] = {"a", "\xc3\xa9"};
+    crdt_text_edit           text;
+    crdt_rga_edit            list;
+    if (is_text(type)) CHECK_OK(crdt_text_open(txn, name, type, &text));
+    else CHECK_OK(crdt_rga_open(txn, name, type, &list));
+    for (size_t i = 0; i < n; i++) {
+        if (!is_text(type)) {
+            CHECK_OK(crdt_rga_insert(&list, pos + i, crdt_bytes(NULL, 0)));
+        } else {
+            crdt_view letter = crdt_text_view(letters[i % 7 == 3]);
+            CHECK_OK(crdt_text_insert(&text, CRDT_CODE_POINTS, pos + i, letter));
+        }
+    }
+}
+
+static void insert_one(crdt_store *s, uint64_t pos, size_t n)
+{
+    crdt_txn *txn = begin(s);
+    insert(txn, CRDT_SOLO, crdt_store_solo(s).type, pos, n);
+    CHECK_OK(crdt_store_commit(s, NULL));
+}
+
+static void delete_one(crdt_store *s, uint64_t pos, uint64_t n)
+{
+    DO(s, "", crdt_store_solo(s).type, "delete", (int)pos, (int)n);
+}
+
+static uint64_t length_of(const crdt_store *s)
+{
+    crdt_ref ref = crdt_store_solo(s);
+    return is_text(ref.type) ? crdt_text_length(ref, CRDT_CODE_POINTS) : crdt_rga_length(ref);
+}
+
+/* -- Shapes ------------------------------------------------------------------------------------ */
+
+static crdt_store *at_random(const crdt_type *type, uint64_t *random)
+{
+    crdt_store *s = solo_of(type, 1);
+    for (uint64_t i = 0; i < MANY; i++) insert_one(s, random_below(random, i + 1), 1);
+    return s;
+}
+
+static crdt_store *at_front(const crdt_type *type, uint64_t *random)
+{
+    crdt_store *s = solo_of(type, 1);
+    (void)random;
+    for (uint64_t i = 0; i < MANY; i++) insert_one(s, 0, 1);
+    return s;
+}
+
+/* One long run, and insertions that cut it. */
+static crdt_store *into_a_run(const crdt_type *type, uint64_t *random)
+{
+    crdt_store *s = solo_of(type, 1);
+    (void)random;
+    insert_one(s, 0, MANY);
+    for (uint64_t i = 0; i < MANY; i++) insert_one(s, 2 * i + 1, 1);
+    return s;
+}
+
+static crdt_store *every_other_deleted(const crdt_type *type, uint64_t *random)
+{
+    crdt_store *s = solo_of(type, 1);
+    (void)random;
+    insert_one(s, 0, 2 * MANY);
+    for (uint64_t i = 0; i < MANY; i++) delete_one(s, i, 1);
+    return s;
+}
+
+static crdt_store *typed_and_deleted(const crdt_type *type, uint64_t *random)
+{
+    crdt_store *s = solo_of(type, 1);
+    for (uint64_t i = 0; i < MANY / 2; i++) {
+        uint64_t length = length_of(s);
+        insert_one(s, random_below(random, length + 1), 2);
+        if (i > 0) delete_one(s, random_below(random, length), 1);
+    }
+    return s;
+}
+
+static crdt_store *two_in_turn(const crdt_type *type, uint64_t *random)
+{
+    crdt_store *s[2] = {solo_of(type, 1), solo_of(type, 2)};
+    for (uint64_t i = 0; i < MANY / 4; i++) {
+        crdt_store *author = s[i % 2];
+        crdt_delta *delta =
+            apply(author, "", type, "insert", (int)random_below(random, i + 1), "x");
+        join(s[1 - i % 2], delta);
+        crdt_store_free(delta);
+    }
+    crdt_store_free(s[1]);
+    return s[0];
+}
+
+/* Each of many authors writes one element and deletes another one's. */
+static crdt_store *many_authors(const crdt_type *type, uint64_t *random)
+{
+    crdt_store *all = solo_of(type, 1);
+    for (uint64_t r = 2; r < MANY / 8; r++) {
+        crdt_store *s;
+        CHECK_OK(crdt_store_clone(all, r * 77777777777u, &s));
+        insert_one(s, random_below(random, length_of(s) + 1), 1);
+        if (r % 3 == 0) delete_one(s, random_below(random, length_of(s)), 1);
+        crdt_delta *delta;
+        CHECK_OK(crdt_store_since(s, crdt_store_context(all), &delta));
+        join(all, delta);
+        free_all(s, delta, NULL);
+        if (r >= 400) break;
+    }
+    return all;
+}
+
+/* Rows that wait, all of them. */
+static crdt_store *nothing_ready(const crdt_type *type, uint64_t *random)
+{
+    crdt_store *s = at_random(type, random), *to = solo_of(type, 9), *first = solo_of(type, 1);
+    crdt_delta *rest;
+    insert_one(first, 0, 1);
+    CHECK_OK(crdt_store_since(s, crdt_store_context(first), &rest));
+    crdt_store *part = NULL;
+    CHECK_OK(crdt_store_part(s, 0, &part)); /* what all is checked against */
+    crdt_store_free(part);
+    free_all(s, first, NULL);
+    crdt_store_free(to);
+    return rest;
+}
+
+static crdt_store *with_sets(const crdt_type *type, uint64_t *random)
+{
+    crdt_store *s = solo_of(type, 1);
+    insert_one(s, 0, MANY / 2);
+    if (is_text(type)) return s;
+    for (int i = 0; i < MANY / 2; i++) {
+        crdt_value args[2] = {crdt_int((int64_t)random_below(random, MANY / 2)), crdt_bytes("", 0)};
+        CHECK_OK(crdt_store_apply(s, 1, CRDT_SOLO, &type->ops[2], args, 2, NULL));
+    }
+    return s;
+}
+
+typedef struct shape {
+    const char *name;
+    crdt_store *(*make)(const crdt_type *type, uint64_t *random);
+} shape;
+
+static const shape shapes[] = {
+    {"at random", at_random},
+    {"at the front", at_front},
+    {"into a run", into_a_run},
+    {"every other deleted", every_other_deleted},
+    {"typed and deleted", typed_and_deleted},
+    {"two in turn", two_in_turn},
+    {"many authors", many_authors},
+    {"nothing is ready", nothing_ready},
+    {"with sets", with_sets},
+};
+
+/* -- Decoding ---------------------------------------------------------------------------------- */
+
+static void check_decode(const char *what, const char *form, const crdt_store *from)
+{
+    testmem      m;
+    crdt_buf     bytes;
+    crdt_store  *like, *read;
+    crdt_options o = crdt_options_default(0, NULL);
+    testmem_init(&m);
+    crdt_buf_init(&bytes, NULL);
+    CHECK_OK(crdt_store_encode(from, &bytes));
+    o.solo = crdt_store_solo(from).type;
+    o.mem = &m.mem;
+    CHECK_OK(crdt_store_new(&o, &like));
+    size_t before = m.peak = m.bytes;
+    CHECK_OK(crdt_delta_decode(like, crdt_buf_bytes(&bytes), &read, NULL));
+    size_t peak = m.peak - before;
+    if (getenv("SHOW"))
+        printf("%-14s %-20s %-12s %8zu bytes, peak %5.2f kept %5.2f\n", o.solo->name, what, form,
+               bytes.size, (double)(peak > SLACK ? peak - SLACK : 0) / (double)bytes.size,
+               (double)(m.bytes - before) / (double)bytes.size);
+    CHECK_MSG(peak <= 8 * bytes.size + SLACK, "%s, %s, %s: %zu bytes for %zu", o.solo->name, what,
+              form, peak, bytes.size);
+    check_store(read);
+    CHECK(same_bytes(read, from));
+    free_all(read, like, NULL);
+    crdt_buf_clear(&bytes);
+    TESTMEM_DONE(&m);
+}
+
+static void check_shape(const shape *sh, const crdt_type *type, uint64_t seed)
+{
+    uint64_t     random = seed;
+    crdt_store  *s = sh->make(type, &random);
+    crdt_context half;
+    check_decode(sh->name, "whole", s);
+    crdt_context_init(&half, NULL);
+    crdt_delta *part;
+    if (crdt_store_since(s, &half, &part) == CRDT_OK) {
+        check_decode(sh->name, "since none", part);
+        crdt_store_free(part);
+        const crdt_context *all = crdt_store_context(s);
+        for (uint32_t i = 0; i < all->count; i++) {
+            crdt_run run = all->runs[i];
+            run.hi = run.lo + (run.hi - run.lo) / 2;
+            CHECK_OK(crdt_context_reserve(&half, 1));
+            crdt_context_add_reserved(&half, run);
+        }
+        CHECK_OK(crdt_store_since(s, &half, &part));
+        check_decode(sh->name, "since half", part);
+        crdt_store_free(part);
+        CHECK_OK(crdt_store_stabilise(s, crdt_store_context(s)));
+        check_decode(sh->name, "stable", s);
+    }
+    crdt_context_clear(&half);
+    crdt_store_free(s);
+}
+
+TEST(seq_budget, whatever_the_shape)
+{
+    uint64_t seed = seed_or(5);
+    for (int t = 0; t < 4; t++) {
+        for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++) {
+            check_shape(&shapes[i], types[t], seed);
+        }
+    }
+}
