@@ -64,7 +64,7 @@ static double run_merge(const work *w)
 {
     crdt_store *store = play_new(PLAY_READER, NULL);
     double      start = bench_seconds();
-    play_join(store, w->h->whole);
+    play_join(store, w->h->state);
     return finish(w, start, store, false);
 }
 
@@ -215,10 +215,10 @@ static int make_file(const char *name, const char *size, const char *path)
 }
 
 /* Callgrind counts in here alone, by the name: what is set up is not counted. */
-__attribute__((noinline)) static void counted(const trace *t, crdt_store *store, play_bytes whole)
+__attribute__((noinline)) static void counted(const trace *t, crdt_store *store, play_bytes state)
 {
-    if (whole.data == NULL) play_local(t, store);
-    else play_join(store, whole);
+    if (state.data == NULL) play_local(t, store);
+    else play_join(store, state);
 }
 
 static int once(const char *what, const char *path)
@@ -229,7 +229,7 @@ static int once(const char *what, const char *path)
     memset(&h, 0, sizeof h);
     if (!local) play_make(&t, &h);
     crdt_store *store = play_new(PLAY_READER, NULL);
-    counted(&t, store, h.whole);
+    counted(&t, store, h.state);
     play_verify(&t, store, false);
     crdt_store_free(store);
     play_clear(&h);

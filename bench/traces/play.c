@@ -227,18 +227,7 @@ static void make_txn(maker *m, uint32_t i)
 /* The encodings of a store that has everything. */
 static void encode_all(crdt_store *store, play_history *h)
 {
-    crdt_context none;
-    crdt_delta  *since;
-    crdt_context_init(&none, NULL);
-    bench_must(crdt_store_since(store, &none, &since), "since");
-    h->whole = encoded(since);
-    crdt_store_free(since);
-    crdt_context_clear(&none);
     h->state = encoded(store);
-    if (h->state.size < h->whole.size) {
-        free(h->whole.data);
-        h->whole = encoded(store);
-    }
     bench_must(crdt_store_stabilise(store, crdt_store_context(store)), "stabilise");
     h->stable = encoded(store);
 }
@@ -273,7 +262,6 @@ void play_make(const trace *t, play_history *ret)
 void play_clear(play_history *h)
 {
     bench_deltas_clear(&h->deltas);
-    free(h->whole.data);
     free(h->state.data);
     free(h->stable.data);
     memset(h, 0, sizeof *h);

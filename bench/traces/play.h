@@ -16,7 +16,6 @@ typedef struct play_bytes {
 /* A trace as replicas made it. */
 typedef struct play_history {
     bench_deltas deltas; /* one for each transaction */
-    play_bytes   whole;  /* all of them as one delta: since nothing, or the state if smaller */
     play_bytes   state;  /* the encoded store */
     play_bytes   stable; /* the same, once all of it was stable */
 } play_history;
