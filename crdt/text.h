@@ -80,9 +80,9 @@ CRDT_MUST_CHECK CRDT_API crdt_err crdt_text_read(crdt_ref text, crdt_unit unit, 
  * before it is decoded. The text is checked (UTF-8), the rest is not: decoding may refuse it.
  * options, in, ret_reason: those of crdt_store_decode; type: &crdt_text_type or
  * &crdt_text_classic_type. Errors: those of crdt_store_decode, ENOENT (no text of that name and
- * type), EINVAL. Cost: of the text alone; of decoding, where the bytes do not begin with it: of less
- * than 256 code points, nearly all deleted, or waiting for something (then ETYPE, if an object of
- * another type shows under the name). */
+ * type), EINVAL. Cost: of the text alone; of decoding, where the bytes do not begin with it: of
+ * less than 256 code points, nearly all deleted, or waiting for something (then ETYPE, if an object
+ * of another type shows under the name). */
 CRDT_MUST_CHECK CRDT_API crdt_err crdt_text_peek(const crdt_options *options, crdt_view in,
                                                  crdt_view name, const crdt_type *type,
                                                  crdt_buf *out, const char **ret_reason);

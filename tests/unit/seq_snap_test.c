@@ -380,8 +380,8 @@ TEST(seq_snap, a_text_is_shown_before_it_is_decoded)
     DO(s, "", &crdt_text_type, "delete", 2, 3);
     DO(s, "", &crdt_text_type, "insert", 2, thousand());
     bytes = bytes_of(s);
-    char text[1010] = "h\xc3\xa9";
-    strcat(text, thousand());
+    char text[1010];
+    snprintf(text, sizeof text, "h\xc3\xa9%s", thousand());
     check_peek(s, &crdt_text_type, crdt_buf_bytes(&bytes), text);
     crdt_options o = options_of(s, 0, NULL);
     const char  *reason = NULL;
