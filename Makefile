@@ -122,11 +122,11 @@ $(GEN)/%.pb-c.h: %.proto | deps-build
 	$(call say,PROTO,$<)
 	@mkdir -p $(@D)
 	$(Q)protoc-c --c_out=$(GEN) $<
-# Generated code: without our warnings.
-$(OBJ)/%.pb-c.o: $(GEN)/%.pb-c.h
+# Generated code: without our warnings, and its asserts print.
+$(OBJ)/%.pb-c.o: $(GEN)/%.pb-c.h Makefile
 	$(call say,CC,$(<:.h=.c))
 	@mkdir -p $(@D)
-	$(Q)$(CC) -std=c11 -w -fvisibility=hidden -fPIC $(VARIANT_$(V)) -I$(GEN) $(CPPFLAGS) $(CFLAGS) \
+	$(Q)$(CC) -std=c11 -w -DNDEBUG -fvisibility=hidden -fPIC $(VARIANT_$(V)) -I$(GEN) $(CPPFLAGS) $(CFLAGS) \
 	    -c -o $@ $(<:.h=.c)
 $(OBJ)/gossip/wire.o: $(PROTO_H)
 $(OBJ)/gossip/wire.o: CPPFLAGS += -isystem $(GEN)
@@ -258,6 +258,13 @@ run-tests: $(TEST_BIN)
 run-canary: $(B)/$(MODE)/canary/$(CANARY)
 	@$(RUN) $<
 
+# Writes the golden vectors of the wire format anew: only for a change of the format, reviewed.
+.PHONY: golden-update
+golden-update:
+	@mkdir -p tests/golden/wire
+	@$(MAKE) --no-print-directory MODE=plain $(B)/plain/wire/golden_test
+	@GOLDEN_UPDATE=1 $(B)/plain/wire/golden_test
+
 # The law tests at full length: a million triples per type, the larger small scope.
 soak:
 	@CRDT_SOAK=1 TEST_TIMEOUT=86400 $(MAKE) --no-print-directory MODE=plain run-law-tests
@@ -318,10 +325,9 @@ mutant-objects: $(patsubst %.c,$(B)/plain/obj/%.o,$(ORACLE_SRC) $(SIM_SRC) $(SUP
 # searches with it: new inputs go to build/fuzz/corpus, what crashes to build/fuzz/crashes.
 T           = 60
 HARNESS_BIN = $(HARNESS_SRC:%.c=$(B)/%)
-FUZZ_OBJ    = $(patsubst %.c,$(B)/plain/obj/%.o,$(FUZZLIB_SRC) $(LAWLIB_SRC) $(WIRELIB_SRC) \
+FUZZ_OBJ    = $(patsubst %.c,$(B)/plain/obj/%.o,sim/files.c $(FUZZLIB_SRC) $(LAWLIB_SRC) $(WIRELIB_SRC) \
               $(filter-out tests/lib/main.c,$(SUPPORT_SRC)))
 FUZZ_DRIVER = $(if $(filter fuzz,$(V)),,$(B)/plain/obj/fuzz/standalone.o)
-$(B)/fuzz/disk_fuzz: $(B)/plain/obj/sim/files.o
 $(HARNESS_BIN): $(B)/fuzz/%: $(B)/plain/obj/fuzz/%.o $(FUZZ_DRIVER) $(FUZZ_OBJ) $(GOSSIP_A) \
     $(LAWS_A) $(CRDT_A)
 	$(call say,LD,$@)
@@ -370,9 +376,20 @@ bench:
 	@$(MAKE) --no-print-directory V=bench run-bench
 run-bench: $(B)/bench
 	@$(B)/bench $(if $(ONLY),--only $(ONLY)) $(if $(JSON),--json)
-$(B)/bench: $(patsubst %.c,$(B)/plain/obj/%.o,$(BENCH_SRC)) $(CRDT_A)
+$(B)/bench: $(patsubst %.c,$(B)/plain/obj/%.o,$(BENCH_SRC)) $(GOSSIP_A) $(CRDT_A)
 	$(call say,LD,$@)
-	$(Q)$(LINK) -o $@ $^ $(LDLIBS)
+	$(Q)$(LINK) -o $@ $^ $(GOSSIP_LIBS) $(LDLIBS)
+
+# What the replication engine costs.
+.PHONY: bench-gossip run-bench-gossip
+bench-gossip:
+	@$(MAKE) --no-print-directory V=bench run-bench-gossip
+run-bench-gossip: $(B)/bench-gossip
+	@$(B)/bench-gossip $(if $(ONLY),--only $(ONLY)) $(if $(JSON),--json)
+$(B)/bench-gossip: $(patsubst %.c,$(B)/plain/obj/%.o,bench/kit.c bench/rows.c $(wildcard bench/gossip/*.c)) \
+    $(GOSSIP_A) $(CRDT_A)
+	$(call say,LD,$@)
+	$(Q)$(LINK) -o $@ $^ $(GOSSIP_LIBS) $(LDLIBS)
 
 # Editing histories: bench/traces/README.md. The data is optional, and converted once.
 DATA     = $(or $(CONCUR_DATA),$(wildcard ../shared/data))
@@ -463,14 +480,16 @@ $(B)/types_doc: $(OBJ)/tools/types_doc.o $(CRDT_A)
 	$(Q)$(LINK) -o $@ $^ $(LDLIBS)
 
 # ---- Install -----------------------------------------------------------------------------------
-INSTALLED_LIBS = crdt $(if $(LAWS_SRC),crdt_laws) crdt_codec
+INSTALLED_LIBS = crdt $(if $(LAWS_SRC),crdt_laws) crdt_codec $(if $(GOSSIP_SO),gossip)
 .PHONY: install uninstall install-check
 # Installs into an empty folder, and compiles and runs an example against what is there.
 install-check: all | deps-install-check
 	@+tools/install-check
 install: all
-	install -d $(DESTDIR)$(LIBDIR)/pkgconfig $(DESTDIR)$(INCLUDEDIR)/crdt $(DESTDIR)$(MANDIR)/man3
+	install -d $(DESTDIR)$(LIBDIR)/pkgconfig $(DESTDIR)$(INCLUDEDIR)/crdt \
+	    $(DESTDIR)$(INCLUDEDIR)/gossip $(DESTDIR)$(MANDIR)/man3
 	install -m 644 $(HEADERS) $(DESTDIR)$(INCLUDEDIR)/crdt
+	install -m 644 $(GOSSIP_H) $(DESTDIR)$(INCLUDEDIR)/gossip
 	install -m 644 $(MAN_PAGES) $(DESTDIR)$(MANDIR)/man3
 	@set -e; for lib in $(INSTALLED_LIBS); do \
 	    set -x; \
@@ -486,14 +505,14 @@ install: all
 	@[ -n '$(DESTDIR)' ] || ldconfig 2>/dev/null || \
 	    echo 'install: run ldconfig as root if programs do not find libcrdt.so.$(SOVERSION)'
 uninstall:
-	rm -f $(HEADERS:crdt/%=$(DESTDIR)$(INCLUDEDIR)/crdt/%) \
+	rm -f $(addprefix $(DESTDIR)$(INCLUDEDIR)/,$(HEADERS) $(GOSSIP_H)) \
 	    $(MAN_PAGES:docs/man/%=$(DESTDIR)$(MANDIR)/man3/%)
-	@set -ex; for lib in crdt crdt_laws crdt_codec; do \
+	@set -ex; for lib in crdt crdt_laws crdt_codec gossip; do \
 	    rm -f $(DESTDIR)$(LIBDIR)/lib$$lib.a $(DESTDIR)$(LIBDIR)/lib$$lib.so \
 	        $(DESTDIR)$(LIBDIR)/lib$$lib.so.$(SOVERSION) $(DESTDIR)$(LIBDIR)/lib$$lib.so.$(VERSION) \
 	        $(DESTDIR)$(LIBDIR)/pkgconfig/$$lib.pc; \
 	done
-	@rmdir $(DESTDIR)$(INCLUDEDIR)/crdt 2>/dev/null || :
+	@rmdir $(DESTDIR)$(INCLUDEDIR)/crdt $(DESTDIR)$(INCLUDEDIR)/gossip 2>/dev/null || :
 
 # ---- Housekeeping ------------------------------------------------------------------------------
 .PHONY: clean help
@@ -503,6 +522,7 @@ clean:
 help:
 	@echo 'make             libcrdt, its codecs and the law kit, static and shared, in $(B)/'
 	@echo 'make test        tests, examples, fuzz corpus; ONLY=name picks; ends in "N passed, N failed"'
+	@echo 'make golden-update  write tests/golden/ anew, after a change of a byte format'
 	@echo 'make lint        layers, symbols, headers, tidy, format, cppcheck, generated docs'
 	@echo 'make sanitize    the tests under ASan+UBSan+LSan, TSan, valgrind (also sanitize-asan, ...)'
 	@echo 'make canary      shows that leaks, overflows, races and so on are found'

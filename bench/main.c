@@ -54,6 +54,7 @@ int main(int argc, char **argv)
     bench_counters(&b);
     bench_orset(&b);
     bench_types(&b);
+    bench_disk(&b);
     bench_foot(&b);
     if (b.rows == 0) {
         fprintf(stderr, "bench: no row has \"%s\" in its name\n", b.only != NULL ? b.only : "");

@@ -23,6 +23,10 @@ static const goal goals[] = {
     {"orset/wire", 0.25, false, false},
     {"gcounter/join-cached", 2, true, false},
     {"gcounter/join-memory", 0.8, true, true},
+    {"gossip/catch-up", 200000, true, false},
+    {"gossip/spread-copies/1000", 1.1, false, false},
+    {"gossip/spread-hops/1000", 8, false, false},
+    {"disk/append", 0.1, false, false},
     /* What diamond-types 1.0 (106,247) and, for the state, yjs v2 (159,926) need; 1, 0.8, 0.4 of
      * it. */
     {"text/file-full/automerge-paper", 106247, false, false},

@@ -8,6 +8,9 @@
 #include <sys/stat.h>
 
 #include "fuzz/fuzz.h"
+#include "gossip/disk.h"
+#include "sim/files.h"
+#include "tests/wire/lib/messages.h"
 
 typedef struct maker {
     const char      *directory;
@@ -220,12 +223,163 @@ static void context_seeds(maker *m)
     }
 }
 
+/* -- The wire ---------------------------------------------------------------------------------- */
+
+static const char *const kinds[] = {"",        "hello", "welcome", "sync",   "state", "want",
+                                    "push",    "took",  "have",    "snap",   "chunk", "page",
+                                    "digests", "fix",   "object",  "refused"};
+
+/* Three frames of each kind, on links where nothing was said before. */
+static void wire_seeds(maker *m)
+{
+    for (unsigned n = 0; n < 3 * GOSSIP_REFUSED; n++) {
+        pool          p = {NULL};
+        world         w = world_of(n, &p, 4 + n);
+        gossip_codec *codec;
+        crdt_buf      bytes;
+        w.body_max = 8;
+        w.entries_max = 4 + n / 2;
+        gossip_msg msg = world_message(&w, (gossip_msg_kind)(1 + n / 3));
+        crdt_buf_init(&bytes, NULL);
+        CHECK_OK(gossip_codec_new(NULL, &codec));
+        CHECK_OK(gossip_wire_encode(codec, &msg, &bytes));
+        write_seed(m, "wire", kinds[msg.kind], n % 3, 0, crdt_buf_bytes(&bytes));
+        gossip_codec_free(codec);
+        crdt_buf_clear(&bytes);
+        pool_clear(&p);
+    }
+}
+
+static void entry_seeds(maker *m)
+{
+    pool  p = {NULL};
+    world w = world_of(1, &p, 6);
+    w.body_max = 8;
+    for (unsigned n = 0; n < 8; n++) {
+        crdt_buf     bytes;
+        gossip_entry entry = world_entry(&w);
+        crdt_buf_init(&bytes, NULL);
+        CHECK_OK(gossip_entry_encode(&entry, &bytes));
+        write_seed(m, "entry", "entry", n, -1, crdt_buf_bytes(&bytes));
+        crdt_buf_clear(&bytes);
+    }
+    pool_clear(&p);
+}
+
+/* Each with a place to cut it before it. */
+static void snapshot_seeds(maker *m)
+{
+    pool  p = {NULL};
+    world w = world_of(2, &p, 8);
+    for (unsigned n = 0; n < 8; n++) {
+        crdt_buf bytes;
+        crdt_buf_init(&bytes, NULL);
+        crdt_buf_byte(&bytes, (uint8_t)(n * 9));
+        crdt_buf_byte(&bytes, 0);
+        CHECK_OK(gossip_snapshot_encode(world_floors(&w, n), n, world_bytes(&w, n * 3), &bytes));
+        write_seed(m, "snapshot", "floors", n, -1, crdt_buf_bytes(&bytes));
+        crdt_buf_clear(&bytes);
+    }
+    pool_clear(&p);
+}
+
+/* -- Data directories -------------------------------------------------------------------------- */
+
+/* A run on a disk, ended in one of three ways; n: how much was written. */
+static void write_disk(sim_files *files, unsigned n)
+{
+    gossip_disk_options options = gossip_disk_options_default(7, 9); /* as in disk_fuzz.c */
+    gossip_files        table = sim_files_table(files);
+    gossip_recovery     found;
+    gossip_disk        *disk;
+    char                problem[256];
+    options.segment_bytes = 300;
+    CHECK_OK(gossip_disk_open(&options, &table, NULL, &disk, problem));
+    CHECK_OK(gossip_disk_recover(disk, &found));
+    CHECK_OK(gossip_disk_begin(disk, 55));
+    gossip_persist persist = gossip_disk_persist(disk);
+    for (uint64_t i = 0; i < 3 * n; i++) {
+        CHECK_OK(persist.append(persist.user, i, crdt_text_view("an entry")));
+        if (i % 2 == 1) CHECK_OK(persist.sync(persist.user));
+        if (i == 3) CHECK_OK(persist.snapshot(persist.user, i + 1, crdt_text_view("snapshot")));
+    }
+    if (n % 3 == 0) CHECK_OK(gossip_disk_stop(disk, 55, 8));
+    if (n % 3 == 1) sim_files_crash(files);
+    gossip_disk_close(disk);
+}
+
+static void put_disk_file(crdt_buf *seed, uint8_t pick, crdt_view bytes)
+{
+    crdt_buf_byte(seed, pick);
+    crdt_buf_byte(seed, (uint8_t)(bytes.size & 0xff));
+    crdt_buf_byte(seed, (uint8_t)(bytes.size >> 8));
+    crdt_buf_put(seed, bytes.data, bytes.size);
+}
+
+static void disk_seeds(maker *m)
+{
+    static const struct {
+        const char *name;
+        uint8_t     pick;
+    } shapes[] = {{"log.1", 0},      {"log.2", 1},  {"log.3", 2},
+                  {"snapshot.2", 7}, {"clean", 10}, {"replica", 11}};
+    /* Frames by description: of each number, durability, size, bytes. */
+    static const char frames[] = "\x01\x01\x03"
+                                 "abc\x01\x01\x02"
+                                 "de\x02\x01\x01"
+                                 "f\x01\x45\x01g";
+    for (unsigned n = 1; n < 8; n++) {
+        sim_files *files = sim_files_new(n);
+        crdt_buf   seed;
+        crdt_view  bytes;
+        crdt_buf_init(&seed, NULL);
+        crdt_buf_byte(&seed, (uint8_t)(n * n / 3)); /* which call fails */
+        crdt_buf_byte(&seed, (uint8_t)n);
+        write_disk(files, n);
+        for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++) {
+            if (!sim_files_get(files, shapes[i].name, &bytes)) continue;
+            put_disk_file(&seed, shapes[i].pick, bytes);
+        }
+        if (n % 2 == 0) put_disk_file(&seed, 0x83, crdt_view_of(frames, sizeof frames - 1));
+        write_seed(m, "disk", "files", n, -1, crdt_buf_bytes(&seed));
+        crdt_buf_clear(&seed);
+        sim_files_free(files);
+    }
+}
+
+/* -- Conversations ----------------------------------------------------------------------------- */
+
+/* Schedules of session_fuzz.c: writes and frames that arrive; the later ones change some. */
+static void session_seeds(maker *m)
+{
+    static const uint8_t honest[] = {0, 128, 3, 131, 6, 134, 5, 2};
+    uint32_t             x = 2463534242u;
+    for (unsigned n = 0; n < 12; n++) {
+        crdt_buf seed;
+        crdt_buf_init(&seed, NULL);
+        for (unsigned i = 0; i < 40 + 20 * n; i++) {
+            x ^= x << 13;
+            x ^= x >> 17;
+            x ^= x << 5;
+            uint8_t any = (uint8_t)(x >> 8);
+            crdt_buf_byte(&seed, n < 6 || x % 4 > 0 ? honest[any % sizeof honest] : any);
+        }
+        write_seed(m, "session", n < 6 ? "honest" : "changed", n, -1, crdt_buf_bytes(&seed));
+        crdt_buf_clear(&seed);
+    }
+}
+
 int fuzz_make_corpus(const char *directory)
 {
     const crdt_types *types = fuzz_types();
     maker             m = {.directory = directory};
     (void)mkdir(directory, 0777);
     context_seeds(&m);
+    wire_seeds(&m);
+    entry_seeds(&m);
+    snapshot_seeds(&m);
+    disk_seeds(&m);
+    session_seeds(&m);
     for (size_t i = 0; i <= types->count; i++) {
         m.solo = i < types->count ? types->list[i] : NULL;
         m.options = fuzz_options(m.solo, 1, NULL);

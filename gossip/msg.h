@@ -115,7 +115,9 @@ typedef struct gossip_msg {
     gossip_refusal refusal; /* REFUSED */
     gossip_hello   hello;   /* HELLO, WELCOME */
 
-    crdt_digest   root;         /* SYNC, STATE: digest of the store's state; all 0: not told (costs
+    crdt_digest   root;         /* PAGE, DIGESTS, FIX, OBJECT: XXH3-128 of the sender's context
+                                   (crdt_context_encode): all holds only while both are equal;
+                                   SYNC, STATE: digest of the store's state; all 0: not told (costs
                                    18 bytes; a STATE that is the same need not tell it) */
     bool          same;         /* STATE: the roots are equal; nothing else follows */
     gossip_vector vector;       /* SYNC, WANT, HAVE, PUSH, STATE, TOOK: the sender's, or none */

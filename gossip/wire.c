@@ -338,6 +338,18 @@ typedef struct places {
     crdt_view at[FIELD_MAX + 1];
 } places;
 
+/* protobuf-c takes any type for a bool, so types are looked at here. */
+static bool type_fits(const ProtobufCFieldDescriptor *of, unsigned type)
+{
+    switch (of->type) {
+    case PROTOBUF_C_TYPE_FIXED32: return type == TYPE_32;
+    case PROTOBUF_C_TYPE_FIXED64: return type == TYPE_64;
+    case PROTOBUF_C_TYPE_BYTES:
+    case PROTOBUF_C_TYPE_MESSAGE: return type == TYPE_BYTES;
+    default: return type == TYPE_VARINT;
+    }
+}
+
 /* Copy what protobuf-c is to read to `to` (NULL: only count); returns how much that is. */
 static size_t split(crdt_dec dec, places *p, uint8_t *to, crdt_err *ret_err,
                     const char **ret_reason)
@@ -345,14 +357,16 @@ static size_t split(crdt_dec dec, places *p, uint8_t *to, crdt_err *ret_err,
     field  f;
     size_t size = 0;
     while (next_field(&dec, &f)) {
+        const ProtobufCFieldDescriptor *of =
+            protobuf_c_message_descriptor_get_field(&gossip__frame__descriptor, (unsigned)f.number);
+        if (of == NULL) continue;
+        if (!type_fits(of, f.type)) gossip__malformed(&dec, "field of another type");
         if (in_place(f.number)) {
-            if (f.type != TYPE_BYTES) gossip__malformed(&dec, "field of another type");
             p->at[f.number] = f.bytes;
-        } else if (protobuf_c_message_descriptor_get_field(&gossip__frame__descriptor,
-                                                           (unsigned)f.number)) {
-            if (to != NULL) memcpy(to + size, f.start, (size_t)(f.end - f.start));
-            size += (size_t)(f.end - f.start);
+            continue;
         }
+        if (to != NULL) memcpy(to + size, f.start, (size_t)(f.end - f.start));
+        size += (size_t)(f.end - f.start);
     }
     *ret_err = dec.err;
     *ret_reason = dec.reason;

@@ -2,8 +2,8 @@
  *
  * Envelopes are protobuf (gossip/gossip.proto); what is many and alike (vectors, entries, digests)
  * is packed in columns inside `bytes` fields. On a link a replica id is an index into a dictionary:
- * the sender defines an index in each message that uses it until the receiver has acknowledged it,
- * which every message does by a count. So a message is understood whatever was lost before it.
+ * the sender defines an index in each message that uses it until the receiver has acknowledged it
+ * by a count. So a message is understood whatever was lost before it.
  *
  * Damage   a message begins with 4 bytes of XXH3-64 over the rest: what was damaged on the way is
  *          refused before it is read.

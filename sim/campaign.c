@@ -49,7 +49,12 @@ static void write_down(const campaign *c, const plan *p, campaign_result *r)
 static void on_failure(const campaign *c, world *w, plan *p, campaign_result *r)
 {
     r->failures++;
-    if (r->failures > 1) return;
+    if (r->failures > 1) {
+        if (!c->quiet)
+            printf("seed %" PRIu64 " breaks %s %s\n", p->seed, check_code(w->broken),
+                   check_name(w->broken));
+        return;
+    }
     r->seed = p->seed;
     r->id = w->broken;
     r->failed_events = r->events;

@@ -66,7 +66,7 @@ void check_durable(node *n, uint64_t position)
         free(m->seen);
         m->seen = NULL;
     }
-    n->persisted = position;
+    if (n->persisted < position) n->persisted = position;
 }
 
 /* -- What the node holds, taken anew ----------------------------------------------------------- */
@@ -157,6 +157,7 @@ void check_resync(node *n)
     take_anew(n);
     hold_all(n, n->seen, n->seen_cap);
     n->log_end = gossip_engine_stats(n->engine).log_end;
+    n->taken_anew = n->log_end;
     n->persisted = n->log_end;
 }
 
@@ -284,6 +285,10 @@ static void check_entry(node *n, const gossip_entry *entry, uint64_t position)
     uint32_t       who = history_who(h, entry->replica);
     history_entry *e = NULL;
     room_for(n, h->writers_count + 1);
+    if (who != HISTORY_NOBODY && position < n->taken_anew && entry->last <= n->seen[who]) {
+        mark(n, position, UINT32_MAX, false); /* it came after a snapshot, in one go with it */
+        return;
+    }
     if (who != HISTORY_NOBODY) {
         history_writer *writer = &h->writers[who];
         size_t          next = n->count[who];
@@ -326,6 +331,7 @@ static void check_checkpoint(node *n, const gossip_entry *mark_entry, uint64_t p
         take_down_write(n, &e)->content = 0; /* not known */
     }
     take_anew(n);
+    n->taken_anew = gossip_engine_stats(n->engine).log_end;
     mark(n, position, UINT32_MAX, true);
     n->world->stats.snapshots++;
 }

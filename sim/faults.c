@@ -36,11 +36,25 @@ static void set_back(world *w, node *n, const vault *to)
     node_start(n);
 }
 
+/* Whoever runs the cluster tells the others. */
+static void forget(node *n, const node *gone)
+{
+    gossip_peer_info info;
+    if (n->state != NODE_UP) return;
+    for (size_t i = 0; gossip_engine_peer(n->engine, i, &info); i++) {
+        if (crdt_view_compare(info.address, crdt_text_view(gone->address)) != 0) continue;
+        crdt_err err = gossip_engine_forget_peer(n->engine, info.handle);
+        if (err) check_fail(n->world, CHECK_ERROR, "forget_peer gives %s", crdt_err_name(err));
+        return;
+    }
+}
+
 static void leave(world *w, node *n)
 {
     if (n->state == NODE_UP) node_stop(n);
     n->state = NODE_GONE;
     forfeit(w, n);
+    for (size_t i = 0; i < w->nodes_count; i++) forget(&w->nodes[i], n);
 }
 
 static void clone(world *w, node *from, bool machine)
@@ -50,6 +64,7 @@ static void clone(world *w, node *from, bool machine)
     vault_copy(&n->vault, &from->vault);
     n->id = from->id;
     n->clone = true;
+    w->set_back = true; /* it will succeed an id that is still in use */
     if (machine) {
         /* As two virtual machines from one image that had stopped cleanly. */
         n->vault.machine = from->vault.machine;

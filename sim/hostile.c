@@ -41,7 +41,7 @@ static void change(uint8_t *bytes, size_t *size, uint64_t *rand)
 }
 
 /* One frame into bytes; its size. */
-static size_t make(world *w, uint8_t *bytes, uint64_t *rand, bool *ret_reply)
+static size_t make(world *w, uint8_t *bytes, uint64_t *rand, bool *ret_reply, uint32_t *ret_to)
 {
     const network *net = &w->net;
     size_t         size;
@@ -56,7 +56,8 @@ static size_t make(world *w, uint8_t *bytes, uint64_t *rand, bool *ret_reply)
     const message *m = net->tape[random_below(rand, net->tape_count)];
     size = m->size;
     memcpy(bytes, m->bytes, size);
-    if (way < 4) return size; /* a replay */
+    if (w->plan->hostile < 2 && m->to < w->nodes_count) *ret_to = m->to; /* as it was meant */
+    if (way < 4) return size;                                            /* a replay */
     change(bytes, &size, rand);
     if (w->plan->hostile >= 2) repair(bytes, size);
     return size;
@@ -66,9 +67,10 @@ void hostile_send(world *w, node *target, uint64_t choices, uint64_t count)
 {
     uint8_t *bytes = must_alloc(HOSTILE_BYTES);
     for (uint64_t i = 0; i < count; i++) {
-        bool   reply;
-        size_t size = make(w, bytes, &choices, &reply);
-        network_put(w, (uint32_t)w->nodes_count, target->index, crdt_view_of(bytes, size), reply,
+        bool     reply;
+        uint32_t to = target->index;
+        size_t   size = make(w, bytes, &choices, &reply, &to);
+        network_put(w, (uint32_t)w->nodes_count, to, crdt_view_of(bytes, size), reply,
                     random_below(&choices, 1000));
     }
     free(bytes);

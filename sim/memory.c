@@ -6,7 +6,7 @@
 
 static bool refuses(memory *m)
 {
-    if (m->refuse_in == 0) return false;
+    if (m->refuse_in == 0 || !m->armed) return false;
     if (m->refuse_in > 1) {
         m->refuse_in--;
         return false;

@@ -9,6 +9,7 @@ typedef struct memory {
     uint64_t refuse_in;  /* that many calls from now one is refused (1: the next); 0: none is */
     uint64_t refuse_for; /* and so many in all */
     uint64_t refused;    /* ever */
+    bool     armed;      /* it is the node that asks, not who looks at it */
 } memory;
 
 void memory_init(memory *m);

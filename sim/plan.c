@@ -149,7 +149,7 @@ static void engine_settings(swarm *s)
     plan *p = s->p;
     if (half(s)) p->chunk_bytes = random_scale(&s->rand, 1024, 65536);
     if (half(s)) p->credit_frames = random_scale(&s->rand, 1, 8);
-    if (half(s)) p->log_bytes = random_scale(&s->rand, 2048, 1u << 20);
+    if (half(s)) p->log_bytes = random_scale(&s->rand, 4096, 1u << 20);
     if (half(s)) p->parked_entries = random_scale(&s->rand, 2, 256);
     if (half(s)) p->parked_bytes = random_scale(&s->rand, 2048, 1u << 20);
     if (half(s)) p->round_us = random_scale(&s->rand, 200 * MS, 2 * SECOND);
@@ -220,7 +220,7 @@ static void identity_faults(swarm *s)
         add(s, PLAN_RESTORE, node, 0, 0);
     }
     if (half(s) && half(s)) add(s, PLAN_WIPE, whom(s), 0, 0);
-    if (half(s) && half(s)) {
+    if (half(s) && half(s) && p->topology <= PLAN_STAR) {
         p->spares++;
         add(s, PLAN_CLONE, whom(s), half(s), 0);
     }
@@ -228,7 +228,9 @@ static void identity_faults(swarm *s)
         p->spares++;
         add(s, PLAN_JOIN, 0, 0, 0);
     }
-    if (half(s) && half(s) && p->nodes > 2) add(s, PLAN_LEAVE, whom(s), 0, 0);
+    /* Where links are fixed, or all are told of one node, the others could not go on without it. */
+    bool may_leave = p->nodes > 2 && p->topology <= PLAN_RING && !p->learn;
+    if (half(s) && half(s) && may_leave) add(s, PLAN_LEAVE, whom(s), 0, 0);
 }
 
 static void work(swarm *s)

@@ -44,19 +44,10 @@ static crdt_err append(void *user, uint64_t position, crdt_view entry)
     return CRDT_OK;
 }
 
-static void drop_unsynced(vault *v)
-{
-    if (v->synced < v->count) v->bytes_count = v->entries[v->synced].at;
-    v->count = v->synced;
-}
-
 static crdt_err sync(void *user)
 {
     vault *v = user;
-    if (refuses(v)) {
-        if (!v->files && !v->dead) drop_unsynced(v);
-        return CRDT_EIO;
-    }
+    if (refuses(v)) return CRDT_EIO;
     if (v->files) {
         crdt_err err = v->inner.sync(v->inner.user);
         if (err == CRDT_OK) v->durable = v->appended;
@@ -206,8 +197,8 @@ static crdt_err open_files(vault *v, uint64_t cluster, uint64_t node, const crdt
     crdt_err err = gossip_disk_open(&options, &table, mem, &v->disk, problem);
     if (err == CRDT_OK) err = gossip_disk_recover(v->disk, &found);
     if (err != CRDT_OK) return err;
-    *ret_found = (vault_found){found.fresh, found.clean, found.replica, found.last_seq,
-                               found.snapshot_position};
+    *ret_found = (vault_found){found.fresh || found.replica == 0, found.clean, found.replica,
+                               found.last_seq, found.snapshot_position};
     v->replica = found.replica;
     return CRDT_OK;
 }
@@ -288,5 +279,6 @@ void vault_die(vault *v, uint64_t *rand, bool power)
         return;
     }
     v->synced += (size_t)random_below(rand, v->count - v->synced + 1);
-    drop_unsynced(v);
+    if (v->synced < v->count) v->bytes_count = v->entries[v->synced].at;
+    v->count = v->synced;
 }

@@ -172,7 +172,7 @@ static bool is_expected(const node *n, crdt_err err)
     const world *w = n->world;
     switch (err) {
     case CRDT_ENOMEM: return n->mem.refused > 0;
-    case CRDT_EIO: return n->vault.full || n->vault.refused > 0;
+    case CRDT_EIO: return n->vault.full || n->vault.refused > 0 || n->mem.refused > 0;
     case CRDT_EFORK: return w->forked || w->forged || w->stats.notices[GOSSIP_CLONED] > 0;
     case CRDT_ERANGE:
     case CRDT_EINVAL:
@@ -229,14 +229,18 @@ void work_write(node *n, uint64_t choices)
     bool rollback = random_below(&c.rand, 16) == 0;
     check_log(n);
     begin(n);
+    n->mem.armed = true;
     crdt_err err = gossip_engine_write(n->engine, w->now, node_ms(n), &c.txn);
     if (rollback && err == CRDT_OK) { /* what it was before: a succession may have been written */
         gossip_engine_rollback(n->engine);
+        n->mem.armed = false;
         before = crdt_store_digest(n->store, NULL);
+        n->mem.armed = true;
         err = gossip_engine_write(n->engine, w->now, node_ms(n), &c.txn);
     }
     check_log(n);
     if (err != CRDT_OK) {
+        n->mem.armed = false;
         refused(n, err, "write");
         node_run(n);
         return;
@@ -247,6 +251,7 @@ void work_write(node *n, uint64_t choices)
         err = object == w->history.objects_count ? haunt(&c) : operate(&c, object);
         if (err != CRDT_OK) refused(n, err, "an operation");
     }
+    n->mem.armed = !rollback;
     if (rollback) {
         gossip_engine_rollback(n->engine);
         drop(n);
@@ -256,6 +261,7 @@ void work_write(node *n, uint64_t choices)
     } else {
         commit(n);
     }
+    n->mem.armed = false;
     if (!w->broken) node_run(n);
 }
 

@@ -9,6 +9,7 @@
 
 #define SECOND UINT64_C(1000000)
 #define STANDING_MAX 20000 /* events at one moment */
+#define RESEND_US (10 * SECOND) /* what was lost before faults ended is sent again until then */
 #define LOOK_US 500000     /* the checkers look around so often, at most every 64 events */
 
 void world_init(world *w)
@@ -106,9 +107,11 @@ void world_begin(world *w, const plan *p)
 
 void world_end(world *w)
 {
+    uint64_t crashes = w->stats.crashes;
     for (size_t i = 0; i < w->nodes_count; i++) {
         if (w->nodes[i].state == NODE_UP) node_crash(&w->nodes[i]);
     }
+    w->stats.crashes = crashes; /* these were none */
     queue_clear(&w->queue);
 }
 
@@ -238,6 +241,7 @@ void world_run(world *w, const plan *p)
         if (!w->broken && settled) {
             check_converged(w);
             check_kept(w);
+            world_until(w, w->now + RESEND_US);
             check_quiet_begin(w);
             world_until(w, w->now + 4 * p->round_max_us);
             check_quiet_end(w);

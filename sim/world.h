@@ -63,6 +63,7 @@ typedef struct node {
     size_t     seen_cap, durable_cap, count_cap;
     uint64_t   have[HISTORY_OBJECTS]; /* events of each object that it holds */
     uint64_t   log_end, persisted;    /* positions looked at */
+    uint64_t   taken_anew;            /* what precedes this position is in the vector */
     node_mark *marks;                 /* not yet durable, by position */
     size_t     marks_at, marks_count, marks_cap;
     uint64_t   delivered, written, refused;

@@ -489,6 +489,20 @@ void *crdt__omap_remove(crdt__omap *map, crdt_view bytes, uint32_t minor)
     return node;
 }
 
+void *crdt__omap_replace(crdt__omap *map, void *node)
+{
+    crdt__okey *key = node;
+    if (map->root == NULL) return NULL;
+    path way = path_to(map, key);
+    if (!holds(way.node[0], way.at[0], key)) return NULL;
+    crdt__okey *old = way.node[0]->key[way.at[0]];
+    for (unsigned level = 0; level <= map->height; level++) {
+        crdt__okey **at = &way.node[level]->key[way.at[level]];
+        if (*at == old) *at = key;
+    }
+    return old;
+}
+
 /* -- Audit ------------------------------------------------------------------------------------- */
 
 typedef struct audit {

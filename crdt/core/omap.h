@@ -32,6 +32,9 @@ void *crdt__omap_get(const crdt__omap *map, crdt_view bytes, uint32_t minor);
 crdt_err crdt__omap_put(crdt__omap *map, void *node);
 /* Take out the node with this key; NULL if there is none. */
 void *crdt__omap_remove(crdt__omap *map, crdt_view bytes, uint32_t minor);
+/* Put the node in the place of the one that has the same key, which is returned. NULL: there is
+ * none, and nothing changed. */
+void *crdt__omap_replace(crdt__omap *map, void *node);
 
 /* Cursor in key order; ends with any change of the map. */
 typedef struct crdt__omap_iter {

@@ -91,8 +91,8 @@ static void add_killed(crdt__seq *seq, crdt__del *row, uint32_t cid, uint32_t le
     }
 }
 
-/* A dot for each stretch of visible elements whose ids follow on one another: so how many a deletion
- * takes depends on what shows alone, not on the order in which it came. */
+/* A dot for each stretch of visible elements whose ids follow on one another: so how many a
+ * deletion takes depends on what shows alone, not on the order in which it came. */
 static void settle_deleting(crdt__seq *seq)
 {
     crdt__pending *p = &seq->pending;

@@ -58,8 +58,8 @@ static void set_right(crdt__seq *seq, crdt__ins *row, crdt__place place)
     row->raw = true;
 }
 
-/* At the end of Lamport times what is typed may have to stand behind others of its left neighbour's:
- * where all replicas will have it. */
+/* At the end of Lamport times what is typed may have to stand behind others of its left
+ * neighbour's: where all replicas will have it. */
 static crdt_err place_at_end(crdt__seq *seq, uint32_t author, crdt__ins *row, crdt__place *place,
                              uint32_t *pos)
 {

@@ -14,8 +14,8 @@
 #include "crdt/base.h"
 #include "crdt/mem.h"
 
-/* Lamport times end here: what comes after one at the end has the same, and ids alone order them, so
- * that no row, however forged, takes from others the times that they need. */
+/* Lamport times end here: what comes after one at the end has the same, and ids alone order them,
+ * so that no row, however forged, takes from others the times that they need. */
 #define CRDT__LAMPORT_END ((UINT64_C(1) << 62) - 1)
 
 /* The time of the element `len` behind one of this time; 0: times are not kept. */

@@ -76,9 +76,9 @@ size_t crdt__reader_sets(crdt__reader *r);
 bool   crdt__reader_set(crdt__reader *r, const crdt__told_set *last, crdt__told_set *set);
 
 /* -- seq_claims.c */
-/* Every row was read: is what they claim possible? Few bytes may tell of any number of elements that
- * are forgotten; so each of these must be deleted by a row of the same bytes. `again` is a reader
- * of the same bytes at their beginning. Errors: ENOMEM, told to r like what is malformed. */
+/* Every row was read: is what they claim possible? Few bytes may tell of any number of elements
+ * that are forgotten; so each of these must be deleted by a row of the same bytes. `again` is a
+ * reader of the same bytes at their beginning. Errors: ENOMEM, told to r like what is malformed. */
 size_t   crdt__claims_bytes(const crdt__reader *r); /* that the check takes */
 crdt_err crdt__claims_check(crdt__reader *r, crdt__reader *again, const crdt_mem *mem);
 

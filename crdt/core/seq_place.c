@@ -4,8 +4,8 @@
  * FugueMax: elements of the same left origin L stand in the order of what they had on the right: an
  * element whose right parent is R (of the same left origin) stands before R; those with equal right
  * parents go by id. Classic: later insertions (Lamport time, then replica and counter) come first,
- * each with all that was inserted after it. Source: Weidner, Kleppmann, IEEE TPDS 36(11), 2025; Roh et al.,
- * JPDC 71(3), 2011.
+ * each with all that was inserted after it. Source: Weidner, Kleppmann, IEEE TPDS 36(11), 2025; Roh
+ * et al., JPDC 71(3), 2011.
  */
 #include "crdt/core/mem.h"
 #include "crdt/core/seq.h"

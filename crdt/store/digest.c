@@ -45,7 +45,7 @@ static crdt_digest rest_digest(const crdt_store *store)
     return crdt_blocks_end(&blocks);
 }
 
-static void clean_all(crdt_store *store)
+void crdt__store_clean(crdt_store *store)
 {
     while (store->dirty != NULL) {
         crdt__object *o = store->dirty;
@@ -58,7 +58,7 @@ static void clean_all(crdt_store *store)
 
 crdt_digest crdt_store_digest(crdt_store *store, const crdt_types *types)
 {
-    clean_all(store);
+    crdt__store_clean(store);
     crdt_digest sum = store->sum;
     if (types != NULL) {
         crdt__objects it = crdt__objects_of(store);

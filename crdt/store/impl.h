@@ -126,6 +126,17 @@ crdt_err crdt__store_like(const crdt_store *like, crdt__store_kind kind, crdt_st
 crdt_err crdt__retired_add(crdt_store *store, uint64_t replica, uint64_t end);
 uint64_t crdt__retired_end(const crdt_store *store, uint64_t replica); /* UINT64_MAX: not retired */
 
+/* -- digest.c */
+/* Every object gets its digest, and the sum has all of them. */
+void crdt__store_clean(crdt_store *store);
+
+/* -- parts.c */
+/* What the holder of ctx lacks of an object, and what it may keep, into `into`; nothing if there is
+ * neither. Errors: ENOMEM. */
+crdt_err crdt__object_since(const crdt__object *from, const crdt_context *ctx, crdt_store *into);
+/* Context, cut and retired replicas. Errors: ENOMEM. */
+crdt_err crdt__store_copy_rest(const crdt_store *store, crdt_store *into);
+
 /* -- join.c */
 /* Join at value level; `now_ms` for the clock. remote: for the list of changes. */
 crdt_err crdt__store_join(crdt_store *store, const crdt_store *other, uint64_t now_ms, bool remote);

@@ -5,9 +5,7 @@
 
 /* -- Delta since a context --------------------------------------------------------------------- */
 
-/* What the holder of ctx lacks of an object, and what it may keep, into `into`; nothing if there is
- * neither. */
-static crdt_err object_since(const crdt__object *from, const crdt_context *ctx, crdt_store *into)
+crdt_err crdt__object_since(const crdt__object *from, const crdt_context *ctx, crdt_store *into)
 {
     crdt__object *part;
     crdt_err      err =
@@ -28,7 +26,7 @@ static crdt_err object_since(const crdt__object *from, const crdt_context *ctx, 
     return err;
 }
 
-static crdt_err copy_rest(const crdt_store *store, crdt_store *into)
+crdt_err crdt__store_copy_rest(const crdt_store *store, crdt_store *into)
 {
     crdt_err err = crdt_context_copy(&into->context, &store->context);
     if (err == CRDT_OK) err = crdt_context_copy(&into->cut, &store->cut);
@@ -46,10 +44,10 @@ crdt_err crdt_store_since(const crdt_store *store, const crdt_context *ctx, crdt
     if (err != CRDT_OK) return err;
     err = crdt_context_copy(&since->base, ctx);
     if (err == CRDT_OK) err = crdt_context_intersect(&since->base, &store->context);
-    if (err == CRDT_OK) err = copy_rest(store, since);
+    if (err == CRDT_OK) err = crdt__store_copy_rest(store, since);
     crdt__objects it = crdt__objects_of(store);
     for (crdt__object *o; err == CRDT_OK && (o = crdt__objects_next(&it)) != NULL;) {
-        err = object_since(o, &since->base, since);
+        err = crdt__object_since(o, &since->base, since);
     }
     if (err != CRDT_OK) {
         crdt_store_free(since);
@@ -78,7 +76,7 @@ static crdt_err live_dots(const crdt_store *store, const crdt__object *o, crdt_c
     crdt_store *scratch;
     crdt_err    err = crdt__store_like(store, CRDT__SINCE, &scratch);
     if (err != CRDT_OK) return err;
-    err = object_since(o, &store->context, scratch);
+    err = crdt__object_since(o, &store->context, scratch);
     if (err == CRDT_OK) {
         crdt__objects       it = crdt__objects_of(scratch);
         const crdt__object *part = crdt__objects_next(&it);
@@ -93,7 +91,7 @@ static crdt_err part_of(const crdt_store *store, const crdt__object *o, crdt_sto
 {
     crdt_context none;
     crdt_context_init(&none, store->space.mem);
-    crdt_err err = object_since(o, &none, part);
+    crdt_err err = crdt__object_since(o, &none, part);
     return err == CRDT_OK ? live_dots(store, o, &part->context) : err;
 }
 
@@ -102,7 +100,7 @@ static crdt_err part_rest(const crdt_store *store, crdt_store *part)
 {
     crdt_context live;
     crdt_context_init(&live, store->space.mem);
-    crdt_err      err = copy_rest(store, part);
+    crdt_err      err = crdt__store_copy_rest(store, part);
     crdt__objects it = crdt__objects_of(store);
     for (crdt__object *o; err == CRDT_OK && (o = crdt__objects_next(&it)) != NULL;) {
         crdt__object *listed;

@@ -62,7 +62,8 @@ typedef struct gossip__log {
     uint64_t        first, end; /* positions that are there */
     uint64_t        told;       /* handed to the driver to be persisted */
     uint64_t        persisted;
-    uint64_t        pinned; /* not cut from here on; GOSSIP_NEVER: nothing is pinned */
+    uint64_t        checkpoint; /* the last one stands below this position; 0: none */
+    uint64_t        pinned;     /* not cut from here on; GOSSIP_NEVER: nothing is pinned */
     uint64_t        bytes;
 } gossip__log;
 

@@ -15,6 +15,7 @@ crdt_err gossip__links_new(gossip_engine *engine)
     links->round_us = engine->config.round_us;
     links->round_at = gossip__random(engine) % links->round_us;
     crdt_buf_init(&links->bytes, &engine->mem);
+    crdt_buf_init(&links->name, &engine->mem);
     crdt_buf_init(&links->served.bytes, &engine->mem);
     crdt_buf_init(&links->fetched.bytes, &engine->mem);
     crdt_buf_init(&links->repair.name, &engine->mem);
@@ -30,6 +31,7 @@ void gossip__links_free(gossip_engine *engine)
     }
     gossip__snap_free(engine);
     crdt_buf_clear(&links->bytes);
+    crdt_buf_clear(&links->name);
     crdt_buf_clear(&links->repair.name);
     gossip__release(engine, links->peers, links->peers_cap * sizeof *links->peers);
     gossip__release(engine, links->active, links->active_cap * sizeof *links->active);
@@ -297,6 +299,7 @@ crdt_err gossip__links_tick(gossip_engine *engine, gossip_time now, uint64_t ms)
         if (!peer->confirmed && now >= confirm_by(engine, peer))
             gossip__unlink(engine, peer, false);
         if (peer->link != 0) check_gap(engine, peer);
+        links->topology_due |= now >= gossip__unwanted_at(engine, peer);
     }
     gossip__aged(engine);
     gossip__rounds_tick(engine);
@@ -350,6 +353,7 @@ static gossip_time peer_deadline(const gossip_engine *engine, const gossip__peer
         if (peer->replies[i].until > 0) at = earliest(at, peer->replies[i].until);
     }
     if (peer->link == 0) return at;
+    at = earliest(at, gossip__unwanted_at(engine, peer));
     if (!peer->confirmed) return earliest(at, confirm_by(engine, peer));
     at = earliest(at, peer->gap_at);
     if (!gossip__request_flying(engine, peer, GOSSIP_HAVE)) at = earliest(at, peer->have_due);
@@ -376,11 +380,7 @@ gossip_time gossip__links_deadline(const gossip_engine *engine)
     for (size_t i = 0; i < links->active_count; i++) {
         at = earliest(at, peer_deadline(engine, gossip__peer_get(engine, links->active[i])));
     }
-    if (links->served.id != 0) {
-        at = earliest(at, links->served.used + GOSSIP__SNAPSHOT_IDLE_US);
-    }
-    if (links->fetched.peer != 0 && !links->fetched.asked) at = earliest(at, links->fetched.ask_at);
-    return at;
+    return earliest(at, gossip__snap_deadline(engine));
 }
 
 /* -- Actions ----------------------------------------------------------------------------------- */

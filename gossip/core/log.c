@@ -147,7 +147,10 @@ void gossip__log_append(gossip_engine *engine, const gossip__record *record)
     uint64_t     position = log->end++;
     *gossip__log_at(log, position) = *record;
     log->bytes += record_bytes(record) + sizeof *record;
-    if (record->who == GOSSIP__NOBODY) return;
+    if (record->who == GOSSIP__NOBODY) {
+        log->checkpoint = log->end;
+        return;
+    }
     gossip__replica *r = &engine->replicas[record->who];
     gossip__mark     mark = {record->last, position};
     r->marks[(r->marks_at + r->marks_count++) & (r->marks_cap - 1)] = mark;

@@ -130,6 +130,7 @@ crdt_err gossip__peer_make(gossip_engine *engine, crdt_view address, gossip__pee
     peer->address_size = (uint8_t)address.size;
     if (address.size > 0) memcpy(peer->address, address.data, address.size);
     peer->dial_at = GOSSIP_NEVER;
+    peer->patience = engine->config.timeout_us;
     peer->credit = engine->config.credit_bytes;
     links->peers[at] = peer;
     links->count++;
@@ -149,7 +150,7 @@ void gossip__peer_activate(gossip_engine *engine, gossip__peer *peer)
 
 static void free_name(gossip_engine *engine, gossip__reply *reply)
 {
-    gossip__release(engine, reply->name, reply->name_size);
+    gossip__release(engine, reply->name, reply->name_size + 1u);
     reply->name = NULL;
 }
 

@@ -24,7 +24,7 @@
 #define GOSSIP__REFUSALS_MAX 8      /* of those who are no peers */
 #define GOSSIP__STRANGERS_MAX 65536 /* ids that one peer makes known by vectors alone */
 #define GOSSIP__TELL_MAX 32768      /* components of a vector in one message */
-#define GOSSIP__SILENT_TIMEOUTS 6   /* requests lost in a row, nothing heard: the peer is down */
+#define GOSSIP__SILENT_TIMEOUTS 4   /* requests lost in a row, nothing heard: the peer is down */
 #define GOSSIP__DIAL_US 250000      /* first wait before dialling again; doubles up to ... */
 #define GOSSIP__DIAL_MAX_US 10000000
 #define GOSSIP__HELLO_PEERS 64                   /* addresses told in a HELLO */
@@ -79,16 +79,17 @@ typedef struct gossip__peer {
     uint64_t    node, replica;
 
     /* -- hello.c */
-    uint32_t          link, driver_link; /* 0: none; what the driver was told */
-    uint64_t          nonce;      /* what this node says in HELLO to this peer; 0: none yet */
-    bool              nonce_used; /* by a link: no second one begins with it from here */
-    bool              confirmed;  /* the other side knows the link, too */
-    uint64_t          their_nonce, their_old[4];
-    uint32_t          hello_id;           /* of the HELLO that is in flight; 0: none */
-    gossip_time       dial_at, dial_wait; /* HELLO is due; the wait after it */
-    gossip_time       begun;
-    uint32_t          dials; /* since something came */
-    uint32_t          frame_max;
+    uint32_t    link, driver_link; /* 0: none; what the driver was told */
+    uint64_t    nonce;             /* what this node says in HELLO to this peer; 0: none yet */
+    bool        nonce_used;        /* by a link: no second one begins with it from here */
+    bool        confirmed;         /* the other side knows the link, too */
+    uint64_t    their_nonce, their_old[4];
+    uint32_t    hello_id;           /* of the HELLO that is in flight; 0: none */
+    gossip_time dial_at, dial_wait; /* HELLO is due; the wait after it */
+    gossip_time begun;
+    gossip_time patience; /* with the link, though it is not wanted; grows each time it returns */
+    uint32_t    dials;    /* since something came */
+    uint32_t    frame_max;
     const crdt_type **common; /* the types that both know, NULL: all that this store knows */
     crdt_types        common_types;
     size_t            common_cap;
@@ -181,10 +182,12 @@ typedef struct gossip__repair {
     gossip_peer peer;  /* 0: none */
     bool        asked; /* a PAGE or FIX is in flight */
     bool        fix;   /* FIX is next, of name and type; else PAGE from there */
-    bool        alarmed;
+    bool        found; /* an object that differs */
     crdt_buf    name;
     uint16_t    type;
-    uint64_t    clock; /* links.clock: a raise since then ends it */
+    crdt_digest mine, theirs; /* of the object to be fixed, as kept up */
+    uint64_t    clock;        /* links.clock: a raise since then ends it */
+    gossip_time not_before;   /* the next one */
 } gossip__repair;
 
 struct gossip__links {
@@ -234,7 +237,7 @@ struct gossip__links {
     crdt_view             views[GOSSIP__HELLO_PEERS];
     gossip_object_digest *digests;
     size_t                digests_cap;
-    crdt_buf              bytes;
+    crdt_buf              bytes, name;
 };
 
 /* -- peers.c */
@@ -290,6 +293,8 @@ crdt_err gossip__welcome_build(gossip_engine *engine, gossip__peer *peer, uint32
 
 /* -- topology.c */
 void gossip__topology(gossip_engine *engine);
+/* When the link is to end because it is not wanted. */
+gossip_time gossip__unwanted_at(const gossip_engine *engine, const gossip__peer *peer);
 
 /* -- vectors.c */
 /* Ranks for all ids, and the order follows the log. Errors: ENOMEM. */
@@ -363,8 +368,9 @@ crdt_err gossip__snap_build(gossip_engine *engine, gossip__peer *peer, bool *ret
 void gossip__fetch(gossip_engine *engine, gossip__peer *peer);
 void gossip__fetch_failed(gossip_engine *engine, gossip__peer *peer, gossip_refusal refusal);
 /* Errors: ENOMEM, EBUSY. */
-crdt_err gossip__snap_tick(gossip_engine *engine, uint64_t ms);
-void     gossip__snap_free(gossip_engine *engine);
+crdt_err    gossip__snap_tick(gossip_engine *engine, uint64_t ms);
+gossip_time gossip__snap_deadline(const gossip_engine *engine);
+void        gossip__snap_free(gossip_engine *engine);
 
 /* -- repair.c: PAGE, DIGESTS, FIX, OBJECT */
 crdt_err gossip__repair_in(gossip_engine *engine, gossip__peer *peer, const gossip_msg *msg);

@@ -318,6 +318,15 @@ static bool may_push(const gossip_engine *engine, const gossip__peer *peer)
     return peer->in_flight + 1 < slots || peer->in_flight == 0; /* one is kept for SYNC */
 }
 
+/* At a checkpoint something comes that is in no entry: what follows it cannot be put behind what
+ * stands before it, and a peer that lacks it needs a snapshot. */
+static bool passes_checkpoint(const gossip_engine *engine, gossip__peer *peer, size_t bytes)
+{
+    if (bytes > 0) return false;
+    peer->behind = !gossip__log_serves(engine, &peer->known);
+    return !peer->behind;
+}
+
 /* Entries from push_at on, a chunk of them. */
 static crdt_err put_push(gossip_engine *engine, gossip__peer *peer, gossip__request **request)
 {
@@ -325,6 +334,7 @@ static crdt_err put_push(gossip_engine *engine, gossip__peer *peer, gossip__requ
     size_t   bytes = 0;
     for (; peer->push_at < limit; peer->push_at++) {
         const gossip__record *record = gossip__log_at(&engine->log, peer->push_at);
+        if (record->who == GOSSIP__NOBODY && !passes_checkpoint(engine, peer, bytes)) break;
         if (!is_lacking(peer, record)) continue;
         size_t size = gossip__entry_size(record);
         if (bytes > 0 && bytes + size > engine->config.chunk_bytes) break;

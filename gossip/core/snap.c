@@ -58,6 +58,10 @@ crdt_err gossip__chunk_build(gossip_engine *engine, gossip__peer *peer, const go
     if (reply->snapshot_id != 0 && reply->snapshot_id != served->id) {
         return refuse(engine, GOSSIP_NO_SNAPSHOT);
     }
+    /* Something came since that is in no entry: who joined this snapshot could not go on from the
+     * log. Whoever begins gets a new one. */
+    bool late = engine->log.checkpoint > engine->log.pinned;
+    if (served->id != 0 && reply->snapshot_id == 0 && late) let_go(engine);
     if (served->id == 0) {
         if (!gossip__snapshot_ready(engine)) return refuse(engine, GOSSIP_BUSY);
         crdt_err err = make(engine);
@@ -114,6 +118,17 @@ void gossip__fetch_failed(gossip_engine *engine, gossip__peer *peer, gossip_refu
     drop(engine);
     if (refusal == GOSSIP_NO_SNAPSHOT) return; /* from the beginning */
     fetched->peer = 0;
+}
+
+static gossip_time fetch_deadline(const gossip_engine *engine)
+{
+    const gossip__fetched *fetched = &engine->links->fetched;
+    const gossip__peer    *peer = gossip__peer_get(engine, fetched->peer);
+    if (peer == NULL || fetched->asked) return GOSSIP_NEVER;
+    if (is_whole(fetched)) return fetched->ask_at;
+    if (peer->link == 0 || !peer->confirmed || engine->readonly) return GOSSIP_NEVER;
+    bool room = peer->in_flight < engine->config.credit_frames;
+    return room ? fetched->ask_at : GOSSIP_NEVER;
 }
 
 crdt_err gossip__snap_build(gossip_engine *engine, gossip__peer *peer, bool *ret_built)
@@ -198,6 +213,15 @@ crdt_err gossip__snap_tick(gossip_engine *engine, uint64_t ms)
     if (links->served.id != 0 && (idle || costly)) let_go(engine);
     if (peer == NULL || !is_whole(fetched)) return CRDT_OK;
     return engine->now >= fetched->ask_at ? join(engine, ms, peer) : CRDT_OK;
+}
+
+gossip_time gossip__snap_deadline(const gossip_engine *engine)
+{
+    const struct gossip__links *links = engine->links;
+    gossip_time                 at = fetch_deadline(engine);
+    if (links->served.id == 0) return at;
+    gossip_time idle = links->served.used + GOSSIP__SNAPSHOT_IDLE_US;
+    return idle < at ? idle : at;
 }
 
 void gossip__snap_free(gossip_engine *engine)

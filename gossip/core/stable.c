@@ -34,7 +34,7 @@ crdt_err gossip_engine_stable(const gossip_engine *engine, crdt_context *ret_cut
     crdt_err err = crdt_context_reserve(ret_cut, count);
     if (err != CRDT_OK) return err;
     for (uint32_t who = 0; who < count; who++) {
-        uint64_t least = engine->replicas[who].delivered;
+        uint64_t least = engine->replicas[who].held;
         for (uint32_t m = 0; m < count && least > 0; m++) {
             const gossip__replica *member = &engine->replicas[m];
             if (!member->member) continue;

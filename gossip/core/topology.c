@@ -1,12 +1,13 @@
 /* core/topology.c: whom to have a link with, of all the peers that are known.
  *
- * Who wants a link dials; whoever is dialled accepts. A peer that was wanted and no longer is gets
- * unlinked once: if it wants the link still, it dials, and the link stays. Peers whose node id is
- * not known yet are dialled to learn it, where the topology goes by ids.
+ * Who wants a link dials; whoever is dialled accepts. Peers whose node id is not known yet are
+ * dialled to learn it, where the topology goes by ids; there a link that turns out not to be wanted
+ * is ended. If the other side wants it, it dials again, and the link lasts longer each time.
  */
 #include "gossip/core/peers.h"
 
 #define AWAY 3u /* HELLOs without an answer: others take its place, while it is dialled still */
+#define PATIENCE_MAX_US 600000000u
 
 static bool is_there(const gossip__peer *peer)
 {
@@ -110,15 +111,25 @@ static void want_all(gossip_engine *engine)
     }
 }
 
+gossip_time gossip__unwanted_at(const gossip_engine *engine, const gossip__peer *peer)
+{
+    gossip_topology topology = engine->config.topology;
+    bool            by_ids = topology == GOSSIP_RING || topology == GOSSIP_STAR;
+    return peer->wanted || !by_ids ? GOSSIP_NEVER : peer->begun + peer->patience;
+}
+
 static void apply(gossip_engine *engine, gossip__peer *peer)
 {
-    bool before = peer->wanted;
     peer->wanted = peer->wants;
     if (peer->wanted && peer->link == 0 && peer->dial_at == GOSSIP_NEVER) {
         gossip__dial(engine, peer, engine->now);
     }
     if (!peer->wanted && peer->link == 0) peer->dial_at = GOSSIP_NEVER;
-    if (before && !peer->wanted && peer->link != 0) gossip__unlink(engine, peer, false);
+    if (peer->wanted) peer->patience = engine->config.timeout_us;
+    if (peer->link == 0 || engine->now < gossip__unwanted_at(engine, peer)) return;
+    gossip__unlink(engine, peer, false);
+    peer->patience *= 8;
+    if (peer->patience > PATIENCE_MAX_US) peer->patience = PATIENCE_MAX_US;
 }
 
 void gossip__topology(gossip_engine *engine)

@@ -139,12 +139,21 @@ crdt_err gossip__knows(gossip_engine *engine, gossip__peer *peer, uint32_t who, 
     return gossip__vec_raise(engine, &peer->known, who, seq);
 }
 
+/* What was known of it before may be from a state that it has lost: it tells all anew. */
+static void forget_known(gossip__peer *peer)
+{
+    if (peer->known.count > 0) memset(peer->known.seq, 0, peer->known.count * sizeof(uint64_t));
+    peer->needed = 0;
+}
+
 crdt_err gossip__knows_all(gossip_engine *engine, gossip__peer *peer, uint64_t clock)
 {
     struct gossip__links *links = engine->links;
     crdt_err              err = gossip__ranks_follow(engine);
     if (err != CRDT_OK) return err;
+    bool     first = !peer->vector_known;
     uint32_t who = links->newest;
+    if (first) forget_known(peer);
     for (; who != GOSSIP__NOBODY && links->ranks[who].at > peer->same_clock;
          who = links->ranks[who].older) {
         if (links->ranks[who].at > clock) continue; /* raised since */
@@ -152,6 +161,8 @@ crdt_err gossip__knows_all(gossip_engine *engine, gossip__peer *peer, uint64_t c
         if (err != CRDT_OK) return err;
     }
     peer->same_clock = clock;
+    peer->vector_known = true;
+    if (first) gossip__push_rewind(engine, peer);
     return CRDT_OK;
 }
 
@@ -202,13 +213,6 @@ static crdt_err take_one(gossip_engine *engine, gossip__peer *peer, const gossip
     }
     *ret_more |= known->seq > engine->replicas[who].delivered;
     return gossip__knows(engine, peer, who, known->seq);
-}
-
-/* What was known of it before may be from a state that it has lost: it tells all anew. */
-static void forget_known(gossip__peer *peer)
-{
-    if (peer->known.count > 0) memset(peer->known.seq, 0, peer->known.count * sizeof(uint64_t));
-    peer->needed = 0;
 }
 
 crdt_err gossip__take(gossip_engine *engine, gossip__peer *peer, const gossip_vector *vector,

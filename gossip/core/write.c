@@ -232,13 +232,17 @@ crdt_err gossip__write_due(gossip_engine *engine, gossip_time now, uint64_t ms)
 crdt_err gossip_engine_succeed(gossip_engine *engine, uint64_t replica, uint64_t old)
 {
     if (replica == 0 || old == 0 || replica == old || engine->writing) return CRDT_EINVAL;
+    if (engine->succeeds_count == GOSSIP__SUCCEEDS) return CRDT_ELIMIT;
     if (crdt_store_replica(engine->store) != replica) {
         crdt_err err = crdt_store_renew(engine->store, replica);
         if (err != CRDT_OK) return err;
     }
-    if (engine->succeeds_count == GOSSIP__SUCCEEDS) return CRDT_ELIMIT;
     engine->self = GOSSIP__NOBODY;
     engine->succeeds[engine->succeeds_count++] = old;
+    /* What the old id had seen and this one has not told of: everything, its own work too. */
+    for (uint32_t who = 0; who < engine->replicas_count; who++) {
+        if (engine->replicas[who].delivered > 0) gossip__moved(engine, who);
+    }
     return CRDT_OK;
 }
 
@@ -250,10 +254,6 @@ crdt_err gossip__remint(gossip_engine *engine)
     crdt_err err = gossip_engine_succeed(engine, fresh, old);
     if (err != CRDT_OK) return err;
     engine->stats.reminted++;
-    /* What the old id had seen and this one has not told of: everything. */
-    for (uint32_t who = 0; who < engine->replicas_count; who++) {
-        if (engine->replicas[who].delivered > 0) gossip__moved(engine, who);
-    }
     gossip__notify(engine, GOSSIP_REMINTED, 0, dot, CRDT_OK, crdt_view_of(NULL, 0));
     gossip__links_reminted(engine);
     return CRDT_OK;

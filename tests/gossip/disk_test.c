@@ -512,6 +512,30 @@ TEST(disk, tells_of_each_flipped_bit_after_an_unclean_stop)
     flip_each_bit(false);
 }
 
+/* A clean stop counts for all that was there, also for what was not known to be durable before. */
+TEST(disk, is_not_clean_if_the_end_of_its_log_is_gone)
+{
+    static world    w;
+    gossip_recovery found;
+    crdt_view       log;
+    world_new(&w, GOSSIP_SYNC_ALWAYS);
+    recover(&w, false);
+    for (unsigned i = 0; i < 6; i++) append(&w);
+    sync(&w);
+    sim_files_kill(w.files);
+    CHECK(sim_files_get(w.files, "log.1", &log));
+    CHECK(sim_files_flip(w.files, "log.1", (88 + 36) * 8)); /* in the first: nothing proves it */
+    begin_again(&w, false, &found);
+    CHECK(found.entries == 5 && found.bad_frames == 0 && found.torn_bytes > 0);
+    CHECK_OK(gossip_disk_begin(w.disk, 5));
+    CHECK_OK(gossip_disk_stop(w.disk, 5, 0));
+    sim_files_kill(w.files);
+    CHECK(sim_files_flip(w.files, "log.1", (log.size - 12) * 8)); /* in the last */
+    begin_again(&w, false, &found);
+    CHECK_EQ_INT(found.entries, 4);
+    world_end(&w);
+}
+
 TEST(disk, keeps_damaged_bytes_aside_and_the_entries_behind_them)
 {
     static world    w;
@@ -539,6 +563,45 @@ TEST(disk, keeps_damaged_bytes_aside_and_the_entries_behind_them)
     CHECK_EQ_MEM(aside.data, aside.size, (const uint8_t *)log.data + at, aside.size);
     CHECK(aside.size >= 40);
     world_end(&w);
+}
+
+/* log.1 of four entries of ten bytes, each synced. */
+static void four_entries(world *w, const char *text, crdt_view *ret_log)
+{
+    world_new(w, GOSSIP_SYNC_ALWAYS);
+    recover(w, false);
+    gossip_persist persist = gossip_disk_persist(w->disk);
+    for (unsigned i = 0; i < 4; i++) {
+        CHECK_OK(persist.append(persist.user, i, crdt_text_view(text)));
+        CHECK_OK(persist.sync(persist.user));
+    }
+    CHECK(sim_files_get(w->files, "log.1", ret_log));
+}
+
+/* A frame that is whole and has the right number, from another history of the same segment. */
+TEST(disk, does_not_take_a_frame_that_does_not_follow_the_one_before)
+{
+    static world    a, b;
+    gossip_recovery found;
+    crdt_view       mine, other, entry;
+    uint64_t        number;
+    size_t          size = gossip__frame_size(10), at = 88 + 2 * size;
+    uint8_t         bytes[4096];
+    four_entries(&a, "this entry", &mine);
+    four_entries(&b, "that entry", &other);
+    CHECK(mine.size == other.size && mine.size == 88 + 4 * size);
+    memcpy(bytes, mine.data, mine.size);
+    memcpy(bytes + at, (const uint8_t *)other.data + at, size);
+    sim_files_put(a.files, "log.1", crdt_view_of(bytes, mine.size));
+    gossip_disk_close(a.disk);
+    open_disk(&a);
+    CHECK_OK(gossip_disk_recover(a.disk, &found));
+    CHECK(found.entries == 3 && found.bad_frames == 1);
+    for (crdt_err err; (err = gossip_disk_next(a.disk, &number, &entry)) != CRDT_ENOENT;) {
+        CHECK(err == CRDT_EMALFORMED || memcmp(entry.data, "this entry", 10) == 0);
+    }
+    world_end(&a);
+    world_end(&b);
 }
 
 TEST(disk, tells_of_a_segment_that_is_gone)

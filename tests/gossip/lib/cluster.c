@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "gossip/core/peers.h"
 #include "gossip/wire.h"
 #include "tests/lib/random.h"
 
@@ -50,9 +51,26 @@ crdt_view cluster_address(uint32_t node)
 static uint32_t node_at(crdt_view address)
 {
     char text[16] = {0};
-    CHECK(address.size > 1 && address.size < sizeof text);
+    if (address.size < 2 || address.size >= sizeof text) return UINT32_MAX; /* nobody's */
     memcpy(text, address.data, address.size);
+    if (text[0] != 'n' || text[1] < '0' || text[1] > '9') return UINT32_MAX;
     return (uint32_t)strtoul(text + 1, NULL, 10);
+}
+
+/* A tournament of wake times: node i's is at leaves + i, inner places hold the sooner of two. */
+static gossip_time woken_of(const cluster *c, uint32_t node)
+{
+    return node < c->count && c->nodes[node].up ? c->nodes[node].woken : GOSSIP_NEVER;
+}
+
+static void replay(cluster *c, uint32_t node)
+{
+    for (uint32_t at = (c->leaves + node) / 2; at > 0; at /= 2) {
+        bool     low = at * 2 >= c->leaves; /* above leaves */
+        uint32_t a = low ? at * 2 - c->leaves : c->sooner[at * 2];
+        uint32_t b = low ? at * 2 + 1 - c->leaves : c->sooner[at * 2 + 1];
+        c->sooner[at] = woken_of(c, b) < woken_of(c, a) ? b : a;
+    }
 }
 
 void cluster_start(cluster *c, uint32_t node, uint64_t replica)
@@ -70,6 +88,7 @@ void cluster_start(cluster *c, uint32_t node, uint64_t replica)
     n->up = true;
     n->appended = n->checkpoints = 0;
     n->woken = c->now;
+    replay(c, node);
     memset(n->notices, 0, sizeof n->notices);
 }
 
@@ -97,6 +116,8 @@ cluster *cluster_of(uint32_t count, const gossip_config *config,
     c->delay_min = 200;
     c->delay_max = 400;
     c->nodes = must(calloc(count, sizeof *c->nodes));
+    for (c->leaves = 1; c->leaves < count;) c->leaves *= 2;
+    c->sooner = must(calloc(c->leaves, sizeof *c->sooner));
     c->cut = must(calloc((size_t)count * count, sizeof *c->cut));
     c->passed = must(calloc((size_t)count * count, sizeof *c->passed));
     for (uint32_t i = 0; i < count; i++) {
@@ -131,6 +152,7 @@ void cluster_stop(cluster *c, uint32_t node)
     n->engine = NULL;
     n->store = NULL;
     n->up = false;
+    replay(c, node);
 }
 
 void cluster_free(cluster *c)
@@ -138,6 +160,7 @@ void cluster_free(cluster *c)
     for (uint32_t i = 0; i < c->count; i++) cluster_stop(c, i);
     for (size_t i = 0; i < c->flights_count; i++) free(c->flights[i].bytes);
     free(c->flights);
+    free(c->sooner);
     free(c->nodes);
     free(c->cut);
     free(c->passed);
@@ -238,11 +261,9 @@ static void wire_down(cluster_node *n, uint32_t link)
 
 static uint32_t target(const cluster *c, uint32_t from, const gossip_action *action)
 {
-    gossip_peer_info info;
-    for (size_t i = 0; gossip_engine_peer(c->nodes[from].engine, i, &info); i++) {
-        if (info.handle == action->peer) return node_at(info.address);
-    }
-    FAIL("a message to nobody");
+    const gossip__peer *peer = gossip__peer_get(c->nodes[from].engine, action->peer);
+    CHECK(peer != NULL);
+    return node_at(crdt_view_of(peer->address, peer->address_size));
 }
 
 static void count_traffic(cluster *c, uint32_t from, uint32_t to, const gossip_msg *msg,
@@ -325,6 +346,7 @@ void cluster_drive(cluster *c, uint32_t node)
         gossip_engine_persisted(n->engine, c->now, n->appended);
     }
     n->woken = gossip_engine_deadline(n->engine);
+    replay(c, node);
 }
 
 static void note_error(cluster_node *n, crdt_err err)
@@ -379,21 +401,11 @@ static void deliver(cluster *c, const flight *f)
 
 /* -- Time -------------------------------------------------------------------------------------- */
 
-static uint32_t next_woken(const cluster *c)
-{
-    uint32_t first = 0;
-    for (uint32_t i = 0; i < c->count; i++) {
-        if (!c->nodes[i].up) continue;
-        if (!c->nodes[first].up || c->nodes[i].woken < c->nodes[first].woken) first = i;
-    }
-    return first;
-}
-
 /* One event until `end`; false: there is none. */
 static bool step(cluster *c, gossip_time end)
 {
-    uint32_t    node = next_woken(c);
-    gossip_time at = c->nodes[node].up ? c->nodes[node].woken : GOSSIP_NEVER;
+    uint32_t    node = c->leaves > 1 ? c->sooner[1] : 0;
+    gossip_time at = woken_of(c, node);
     if (at < c->now) at = c->now;
     if (c->flights_count > 0 && c->flights[0].at <= at) {
         if (c->flights[0].at > end) return false;
@@ -535,4 +547,10 @@ uint32_t cluster_links(const cluster *c)
         }
     }
     return count;
+}
+
+uint32_t cluster_link(const cluster *c, uint32_t node, uint32_t of)
+{
+    const gossip__peer *peer = gossip__peer_by_node(c->nodes[node].engine, of + 1);
+    return peer == NULL ? 0 : peer->link;
 }

@@ -59,6 +59,7 @@ struct cluster {
     struct flight *flights;
     size_t         flights_count, flights_cap;
     uint64_t       sent; /* messages ever */
+    uint32_t       leaves, *sooner;
 };
 
 /* Nodes know each other's addresses at once. config (NULL: the default) is the common part. */
@@ -93,6 +94,7 @@ traffic          cluster_total(const cluster *c);
 void             cluster_forget_traffic(cluster *c);
 gossip_peer      cluster_peer(const cluster *c, uint32_t node, uint32_t of); /* 0: unknown */
 gossip_peer_info cluster_info(const cluster *c, uint32_t node, uint32_t of);
+uint32_t cluster_link(const cluster *c, uint32_t node, uint32_t of); /* its number; 0: none */
 /* Links that are there on both sides, under one number. */
 uint32_t cluster_links(const cluster *c);
 

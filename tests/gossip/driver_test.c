@@ -1,0 +1,681 @@
+/* The driver over real engines and disks: a few nodes in virtual time, a transport that keeps order
+ * and loses nothing, replies by tokens that are good once. */
+#include <string.h>
+#include <xxhash.h>
+
+#include "crdt/orset.h"
+#include "crdt/types.h"
+#include "gossip/gossip.h"
+#include "sim/files.h"
+#include "tests/lib/random.h"
+#include "tests/lib/t.h"
+#include "tests/lib/testmem.h"
+
+#define NODES 3u
+#define SECOND UINT64_C(1000000)
+#define WALL UINT64_C(1700000000000)
+
+typedef struct world world;
+
+typedef struct node {
+    world         *w;
+    uint64_t       index, replica;
+    testmem        m;
+    sim_files     *files;
+    gossip_disk   *disk;
+    crdt_store    *store;
+    gossip_engine *engine;
+    gossip_driver *driver;
+    gossip_persist inner;
+    unsigned       refuse_appends, refuse_syncs; /* so many to come */
+    uint64_t       appends, syncs, snapshots, refused;
+    bool           up;
+    gossip_config  config;
+} node;
+
+typedef struct message {
+    uint64_t        to, from, token; /* token: of the request that it answers; 0: it is a request */
+    uint8_t        *bytes;
+    size_t          size;
+    struct message *next;
+} message;
+
+struct world {
+    node        nodes[NODES];
+    gossip_time now;
+    uint64_t    random, tokens; /* given out */
+    bool        alone;          /* nodes are told of nobody */
+    message    *first, **last;
+    uint8_t     asked[1 << 16]; /* by token: node + 1; 0: answered, or none */
+    uint64_t    sent;
+};
+
+static crdt_view address(uint64_t index)
+{
+    static const char *const names[] = {"n0", "n1", "n2"};
+    return crdt_text_view(names[index]);
+}
+
+/* -- Transport and disk ------------------------------------------------------------------------ */
+
+static void send(void *user, crdt_view to, crdt_view bytes, bool reply, uint64_t from)
+{
+    node    *n = user;
+    world   *w = n->w;
+    message *m = malloc(sizeof *m);
+    CHECK(m != NULL);
+    memset(m, 0, sizeof *m);
+    m->from = n->index;
+    m->to = NODES;
+    if (reply) {
+        CHECK_MSG(from > 0 && from <= w->tokens && w->asked[from] != 0, "token %ju answered twice",
+                  (uintmax_t)from);
+        m->to = w->asked[from] - 1u;
+        w->asked[from] = 0;
+    }
+    for (uint64_t i = 0; i < NODES && !reply; i++) {
+        if (crdt_view_compare(address(i), to) == 0) m->to = i;
+    }
+    CHECK_MSG(m->to < NODES, "a message to nobody");
+    m->size = bytes.size;
+    m->bytes = malloc(bytes.size + 1);
+    memcpy(m->bytes, bytes.data, bytes.size);
+    m->token = reply ? from : 0;
+    *w->last = m;
+    w->last = &m->next;
+    w->sent++;
+}
+
+static crdt_err append(void *user, uint64_t position, crdt_view entry)
+{
+    node *n = user;
+    n->appends++;
+    if (n->refuse_appends > 0) {
+        n->refuse_appends--;
+        n->refused++;
+        return CRDT_EIO;
+    }
+    return n->inner.append(n->inner.user, position, entry);
+}
+
+static crdt_err sync(void *user)
+{
+    node *n = user;
+    n->syncs++;
+    if (n->refuse_syncs > 0) {
+        n->refuse_syncs--;
+        n->refused++;
+        return CRDT_EIO;
+    }
+    return n->inner.sync(n->inner.user);
+}
+
+static crdt_err snapshot(void *user, uint64_t position, crdt_view bytes)
+{
+    node *n = user;
+    n->snapshots++;
+    return n->inner.snapshot(n->inner.user, position, bytes);
+}
+
+/* -- Starting and stopping --------------------------------------------------------------------- */
+
+static void replay(node *n, const gossip_recovery *found)
+{
+    crdt_buf    bytes;
+    gossip_deps deps = {0};
+    uint64_t    position;
+    crdt_view   view;
+    crdt_err    err;
+    const char *reason;
+    crdt_buf_init(&bytes, NULL);
+    CHECK_OK(gossip_disk_snapshot(n->disk, &bytes));
+    if (bytes.size > 0) {
+        CHECK_OK(gossip_engine_restore(n->engine, crdt_buf_bytes(&bytes), &reason));
+    }
+    while ((err = gossip_disk_next(n->disk, &position, &view)) != CRDT_ENOENT) {
+        gossip_entry entry;
+        CHECK_OK(err);
+        CHECK_OK(gossip_entry_decode(view, &deps, &n->m.mem, &entry, &reason));
+        CHECK_OK(gossip_engine_replay(n->engine, &entry));
+    }
+    gossip_deps_clear(&deps, &n->m.mem);
+    crdt_buf_clear(&bytes);
+    if (!found->fresh && !found->clean) {
+        CHECK_OK(gossip_engine_succeed(n->engine, n->replica, found->replica));
+    }
+}
+
+/* The start that gossip.h describes. */
+static void start(world *w, uint64_t index)
+{
+    node               *n = &w->nodes[index];
+    gossip_disk_options options = gossip_disk_options_default(1, index + 1);
+    gossip_files        table = sim_files_table(n->files);
+    gossip_transport    transport = {send, n};
+    gossip_persist      persist = {append, sync, snapshot, n};
+    gossip_recovery     found;
+    gossip_peer         peer;
+    char                problem[256];
+    CHECK_OK(gossip_disk_open(&options, &table, &n->m.mem, &n->disk, problem));
+    CHECK_OK(gossip_disk_recover(n->disk, &found));
+    CHECK_MSG(found.problem[0] == 0, "%s", found.problem);
+    n->replica = found.clean ? found.replica : next_random(&w->random) | 1;
+    crdt_options store = crdt_options_default(n->replica, crdt_types_builtin());
+    store.mem = &n->m.mem;
+    CHECK_OK(crdt_store_new(&store, &n->store));
+    n->config.node = index + 1;
+    n->config.boot = next_random(&w->random) | 1;
+    n->config.address = address(index);
+    CHECK_OK(gossip_engine_new(&n->config, n->store, &n->m.mem, &n->engine));
+    replay(n, &found);
+    CHECK_OK(gossip_disk_begin(n->disk, n->replica));
+    n->inner = gossip_disk_persist(n->disk);
+    CHECK_OK(gossip_driver_new(n->engine, &transport, &persist, &n->m.mem, &n->driver));
+    for (uint64_t i = 0; i < NODES; i++) {
+        if (i != index && !w->alone) CHECK_OK(gossip_engine_add_peer(n->engine, address(i), &peer));
+    }
+    n->up = true;
+}
+
+/* how: 0 clean, 1 killed, 2 the power is cut. */
+static void stop(world *w, uint64_t index, unsigned how)
+{
+    node *n = &w->nodes[index];
+    if (how == 0) {
+        CHECK_OK(gossip_driver_run(n->driver, w->now, WALL + w->now / 1000));
+        crdt_dot last = {n->replica, crdt_context_base(crdt_store_context(n->store), n->replica)};
+        CHECK_OK(gossip_disk_stop(n->disk, last.replica, last.seq));
+    }
+    if (how == 2) sim_files_crash(n->files);
+    else sim_files_kill(n->files);
+    gossip_driver_free(n->driver);
+    gossip_engine_free(n->engine);
+    crdt_store_free(n->store);
+    gossip_disk_close(n->disk);
+    TESTMEM_DONE(&n->m);
+    n->up = false;
+}
+
+static world *begin(unsigned up)
+{
+    world *w = calloc(1, sizeof *w);
+    CHECK(w != NULL);
+    w->last = &w->first;
+    w->random = 1;
+    for (uint64_t i = 0; i < NODES; i++) {
+        w->nodes[i].w = w;
+        w->nodes[i].index = i;
+        w->nodes[i].files = sim_files_new(i);
+        w->nodes[i].config = gossip_config_default();
+        w->nodes[i].config.cluster = 1;
+        w->nodes[i].config.seed = i;
+        testmem_init(&w->nodes[i].m);
+        if (i < up) start(w, i);
+    }
+    return w;
+}
+
+static message *take(world *w)
+{
+    message *m = w->first;
+    if (m == NULL) return NULL;
+    w->first = m->next;
+    if (w->first == NULL) w->last = &w->first;
+    return m;
+}
+
+static void drop(message *m)
+{
+    free(m->bytes);
+    free(m);
+}
+
+static void end(world *w)
+{
+    for (uint64_t i = 0; i < NODES; i++) {
+        if (w->nodes[i].up) stop(w, i, 1);
+        sim_files_free(w->nodes[i].files);
+    }
+    for (message *m; (m = take(w)) != NULL;) drop(m);
+    free(w);
+}
+
+/* -- Time -------------------------------------------------------------------------------------- */
+
+/* CRDT_OK, or an error that the test expects of a node. */
+static crdt_err run_node(world *w, uint64_t index)
+{
+    node *n = &w->nodes[index];
+    return n->up ? gossip_driver_run(n->driver, w->now, WALL + w->now / 1000) : CRDT_OK;
+}
+
+static crdt_err deliver(world *w, const message *m)
+{
+    node *to = &w->nodes[m->to];
+    if (!to->up) return CRDT_OK;
+    uint64_t token = 0;
+    if (m->token == 0) {
+        token = ++w->tokens;
+        CHECK(token < sizeof w->asked);
+        w->asked[token] = (uint8_t)(m->from + 1);
+    }
+    return gossip_driver_receive(to->driver, w->now, WALL + w->now / 1000,
+                                 crdt_view_of(m->bytes, m->size), token);
+}
+
+/* Lets `us` pass. Errors but these of a disk or memory that refuses fail the test. */
+static void pass(world *w, gossip_time us)
+{
+    gossip_time until = w->now + us;
+    while (w->now < until) {
+        gossip_time next = until;
+        for (uint64_t i = 0; i < NODES; i++) {
+            crdt_err err = run_node(w, i);
+            CHECK(err == CRDT_OK || err == CRDT_EIO || err == CRDT_ENOMEM);
+            CHECK(err != CRDT_EIO || w->nodes[i].refused > 0 ||
+                  sim_files_struck(w->nodes[i].files));
+        }
+        for (message *m; (m = take(w)) != NULL;) {
+            crdt_err err = deliver(w, m);
+            CHECK(err == CRDT_OK || err == CRDT_ENOMEM);
+            drop(m);
+            crdt_err after = run_node(w, 0);
+            CHECK(after == CRDT_OK || after == CRDT_EIO || after == CRDT_ENOMEM);
+        }
+        for (uint64_t i = 0; i < NODES; i++) {
+            if (!w->nodes[i].up) continue;
+            gossip_time at = gossip_driver_deadline(w->nodes[i].driver);
+            if (at < next) next = at;
+        }
+        w->now = next > w->now ? next : w->now + 1;
+    }
+}
+
+static crdt_err write(world *w, uint64_t index, const char *element)
+{
+    node     *n = &w->nodes[index];
+    crdt_txn *txn;
+    crdt_err  err = gossip_engine_write(n->engine, w->now, WALL + w->now / 1000, &txn);
+    if (err != CRDT_OK) return err;
+    CHECK_OK(crdt_orset_add(txn, crdt_text_view("set"), crdt_text(element)));
+    CHECK_OK(gossip_engine_commit(n->engine, NULL));
+    return CRDT_OK;
+}
+
+static bool has(const world *w, uint64_t index, const char *element)
+{
+    crdt_ref ref;
+    return crdt_store_find(w->nodes[index].store, crdt_text_view("set"), &crdt_orset_type, &ref) ==
+               CRDT_OK &&
+           crdt_orset_has(ref, crdt_text(element));
+}
+
+static bool equal(const world *w, uint64_t a, uint64_t b)
+{
+    return crdt_digest_equal(crdt_store_digest(w->nodes[a].store, NULL),
+                             crdt_store_digest(w->nodes[b].store, NULL));
+}
+
+/* -- Tests ------------------------------------------------------------------------------------- */
+
+TEST(driver, nodes_become_equal_and_stay_so_over_restarts)
+{
+    world *w = begin(3);
+    for (unsigned round = 0; round < 3; round++) {
+        for (uint64_t i = 0; i < NODES; i++) {
+            char name[] = {(char)('a' + round), (char)('0' + i), 0};
+            CHECK_OK(write(w, i, name));
+        }
+        pass(w, 8 * SECOND);
+        CHECK(equal(w, 0, 1) && equal(w, 0, 2));
+        CHECK(has(w, 2, "a0") && has(w, 0, "a2"));
+        for (uint64_t i = 0; i < NODES; i++) {
+            stop(w, i, (unsigned)(i + round) % 3);
+            start(w, i);
+        }
+        pass(w, 8 * SECOND);
+        CHECK(equal(w, 0, 1) && equal(w, 0, 2));
+    }
+    end(w);
+}
+
+TEST(driver, syncs_once_for_many_writes_and_not_for_none)
+{
+    world *w = begin(1);
+    pass(w, SECOND);
+    uint64_t syncs = w->nodes[0].syncs;
+    for (unsigned i = 0; i < 100; i++) {
+        char name[] = {(char)('a' + i % 26), (char)('a' + i / 26), 0};
+        CHECK_OK(write(w, 0, name));
+    }
+    CHECK_OK(run_node(w, 0));
+    CHECK_EQ_INT(w->nodes[0].syncs, syncs + 1);
+    CHECK_EQ_INT(w->nodes[0].appends, 100);
+    CHECK_EQ_INT(gossip_engine_stats(w->nodes[0].engine).persisted, 100);
+    CHECK_OK(run_node(w, 0));
+    CHECK_EQ_INT(w->nodes[0].syncs, syncs + 1);
+    end(w);
+}
+
+/* Until a sync has succeeded nothing is told; then it is, by itself. */
+TEST(driver, tells_nobody_of_what_is_not_synced)
+{
+    world *w = begin(2);
+    pass(w, 3 * SECOND);
+    CHECK_OK(write(w, 0, "x"));
+    w->nodes[0].refuse_syncs = UINT32_MAX;
+    CHECK_ERR(run_node(w, 0), CRDT_EIO);
+    CHECK_ERR(write(w, 0, "y"), CRDT_EIO);
+    CHECK_OK(write(w, 1, "z"));
+    pass(w, 20 * SECOND);
+    CHECK(!has(w, 1, "x"));
+    CHECK_EQ_INT(gossip_engine_stats(w->nodes[0].engine).persisted, 0);
+    w->nodes[0].refuse_syncs = 0;
+    pass(w, 10 * SECOND);
+    CHECK(has(w, 1, "x") && has(w, 0, "z") && equal(w, 0, 1));
+    CHECK_OK(write(w, 0, "y"));
+    stop(w, 0, 2);
+    start(w, 0);
+    CHECK(has(w, 0, "x"));
+    end(w);
+}
+
+TEST(driver, keeps_what_an_append_refuses_in_its_order)
+{
+    world *w = begin(1);
+    w->nodes[0].refuse_appends = 3;
+    for (unsigned i = 0; i < 10; i++) {
+        char name[] = {(char)('a' + i), 0};
+        CHECK_OK(write(w, 0, name));
+    }
+    CHECK_ERR(run_node(w, 0), CRDT_EIO); /* one in draining, one in trying again */
+    CHECK_ERR(run_node(w, 0), CRDT_EIO);
+    CHECK_EQ_INT(gossip_engine_stats(w->nodes[0].engine).persisted, 0);
+    CHECK_OK(run_node(w, 0));
+    CHECK_EQ_INT(gossip_engine_stats(w->nodes[0].engine).persisted, 10);
+    CHECK_EQ_INT(w->nodes[0].snapshots, 0);
+    stop(w, 0, 2);
+    start(w, 0);
+    CHECK(has(w, 0, "a") && has(w, 0, "j"));
+    end(w);
+}
+
+/* What is too much to wait in memory is left to a snapshot. */
+TEST(driver, writes_a_snapshot_for_what_cannot_wait)
+{
+    world      *w = begin(1);
+    static char big[1 << 19];
+    memset(big, 'x', sizeof big - 1);
+    w->nodes[0].refuse_appends = 1000;
+    for (unsigned i = 0; i < 40; i++) {
+        big[0] = (char)('0' + i);
+        CHECK_OK(write(w, 0, big));
+    }
+    w->nodes[0].refuse_syncs = 1;
+    CHECK_OK(run_node(w, 0));
+    CHECK_EQ_INT(w->nodes[0].snapshots, 1);
+    CHECK_EQ_INT(gossip_engine_stats(w->nodes[0].engine).persisted, 40);
+    w->nodes[0].refuse_appends = 0;
+    CHECK_OK(write(w, 0, "later"));
+    CHECK_EQ_INT(w->nodes[0].appends, 1);
+    w->nodes[0].refuse_syncs = 0;
+    CHECK_OK(run_node(w, 0));
+    stop(w, 0, 2);
+    start(w, 0);
+    CHECK(has(w, 0, big) && has(w, 0, "later"));
+    end(w);
+}
+
+TEST(driver, serves_and_waits_while_the_disk_is_full)
+{
+    world *w = begin(2);
+    CHECK_OK(write(w, 0, "before"));
+    pass(w, 3 * SECOND);
+    CHECK(has(w, 1, "before"));
+    sim_files_capacity(w->nodes[0].files, sim_files_bytes(w->nodes[0].files));
+    w->nodes[0].refused = 1; /* EIO is to be expected */
+    CHECK_OK(write(w, 0, "x"));
+    pass(w, 3 * SECOND);
+    CHECK_ERR(write(w, 0, "y"), CRDT_EIO);
+    CHECK(!has(w, 1, "x"));
+    start(w, 2); /* what is held is still served */
+    pass(w, 8 * SECOND);
+    CHECK(has(w, 2, "before") && !has(w, 2, "x"));
+    sim_files_capacity(w->nodes[0].files, UINT64_MAX);
+    pass(w, 10 * SECOND);
+    CHECK(has(w, 1, "x") && has(w, 2, "x"));
+    CHECK_OK(write(w, 0, "y"));
+    end(w);
+}
+
+TEST(driver, tries_the_disk_again_by_itself)
+{
+    world *w = begin(0);
+    w->alone = true;
+    start(w, 0);
+    CHECK_OK(run_node(w, 0));
+    CHECK(gossip_driver_deadline(w->nodes[0].driver) > w->now + 2 * SECOND);
+    w->nodes[0].refuse_syncs = 2;
+    CHECK_OK(write(w, 0, "a"));
+    for (unsigned i = 0; i < 2; i++) {
+        CHECK_ERR(run_node(w, 0), CRDT_EIO);
+        CHECK(gossip_driver_deadline(w->nodes[0].driver) <= w->now + SECOND);
+        w->now = gossip_driver_deadline(w->nodes[0].driver);
+    }
+    CHECK_OK(run_node(w, 0));
+    CHECK(gossip_driver_deadline(w->nodes[0].driver) > w->now + 2 * SECOND);
+    end(w);
+}
+
+/* The first message that node 0 sends of a kind, taken out of the queue. */
+static message *catch (world *w, gossip_msg_kind wanted)
+{
+    for (unsigned i = 0; i < 1000; i++) {
+        for (uint64_t n = 0; n < NODES; n++) CHECK_OK(run_node(w, n));
+        for (message *m; (m = take(w)) != NULL;) {
+            uint32_t        link;
+            gossip_msg_kind kind;
+            CHECK_OK(gossip_wire_peek(crdt_view_of(m->bytes, m->size), &link, &kind));
+            if (kind == wanted && m->from == 0) return m;
+            CHECK_OK(deliver(w, m));
+            drop(m);
+        }
+        w->now += 10000;
+    }
+    FAIL("no such message");
+}
+
+static uint64_t waiting(world *w)
+{
+    uint64_t count = 0;
+    for (const message *m = w->first; m != NULL; m = m->next) count++;
+    return count;
+}
+
+TEST(driver, answers_each_copy_of_a_request_once)
+{
+    world   *w = begin(2);
+    message *sync_message = catch (w, GOSSIP_SYNC);
+    for (message *m; (m = take(w)) != NULL;) drop(m);
+    for (unsigned i = 0; i < 3; i++) CHECK_OK(deliver(w, sync_message));
+    uint64_t last = w->tokens;
+    CHECK_OK(run_node(w, 1));
+    for (unsigned i = 0; i < 3; i++) CHECK_EQ_INT(w->asked[last - i], 0); /* answered */
+    drop(sync_message);
+    end(w);
+}
+
+TEST(driver, refuses_requests_of_a_link_that_it_does_not_know)
+{
+    world          *w = begin(2);
+    uint32_t        link, refused;
+    gossip_msg_kind kind;
+    message        *request = catch (w, GOSSIP_SYNC), *reply = catch (w, GOSSIP_STATE);
+    for (message *m; (m = take(w)) != NULL;) drop(m);
+    CHECK_OK(gossip_wire_peek(crdt_view_of(request->bytes, request->size), &link, &kind));
+    stop(w, 1, 1);
+    w->alone = true;
+    start(w, 1);
+    CHECK_OK(deliver(w, reply)); /* too late: nothing is said to it */
+    CHECK_EQ_INT(waiting(w), 0);
+    CHECK_OK(deliver(w, request));
+    CHECK_EQ_INT(waiting(w), 1);
+    message *refusal = take(w);
+    CHECK_OK(gossip_wire_peek(crdt_view_of(refusal->bytes, refusal->size), &refused, &kind));
+    CHECK_EQ_INT(kind, GOSSIP_REFUSED);
+    CHECK_EQ_INT(refused, link);
+    CHECK_EQ_INT(refusal->to, 0);
+    CHECK_OK(deliver(w, refusal)); /* and node 0 begins again, at once */
+    pass(w, SECOND / 2);
+    CHECK(equal(w, 0, 1));
+    gossip_peer_info info;
+    CHECK(gossip_engine_peer(w->nodes[1].engine, 0, &info) && info.linked);
+    drop(request);
+    drop(reply);
+    drop(refusal);
+    end(w);
+}
+
+/* The sum over a message is made right again. */
+static void sum_again(const message *m)
+{
+    uint64_t hash = XXH3_64bits(m->bytes + 4, m->size - 4);
+    for (unsigned i = 0; i < 4; i++) m->bytes[i] = (uint8_t)(hash >> 8 * i);
+}
+
+TEST(driver, counts_what_cannot_be_read)
+{
+    world           *w = begin(2);
+    message         *m = catch (w, GOSSIP_SYNC);
+    gossip_peer_info info;
+    CHECK(gossip_engine_peer(w->nodes[1].engine, 0, &info) && info.linked);
+    CHECK_EQ_INT(info.malformed, 0);
+    for (size_t i = 4; i < m->size && info.malformed == 0; i++) {
+        m->bytes[i] ^= 0x55;
+        sum_again(m);
+        CHECK_OK(deliver(w, m));
+        m->bytes[i] ^= 0x55;
+        CHECK(gossip_engine_peer(w->nodes[1].engine, 0, &info));
+    }
+    CHECK_EQ_INT(info.malformed, 1);
+    drop(m);
+    end(w);
+}
+
+TEST(driver, begins_a_link_again_that_the_other_side_has_forgotten)
+{
+    world *w = begin(2);
+    CHECK_OK(write(w, 0, "a"));
+    pass(w, 3 * SECOND);
+    stop(w, 1, 1);
+    start(w, 1); /* at once: node 0 still believes in its link */
+    CHECK_OK(write(w, 0, "b"));
+    CHECK_OK(write(w, 1, "c"));
+    pass(w, 5 * SECOND);
+    CHECK(has(w, 1, "b") && has(w, 0, "c"));
+    CHECK(equal(w, 0, 1));
+    end(w);
+}
+
+/* Whatever comes: it is dropped, and what is right goes on. */
+TEST(driver, drops_damaged_bytes)
+{
+    world   *w = begin(2);
+    uint64_t random = seed_or(3);
+    for (unsigned round = 0; round < 200; round++) {
+        CHECK_OK(write(w, round % 2, (char[]){(char)('a' + round % 26), 0}));
+        for (uint64_t i = 0; i < 2; i++) CHECK_OK(run_node(w, i));
+        for (message *m; (m = take(w)) != NULL;) {
+            if (random_below(&random, 3) == 0 && m->size > 0) {
+                m->bytes[random_below(&random, m->size)] ^= (uint8_t)(1u << round % 8);
+            }
+            if (random_below(&random, 9) == 0) m->size = (size_t)random_below(&random, m->size + 1);
+            CHECK_OK(deliver(w, m));
+            drop(m);
+        }
+        w->now += 100000;
+    }
+    pass(w, 10 * SECOND);
+    CHECK(equal(w, 0, 1));
+    end(w);
+}
+
+/* A node that joins from a snapshot has a checkpoint on its disk before it goes on. */
+TEST(driver, keeps_a_snapshot_that_came_from_a_peer)
+{
+    world *w = begin(2);
+    for (unsigned i = 0; i < 200; i++) {
+        char name[] = {(char)('a' + i % 26), (char)('a' + i / 26), 0};
+        CHECK_OK(write(w, 0, name));
+    }
+    pass(w, 5 * SECOND);
+    CHECK(equal(w, 0, 1));
+    CHECK_OK(gossip_driver_checkpoint(w->nodes[0].driver, w->now));
+    CHECK_OK(gossip_driver_checkpoint(w->nodes[1].driver, w->now));
+    for (uint64_t i = 0; i < 2; i++) { /* their logs begin with the snapshot */
+        stop(w, i, 0);
+        start(w, i);
+        CHECK(has(w, i, "aa"));
+    }
+    start(w, 2);
+    pass(w, 10 * SECOND);
+    CHECK(equal(w, 0, 2));
+    CHECK(w->nodes[2].snapshots > 0);
+    stop(w, 2, 2);
+    stop(w, 0, 1);
+    stop(w, 1, 1);
+    start(w, 2); /* alone */
+    CHECK(has(w, 2, "aa") && has(w, 2, "rh"));
+    end(w);
+}
+
+/* The disk refuses, and so does memory. */
+TEST(driver, loses_nothing_if_disk_and_memory_refuse)
+{
+    bool refused = true;
+    for (uint64_t nth = 1; refused; nth++) {
+        world *w = begin(1);
+        w->nodes[0].refuse_appends = 4;
+        for (unsigned i = 0; i < 10; i++) {
+            char name[] = {(char)('a' + i), 0};
+            CHECK_OK(write(w, 0, name));
+        }
+        testmem_fail_nth(&w->nodes[0].m, nth);
+        for (unsigned i = 0; i < 10; i++) (void)!run_node(w, 0);
+        refused = testmem_refused(&w->nodes[0].m);
+        testmem_fail_never(&w->nodes[0].m);
+        CHECK_OK(run_node(w, 0));
+        CHECK_EQ_INT(gossip_engine_stats(w->nodes[0].engine).persisted, 10);
+        stop(w, 0, 2);
+        start(w, 0);
+        for (unsigned i = 0; i < 10; i++) {
+            char name[] = {(char)('a' + i), 0};
+            CHECK_MSG(has(w, 0, name), "allocation %ju: %s", (uintmax_t)nth, name);
+        }
+        end(w);
+    }
+}
+
+TEST(driver, survives_each_allocation_failing)
+{
+    bool refused = true;
+    for (uint64_t nth = 1; refused; nth += T_SLOW ? 7 : 1) {
+        world *w = begin(2);
+        CHECK_OK(write(w, 1, "a"));
+        testmem_fail_nth(&w->nodes[0].m, nth);
+        CHECK_OK(write(w, 1, "b"));
+        pass(w, 4 * SECOND);
+        refused = testmem_refused(&w->nodes[0].m);
+        testmem_fail_never(&w->nodes[0].m);
+        CHECK_OK(write(w, 0, "c"));
+        pass(w, 20 * SECOND);
+        CHECK_MSG(has(w, 0, "a") && has(w, 0, "b") && has(w, 1, "c") && equal(w, 0, 1),
+                  "allocation %ju", (uintmax_t)nth);
+        stop(w, 0, 2);
+        start(w, 0);
+        CHECK_MSG(has(w, 0, "b") && has(w, 0, "c"), "allocation %ju", (uintmax_t)nth);
+        end(w);
+        if (!refused) printf("%ju allocations\n", (uintmax_t)nth - 1);
+        CHECK(nth < 5000);
+    }
+}

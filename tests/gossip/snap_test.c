@@ -1,0 +1,142 @@
+/* Snapshots between peers: whoever no log can serve; in pieces, across losses and new links. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "tests/gossip/lib/cluster.h"
+
+static gossip_config short_log(void)
+{
+    gossip_config c = cluster_config();
+    c.log_bytes = 16 << 10;
+    c.chunk_bytes = 1 << 10;
+    return c;
+}
+
+/* Nodes 0 and 1 hold all, their logs hold the end of it; node 2 holds nothing. */
+static cluster *one_behind(void)
+{
+    gossip_config config = short_log();
+    cluster      *c = cluster_of(3, &config, NULL);
+    cluster_meet(c, 0, 1);
+    cluster_run(c, SECOND);
+    cluster_fill(c, 0, "s", "a-long-element-number-", 2000);
+    cluster_fill(c, 1, "t", "b", 200);
+    cluster_run(c, 5 * SECOND);
+    CHECK(gossip_engine_stats(c->nodes[0].engine).log_first > 1000);
+    CHECK(gossip_engine_stats(c->nodes[1].engine).log_first > 1000);
+    CHECK(same_bytes(c->nodes[0].store, c->nodes[1].store));
+    return c;
+}
+
+TEST(snap, what_no_log_has_comes_as_a_snapshot)
+{
+    cluster *c = one_behind();
+    (void)cluster_add(c, 2, "u", "mine");
+    cluster_meet(c, 2, 0);
+    cluster_run(c, 100 * MS);
+    cluster_fill(c, 0, "s", "later", 10);
+    CHECK(cluster_settle(c, 10 * SECOND));
+    CHECK_EQ_INT(c->nodes[2].notices[GOSSIP_SNAPSHOT_IN], 1);
+    CHECK_EQ_INT(c->nodes[2].checkpoints, 1);
+    CHECK_EQ_INT(gossip_engine_stats(c->nodes[0].engine).snapshots_sent, 1);
+    CHECK(cluster_passed(c, 0, 2)->messages[GOSSIP_CHUNK] >= 5);
+    cluster_free(c);
+}
+
+TEST(snap, two_askers_share_one)
+{
+    cluster *c = one_behind();
+    cluster_stop(c, 1); /* it is to start from nothing, too */
+    cluster_start(c, 1, 5001);
+    cluster_meet(c, 1, 0);
+    cluster_meet(c, 2, 0);
+    CHECK(cluster_settle(c, 10 * SECOND));
+    CHECK_EQ_INT(c->nodes[1].notices[GOSSIP_SNAPSHOT_IN], 1);
+    CHECK_EQ_INT(c->nodes[2].notices[GOSSIP_SNAPSHOT_IN], 1);
+    /* It is let go some time after, and the log is cut again. */
+    uint64_t held = gossip_engine_stats(c->nodes[0].engine).memory;
+    cluster_run(c, 120 * SECOND);
+    CHECK(gossip_engine_stats(c->nodes[0].engine).memory + 20000 < held);
+    cluster_free(c);
+}
+
+static uint32_t chunks_left;
+
+/* Lets so many chunks pass, then cuts the line for good. */
+static bool cut_after(cluster *c, uint32_t from, uint32_t to, const gossip_msg *msg)
+{
+    if (msg->kind == GOSSIP_CHUNK && chunks_left-- == 0) {
+        c->cut[from * c->count + to] = c->cut[to * c->count + from] = true;
+    }
+    return true;
+}
+
+TEST(snap, goes_on_where_it_was_after_a_cut_at_any_chunk)
+{
+    cluster *whole = one_behind();
+    cluster_meet(whole, 2, 0);
+    CHECK(cluster_settle(whole, SECOND));
+    uint64_t chunks = cluster_passed(whole, 0, 2)->messages[GOSSIP_CHUNK];
+    cluster_free(whole);
+    for (uint32_t n = 0; n < 12; n++) {
+        cluster *c = one_behind();
+        chunks_left = n;
+        c->filter = cut_after;
+        cluster_meet(c, 2, 0);
+        cluster_run(c, 30 * SECOND);
+        CHECK_EQ_INT(cluster_links(c), 1);
+        CHECK_EQ_INT(c->nodes[2].notices[GOSSIP_SNAPSHOT_IN], 0);
+        memset(c->cut, 0, 9);
+        c->filter = NULL;
+        CHECK_MSG(cluster_settle(c, 15 * SECOND), "cut at chunk %" PRIu32, n);
+        CHECK_EQ_INT(c->nodes[2].notices[GOSSIP_SNAPSHOT_IN], 1);
+        CHECK_EQ_INT(gossip_engine_stats(c->nodes[0].engine).snapshots_sent, 1);
+        /* Only the one that was lost was sent again. */
+        CHECK_EQ_INT(cluster_passed(c, 0, 2)->messages[GOSSIP_CHUNK], chunks + 1);
+        cluster_free(c);
+    }
+}
+
+TEST(snap, sender_that_forgot_it_is_asked_from_the_beginning)
+{
+    cluster *c = one_behind();
+    chunks_left = 3;
+    c->filter = cut_after;
+    cluster_meet(c, 2, 0);
+    cluster_run(c, 120 * SECOND); /* longer than it is kept */
+    memset(c->cut, 0, 9);
+    c->filter = NULL;
+    CHECK(cluster_settle(c, 15 * SECOND));
+    CHECK_EQ_INT(c->nodes[2].notices[GOSSIP_SNAPSHOT_IN], 1);
+    cluster_free(c);
+}
+
+TEST(snap, another_peer_serves_when_the_first_is_gone)
+{
+    cluster *c = one_behind();
+    chunks_left = 3;
+    c->filter = cut_after;
+    cluster_meet(c, 2, 0);
+    cluster_run(c, 5 * SECOND);
+    cluster_meet(c, 2, 1);
+    CHECK(cluster_settle(c, 60 * SECOND));
+    CHECK_EQ_INT(c->nodes[2].notices[GOSSIP_SNAPSHOT_IN], 1);
+    CHECK_EQ_INT(gossip_engine_stats(c->nodes[1].engine).snapshots_sent, 1);
+    cluster_free(c);
+}
+
+TEST(snap, loss_and_reordering_do_no_harm)
+{
+    for (uint32_t n = 0; n < 6; n++) {
+        cluster *c = one_behind();
+        c->random = c->seed + n;
+        c->loss = 0.3;
+        c->duplicates = 0.3;
+        c->delay_max = 30 * MS;
+        cluster_meet(c, 2, 0);
+        cluster_meet(c, 2, 1);
+        CHECK_MSG(cluster_settle(c, 900 * SECOND), "SEED=%" PRIu64, c->seed + n);
+        cluster_free(c);
+    }
+}
