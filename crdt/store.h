@@ -211,7 +211,13 @@ CRDT_MUST_CHECK CRDT_API crdt_err crdt_store_encode(const crdt_store *store, crd
 CRDT_MUST_CHECK CRDT_API crdt_err crdt_store_decode(const crdt_options *options, crdt_view in,
                                                     crdt_store **ret_store,
                                                     const char **ret_reason);
-/* The same with `like`'s options: for deltas that are to be joined into it. */
+/* The body of one object in such bytes, as its type wrote it; borrowed from them. For calls that
+ * look at part of a large object (crdt_text_peek): nothing but the way to it is checked. Errors:
+ * those of decode; ENOENT (no such object, or as a store wrote it that did not know its type). */
+CRDT_MUST_CHECK CRDT_API crdt_err crdt_store_peek(const crdt_options *options, crdt_view in,
+                                                  crdt_view name, const crdt_type *type,
+                                                  crdt_view *ret_body, const char **ret_reason);
+/* Decode with `like`'s options: for deltas that are to be joined into it. */
 CRDT_MUST_CHECK CRDT_API crdt_err crdt_delta_decode(const crdt_store *like, crdt_view in,
                                                     crdt_delta **ret_delta,
                                                     const char **ret_reason);
