@@ -163,10 +163,10 @@ typedef enum gossip_action_kind {
     GOSSIP_DO_PERSIST,    /* append entry, at position */
     GOSSIP_DO_CHECKPOINT, /* write gossip_engine_snapshot: what precedes position cannot be replayed
                              from the entries on disk */
-    GOSSIP_DO_LINK,       /* a link with peer begins (again): a new codec; link is the number of what
+    GOSSIP_DO_LINK,   /* a link with peer begins (again): a new codec; link is the number of what
                              comes */
-    GOSSIP_DO_UNLINK,     /* the peer's link is gone */
-    GOSSIP_DO_NOTIFY      /* for people and programs */
+    GOSSIP_DO_UNLINK, /* the peer's link is gone */
+    GOSSIP_DO_NOTIFY  /* for people and programs */
 } gossip_action_kind;
 
 typedef enum gossip_notice {

@@ -43,7 +43,7 @@ struct world {
     flight      *first, *last; /* all take equally long: a queue */
     world_totals totals;
     uint32_t     leaves, *sooner;
-    uint64_t    *names; /* replica and dot of each transaction that is followed */
+    uint64_t    *names;    /* replica and dot of each transaction that is followed */
     uint8_t     *farthest; /* hops of each */
     uint32_t     names_count, names_told;
 };
@@ -81,8 +81,8 @@ void world_meet(world *w, uint32_t from, uint32_t to)
     gossip_peer peer;
     node       *n = &w->nodes[from];
     int         size = snprintf(text, sizeof text, "%" PRIu32, to);
-    bench_must(
-        gossip_engine_add_peer(n->engine, crdt_view_of(text, (size_t)size), &peer), "add_peer");
+    bench_must(gossip_engine_add_peer(n->engine, crdt_view_of(text, (size_t)size), &peer),
+               "add_peer");
     n->woken = w->now;
     replay(w, from);
 }
@@ -228,8 +228,8 @@ static void send(world *w, uint32_t from, const gossip_action *action)
     node             *n = &w->nodes[from];
     const gossip_msg *msg = action->msg;
     crdt_buf          bytes;
-    bool              alone = msg->kind == GOSSIP_HELLO || msg->kind == GOSSIP_WELCOME ||
-                 msg->kind == GOSSIP_REFUSED;
+    bool              alone =
+        msg->kind == GOSSIP_HELLO || msg->kind == GOSSIP_WELCOME || msg->kind == GOSSIP_REFUSED;
     crdt_buf_init(&bytes, NULL);
     gossip_codec *codec = alone ? NULL : *codec_of(n, action->link);
     bench_must(gossip_wire_encode(codec, msg, &bytes), "encode");

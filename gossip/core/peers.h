@@ -1,8 +1,8 @@
 /* core/peers.h: the inside of links, shared by peers.c, hello.c, topology.c, vectors.c, sync.c,
  * push.c, snap.c, repair.c, links.c and nobody else.
  *
- *   peers.c     records of peers: finding, making, forgetting; requests in flight; replies that wait
- *   hello.c     who is there: a link begins, begins again, ends
+ *   peers.c     records of peers: finding, making, forgetting; requests in flight; replies that
+ * wait   hello.c     who is there: a link begins, begins again, ends
  *   topology.c  whom to have a link with
  *   vectors.c   what this node holds, told as changes; what a peer is known to hold
  *   sync.c      anti-entropy: SYNC, WANT and their STATE; the rounds
@@ -80,7 +80,7 @@ typedef struct gossip__peer {
 
     /* -- hello.c */
     uint32_t    link, driver_link; /* of what comes; 0: none; what the driver was told */
-    uint32_t          link_out;          /* of what goes */
+    uint32_t    link_out;          /* of what goes */
     uint64_t    nonce;             /* what this node says in HELLO to this peer; 0: none yet */
     bool        nonce_used;        /* by a link: no second one begins with it from here */
     bool        confirmed;         /* the other side knows the link, too */
