@@ -107,7 +107,8 @@ void network_put(world *w, uint32_t from, uint32_t to, crdt_view bytes, bool rep
 static void record(world *w, uint32_t from, uint32_t to, crdt_view bytes)
 {
     network *net = &w->net;
-    if (!w->plan->hostile || bytes.size > 65536) return;
+    /* Not what answers the hostile peer itself: whose replays would be reflections. */
+    if (!w->plan->hostile || bytes.size > 65536 || to >= w->nodes_count) return;
     size_t at = net->tape_count < NETWORK_TAPE ? net->tape_count : random_below(&w->rand, 1024);
     if (at >= NETWORK_TAPE) return;
     net->tape_count += net->tape_count < NETWORK_TAPE;

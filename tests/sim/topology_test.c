@@ -49,6 +49,20 @@ static size_t second_copies(const world *w)
     return more;
 }
 
+/* On a tree a payload passes each link once, in one direction: it is never sent back. */
+static void check_no_way_back(const world *w)
+{
+    for (size_t p = 0; p < UPDATES; p++) {
+        uint64_t copies = 0;
+        for (uint32_t a = 0; a < w->nodes_count; a++) {
+            for (uint32_t b = 0; b < w->nodes_count; b++)
+                copies += network_copies(&w->net, p, a, b);
+        }
+        CHECK_MSG(copies == w->nodes_count - 1, "payload %zu passed %llu links", p,
+                  (unsigned long long)copies);
+    }
+}
+
 static void run_on(plan_topology topology, uint64_t nodes)
 {
     world    w;
@@ -76,6 +90,7 @@ static void run_on(plan_topology topology, uint64_t nodes)
     check_promises(&w);
     CHECK_MSG(second_copies(&w) == 0, "%s: %zu payloads came over a link again",
               plan_topology_name(topology), second_copies(&w));
+    if (topology == PLAN_LINE || topology == PLAN_STAR) check_no_way_back(&w);
     world_end(&w);
     check_promises(&w);
     world_free(&w);
