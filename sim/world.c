@@ -8,9 +8,9 @@
 #include "sim/random.h"
 
 #define SECOND UINT64_C(1000000)
-#define STANDING_MAX 20000 /* events at one moment */
+#define STANDING_MAX 20000      /* events at one moment */
 #define RESEND_US (10 * SECOND) /* what was lost before faults ended is sent again until then */
-#define LOOK_US 500000     /* the checkers look around so often, at most every 64 events */
+#define LOOK_US 500000          /* the checkers look around so often, at most every 64 events */
 
 void world_init(world *w)
 {
