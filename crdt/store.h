@@ -116,18 +116,20 @@ CRDT_MUST_CHECK CRDT_API crdt_err crdt_store_part(const crdt_store *store, size_
 /* -- Reading ----------------------------------------------------------------------------------- */
 
 /* The object that shows under name. type NULL: any. Errors: ENOENT, ETYPE (another type shows);
- * ENOMEM: a list or text is made ready for its first read since it was decoded. One that is reached
- * otherwise makes itself ready, and reads as empty while memory for that is refused. */
+ * ENOMEM: what decoding left for the first read is made ready (see crdt_store_decode). A list or
+ * text that is reached otherwise makes itself ready, and reads as empty while memory for that is
+ * refused. */
 CRDT_MUST_CHECK CRDT_API crdt_err crdt_store_find(const crdt_store *store, crdt_view name,
                                                   const crdt_type *type, crdt_ref *ret_ref);
 /* The object of a stand-alone store or of a delta of one. */
 CRDT_API crdt_ref crdt_store_solo(const crdt_store *store);
-/* Names in key order, with the type that shows. Allocates nothing; ends with any change of the
- * store. */
+/* Names in key order, with the type that shows. Allocates nothing (but see crdt_store_decode); ends
+ * with any change of the store. */
 typedef struct crdt_store_iter {
     const crdt_store *store;
     void             *at[2];
     size_t            index;
+    crdt_err          err; /* ENOMEM: there was no memory to begin (see crdt_store_decode) */
 } crdt_store_iter;
 CRDT_API crdt_store_iter crdt_store_iterate(const crdt_store *store);
 CRDT_API crdt_store_iter crdt_store_iterate_from(const crdt_store *store, crdt_view name);
@@ -200,9 +202,12 @@ CRDT_MUST_CHECK CRDT_API crdt_err crdt_store_retire(crdt_store *store, uint64_t 
 CRDT_MUST_CHECK CRDT_API crdt_err crdt_store_encode(const crdt_store *store, crdt_buf *out);
 /* A new store (or delta) from bytes; everything that is not exactly what encode writes is refused.
  * ret_reason (may be NULL) gets a static text. Time is linear; memory at most 8 bytes per byte of
- * input, 64 KiB, and a fixed 160 bytes per named object, for objects that a delta lists with next
- * to nothing in them; what a state tells of its objects makes up for those. Errors: EMALFORMED,
- * ELIMIT, EVERSION, ENOMEM, ETYPE (a stand-alone store and bytes of another type). */
+ * input and 64 KiB. Where very many small objects would take more, they are checked and stay bytes
+ * until somebody looks: the first call that reads, writes, encodes or joins makes them, and may
+ * answer ENOMEM. Calls that cannot: crdt_store_type_at gives NULL, next_change and check false (the
+ * changes stay listed), stats and digest zeros; of print and iterators see buf.failed and it.err.
+ * Errors: EMALFORMED, ELIMIT, EVERSION, ENOMEM, ETYPE (a stand-alone store and bytes of another
+ * type). */
 CRDT_MUST_CHECK CRDT_API crdt_err crdt_store_decode(const crdt_options *options, crdt_view in,
                                                     crdt_store **ret_store,
                                                     const char **ret_reason);

@@ -185,6 +185,9 @@ struct crdt_type {
     /* Move all of other, of the same allocator, into a bottom state; other is bottom afterwards.
      * Returns the greatest stamp moved. NULL: crdt_store_take joins it. */
     uint64_t (*move)(const crdt_space *space, void *state, void *other);
+
+    /* Memory in use beyond the state itself, fast, right after decode. NULL: what stats tells. */
+    size_t (*bytes)(const void *state);
 };
 
 /* The list of types that a store knows. */

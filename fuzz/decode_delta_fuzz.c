@@ -80,7 +80,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     const char  *reason = NULL;
     size_t       before = m.peak = m.bytes;
     crdt_err     err = crdt_delta_decode(base, in, &delta, &reason);
-    fuzz_budget(&options, in, err, m.peak - before);
+    fuzz_budget(in, err, m.peak - before);
     CHECK_MSG(err == CRDT_OK || reason != NULL, "%s without a reason", crdt_err_name(err));
     if (err == CRDT_OK) {
         crdt_err by_j = deliver(&options, base, delta, by_join, &joined);

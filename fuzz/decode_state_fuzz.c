@@ -17,7 +17,7 @@ static crdt_err decode_in_budget(const crdt_options *options, testmem *m, crdt_v
               "decode gave %s", crdt_err_name(err));
     CHECK_MSG(err == CRDT_OK || (reason != NULL && *reason != 0), "%s without a reason",
               crdt_err_name(err));
-    fuzz_budget(options, in, err, m->peak);
+    fuzz_budget(in, err, m->peak);
     return err;
 }
 

@@ -135,7 +135,11 @@ static bool go_on(gossip_disk *disk)
         return false;
     }
     gossip_persist persist = gossip_disk_persist(disk);
-    CHECK_OK(persist.append(persist.user, 5, crdt_text_view("written by the fuzzer")));
+    err = persist.append(persist.user, 5, crdt_text_view("written by the fuzzer"));
+    if (err != CRDT_OK) {
+        CHECK_ERR(err, CRDT_EIO); /* no number is left for it */
+        return false;
+    }
     err = persist.sync(persist.user);
     CHECK_MSG(err == CRDT_OK || err == CRDT_EIO, "%s", crdt_err_name(err));
     return err == CRDT_OK;

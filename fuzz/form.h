@@ -14,9 +14,8 @@ typedef struct fuzz_form {
 /* Of bytes that decode took. */
 fuzz_form fuzz_form_of(const crdt_options *options, crdt_view in);
 /* Decoding these bytes gave err and took so many bytes of memory at its peak: at most 8 x the input
- * + 64 KiB, and in a named store 160 bytes for each object, whose record does not shrink with its
- * content. */
-void fuzz_budget(const crdt_options *options, crdt_view in, crdt_err err, size_t peak);
+ * + 64 KiB. */
+void fuzz_budget(crdt_view in, crdt_err err, size_t peak);
 /* The store encodes to just these bytes, which it was decoded from; if they are foreign, to bytes
  * that decode and encode to themselves. */
 void fuzz_strict(const crdt_options *options, const crdt_store *store, crdt_view in);

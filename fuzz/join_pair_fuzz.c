@@ -1,20 +1,20 @@
-/* join_pair_fuzz.c: two states from bytes, merged both ways.
+/* join_pair_fuzz.c: two states or deltas from bytes, merged both ways.
  *
  * Input    pick, then the size of the first (2 bytes, little endian), the first, the second. A
- *          delta is first merged into an empty store, which makes a state of it.
+ *          delta since a context, into which nothing can be merged, goes into an empty store first.
  * Holds    a join b = b join a byte for byte, or both refuse alike and change nothing; the result
  *          is sound, not below a or b, and takes in a and b again without a change.
  */
 #include "fuzz/form.h"
 
-#define KIND_STATE 1u
+#define KIND_SINCE 3u
 
-/* The state that the bytes hold, or NULL. */
-static crdt_store *state_of(const crdt_options *options, crdt_view in)
+/* What the bytes hold, or NULL. */
+static crdt_store *read_one(const crdt_options *options, crdt_view in)
 {
     crdt_store *given, *state;
     if (crdt_store_decode(options, in, &given, NULL) != CRDT_OK) return NULL;
-    if (fuzz_form_of(options, in).kind == KIND_STATE) return given;
+    if (fuzz_form_of(options, in).kind != KIND_SINCE) return given;
     CHECK_OK(crdt_store_new(options, &state));
     crdt_err err = crdt_store_merge(state, given);
     crdt_store_free(given);
@@ -85,8 +85,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     testmem   m;
     testmem_init(&m);
     crdt_options options = fuzz_options(solo, 5, &m.mem);
-    crdt_store  *a = state_of(&options, left);
-    crdt_store  *b = a == NULL ? NULL : state_of(&options, right);
+    crdt_store  *a = read_one(&options, left);
+    crdt_store  *b = a == NULL ? NULL : read_one(&options, right);
     if (a != NULL && b != NULL) {
         pair(&options, a, b);
         pair(&options, a, a);

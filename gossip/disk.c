@@ -233,6 +233,10 @@ static crdt_err read_mark(gossip_disk *disk, gossip_recovery *found)
     disk->mark = (gossip__line){.word = "clean", .count = 8, .identity = true};
     crdt_err err = gossip__line_read(&disk->files, &disk->mark);
     if (err == CRDT_EIO) return CRDT_EIO;
+    if (err == CRDT_OK &&
+        (disk->mark.at[3] >= GOSSIP__NUMBER_MAX || disk->mark.at[4] > disk->mark.at[3])) {
+        err = CRDT_EMALFORMED;
+    }
     if (err == CRDT_EMALFORMED || err == CRDT_EVERSION) {
         note(found, "the mark of a clean stop is damaged, or was made elsewhere");
     }

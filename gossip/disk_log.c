@@ -94,9 +94,11 @@ static crdt_err read_head(gossip__segment *segment, const gossip__frame *frame)
     const uint8_t *head = frame->payload.data;
     if (gossip__load32(head + 8) > GOSSIP__FORMAT) return CRDT_EVERSION;
     if (frame->payload.size != HEAD_BYTES) return CRDT_OK; /* not one of ours: no name */
+    uint64_t first = gossip__load64(head + 40), before = gossip__load64(head + 48);
+    if (first == 0 || first > GOSSIP__NUMBER_MAX || before >= first) return CRDT_OK;
     segment->named = true;
-    segment->first = gossip__load64(head + 40);
-    segment->before = gossip__load64(head + 48);
+    segment->first = first;
+    segment->before = before;
     return CRDT_OK;
 }
 

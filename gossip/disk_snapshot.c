@@ -100,6 +100,7 @@ crdt_err gossip__snapshot_write(void *user, uint64_t position, crdt_view snapsho
     crdt_err err = gossip__disk_sync_whole(disk);
     if (err != CRDT_OK) return err;
     uint64_t number = first_kept(disk, position, &first);
+    if (number > GOSSIP__NUMBER_MAX) return CRDT_EIO; /* only forged files come to that */
     if (number > disk->number && disk->fd >= 0) {
         /* Before it is written: even if that fails the file may be there in the end, and stands for
          * all in the segments below it. */
@@ -148,7 +149,7 @@ static crdt_err read_head(const gossip__frame *frame, uint64_t *ret_first, uint6
     if (frame->payload.size != HEAD_BYTES) return CRDT_EMALFORMED;
     *ret_first = gossip__load64(head + 40);
     *ret_size = gossip__load64(head + 48);
-    return CRDT_OK;
+    return *ret_first > 0 && *ret_first <= GOSSIP__NUMBER_MAX ? CRDT_OK : CRDT_EMALFORMED;
 }
 
 /* The frames of a snapshot, its slices appended to out (NULL: only looked at). */

@@ -13,6 +13,7 @@ crdt_err gossip__disk_append(void *user, uint64_t position, crdt_view entry)
         return CRDT_EINVAL;
     }
     if (entry.size > GOSSIP__PAYLOAD_MAX) return CRDT_ELIMIT;
+    if (disk->next > GOSSIP__NUMBER_MAX) return CRDT_EIO; /* only forged files come to that */
     if (disk->tail.size > TAIL_MAX) {
         crdt_err err = gossip__disk_sync_whole(disk);
         if (err != CRDT_OK) return err;
@@ -55,7 +56,8 @@ static crdt_err next_segment(gossip_disk *disk)
                                .position = disk->tail_position,
                                .before = disk->durable};
     gossip__name    name = gossip__name_of("log", segment.number, "");
-    uint64_t        seed =
+    if (segment.number > GOSSIP__NUMBER_MAX) return CRDT_EIO; /* only forged files come to that */
+    uint64_t seed =
         gossip__seed(disk->options.node, disk->options.cluster, GOSSIP__LOG, segment.number);
     crdt_buf_reset(&disk->scratch);
     gossip__log_head(&disk->scratch, disk, &segment);

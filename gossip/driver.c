@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+#include "gossip/bytes_impl.h"
 #include "gossip/wire.h"
 
 #define NOTICES 64u
@@ -227,10 +228,10 @@ static void send(gossip_driver *driver, const gossip_action *action)
 {
     const gossip_msg *msg = action->msg;
     bool              reply = is_reply(msg->kind);
-    link             *l = find(driver, msg->link);
+    link             *l = find(driver, action->link);
     uint64_t          from = 0;
     crdt_view         address = crdt_view_of(NULL, 0);
-    if (reply && !take_token(driver, msg->link, msg->id, &from)) return;
+    if (reply && !take_token(driver, action->link, msg->id, &from)) return;
     crdt_buf_reset(&driver->bytes);
     driver->bytes.failed = false;
     bool     plain = msg->link == 0 || msg->kind == GOSSIP_REFUSED;
@@ -302,21 +303,14 @@ static void persist_entry(gossip_driver *driver, const gossip_action *action)
     }
 }
 
-static uint64_t load_u64(const uint8_t *at)
-{
-    uint64_t n = 0;
-    for (unsigned i = 8; i-- > 0;) n = n << 8 | at[i];
-    return n;
-}
-
 /* Offer to the disk again what it refused. */
 static crdt_err append_backlog(gossip_driver *driver)
 {
     crdt_buf *b = &driver->backlog;
     while (driver->backlog_at < b->size) {
         const uint8_t *at = b->data + driver->backlog_at;
-        crdt_view      entry = crdt_view_of(at + 16, (size_t)load_u64(at + 8));
-        crdt_err       err = append(driver, load_u64(at), entry);
+        crdt_view      entry = crdt_view_of(at + 16, (size_t)gossip__load64(at + 8));
+        crdt_err       err = append(driver, gossip__load64(at), entry);
         if (err != CRDT_OK) return err;
         driver->backlog_at += 16 + entry.size;
     }

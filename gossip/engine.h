@@ -158,13 +158,15 @@ CRDT_API gossip_time              gossip_engine_deadline(const gossip_engine *en
 /* -- Actions ----------------------------------------------------------------------------------- */
 
 typedef enum gossip_action_kind {
-    GOSSIP_DO_SEND = 1,   /* msg to peer */
+    GOSSIP_DO_SEND = 1,   /* msg to peer (0: whoever sent the HELLO with this id), by the codec of
+                             link */
     GOSSIP_DO_PERSIST,    /* append entry, at position */
     GOSSIP_DO_CHECKPOINT, /* write gossip_engine_snapshot: what precedes position cannot be replayed
                              from the entries on disk */
-    GOSSIP_DO_LINK,       /* a link with peer begins (again): a new codec, number link */
-    GOSSIP_DO_UNLINK,     /* the peer's link is gone */
-    GOSSIP_DO_NOTIFY      /* for people and programs */
+    GOSSIP_DO_LINK,   /* a link with peer begins (again): a new codec; link is the number of what
+                             comes */
+    GOSSIP_DO_UNLINK, /* the peer's link is gone */
+    GOSSIP_DO_NOTIFY  /* for people and programs */
 } gossip_action_kind;
 
 typedef enum gossip_notice {

@@ -109,7 +109,8 @@ typedef struct gossip_object_digest {
 
 typedef struct gossip_msg {
     gossip_msg_kind kind;
-    uint32_t        link; /* of (boot of one side, boot of the other); 0 in HELLO and WELCOME */
+    uint32_t        link; /* gossip_link_of the boots of sender and receiver; REFUSED: of what is
+                             refused; 0 in HELLO and WELCOME */
     uint32_t        id;   /* of the request */
 
     gossip_refusal refusal; /* REFUSED */
@@ -145,8 +146,8 @@ typedef struct gossip_msg {
     uint32_t                    digests_count;
 } gossip_msg;
 
-/* The link's number, the same on both sides. Never 0. */
-CRDT_API uint32_t gossip_link_of(uint64_t boot_a, uint64_t boot_b);
+/* The number of a link in one direction: messages of the other have another. Never 0. */
+CRDT_API uint32_t gossip_link_of(uint64_t sender, uint64_t receiver);
 
 #ifdef __cplusplus
 }

@@ -63,7 +63,7 @@ static void spread(bench *b, uint32_t nodes)
     (void)snprintf(name, sizeof name, "gossip/spread-copies/%" PRIu32, nodes);
     bench_figure(b, name, nodes, (double)t.entries / arrivals, "copies/node");
     (void)snprintf(name, sizeof name, "gossip/spread-hops/%" PRIu32, nodes);
-    bench_figure(b, name, nodes, (double)t.hops_max, "hops");
+    bench_figure(b, name, nodes, (double)t.hops / (double)t.updates, "hops");
     (void)snprintf(name, sizeof name, "gossip/spread-cpu/%" PRIu32, nodes);
     bench_figure(b, name, nodes, seconds / arrivals * 1e6, "us/entry");
     (void)snprintf(name, sizeof name, "gossip/spread-memory/%" PRIu32, nodes);

@@ -7,7 +7,8 @@
 typedef struct world world;
 
 typedef struct world_totals {
-    uint64_t messages, bytes, entries, hops_max, hops_sum, arrivals;
+    uint64_t messages, bytes, entries;
+    uint64_t updates, hops; /* the most hops of each update, summed */
 } world_totals;
 
 /* Each node knows `known` others at random (all, if there are no more). */
@@ -18,9 +19,9 @@ void world_write(world *w, uint32_t at, uint32_t count, uint32_t size);
 void world_meet(world *w, uint32_t from, uint32_t to);
 void world_run(world *w, gossip_time us);
 /* Until node b holds as many dots as node a. */
-void               world_catch_up(world *w, uint32_t a, uint32_t b);
-gossip_stats       world_stats(const world *w, uint32_t at);
-world_totals       world_take_totals(world *w); /* and begin again */
-bool               world_equal(const world *w);
+void         world_catch_up(world *w, uint32_t a, uint32_t b);
+gossip_stats world_stats(const world *w, uint32_t at);
+world_totals world_take_totals(world *w); /* and begin again */
+bool         world_equal(const world *w);
 
 #endif

@@ -1,4 +1,5 @@
 /* core/dec.c: the bounded, strict decoder, and the default limits. See crdt/buf.h. */
+#include "crdt/core/dec.h"
 #include "crdt/buf.h"
 #include "crdt/core/bytes.h"
 #include "crdt/core/mem.h"
@@ -132,8 +133,10 @@ crdt_value crdt_dec_value(crdt_dec *dec)
 
 size_t crdt_dec_count(crdt_dec *dec, size_t min_size, const char *what)
 {
-    uint64_t count = crdt_dec_varint(dec);
-    if (count > left(dec) / (min_size ? min_size : 1)) malformed(dec, what);
+    uint64_t count = crdt__dec_varint(dec);
+    size_t   least = min_size ? min_size : 1;
+    bool     small = count < UINT16_MAX && least < UINT16_MAX; /* without a division */
+    if (small ? count * least > left(dec) : count > left(dec) / least) malformed(dec, what);
     return dec->err ? 0 : (size_t)count;
 }
 

@@ -87,6 +87,7 @@ bool     crdt__elems_check(const crdt_space *space, const crdt__elems *e, const 
 /* True if no dot lives in both. */
 bool crdt__elems_disjoint(const crdt__elems *a, const crdt__elems *b);
 /* Adds payload, metadata and dots. */
-void crdt__elems_stats(const crdt__elems *e, crdt_stats *stats);
+void   crdt__elems_stats(const crdt__elems *e, crdt_stats *stats);
+size_t crdt__elems_bytes(const crdt__elems *e); /* memory in use beyond *e itself */
 
 #endif

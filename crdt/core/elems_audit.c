@@ -135,7 +135,7 @@ bool crdt__elems_disjoint(const crdt__elems *a, const crdt__elems *b)
 
 /* -- Stats ------------------------------------------------------------------------------------- */
 
-static size_t bytes_of(const crdt__elems *e)
+size_t crdt__elems_bytes(const crdt__elems *e)
 {
     const crdt__small *s = e->body;
     if (!e->large) return s ? crdt__small_size(s->cap, s->bytes_cap) : 0;
@@ -165,7 +165,7 @@ static uint64_t payload_of(const crdt__elems *e)
 
 void crdt__elems_stats(const crdt__elems *e, crdt_stats *stats)
 {
-    uint64_t payload = payload_of(e), bytes = bytes_of(e);
+    uint64_t payload = payload_of(e), bytes = crdt__elems_bytes(e);
     stats->payload += payload;
     stats->metadata += bytes > payload ? bytes - payload : 0;
     stats->dots += e->dots;

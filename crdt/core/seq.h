@@ -329,6 +329,7 @@ bool     crdt__slot_check(const crdt_space *space, const void *state, const crdt
                           const char **ret_reason);
 bool     crdt__slot_within(const void *state, const crdt_context *seen);
 void     crdt__slot_stats(const void *state, crdt_stats *stats);
+size_t   crdt__slot_bytes(const void *state);
 bool     crdt__slot_stabilise(const crdt_space *space, void *state, const crdt_context *cut);
 crdt_err crdt__slot_ready(const crdt_space *space, void *state, const crdt_context *cut);
 crdt_err crdt__slot_read(const crdt_space *space, void *state);
@@ -356,6 +357,6 @@ const crdt__seq *crdt__seq_of(const crdt_ref *ref);
     .check = crdt__slot_check, .stats = crdt__slot_stats, .stabilise = crdt__slot_stabilise, \
     .move = crdt__slot_move, .within = crdt__slot_within, .keep = crdt__slot_keep,           \
     .undo = crdt__slot_undo, .seal = crdt__slot_seal, .ready = crdt__slot_ready,             \
-    .open = crdt__slot_read
+    .open = crdt__slot_read, .bytes = crdt__slot_bytes
 
 #endif

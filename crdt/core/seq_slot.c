@@ -147,6 +147,17 @@ void crdt__slot_stats(const void *state, crdt_stats *stats)
     stats->metadata += crdt__pack_bytes(slot->pack);
 }
 
+/* Without making it. */
+size_t crdt__slot_bytes(const void *state)
+{
+    const crdt__slot *slot = state;
+    const crdt__seq  *seq = slot->seq;
+    size_t            bytes = crdt__pack_bytes(slot->pack);
+    if (seq == NULL) return bytes;
+    bytes += sizeof *seq + seq->atoms.memory + seq->log.memory + seq->order.memory;
+    return bytes + seq->parked.bytes + seq->needs.bytes + seq->sets.bytes;
+}
+
 bool crdt__slot_check(const crdt_space *space, const void *state, const crdt_context *seen,
                       const char **ret_reason)
 {

@@ -401,6 +401,11 @@ void crdt__one_stats(const void *state, crdt_stats *stats)
     stats->elements += crdt__elems_count(state);
 }
 
+size_t crdt__one_bytes(const void *state)
+{
+    return crdt__elems_bytes(state);
+}
+
 /* -- Slots: two parts -------------------------------------------------------------------------- */
 
 void crdt__pair_init(const crdt_space *space, void *state)
@@ -501,4 +506,10 @@ void crdt__pair_stats(const void *state, crdt_stats *stats)
     crdt__elems_stats(&pair->rms, stats);
     stats->elements += crdt__pair_count(&ref);
     stats->residues += pair->rms.dots;
+}
+
+size_t crdt__pair_bytes(const void *state)
+{
+    const crdt__pair *pair = state;
+    return crdt__elems_bytes(&pair->adds) + crdt__elems_bytes(&pair->rms);
 }

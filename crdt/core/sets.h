@@ -85,6 +85,7 @@ void     crdt__one_digest(const void *state, crdt_blocks *blocks);
 bool     crdt__one_check(const crdt_space *space, const void *state, const crdt_context *seen,
                          const char **ret_reason);
 void     crdt__one_stats(const void *state, crdt_stats *stats);
+size_t   crdt__one_bytes(const void *state);
 
 void     crdt__pair_init(const crdt_space *space, void *state);
 void     crdt__pair_clear(const crdt_space *space, void *state);
@@ -100,12 +101,14 @@ void     crdt__pair_digest(const void *state, crdt_blocks *blocks);
 bool     crdt__pair_check(const crdt_space *space, const void *state, const crdt_context *seen,
                           const char **ret_reason);
 void     crdt__pair_stats(const void *state, crdt_stats *stats);
+size_t   crdt__pair_bytes(const void *state);
 
 #define CRDT__SET_SLOTS(kind)                                                                      \
     .init = crdt__##kind##_init, .clear = crdt__##kind##_clear, .prepare = crdt__##kind##_prepare, \
     .commit = crdt__##kind##_commit, .since = crdt__##kind##_since, .alive = crdt__##kind##_alive, \
     .empty = crdt__##kind##_empty, .mark = crdt__##kind##_mark, .encode = crdt__##kind##_encode,   \
     .decode = crdt__##kind##_decode, .digest = crdt__##kind##_digest,                              \
-    .print = crdt__##kind##_print, .check = crdt__##kind##_check, .stats = crdt__##kind##_stats
+    .print = crdt__##kind##_print, .check = crdt__##kind##_check, .stats = crdt__##kind##_stats,   \
+    .bytes = crdt__##kind##_bytes
 
 #endif

@@ -153,6 +153,7 @@ void     crdt__sibs_digest(const crdt__shape *shape, const void *sibs, crdt_bloc
 bool     crdt__sibs_check(const crdt__shape *shape, const crdt_space *space, const void *sibs,
                           const crdt_context *seen, const char **ret_reason);
 void     crdt__sibs_stats(const crdt__shape *shape, const void *sibs, crdt_stats *stats);
+size_t   crdt__sibs_beyond(const void *sibs);
 
 /* -- Reading through a transaction ------------------------------------------------------------- */
 
@@ -229,6 +230,6 @@ crdt_err crdt__sibs_reset(const crdt__shape *shape, crdt_target *target);
     .size = sizeof(crdt__sibs), .init = crdt__sibs_init, .clear = crdt__sibs_clear,                \
     .prepare = crdt__sibs_prepare, .commit = commit, .since = since, .empty = crdt__sibs_empty,    \
     .mark = crdt__sibs_mark, .encode = encode, .decode = decode, .digest = digest, .check = check, \
-    .stats = stats
+    .stats = stats, .bytes = crdt__sibs_beyond
 
 #endif

@@ -169,3 +169,8 @@ void crdt__sibs_stats(const crdt__shape *shape, const void *sibs, crdt_stats *st
     stats->payload += payload;
     stats->metadata += crdt__sibs_bytes(sibs) - payload;
 }
+
+size_t crdt__sibs_beyond(const void *sibs)
+{
+    return crdt__sibs_bytes(sibs) - sizeof(crdt__sibs);
+}

@@ -47,6 +47,13 @@ static unsigned kind_code(const crdt_store *store)
     return one ? (unsigned)CRDT__DELTA : GROUP;
 }
 
+static void mark_object(const crdt__object *o, crdt_replicas *ids)
+{
+    o->type->mark(o->state, ids);
+    crdt__sibs_mark(&o->presence, ids);
+    if (o->keep != NULL) crdt_context_mark(o->keep, ids);
+}
+
 static void mark_all(const crdt_store *store, crdt_replicas *ids)
 {
     crdt_context_mark(&store->context, ids);
@@ -56,9 +63,7 @@ static void mark_all(const crdt_store *store, crdt_replicas *ids)
     crdt__objects it = crdt__objects_of(store);
     for (crdt__object *o; (o = crdt__objects_next(&it)) != NULL;) {
         if (!is_listed(store, o)) continue;
-        o->type->mark(o->state, ids);
-        crdt__sibs_mark(&o->presence, ids);
-        if (o->keep != NULL) crdt_context_mark(o->keep, ids);
+        mark_object(o, ids);
     }
 }
 
@@ -120,13 +125,15 @@ static void put_object(const crdt__object *o, const crdt__origin *own, crdt_enc 
 crdt_err crdt_store_encode(const crdt_store *store, crdt_buf *out)
 {
     if (store->txn.delta != NULL) return CRDT_EBUSY;
+    crdt_err err = crdt__objects_ready(store);
+    if (err != CRDT_OK) return err;
     size_t        start = out->size;
     crdt_buf      scratch;
     crdt_replicas ids;
     crdt_buf_init(&scratch, store->space.mem);
     crdt_replicas_init(&ids, store->space.mem);
     mark_all(store, &ids);
-    crdt_err      err = crdt_replicas_seal(&ids);
+    err = crdt_replicas_seal(&ids);
     crdt__origin *own = NULL;
     if (err == CRDT_OK && store->kind == CRDT__DELTA) err = crdt__opaque_own(store, &ids, &own);
     if (err == CRDT_OK) {
@@ -155,16 +162,27 @@ crdt_err crdt_store_encode(const crdt_store *store, crdt_buf *out)
 
 /* -- Decoding ---------------------------------------------------------------------------------- */
 
-/* A decode in progress. */
+/* A decode in progress.
+ *
+ * Packing: the object that holds next to nothing takes hundreds of bytes and comes in ten. Where
+ * the objects read so far take more than their bytes allow, none is kept: each is still read and
+ * checked, but what the store gets in the end is a copy of the bytes, to make the objects from when
+ * somebody looks at them. */
 typedef struct reading {
     crdt_store     *store;
     crdt_dec        dec;
-    uint64_t       *ids; /* few, or allocated */
+    const uint8_t  *objects; /* where they, and before them the origins, begin */
+    size_t          held;    /* by the objects made */
+    bool            may_pack, packs;
+    bool            name_lives; /* an object under the name read last is alive */
+    uint64_t       *ids;        /* few, or allocated */
     size_t          ids_count;
-    uint64_t        few[4];
     crdt__citations cited;
     crdt__origin   *own;        /* of objects of unknown types in these bytes, once there is one */
     crdt_view       keep_bytes; /* of the object being read */
+    bool            marks;      /* `used` is in use */
+    uint64_t        few[4];     /* from here on nothing is set at first */
+    crdt_replicas   used;       /* by the objects let go of */
 } reading;
 
 static crdt_err get_ids(reading *r)
@@ -211,18 +229,22 @@ static crdt_err get_author(reading *r)
 
 static crdt_err get_retired(reading *r)
 {
-    crdt_dec *dec = &r->dec;
-    size_t    count = crdt_dec_count(dec, 9, "retired replicas");
-    uint64_t  last = 0;
+    crdt_dec   *dec = &r->dec;
+    crdt_store *s = r->store;
+    size_t      count = crdt_dec_count(dec, 9, "retired replicas");
+    uint64_t    last = 0;
+    if (count == 0) return dec->err;
+    s->retired = crdt__alloc(s->space.mem, count * sizeof *s->retired);
+    if (s->retired == NULL) return CRDT_ENOMEM;
+    s->retired_count = count;
     for (size_t i = 0; i < count; i++) {
         uint64_t id = crdt_dec_u64(dec), end = crdt__dec_varint(dec);
         if (dec->err != CRDT_OK) return dec->err;
         if (id <= last || end == 0 || end > CRDT_SEQ_MAX + 1) {
             return crdt_dec_fail(dec, CRDT_EMALFORMED, "retired replicas are out of order");
         }
+        s->retired[i] = (crdt__retired){id, end};
         last = id;
-        crdt_err err = crdt__retired_add(r->store, id, end);
-        if (err != CRDT_OK) return err;
     }
     return dec->err;
 }
@@ -356,7 +378,8 @@ static crdt_err check_object(reading *r, const crdt__object *o)
         return crdt_dec_fail(&r->dec, CRDT_EMALFORMED, reason);
     }
     bool must_hold = s->kind == CRDT__STATE || (s->kind == CRDT__SINCE && o != s->only);
-    if (must_hold && o->keep == NULL && crdt__object_is_empty(o)) {
+    bool foreign = o->type == &crdt__opaque_type; /* it holds something always */
+    if (must_hold && !foreign && o->keep == NULL && crdt__object_is_empty(o)) {
         return crdt_dec_fail(&r->dec, CRDT_EMALFORMED, "an object that holds nothing");
     }
     if (o->keep != NULL) return within_context(r, o->keep, "a kept dot is outside the context");
@@ -367,6 +390,40 @@ static crdt_err check_object(reading *r, const crdt__object *o)
 static bool comes_to_nothing(const crdt_store *s, const crdt__object *o)
 {
     return s->kind != CRDT__DELTA && o->keep == NULL && crdt__object_is_empty(o);
+}
+
+static crdt_replicas *used_ids(reading *r)
+{
+    if (!r->marks) crdt_replicas_init(&r->used, r->store->space.mem);
+    r->marks = true;
+    return &r->used;
+}
+
+/* Let go of the objects made, once they take more than they may. */
+static void pack_if_many(reading *r)
+{
+    enum { RATIO = 8, SLACK = 32 * 1024 }; /* half of what decode may take beyond: for one object */
+    crdt_store *s = r->store;
+    size_t      bytes = (size_t)(r->dec.at - r->objects);
+    size_t      held = r->held + s->objects.bytes + crdt__origins_bytes(s) + r->cited.held;
+    if (!r->packs && held <= RATIO * bytes + SLACK) return;
+    crdt__objects it = crdt__objects_of(s);
+    for (crdt__object *o; (o = crdt__objects_next(&it)) != NULL;) mark_object(o, used_ids(r));
+    crdt__objects_drop(s);
+    if (!r->packs) crdt__citations_check_only(s, &r->cited);
+    r->packs = true;
+}
+
+/* The object is read. Of those let go of, the store counts the names. */
+static void count_object(reading *r, crdt__object *o, bool same_name)
+{
+    crdt_store *s = r->store;
+    size_t      names = s->names;
+    bool        lived = same_name && r->name_lives;
+    crdt__object_touched(s, o, true);
+    if (lived) s->names = names;
+    r->name_lives = lived || o->live;
+    r->held += r->may_pack ? crdt__object_held(o) : 0;
 }
 
 static crdt_err get_object(reading *r, crdt_view *last, uint32_t *last_id)
@@ -395,8 +452,9 @@ static crdt_err get_object(reading *r, crdt_view *last, uint32_t *last_id)
     if (err == CRDT_OK) err = get_body(r, o, flags);
     bool replayed = (flags & FLAG_FRAGMENTS) && type != &crdt__opaque_type;
     if (err == CRDT_OK && !(replayed && comes_to_nothing(s, o))) err = check_object(r, o);
-    if (err == CRDT_OK) crdt__object_touched(s, o, true);
+    if (err == CRDT_OK) count_object(r, o, order == 0);
     if (err == CRDT_OK && replayed && comes_to_nothing(s, o)) crdt__object_prune(s, o);
+    if (err == CRDT_OK && r->may_pack) pack_if_many(r);
     *last = name.data == NULL ? crdt_view_of("", 0) : name;
     *last_id = (uint32_t)id;
     return err;
@@ -405,7 +463,6 @@ static crdt_err get_object(reading *r, crdt_view *last, uint32_t *last_id)
 /* Every id of the dictionary must be used, or the same state would have many encodings. */
 static crdt_err check_ids(reading *r)
 {
-    crdt_replicas       used;
     const crdt_context *seen = &r->store->context;
     size_t              count = 0;
     for (uint32_t i = 0; i < seen->count; i++) {
@@ -413,23 +470,23 @@ static crdt_err check_ids(reading *r)
     }
     /* The context alone uses them all, as it mostly does; or what is unknown here may. */
     if (count == r->ids_count || r->own != NULL) return CRDT_OK;
-    crdt_replicas_init(&used, r->store->space.mem);
-    mark_all(r->store, &used);
-    crdt_err err = crdt_replicas_seal(&used);
-    if (err == CRDT_OK && used.count != r->ids_count) {
+    mark_all(r->store, used_ids(r));
+    crdt_err err = crdt_replicas_seal(&r->used);
+    if (err == CRDT_OK && r->used.count != r->ids_count) {
         err = crdt_dec_fail(&r->dec, CRDT_EMALFORMED, "an unused replica id");
     }
-    crdt_replicas_clear(&used);
     return err;
 }
 
-static crdt_err read_all(reading *r, unsigned kind)
+/* Origins and objects. */
+static crdt_err read_objects(reading *r, unsigned kind)
 {
     crdt_store *s = r->store;
     crdt_view   last = {NULL, 0};
     uint32_t    last_id = 0;
-    crdt_err    err = get_head(r, kind & ~WITH_ORIGINS);
-    if (err == CRDT_OK && (kind & WITH_ORIGINS)) {
+    crdt_err    err = CRDT_OK;
+    r->objects = r->dec.at;
+    if (kind & WITH_ORIGINS) {
         err = s->solo == NULL ? crdt__citations_read(s, &r->dec, &r->cited)
                               : crdt_dec_fail(&r->dec, CRDT_EMALFORMED, "origins for one type");
     }
@@ -466,28 +523,52 @@ static crdt_err read_kind(crdt_dec *dec, unsigned *ret_kind)
     return CRDT_OK;
 }
 
+/* Read the head into the store, which is empty. */
+static crdt_err read_head(reading *r, crdt_store *store, crdt_view in, unsigned *ret_kind)
+{
+    memset(r, 0, offsetof(reading, few));
+    r->store = store;
+    r->may_pack = store->only == NULL;
+    crdt_dec_init(&r->dec, in, &store->limits);
+    if (in.size > store->limits.message_bytes) {
+        return crdt_dec_fail(&r->dec, CRDT_ELIMIT, "longer than limits.message_bytes");
+    }
+    crdt_err err = read_kind(&r->dec, ret_kind);
+    if (err != CRDT_OK) return err;
+    unsigned plain = *ret_kind & ~WITH_ORIGINS;
+    store->kind = plain == GROUP ? CRDT__DELTA : (crdt__store_kind)plain;
+    return get_head(r, plain);
+}
+
+static void reading_end(reading *r)
+{
+    crdt_store *s = r->store;
+    if (r->own != NULL) crdt__origin_drop(s, r->own);
+    if (r->cited.count > 0) crdt__citations_end(s, &r->cited);
+    if (r->ids != r->few) crdt__release(s->space.mem, r->ids, r->ids_count * sizeof *r->ids);
+    if (r->marks) crdt_replicas_clear(&r->used);
+}
+
+/* What the objects are to be made from. */
+static crdt_err keep_packed(crdt_store *store, crdt_view in)
+{
+    store->packed = crdt__alloc(store->space.mem, in.size);
+    if (store->packed == NULL) return CRDT_ENOMEM;
+    memcpy(store->packed, in.data, in.size);
+    store->packed_size = in.size;
+    return CRDT_OK;
+}
+
 /* Into an empty store made for it; frees the store on error. */
 static crdt_err decode_into(crdt_store *store, crdt_view in, crdt_store **ret_store,
                             const char **ret_reason)
 {
     reading  r;
     unsigned kind = 0;
-    memset(&r, 0, sizeof r);
-    r.store = store;
-    crdt_dec_init(&r.dec, in, &store->limits);
-    crdt_err err = CRDT_OK;
-    if (in.size > store->limits.message_bytes) {
-        err = crdt_dec_fail(&r.dec, CRDT_ELIMIT, "longer than limits.message_bytes");
-    }
-    if (err == CRDT_OK) err = read_kind(&r.dec, &kind);
-    if (err == CRDT_OK) {
-        unsigned plain = kind & ~WITH_ORIGINS;
-        store->kind = plain == GROUP ? CRDT__DELTA : (crdt__store_kind)plain;
-        err = read_all(&r, kind);
-    }
-    crdt__origin_drop(store, r.own);
-    if (r.cited.count > 0) crdt__citations_end(store, &r.cited);
-    if (r.ids != r.few) crdt__release(store->space.mem, r.ids, r.ids_count * sizeof *r.ids);
+    crdt_err err = read_head(&r, store, in, &kind);
+    if (err == CRDT_OK) err = read_objects(&r, kind);
+    reading_end(&r);
+    if (err == CRDT_OK && r.packs) err = keep_packed(store, in);
     if (err != CRDT_OK) {
         crdt_store_free(store);
         if (ret_reason != NULL)
@@ -520,4 +601,30 @@ crdt_err crdt_delta_decode(const crdt_store *like, crdt_view in, crdt_delta **re
         return err;
     }
     return decode_into(store, in, ret_delta, ret_reason);
+}
+
+crdt_err crdt__objects_make(const crdt_store *store)
+{
+    crdt_store *s = (crdt_store *)(uintptr_t)store, *head; /* what it tells stays the same */
+    crdt_view   in = crdt_view_of(s->packed, s->packed_size);
+    size_t      names = s->names;
+    unsigned    kind = 0;
+    reading     r;
+    crdt_err    err = crdt__store_like(s, s->kind, &head);
+    if (err != CRDT_OK) return err;
+    err = read_head(&r, head, in, &kind); /* the store has it already */
+    r.store = s;
+    r.may_pack = false;
+    s->names = 0;
+    if (err == CRDT_OK) err = read_objects(&r, kind);
+    reading_end(&r);
+    crdt_store_free(head);
+    if (err != CRDT_OK) { /* of memory: the bytes are known to be sound */
+        crdt__objects_drop(s);
+        s->names = names;
+        return err;
+    }
+    crdt__release(s->space.mem, s->packed, s->packed_size);
+    s->packed = NULL;
+    return CRDT_OK;
 }

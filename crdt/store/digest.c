@@ -58,6 +58,7 @@ void crdt__store_clean(crdt_store *store)
 
 crdt_digest crdt_store_digest(crdt_store *store, const crdt_types *types)
 {
+    if (crdt__objects_ready(store) != CRDT_OK) return (crdt_digest){0, 0};
     crdt__store_clean(store);
     crdt_digest sum = store->sum;
     if (types != NULL) {

@@ -77,15 +77,18 @@ struct crdt_store {
     crdt_context      cut;     /* what has been collected; within context */
     crdt__retired *retired; /* ascending by replica; end 0: a place kept for a join that failed */
     size_t         retired_count;
-    crdt__omap     objects; /* named objects */
-    crdt__omap    *origins; /* of objects of unknown types (opaque.c); NULL: none */
-    crdt__object  *only;    /* the solo object, behind the store; then objects is empty */
-    size_t         names;   /* names that exist */
-    crdt_digest    sum;     /* of the digests of objects that are not dirty */
-    crdt__object  *dirty, *changes, *changes_last;
-    crdt__object  *reported; /* the change handed out last: pruned at the next call */
-    crdt_clock     clock;
-    crdt_txn       txn;
+    crdt__omap     objects;       /* named objects */
+    crdt__omap    *origins;       /* of objects of unknown types (opaque.c); NULL: none */
+    size_t         origins_bytes; /* of the origins, but for the map */
+    crdt__object  *only;          /* the solo object, behind the store; then objects is empty */
+    uint8_t      *packed; /* what it was decoded from: its objects are still these bytes; or NULL */
+    size_t        packed_size;
+    size_t        names; /* names that exist */
+    crdt_digest   sum;   /* of the digests of objects that are not dirty */
+    crdt__object *dirty, *changes, *changes_last;
+    crdt__object *reported; /* the change handed out last: pruned at the next call */
+    crdt_clock    clock;
+    crdt_txn      txn;
 };
 
 extern const crdt_type crdt__opaque_type;
@@ -104,6 +107,10 @@ crdt__object *crdt__object_get(const crdt_store *store, crdt_view name, uint16_t
 crdt_err crdt__object_make(crdt_store *store, crdt_view name, const crdt_type *type, uint16_t id,
                            crdt__object **ret_object);
 bool     crdt__object_is_empty(const crdt__object *object);
+/* Memory that it takes, with all that it holds, right after it was decoded. */
+size_t crdt__object_held(const crdt__object *object);
+/* Free all named objects and let go of whatever lists them; the count of names stays. */
+void crdt__objects_drop(crdt_store *store);
 /* Take out and free an object that holds nothing and that no list needs. */
 void crdt__object_prune(crdt_store *store, crdt__object *object);
 /* Take off the dirty list: the caller sets its digest, or it goes. */
@@ -137,6 +144,15 @@ crdt_err crdt__object_since(const crdt__object *from, const crdt_context *ctx, c
 /* Context, cut and retired replicas. Errors: ENOMEM. */
 crdt_err crdt__store_copy_rest(const crdt_store *store, crdt_store *into);
 
+/* -- code.c */
+/* Whoever looks at objects calls ready first: where they were left as bytes (crdt_store_decode), it
+ * makes them. Errors: ENOMEM. */
+crdt_err               crdt__objects_make(const crdt_store *store);
+static inline crdt_err crdt__objects_ready(const crdt_store *store)
+{
+    return store->packed == NULL ? CRDT_OK : crdt__objects_make(store);
+}
+
 /* -- join.c */
 /* Join at value level; `now_ms` for the clock. remote: for the list of changes. */
 crdt_err crdt__store_join(crdt_store *store, const crdt_store *other, uint64_t now_ms, bool remote);
@@ -156,7 +172,7 @@ typedef struct crdt__origin crdt__origin;
 crdt_err crdt__origin_make(crdt_store *store, const uint64_t *ids, size_t count,
                            const crdt_context *seen, crdt__origin **ret_origin);
 void     crdt__origin_drop(crdt_store *store, crdt__origin *origin); /* NULL is fine */
-size_t   crdt__origins_bytes(const crdt_store *store);
+size_t   crdt__origins_bytes(const crdt_store *store); /* memory in use by all of them */
 
 /* keep: the bytes of its context of kept dots, or nothing. */
 crdt_err crdt__opaque_add(const crdt_space *space, void *state, crdt__origin *origin,
@@ -177,22 +193,29 @@ void   crdt__origins_forget(const crdt_store *store);
 /* The table of origins in bytes that are read. */
 typedef struct crdt__heard crdt__heard;
 typedef struct crdt__cited {
-    crdt_view     bytes;  /* in the input */
-    crdt__origin *origin; /* once an object holds it */
-    crdt__heard  *heard;  /* once a type replays what came with it */
+    const uint8_t *bytes; /* in the input */
+    uint32_t       size;
+    bool           used;
+    crdt__origin  *origin; /* once an object holds it */
+    crdt__heard   *heard;  /* once a type replays what came with it */
 } crdt__cited;
 typedef struct crdt__citations {
     crdt__cited *at;
     size_t       count;
+    size_t       held;       /* memory in use, but for the origins */
+    bool         check_only; /* objects of unknown types hold nothing of what is read */
 } crdt__citations;
 
 crdt_err crdt__citations_read(crdt_store *store, crdt_dec *dec, crdt__citations *cited);
 bool     crdt__citations_used(const crdt__citations *cited); /* all of them */
-void     crdt__citations_end(crdt_store *store, crdt__citations *cited);
-/* Read the fragments of an object; of a type that is known now, rebuild the state from them. */
+/* From now on fragments of unknown types are checked, and not kept. */
+void crdt__citations_check_only(crdt_store *store, crdt__citations *cited);
+void crdt__citations_end(crdt_store *store, crdt__citations *cited);
+/* Read the fragments of an object; of a type that is known now, rebuild the state from them: in
+ * n log n for n fragments and the dots that they tell of, however long the origins' contexts. */
 crdt_err crdt__opaque_read(const crdt_space *space, void *state, crdt_dec *dec,
                            const crdt__citations *cited);
 crdt_err crdt__opaque_replay(const crdt_space *space, const crdt_type *type, void *state,
-                             crdt_dec *dec, const crdt__citations *cited);
+                             crdt_dec *dec, crdt__citations *cited); /* replay.c */
 
 #endif

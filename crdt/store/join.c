@@ -19,10 +19,13 @@ typedef struct pass {
     bool   collects;
 } pass;
 
-static void cover_of(pass *p, const crdt__object *theirs)
+/* A delta speaks of what it lists and of nothing else, also where it is the one that takes in. Of a
+ * sequence, which loses nothing to what was seen, it keeps what it has seen. */
+static void cover_of(pass *p, const crdt__object *mine, const crdt__object *theirs)
 {
+    bool silent = p->store->kind == CRDT__DELTA && mine->born && mine->type->undo == NULL;
     p->join.space = &p->store->space;
-    p->join.mine.seen = &p->store->context;
+    p->join.mine.seen = silent ? NULL : &p->store->context;
     p->join.mine.keep = NULL;
     p->join.theirs.seen = &p->other->context;
     p->join.theirs.keep = theirs == NULL ? NULL : theirs->keep;
@@ -70,7 +73,7 @@ static crdt_err ready_to_move(const pass *p, const crdt__object *theirs)
 
 static crdt_err prepare_pair(pass *p, crdt__object *mine, const crdt__object *theirs)
 {
-    cover_of(p, theirs);
+    cover_of(p, mine, theirs);
     crdt_err err = CRDT_OK;
     if (!holds_all(p, mine) && !moves(p, mine))
         err = prepare_one(p, mine, theirs->state, theirs->state);
@@ -89,7 +92,7 @@ static bool move(pass *p, crdt__object *mine, crdt__object *theirs)
 
 static void commit_pair(pass *p, crdt__object *mine, crdt__object *theirs)
 {
-    cover_of(p, theirs);
+    cover_of(p, mine, theirs);
     bool changed = true;
     if (moves(p, mine)) changed = move(p, mine, theirs);
     else if (holds_all(p, mine)) mine->type->keep(&p->store->space, mine->state);
@@ -105,9 +108,13 @@ static crdt_err prepare_theirs(pass *p)
 {
     crdt__objects it = crdt__objects_of(p->other);
     for (crdt__object *theirs; (theirs = crdt__objects_next(&it)) != NULL;) {
-        crdt__object *mine;
-        crdt_err      err = crdt__object_make(p->store, theirs->key.bytes, theirs->type,
-                                              (uint16_t)theirs->key.minor, &mine);
+        uint16_t      id = (uint16_t)theirs->key.minor;
+        crdt__object *mine = crdt__object_get(p->store, theirs->key.bytes, id);
+        crdt_err      err = CRDT_OK;
+        if (mine == NULL) {
+            err = crdt__object_make(p->store, theirs->key.bytes, theirs->type, id, &mine);
+            if (err == CRDT_OK) mine->born = true;
+        }
         if (err == CRDT_OK && mine->type != theirs->type) err = CRDT_EINVAL;
         if (err == CRDT_OK) err = prepare_pair(p, mine, theirs);
         if (err != CRDT_OK) return err;
@@ -169,7 +176,7 @@ static crdt_err prepare_lacking(pass *p)
     for (crdt__object *o; err == CRDT_OK && (o = lacking_next(&l)) != NULL;) {
         crdt__sibs none;
         memset(&none, 0, sizeof none);
-        cover_of(p, NULL);
+        cover_of(p, o, NULL);
         o->type->init(&p->store->space, p->bottom);
         err = prepare_one(p, o, NULL, p->bottom);
         if (err == CRDT_OK) err = crdt__sibs_prepare(&p->join, &o->presence, &none);
@@ -183,7 +190,7 @@ static void commit_lacking(pass *p)
     for (crdt__object *o; (o = lacking_next(&l)) != NULL;) {
         crdt__sibs none;
         memset(&none, 0, sizeof none);
-        cover_of(p, NULL);
+        cover_of(p, o, NULL);
         o->type->init(&p->store->space, p->bottom);
         bool changed = o->type->commit(&p->join, o->state, p->bottom);
         changed |= crdt__sibs_commit(&crdt__presence, &p->join, &o->presence, &none);
@@ -362,6 +369,12 @@ static bool compatible(const crdt_store *store, const crdt_store *other)
            store->limits.name_bytes >= other->limits.name_bytes;
 }
 
+static crdt_err both_ready(const crdt_store *store, const crdt_store *other)
+{
+    crdt_err err = crdt__objects_ready(store);
+    return err == CRDT_OK ? crdt__objects_ready(other) : err;
+}
+
 crdt_err crdt_store_merge(crdt_store *store, const crdt_store *other)
 {
     if (!compatible(store, other) || store->kind == CRDT__SINCE) return CRDT_EINVAL;
@@ -369,7 +382,8 @@ crdt_err crdt_store_merge(crdt_store *store, const crdt_store *other)
     if (other->kind == CRDT__SINCE && !crdt_context_within(&other->base, &store->context)) {
         return CRDT_EGAP;
     }
-    return crdt__store_join(store, other, 0, true);
+    crdt_err err = both_ready(store, other);
+    return err == CRDT_OK ? crdt__store_join(store, other, 0, true) : err;
 }
 
 /* A delta's entries must follow what is held, and what they remove must be held or come with
@@ -411,7 +425,7 @@ static crdt_err check_retired(const crdt_store *store, const crdt_store *other)
     return CRDT_OK;
 }
 
-/* May other be joined in causal order? */
+/* May other be joined in causal order? Then both are ready. */
 static crdt_err check_join(const crdt_store *store, const crdt_store *other, uint64_t now_ms)
 {
     if (!compatible(store, other) || store->kind != CRDT__STATE) return CRDT_EINVAL;
@@ -425,7 +439,7 @@ static crdt_err check_join(const crdt_store *store, const crdt_store *other, uin
         !crdt_context_within(&other->base, &store->context)) {
         err = CRDT_EGAP;
     }
-    return err;
+    return err == CRDT_OK ? both_ready(store, other) : err;
 }
 
 crdt_err crdt_store_join(crdt_store *store, const crdt_store *other, uint64_t now_ms)

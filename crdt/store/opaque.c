@@ -19,12 +19,17 @@
 
 /* -- Fragments --------------------------------------------------------------------------------- */
 
-int crdt__fragment_compare(const crdt__fragment_key *a, crdt__fragment with)
+int crdt__fragment_order(const crdt__fragment_key *a, const crdt__fragment_key *b)
+{
+    int order = a->origin.data == b->origin.data ? 0 : crdt_view_compare(a->origin, b->origin);
+    if (order == 0) order = crdt_view_compare(a->keep, b->keep);
+    return order != 0 ? order : crdt_view_compare(a->body, b->body);
+}
+
+static int compare(const crdt__fragment_key *a, crdt__fragment with)
 {
     crdt__fragment_key b = crdt__fragment_key_of(with);
-    int                order = crdt_view_compare(a->origin, b.origin);
-    if (order == 0) order = crdt_view_compare(a->keep, b.keep);
-    return order != 0 ? order : crdt_view_compare(a->body, b.body);
+    return crdt__fragment_order(a, &b);
 }
 
 static void fragment_drop(const crdt_space *space, crdt__fragment f)
@@ -101,7 +106,7 @@ static uint32_t place_of(const crdt__opaque *o, const crdt__fragment_key *key, b
     *ret_found = false;
     while (lo < hi) {
         uint32_t mid = lo + (hi - lo) / 2;
-        int      order = crdt__fragment_compare(key, o->list[mid]);
+        int      order = compare(key, o->list[mid]);
         if (order == 0) *ret_found = true;
         if (order > 0) lo = mid + 1;
         else hi = mid;
@@ -122,25 +127,28 @@ crdt_err crdt__opaque_room(const crdt_space *space, crdt__opaque *o, size_t more
     return CRDT_OK;
 }
 
-/* Take the fragment in at its place. It is new, and there is room. */
-static void take(crdt__opaque *o, crdt__fragment f)
+/* Take the fresh fragments in at their places. They ascend, are new, and there is room. */
+static void take_fresh(crdt__opaque *o)
 {
-    bool               found;
-    crdt__fragment_key key = crdt__fragment_key_of(f);
-    uint32_t           at = place_of(o, &key, &found);
-    CRDT_ASSERT(!found && o->count < o->cap);
-    memmove(o->list + at + 1, o->list + at, (o->count - at) * sizeof *o->list);
-    o->list[at] = f;
-    o->count++;
+    uint32_t i = o->count, j = o->fresh_count, to = i + j;
+    CRDT_ASSERT(to <= o->cap);
+    o->count = to;
+    while (j > 0) {
+        crdt__fragment_key key = crdt__fragment_key_of(o->fresh[j - 1]);
+        bool               behind = i == 0 || compare(&key, o->list[i - 1]) > 0;
+        o->list[--to] = behind ? o->fresh[--j] : o->list[--i];
+    }
+    o->fresh_count = 0;
 }
 
 crdt_err crdt__opaque_add(const crdt_space *space, void *state, crdt__origin *origin,
                           crdt_view keep, crdt_view body)
 {
-    crdt__fragment f;
-    crdt_err       err = crdt__opaque_room(space, state, 1, true);
-    if (err == CRDT_OK) err = crdt__fragment_make(space, origin, keep, body, &f);
-    if (err == CRDT_OK) take(state, f);
+    crdt__opaque *o = state;
+    crdt_err      err = crdt__opaque_room(space, o, 1, true);
+    CRDT_ASSERT(o->count == 0);
+    if (err == CRDT_OK) err = crdt__fragment_make(space, origin, keep, body, &o->list[0]);
+    if (err == CRDT_OK) o->count = 1;
     return err;
 }
 
@@ -294,8 +302,7 @@ static bool opaque_commit(crdt_join *join, void *state, const void *other)
     crdt__opaque *mine = state;
     bool          changed = mine->fresh_count > 0;
     (void)other;
-    for (uint32_t i = 0; i < mine->fresh_count; i++) take(mine, mine->fresh[i]);
-    mine->fresh_count = 0;
+    take_fresh(mine);
     if (mine->fresh_gone != NULL) {
         crdt__origin *old = mine->gone;
         changed |= mine->fresh_gone != old;
@@ -366,7 +373,7 @@ static bool opaque_check(const crdt_space *space, const void *state, const crdt_
     (void)seen;
     for (uint32_t i = 1; i < o->count; i++) {
         crdt__fragment_key key = crdt__fragment_key_of(o->list[i - 1]);
-        if (crdt__fragment_compare(&key, o->list[i]) < 0) continue;
+        if (compare(&key, o->list[i]) < 0) continue;
         *ret_reason = "opaque fragments are out of order";
         return false;
     }

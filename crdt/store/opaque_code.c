@@ -1,4 +1,4 @@
-/* store/opaque_code.c: objects of unknown types as bytes, and back into their own types. See
+/* store/opaque_code.c: objects of unknown types as bytes, and the table of origins. See
  * store/opaque.c; the layout is told in store/code.c. */
 #include <string.h>
 
@@ -114,28 +114,28 @@ void crdt__opaque_encode(const void *state, crdt_enc *enc)
     }
 }
 
-/* -- Decoding ---------------------------------------------------------------------------------- */
-
-/* An origin in the form that types are given, in one piece: the ids, then the runs. */
-struct crdt__heard {
-    size_t   ids_count;
-    uint32_t runs_count;
-    uint64_t ids[];
-};
+/* -- The table of origins ---------------------------------------------------------------------- */
 
 static size_t heard_bytes(const crdt__heard *h)
 {
-    return sizeof *h + h->ids_count * sizeof *h->ids + h->runs_count * sizeof(crdt_run);
+    return sizeof *h + h->ids_count * sizeof *h->ids + h->runs_count * sizeof *h->runs;
 }
 
-/* Borrowed from h. */
-static crdt_context heard_seen(const crdt_space *space, crdt__heard *h)
+crdt_context crdt__heard_seen(const crdt_space *space, const crdt__heard *h)
 {
     crdt_context seen;
     crdt_context_init(&seen, space->mem);
-    seen.runs = (crdt_run *)(void *)(h->ids + h->ids_count);
+    seen.runs = h->runs;
     seen.count = seen.cap = h->runs_count;
     return seen;
+}
+
+static void heard_free(const crdt_space *space, crdt__heard *h)
+{
+    if (h == NULL) return;
+    crdt__release(space->mem, h->ids, h->ids_count * sizeof *h->ids);
+    crdt__release(space->mem, h->runs, h->runs_count * sizeof *h->runs);
+    crdt__release(space->mem, h, sizeof *h);
 }
 
 crdt_err crdt__citations_read(crdt_store *store, crdt_dec *dec, crdt__citations *cited)
@@ -151,6 +151,7 @@ crdt_err crdt__citations_read(crdt_store *store, crdt_dec *dec, crdt__citations 
     if (cited->at == NULL) return CRDT_ENOMEM;
     memset(cited->at, 0, count * sizeof *cited->at);
     cited->count = count;
+    cited->held = count * sizeof *cited->at;
     for (size_t i = 0; i < count; i++) {
         crdt__parsed   p;
         const uint8_t *start = dec->at;
@@ -161,7 +162,10 @@ crdt_err crdt__citations_read(crdt_store *store, crdt_dec *dec, crdt__citations 
         if (i > 0 && crdt_view_compare(last, bytes) >= 0) {
             return crdt_dec_fail(dec, CRDT_EMALFORMED, "origins are out of order");
         }
-        cited->at[i].bytes = last = bytes;
+        if (bytes.size > UINT32_MAX) return crdt_dec_fail(dec, CRDT_ELIMIT, "an origin");
+        cited->at[i].bytes = bytes.data;
+        cited->at[i].size = (uint32_t)bytes.size;
+        last = bytes;
     }
     return CRDT_OK;
 }
@@ -169,26 +173,42 @@ crdt_err crdt__citations_read(crdt_store *store, crdt_dec *dec, crdt__citations 
 bool crdt__citations_used(const crdt__citations *cited)
 {
     for (size_t i = 0; i < cited->count; i++) {
-        if (cited->at[i].origin == NULL && cited->at[i].heard == NULL) return false;
+        if (!cited->at[i].used) return false;
     }
     return true;
+}
+
+void crdt__citations_check_only(crdt_store *store, crdt__citations *cited)
+{
+    cited->check_only = true;
+    for (size_t i = 0; i < cited->count; i++) {
+        crdt__origin_drop(store, cited->at[i].origin);
+        cited->at[i].origin = NULL;
+    }
 }
 
 void crdt__citations_end(crdt_store *store, crdt__citations *cited)
 {
     for (size_t i = 0; i < cited->count; i++) {
-        crdt__heard *h = cited->at[i].heard;
+        heard_free(&store->space, cited->at[i].heard);
         crdt__origin_drop(store, cited->at[i].origin);
-        if (h) crdt__release(store->space.mem, h, heard_bytes(h));
     }
     crdt__release(store->space.mem, cited->at, cited->count * sizeof *cited->at);
+}
+
+static crdt_view cited_bytes(const crdt__cited *c)
+{
+    return crdt_view_of(c->bytes, c->size);
 }
 
 /* Reads a place in the table; NULL: there is none. */
 static crdt__cited *get_cited(crdt_dec *dec, const crdt__citations *cited)
 {
     uint64_t place = crdt__dec_varint(dec);
-    if (dec->err == CRDT_OK && place < cited->count) return &cited->at[place];
+    if (dec->err == CRDT_OK && place < cited->count) {
+        cited->at[place].used = true;
+        return &cited->at[place];
+    }
     crdt_dec_fail(dec, CRDT_EMALFORMED, "an origin that is not in the table");
     return NULL;
 }
@@ -196,37 +216,57 @@ static crdt__cited *get_cited(crdt_dec *dec, const crdt__citations *cited)
 /* The store's own of it. A reference stays with the table. */
 static crdt_err hold(const crdt_space *space, crdt__cited *c)
 {
-    return c->origin ? CRDT_OK : crdt__origin_get(crdt__store_of(space), c->bytes, &c->origin);
+    if (c->origin != NULL) return CRDT_OK;
+    return crdt__origin_get(crdt__store_of(space), cited_bytes(c), &c->origin);
 }
 
-static crdt_err hear(const crdt_space *space, crdt__cited *c)
+/* What was parsed, whose memory it takes over; NULL: no memory. */
+static crdt__heard *heard_of(const crdt_space *space, crdt__parsed *p)
+{
+    bool         few = p->seen.runs == p->seen.few;
+    size_t       bytes = p->seen.count * sizeof *p->seen.runs;
+    crdt__heard *h = crdt__alloc(space->mem, sizeof *h);
+    crdt_run    *runs = few ? crdt__alloc(space->mem, bytes) : p->seen.runs;
+    if (h == NULL || runs == NULL) {
+        crdt__release(space->mem, h, sizeof *h);
+        if (few) crdt__release(space->mem, runs, bytes);
+        return NULL;
+    }
+    CRDT_ASSERT(few || p->seen.cap == p->seen.count);
+    if (few) memcpy(runs, p->seen.few, bytes);
+    *h = (crdt__heard){p->ids, runs, (uint32_t)p->count, p->seen.count};
+    p->ids = NULL;
+    p->count = 0;
+    crdt_context_init(&p->seen, space->mem);
+    return h;
+}
+
+crdt_err crdt__cited_hear(const crdt_space *space, crdt__citations *cited, crdt__cited *c)
 {
     crdt__parsed p;
     crdt_dec     dec;
-    if (c->heard) return CRDT_OK;
-    crdt_dec_init(&dec, c->bytes, space->limits);
+    if (c->heard != NULL) return CRDT_OK;
+    crdt_dec_init(&dec, cited_bytes(c), space->limits);
     crdt_err err = crdt__origin_read(space, &dec, &p);
-    size_t   ids = p.count * sizeof *p.ids, runs = p.seen.count * sizeof(crdt_run);
-    if (err == CRDT_OK) {
-        c->heard = crdt__alloc(space->mem, sizeof *c->heard + ids + runs);
-        if (c->heard == NULL) err = CRDT_ENOMEM;
-    }
-    if (err == CRDT_OK) {
-        c->heard->ids_count = p.count;
-        c->heard->runs_count = p.seen.count;
-        if (ids > 0) memcpy(c->heard->ids, p.ids, ids);
-        memcpy(c->heard->ids + p.count, p.seen.runs, runs);
-    }
+    if (err == CRDT_OK) c->heard = heard_of(space, &p);
+    if (err == CRDT_OK && c->heard == NULL) err = CRDT_ENOMEM;
+    if (c->heard != NULL) cited->held += heard_bytes(c->heard);
     crdt__parsed_clear(space, &p);
     return err;
 }
 
-typedef struct head {
-    size_t       count;
-    crdt__cited *gone;
-} head;
+void crdt__cited_forget(const crdt_space *space, crdt__citations *cited, crdt__cited *c)
+{
+    enum { SHORT = 256 };
+    if (c->heard == NULL || c->size > SHORT) return;
+    cited->held -= heard_bytes(c->heard);
+    heard_free(space, c->heard);
+    c->heard = NULL;
+}
 
-static crdt_err get_head(crdt_dec *dec, const crdt__citations *cited, head *ret_head)
+/* -- Reading fragments ------------------------------------------------------------------------- */
+
+crdt_err crdt__fragments_get(crdt_dec *dec, const crdt__citations *cited, crdt__fragments *ret_head)
 {
     uint64_t n = crdt__dec_varint(dec);
     ret_head->count = (size_t)(n >> 1);
@@ -240,127 +280,54 @@ static crdt_err get_head(crdt_dec *dec, const crdt__citations *cited, head *ret_
     return dec->err;
 }
 
-static crdt__cited *get_fragment(crdt_dec *dec, const crdt__citations *cited,
-                                 crdt__fragment_key *ret_key)
+crdt__cited *crdt__fragment_get(crdt_dec *dec, const crdt__citations *cited,
+                                crdt__fragment_key *key)
 {
-    crdt__cited *c = get_cited(dec, cited);
-    ret_key->keep = crdt__dec_view(dec, SIZE_MAX, "a fragment");
-    ret_key->body = crdt__dec_view(dec, SIZE_MAX, "a fragment");
+    crdt__fragment_key last = *key;
+    crdt__cited       *c = get_cited(dec, cited);
+    key->keep = crdt__dec_view(dec, SIZE_MAX, "a fragment");
+    key->body = crdt__dec_view(dec, SIZE_MAX, "a fragment");
     if (dec->err != CRDT_OK) return NULL;
-    ret_key->origin = c->bytes;
-    return c;
+    key->origin = cited_bytes(c);
+    if (last.origin.data == NULL || crdt__fragment_order(&last, key) < 0) return c;
+    crdt_dec_fail(dec, CRDT_EMALFORMED, "fragments are out of order");
+    return NULL;
+}
+
+static crdt_err take_fragment(const crdt_space *space, crdt__opaque *o, crdt__cited *c,
+                              const crdt__fragment_key *key)
+{
+    crdt_err err = hold(space, c);
+    if (err == CRDT_OK) {
+        err = crdt__fragment_make(space, c->origin, key->keep, key->body, &o->list[o->count]);
+    }
+    if (err == CRDT_OK) o->count++;
+    return err;
 }
 
 crdt_err crdt__opaque_read(const crdt_space *space, void *state, crdt_dec *dec,
                            const crdt__citations *cited)
 {
-    crdt__opaque *o = state;
-    head          h;
-    if (get_head(dec, cited, &h) != CRDT_OK) return dec->err;
-    crdt_err err = h.count > 0 ? crdt__opaque_room(space, o, h.count, true) : CRDT_OK;
-    if (err == CRDT_OK && h.gone != NULL) err = hold(space, h.gone);
-    if (err == CRDT_OK && h.gone != NULL) {
+    crdt__opaque      *o = state;
+    crdt__fragment_key key = {{NULL, 0}, {NULL, 0}, {NULL, 0}};
+    bool               makes = !cited->check_only;
+    crdt__fragments    h;
+    if (crdt__fragments_get(dec, cited, &h) != CRDT_OK) return dec->err;
+    crdt_err err = CRDT_OK;
+    if (h.count > 0) err = crdt__opaque_room(space, o, makes ? h.count : 1, true);
+    if (makes && err == CRDT_OK && h.gone != NULL) err = hold(space, h.gone);
+    if (makes && err == CRDT_OK && h.gone != NULL) {
         o->gone = h.gone->origin;
         o->gone->refs++;
     }
     for (size_t i = 0; err == CRDT_OK && i < h.count; i++) {
-        crdt__fragment_key key;
-        crdt__cited       *c = get_fragment(dec, cited, &key);
+        crdt__cited *c = crdt__fragment_get(dec, cited, &key);
         if (c == NULL) return dec->err;
-        if (i > 0 && crdt__fragment_compare(&key, o->list[i - 1]) <= 0) {
-            return crdt_dec_fail(dec, CRDT_EMALFORMED, "fragments are out of order");
-        }
-        err = hold(space, c);
-        if (err == CRDT_OK) {
-            err = crdt__fragment_make(space, c->origin, key.keep, key.body, &o->list[i]);
-        }
-        if (err == CRDT_OK) o->count++;
+        if (makes) err = take_fragment(space, o, c, &key);
     }
-    return err;
-}
-
-typedef struct replay {
-    const crdt_space *space;
-    const crdt_type  *type;
-    void             *state, *scratch; /* scratch: bottom between fragments */
-    crdt_context      seen;            /* by state */
-} replay;
-
-/* Join what scratch holds, seen in this context, into the state; then scratch is bottom. last:
- * nothing follows that would have to know what was seen. */
-static crdt_err join_scratch(replay *r, const crdt_context *seen, bool last)
-{
-    crdt_join join = {r->space, {&r->seen, NULL}, {seen, NULL}, 0};
-    crdt_err  err = r->type->prepare(&join, r->state, r->scratch);
-    if (err == CRDT_OK && !last) err = crdt_context_reserve_union(&r->seen, seen);
-    if (err == CRDT_OK) {
-        (void)r->type->commit(&join, r->state, r->scratch);
-        if (!last) crdt_context_union_reserved(&r->seen, seen);
+    if (!makes && err == CRDT_OK && h.count > 0) { /* stands for all of them */
+        o->list[0] = (crdt__fragment){NULL, NULL};
+        o->count = 1;
     }
-    r->type->clear(r->space, r->scratch);
-    return err;
-}
-
-static crdt_dec heard_dec(const replay *r, const crdt__heard *h, crdt_view in)
-{
-    crdt_dec dec;
-    crdt_dec_init(&dec, in, r->space->limits);
-    dec.dict = h->ids;
-    dec.dict_count = h->ids_count;
-    return dec;
-}
-
-static crdt_err replay_one(replay *r, crdt__cited *c, const crdt__fragment_key *key, bool last)
-{
-    crdt_context keep;
-    crdt_err     err = hear(r->space, c);
-    if (err != CRDT_OK) return err;
-    crdt_dec body = heard_dec(r, c->heard, key->body), kept = heard_dec(r, c->heard, key->keep);
-    crdt_context_init(&keep, r->space->mem);
-    if (key->keep.size > 0) err = crdt_context_get(&keep, &kept);
-    if (err == CRDT_OK) err = r->type->decode(r->space, r->scratch, &body);
-    if (err == CRDT_OK && (body.at != body.end || kept.at != kept.end)) err = CRDT_EMALFORMED;
-    crdt_context borrowed = heard_seen(r->space, c->heard), rest;
-    crdt_context_init(&rest, r->space->mem);
-    if (err == CRDT_OK && keep.count > 0) { /* what it keeps, it has not seen removed */
-        err = crdt_context_copy(&rest, &borrowed);
-        if (err == CRDT_OK) err = crdt_context_subtract(&rest, &keep);
-    }
-    if (err == CRDT_OK) err = join_scratch(r, keep.count > 0 ? &rest : &borrowed, last);
-    crdt_context_clear(&keep);
-    crdt_context_clear(&rest);
-    r->type->clear(r->space, r->scratch);
-    return err;
-}
-
-static crdt_err replay_all(replay *r, crdt_dec *dec, const crdt__citations *cited)
-{
-    head h;
-    if (get_head(dec, cited, &h) != CRDT_OK) return dec->err;
-    crdt_err err = CRDT_OK;
-    for (size_t i = 0; err == CRDT_OK && i < h.count; i++) {
-        crdt__fragment_key key;
-        crdt__cited       *c = get_fragment(dec, cited, &key);
-        bool               last = i + 1 == h.count && h.gone == NULL;
-        err = c == NULL ? dec->err : replay_one(r, c, &key, last);
-    }
-    if (err == CRDT_OK && h.gone != NULL) err = hear(r->space, h.gone);
-    if (err == CRDT_OK && h.gone != NULL) {
-        crdt_context seen = heard_seen(r->space, h.gone->heard);
-        err = join_scratch(r, &seen, true);
-    }
-    return err;
-}
-
-crdt_err crdt__opaque_replay(const crdt_space *space, const crdt_type *type, void *state,
-                             crdt_dec *dec, const crdt__citations *cited)
-{
-    replay r = {space, type, state, crdt__alloc(space->mem, type->size), {0}};
-    if (r.scratch == NULL) return CRDT_ENOMEM;
-    type->init(space, r.scratch);
-    crdt_context_init(&r.seen, space->mem);
-    crdt_err err = replay_all(&r, dec, cited);
-    crdt_context_clear(&r.seen);
-    crdt__release(space->mem, r.scratch, type->size);
     return err;
 }

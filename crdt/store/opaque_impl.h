@@ -88,7 +88,7 @@ static inline crdt__fragment_key crdt__fragment_key_of(crdt__fragment f)
                                 crdt__fragment_body(f)};
 }
 
-int crdt__fragment_compare(const crdt__fragment_key *a, crdt__fragment with);
+int crdt__fragment_order(const crdt__fragment_key *a, const crdt__fragment_key *b);
 /* One with copies of both and a reference to origin. Errors: ENOMEM, ELIMIT. */
 crdt_err crdt__fragment_make(const crdt_space *space, crdt__origin *origin, crdt_view keep,
                              crdt_view body, crdt__fragment *ret_fragment);
@@ -105,5 +105,30 @@ crdt_err crdt__opaque_room(const crdt_space *space, crdt__opaque *o, size_t more
 
 /* -- Bytes (opaque_code.c) */
 void crdt__opaque_encode(const void *state, crdt_enc *enc); /* once origins are numbered */
+
+/* An origin in the form that types are given. */
+struct crdt__heard {
+    uint64_t *ids;
+    crdt_run *runs;
+    uint32_t  ids_count, runs_count;
+};
+
+/* Let c->heard be there. Errors: ENOMEM. */
+crdt_err crdt__cited_hear(const crdt_space *space, crdt__citations *cited, crdt__cited *c);
+/* It is used, for now: where it is quickly made again, it need not stay. */
+void crdt__cited_forget(const crdt_space *space, crdt__citations *cited, crdt__cited *c);
+/* Borrowed from heard. */
+crdt_context crdt__heard_seen(const crdt_space *space, const crdt__heard *heard);
+
+/* What stands before an object's fragments; and one of them after the other, in their order: key is
+ * all zero before the first. NULL: dec tells why. */
+typedef struct crdt__fragments {
+    size_t       count;
+    crdt__cited *gone;
+} crdt__fragments;
+crdt_err     crdt__fragments_get(crdt_dec *dec, const crdt__citations *cited,
+                                 crdt__fragments *ret_fragments);
+crdt__cited *crdt__fragment_get(crdt_dec *dec, const crdt__citations *cited,
+                                crdt__fragment_key *key);
 
 #endif

@@ -26,6 +26,7 @@ void crdt__origin_drop(crdt_store *store, crdt__origin *origin)
 {
     if (origin == NULL || --origin->refs > 0) return;
     crdt__omap_remove(store->origins, origin->key.bytes, 0);
+    store->origins_bytes -= crdt__origin_size(origin);
     crdt__release(store->space.mem, origin, crdt__origin_size(origin));
     drop_map(store);
 }
@@ -46,6 +47,7 @@ crdt_err crdt__origin_get(crdt_store *store, crdt_view bytes, crdt__origin **ret
             drop_map(store);
             return err;
         }
+        store->origins_bytes += crdt__origin_size(o);
     }
     o->refs++;
     *ret_origin = o;
@@ -125,10 +127,5 @@ crdt_err crdt__origin_parse(const crdt_space *space, const crdt__origin *origin,
 size_t crdt__origins_bytes(const crdt_store *store)
 {
     if (store->origins == NULL) return 0;
-    size_t          bytes = sizeof *store->origins + store->origins->bytes;
-    crdt__omap_iter all = crdt__omap_first(store->origins);
-    for (crdt__origin *origin; (origin = crdt__omap_next(&all)) != NULL;) {
-        bytes += crdt__origin_size(origin);
-    }
-    return bytes;
+    return sizeof *store->origins + store->origins->bytes + store->origins_bytes;
 }

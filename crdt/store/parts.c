@@ -40,7 +40,8 @@ crdt_err crdt_store_since(const crdt_store *store, const crdt_context *ctx, crdt
 {
     if (store->kind != CRDT__STATE) return CRDT_EINVAL;
     crdt_store *since;
-    crdt_err    err = crdt__store_like(store, CRDT__SINCE, &since);
+    crdt_err    err = crdt__objects_ready(store);
+    if (err == CRDT_OK) err = crdt__store_like(store, CRDT__SINCE, &since);
     if (err != CRDT_OK) return err;
     err = crdt_context_copy(&since->base, ctx);
     if (err == CRDT_OK) err = crdt_context_intersect(&since->base, &store->context);
@@ -120,11 +121,13 @@ crdt_err crdt_store_part(const crdt_store *store, size_t i, crdt_delta **ret_par
 {
     if (store->kind == CRDT__SINCE) return CRDT_EINVAL;
     *ret_part = NULL;
+    crdt_err err = crdt__objects_ready(store);
+    if (err != CRDT_OK) return err;
     const crdt__object *o = nth_object(store, i);
     bool                rest = o == NULL;
     if (rest && i > 0 && nth_object(store, i - 1) == NULL) return CRDT_OK;
     crdt_store *part;
-    crdt_err    err = crdt__store_like(store, store->kind, &part);
+    err = crdt__store_like(store, store->kind, &part);
     if (err != CRDT_OK) return err;
     err = rest ? part_rest(store, part) : part_of(store, o, part);
     bool nothing = rest && i > 0 && part->context.count == 0 && part->brought.count == 0 &&
@@ -179,7 +182,8 @@ crdt_err crdt_store_stabilise(crdt_store *store, const crdt_context *cut)
     if (store->kind != CRDT__STATE) return CRDT_EINVAL;
     if (store->txn.delta != NULL) return CRDT_EBUSY;
     if (!crdt_context_within(cut, &store->context)) return CRDT_EGAP;
-    crdt_err err = crdt__store_ready(store, cut);
+    crdt_err err = crdt__objects_ready(store);
+    if (err == CRDT_OK) err = crdt__store_ready(store, cut);
     if (err != CRDT_OK) return err;
     crdt_context_union_reserved(&store->cut, cut);
     crdt__store_collect(store, false);
@@ -221,5 +225,7 @@ crdt_err crdt_store_retire(crdt_store *store, uint64_t replica)
 {
     if (store->kind != CRDT__STATE || replica == 0) return CRDT_EINVAL;
     if (store->txn.delta != NULL) return CRDT_EBUSY;
+    crdt_err err = crdt__objects_ready(store);
+    if (err != CRDT_OK) return err;
     return crdt__retired_add(store, replica, crdt_context_base(&store->context, replica) + 1);
 }

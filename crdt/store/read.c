@@ -34,13 +34,29 @@ static size_t rank_of(const crdt_store *store, const crdt__object *o)
     return rank;
 }
 
+/* Of a live object and those behind it under the same name, which `at` passes, the one that
+ * shows. */
+static crdt__object *showing(crdt__omap_iter *at, crdt__object *first)
+{
+    crdt__object   *shows = first, *o;
+    crdt__omap_iter ahead = *at;
+    while ((o = crdt__omap_next(&ahead)) != NULL) {
+        if (crdt_view_compare(o->key.bytes, first->key.bytes) != 0) break;
+        *at = ahead;
+        if (o->live && shows_before(o, shows)) shows = o;
+    }
+    return shows;
+}
+
 static crdt__object *object_at(const crdt_store *store, crdt_view name, size_t rank)
 {
     if (store->only != NULL) return name.size == 0 && rank == 0 ? store->only : NULL;
     crdt__omap_iter it = crdt__omap_seek(&store->objects, name, 0);
     for (crdt__object *o; (o = crdt__omap_next(&it)) != NULL;) {
         if (crdt_view_compare(o->key.bytes, name) != 0) break;
-        if (o->live && rank_of(store, o) == rank) return o;
+        if (!o->live) continue;
+        if (rank == 0) return showing(&it, o);
+        if (rank_of(store, o) == rank) return o;
     }
     return NULL;
 }
@@ -48,6 +64,8 @@ static crdt__object *object_at(const crdt_store *store, crdt_view name, size_t r
 crdt_err crdt_store_find(const crdt_store *store, crdt_view name, const crdt_type *type,
                          crdt_ref *ret_ref)
 {
+    crdt_err err = crdt__objects_ready(store);
+    if (err != CRDT_OK) return err;
     const crdt__object *o = object_at(store, name, 0);
     if (o == NULL) return CRDT_ENOENT;
     if (type != NULL && o->type != type) return CRDT_ETYPE;
@@ -64,24 +82,27 @@ crdt_ref crdt_store_solo(const crdt_store *store)
 
 const crdt_type *crdt_store_type_at(const crdt_store *store, crdt_view name, size_t i)
 {
-    const crdt__object *o = object_at(store, name, i);
+    const crdt__object *o = NULL;
+    if (crdt__objects_ready(store) == CRDT_OK) o = object_at(store, name, i);
     return o == NULL ? NULL : o->type;
 }
 
-static crdt_store_iter iter_of(const crdt_store *store, crdt__omap_iter at)
+static crdt_store_iter iter_of(const crdt_store *store, crdt__omap_iter at, crdt_err err)
 {
-    crdt_store_iter it = {store, {at.leaf, NULL}, at.index};
+    crdt_store_iter it = {store, {at.leaf, NULL}, at.index, err};
     return it;
 }
 
 crdt_store_iter crdt_store_iterate(const crdt_store *store)
 {
-    return iter_of(store, crdt__omap_first(&store->objects));
+    crdt_err err = crdt__objects_ready(store);
+    return iter_of(store, crdt__omap_first(&store->objects), err);
 }
 
 crdt_store_iter crdt_store_iterate_from(const crdt_store *store, crdt_view name)
 {
-    return iter_of(store, crdt__omap_seek(&store->objects, name, 0));
+    crdt_err err = crdt__objects_ready(store);
+    return iter_of(store, crdt__omap_seek(&store->objects, name, 0), err);
 }
 
 bool crdt_store_next(crdt_store_iter *it, crdt_view *ret_name, crdt_ref *ret_ref)
@@ -94,16 +115,15 @@ bool crdt_store_next(crdt_store_iter *it, crdt_view *ret_name, crdt_ref *ret_ref
         return true;
     }
     crdt__omap_iter at = {it->at[0], (unsigned)it->index};
-    for (crdt__object *o; (o = crdt__omap_next(&at)) != NULL;) {
-        if (!o->live || rank_of(it->store, o) != 0) continue;
-        it->at[0] = at.leaf;
-        it->index = at.index;
-        *ret_name = o->key.bytes;
-        *ret_ref = crdt__object_ref(it->store, o);
-        return true;
-    }
-    it->at[0] = NULL;
-    return false;
+    crdt__object   *o;
+    while ((o = crdt__omap_next(&at)) != NULL && !o->live) {}
+    if (o != NULL) o = showing(&at, o);
+    it->at[0] = o == NULL ? NULL : at.leaf;
+    it->index = at.index;
+    if (o == NULL) return false;
+    *ret_name = o->key.bytes;
+    *ret_ref = crdt__object_ref(it->store, o);
+    return true;
 }
 
 size_t crdt_store_count(const crdt_store *store)
@@ -144,6 +164,7 @@ crdt_clock *crdt_store_clock(crdt_store *store)
 
 bool crdt_store_next_change(crdt_store *store, crdt_change *ret_change)
 {
+    if (crdt__objects_ready(store) != CRDT_OK) return false;
     if (store->reported != NULL) {
         crdt__object *last = store->reported;
         store->reported = NULL;
@@ -176,6 +197,7 @@ crdt_stats crdt_store_stats(const crdt_store *store)
 {
     crdt_stats stats;
     memset(&stats, 0, sizeof stats);
+    if (crdt__objects_ready(store) != CRDT_OK) return stats;
     crdt__objects it = crdt__objects_of(store);
     for (crdt__object *o; (o = crdt__objects_next(&it)) != NULL;) {
         o->type->stats(o->state, &stats);
@@ -220,6 +242,7 @@ void crdt_store_print(const crdt_store *store, crdt_buf *out)
         crdt_ref_print(&ref, out);
         crdt_buf_text(out, "\n");
     }
+    if (it.err != CRDT_OK) out->failed = true;
 }
 
 /* -- Audit
@@ -266,6 +289,10 @@ bool crdt_store_check(const crdt_store *store, const char **ret_reason)
 {
     const char  *ignored;
     const char **reason = ret_reason != NULL ? ret_reason : &ignored;
+    if (crdt__objects_ready(store) != CRDT_OK) {
+        *reason = "no memory to make the objects";
+        return false;
+    }
     if (!crdt__omap_check(&store->objects, reason)) return false;
     if (!crdt_context_within(&store->cut, &store->context)) {
         *reason = "the cut is outside the context";

@@ -141,7 +141,7 @@ crdt_err crdt_store_object_replace(crdt_store *store, crdt_view name, uint16_t t
 
 bool crdt_store_redigest(crdt_store *store)
 {
-    crdt_digest before = crdt_store_digest(store, NULL), sum = {0, 0};
+    crdt_digest   before = crdt_store_digest(store, NULL), sum = {0, 0};
     crdt__objects it = crdt__objects_of(store);
     for (const crdt__object *o; (o = crdt__objects_next(&it)) != NULL;) {
         sum = crdt_digest_add(sum, o->digest);

@@ -124,7 +124,7 @@ static void drop_keep(crdt_store *store, crdt__object *object)
 static void object_clear(crdt_store *store, crdt__object *object)
 {
     object->type->clear(&store->space, object->state);
-    crdt__sibs_clear(&store->space, &object->presence);
+    if (object != store->only) crdt__sibs_clear(&store->space, &object->presence);
     drop_keep(store, object);
 }
 
@@ -135,15 +135,22 @@ void crdt__object_free(crdt_store *store, crdt__object *object)
     crdt__release(store->space.mem, object, bytes);
 }
 
+void crdt__objects_drop(crdt_store *store)
+{
+    crdt__omap_iter it = crdt__omap_first(&store->objects);
+    for (crdt__object *o; (o = crdt__omap_next(&it)) != NULL;) crdt__object_free(store, o);
+    crdt__omap_clear(&store->objects);
+    store->dirty = store->changes = store->changes_last = NULL;
+}
+
 void crdt_store_free(crdt_store *store)
 {
     if (store == NULL) return;
     const crdt_mem *mem = store->space.mem;
     if (store->txn.delta != NULL) crdt_store_rollback(store);
     if (store->only != NULL) object_clear(store, store->only);
-    crdt__omap_iter it = crdt__omap_first(&store->objects);
-    for (crdt__object *o; (o = crdt__omap_next(&it)) != NULL;) crdt__object_free(store, o);
-    crdt__omap_clear(&store->objects);
+    else crdt__objects_drop(store);
+    crdt__release(mem, store->packed, store->packed_size);
     drop_context(&store->context);
     drop_context(&store->brought);
     drop_context(&store->base);
@@ -172,7 +179,8 @@ crdt_err crdt_store_clone(const crdt_store *store, uint64_t replica, crdt_store 
 {
     if (store->txn.delta != NULL) return CRDT_EBUSY;
     crdt_store *copy;
-    crdt_err    err = crdt__store_like(store, store->kind, &copy);
+    crdt_err    err = crdt__objects_ready(store);
+    if (err == CRDT_OK) err = crdt__store_like(store, store->kind, &copy);
     if (err != CRDT_OK) return err;
     copy->replica = replica;
     copy->track_changes = store->track_changes;
@@ -228,10 +236,23 @@ crdt_err crdt__object_make(crdt_store *store, crdt_view name, const crdt_type *t
             crdt__object_free(store, o);
             return err;
         }
-        o->born = true;
     }
     *ret_object = o;
     return CRDT_OK;
+}
+
+size_t crdt__object_held(const crdt__object *o)
+{
+    size_t     bytes = crdt__object_bytes(o) + crdt__sibs_beyond(&o->presence);
+    crdt_stats stats;
+    if (o->keep != NULL) {
+        bytes += sizeof *o->keep;
+        if (o->keep->runs != o->keep->few) bytes += o->keep->cap * sizeof *o->keep->runs;
+    }
+    if (o->type->bytes != NULL) return bytes + o->type->bytes(o->state);
+    memset(&stats, 0, sizeof stats);
+    o->type->stats(o->state, &stats);
+    return bytes + (size_t)(stats.payload + stats.metadata);
 }
 
 bool crdt__object_is_empty(const crdt__object *object)

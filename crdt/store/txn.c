@@ -11,7 +11,8 @@ crdt_err crdt_store_begin(crdt_store *store, uint64_t now_ms, crdt_txn **ret_txn
     if (txn->delta != NULL) return CRDT_EBUSY;
     if (crdt__retired_end(store, store->replica) != UINT64_MAX) return CRDT_ERETIRED;
     crdt_store *delta;
-    crdt_err    err = crdt__store_like(store, CRDT__DELTA, &delta);
+    crdt_err    err = crdt__objects_ready(store);
+    if (err == CRDT_OK) err = crdt__store_like(store, CRDT__DELTA, &delta);
     if (err != CRDT_OK) return err;
     txn->store = store;
     txn->delta = delta;

@@ -1,29 +1,11 @@
 /* core/disk.h: what the files of gossip/disk*.c share. */
 #ifndef GOSSIP_CORE_DISK_H
 #define GOSSIP_CORE_DISK_H
+#include "gossip/bytes_impl.h"
 #include "gossip/disk.h"
 
 #define GOSSIP__FORMAT 1u
 #define GOSSIP__NUMBER_MAX (UINT64_C(1) << 62) /* of segments and entries */
-
-static inline uint64_t gossip__load64(const uint8_t *at)
-{
-    uint64_t n = 0;
-    for (unsigned i = 8; i-- > 0;) n = n << 8 | at[i];
-    return n;
-}
-static inline uint32_t gossip__load32(const uint8_t *at)
-{
-    return at[0] | (uint32_t)at[1] << 8 | (uint32_t)at[2] << 16 | (uint32_t)at[3] << 24;
-}
-static inline void gossip__store64(uint8_t *at, uint64_t n)
-{
-    for (unsigned i = 0; i < 8; i++, n >>= 8) at[i] = (uint8_t)n;
-}
-static inline void gossip__store32(uint8_t *at, uint32_t n)
-{
-    for (unsigned i = 0; i < 4; i++, n >>= 8) at[i] = (uint8_t)n;
-}
 
 /* -- Words (disk_io.c) ------------------------------------------------------------------------- */
 

@@ -1,7 +1,7 @@
 /* core/hello.c: who is there: a link begins, begins again, ends.
  *
- * A link is a pair of nonces, one of each side (boot in HELLO and WELCOME), and its number their
- * hash. A side answers HELLO with its own nonce, so both know the pair after one round trip; if both
+ * A link is a pair of nonces, one of each side (boot in HELLO and WELCOME). Its number is their hash
+ * and the direction: so what comes back to its sender is not taken for what the peer says. A side answers HELLO with its own nonce, so both know the pair after one round trip; if both
  * dial at once they come to the same pair. A side that begins a link anew takes a fresh nonce unless
  * its own was never used: so a number never names two links, and no late message can be taken for
  * one of a younger link. Who was dialled waits for the other's first message: before WELCOME has
@@ -113,7 +113,8 @@ static crdt_err begin(gossip_engine *engine, gossip__peer *peer, const gossip_he
     if (peer->requests == NULL) return CRDT_ENOMEM;
     memset(peer->requests, 0, slots * sizeof *peer->requests);
     peer->their_nonce = hello->boot;
-    peer->link = gossip_link_of(peer->nonce, hello->boot);
+    peer->link = gossip_link_of(hello->boot, peer->nonce);
+    peer->link_out = gossip_link_of(peer->nonce, hello->boot);
     peer->nonce_used = true;
     peer->frame_max = hello->frame_max;
     peer->dial_at = GOSSIP_NEVER;
@@ -394,16 +395,27 @@ static void request_refused(gossip_engine *engine, gossip__peer *peer, gossip__r
     if (refusal == GOSSIP_BUSY) peer->push_due = engine->now + engine->config.timeout_us;
 }
 
+/* Whom messages of this number go to. */
+static gossip__peer *refused_on(const gossip_engine *engine, uint32_t link)
+{
+    const struct gossip__links *links = engine->links;
+    for (size_t i = 0; i < links->active_count; i++) {
+        gossip__peer *peer = gossip__peer_get(engine, links->active[i]);
+        if (peer->link != 0 && peer->link_out == link) return peer;
+    }
+    return NULL;
+}
+
 void gossip__refused_in(gossip_engine *engine, gossip_peer from, const gossip_msg *msg)
 {
     gossip__peer *peer = gossip__peer_get(engine, from);
-    if (peer == NULL) peer = gossip__peer_get(engine, gossip_engine_peer_of(engine, msg->link));
+    if (peer == NULL) peer = refused_on(engine, msg->link);
     gossip__peer *dialled = helloed(engine, msg->id);
     if (dialled != NULL && (peer == NULL || peer == dialled)) {
         hello_refused(engine, dialled, msg->refusal);
         return;
     }
-    if (peer == NULL || peer->link == 0 || msg->link != peer->link) return; /* too late */
+    if (peer == NULL || peer->link == 0 || msg->link != peer->link_out) return; /* too late */
     peer->received++;
     if (msg->refusal == GOSSIP_UNKNOWN_LINK) {
         gossip__unlink(engine, peer, peer->wanted);

@@ -468,11 +468,14 @@ static bool next_request(gossip_engine *engine, gossip__peer *peer)
 static void send(gossip_engine *engine, gossip__peer *peer, gossip_action *ret_action)
 {
     gossip_msg *msg = &engine->links->msg;
-    if (msg->link != 0 && msg->kind != GOSSIP_REFUSED) msg->vector_taken = peer->taken;
+    ret_action->link = msg->link;
+    if (msg->link != 0 && msg->kind != GOSSIP_REFUSED) {
+        msg->vector_taken = peer->taken;
+        msg->link = peer->link_out;
+    }
     peer->sent_messages++;
     ret_action->kind = GOSSIP_DO_SEND;
     ret_action->peer = peer->handle;
-    ret_action->link = msg->link;
     ret_action->msg = msg;
 }
 

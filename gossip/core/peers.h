@@ -79,7 +79,8 @@ typedef struct gossip__peer {
     uint64_t    node, replica;
 
     /* -- hello.c */
-    uint32_t    link, driver_link; /* 0: none; what the driver was told */
+    uint32_t    link, driver_link; /* of what comes; 0: none; what the driver was told */
+    uint32_t    link_out;          /* of what goes */
     uint64_t    nonce;             /* what this node says in HELLO to this peer; 0: none yet */
     bool        nonce_used;        /* by a link: no second one begins with it from here */
     bool        confirmed;         /* the other side knows the link, too */

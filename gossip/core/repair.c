@@ -116,14 +116,16 @@ static bool find_difference(gossip_engine *engine, const gossip_msg *msg, crdt_o
     for (uint32_t i = 0;; i++) {
         const gossip_object_digest *theirs = i < msg->digests_count ? &msg->digests[i] : NULL;
         crdt_object                 mine;
-        bool have = crdt_store_object_from(engine->store, name, type, &mine);
+        bool                        have = crdt_store_object_from(engine->store, name, type, &mine);
         if (theirs == NULL && (msg->more || !have)) return false;
-        int order = !have ? 1 : theirs == NULL ? -1
-                                               : compare_keys(mine.name, mine.type, theirs->name,
-                                                              theirs->type);
+        int order = !have ? 1
+                    : theirs == NULL
+                        ? -1
+                        : compare_keys(mine.name, mine.type, theirs->name, theirs->type);
         if (order == 0 && crdt_digest_equal(mine.digest, theirs->digest)) {
             name = theirs->name;
-            type = (uint16_t)(theirs->type + 1); /* types end below UINT16_MAX, or nothing follows */
+            type =
+                (uint16_t)(theirs->type + 1); /* types end below UINT16_MAX, or nothing follows */
             if (type == 0) return false;
             continue;
         }
@@ -185,8 +187,8 @@ static crdt_err judge(gossip_engine *engine, crdt_view bytes, crdt_digest digest
 {
     const gossip__repair *repair = &engine->links->repair;
     crdt_digest           content;
-    crdt_err              err = crdt_store_object_digest(
-        engine->store, crdt_buf_bytes(&repair->name), repair->type, bytes, &content);
+    crdt_err err = crdt_store_object_digest(engine->store, crdt_buf_bytes(&repair->name),
+                                            repair->type, bytes, &content);
     *ret_sound = err == CRDT_OK && crdt_digest_equal(content, digest);
     return err == CRDT_ENOMEM ? err : CRDT_OK;
 }
@@ -263,8 +265,8 @@ static crdt_err put_digests(gossip_engine *engine, crdt_view name, uint16_t type
     size_t                bytes = 0;
     while (crdt_store_object_from(engine->store, name, type, &object)) {
         bytes += object.name.size + 20;
-        msg->more = msg->digests_count > 0 && (msg->digests_count >= GOSSIP__PAGE_MAX ||
-                                               bytes > engine->config.chunk_bytes);
+        msg->more = msg->digests_count > 0 &&
+                    (msg->digests_count >= GOSSIP__PAGE_MAX || bytes > engine->config.chunk_bytes);
         if (msg->more) break;
         crdt_err err = gossip__room(engine, &links->digests, &links->digests_cap,
                                     msg->digests_count + 1u, sizeof *links->digests);

@@ -206,6 +206,102 @@ TEST(foreign, every_failing_allocation_leaves_the_relay_unchanged)
     TESTMEM_DONE(&m);
 }
 
+/* Decode at a store that knows the types, with memory of m. */
+static crdt_err rebuild(testmem *m, crdt_view in, crdt_store **ret_store)
+{
+    crdt_options o = crdt_options_default(0, crdt_types_builtin());
+    o.mem = &m->mem;
+    return crdt_store_decode(&o, in, ret_store, NULL);
+}
+
+TEST(foreign, every_failing_allocation_of_a_rebuild_leaves_nothing)
+{
+    crdt_store *a = store_of(1), *relay = relay_of(NULL), *read;
+    testmem     m;
+    crdt_buf    bytes;
+    testmem_init(&m);
+    crdt_buf_init(&bytes, NULL);
+    for (int i = 0; i < 40; i++) { /* scattered, so that contexts need memory */
+        if (i % 2 == 0) DO(a, "s", &crdt_orset_type, "add", i % 4 == 0 ? "x" : "a longer element");
+        else DO(a, "t", &crdt_gcounter_type, "inc", 1);
+        if (i % 7 == 0) give(relay, copy_of(a));
+        if (i % 10 == 0) give(relay, since(a, relay));
+    }
+    remove_name(a, "t");
+    give(relay, copy_of(a)); /* t is gone */
+    CHECK_OK(crdt_store_encode(relay, &bytes));
+    for (uint64_t n = 1;; n++) {
+        testmem_fail_nth(&m, n);
+        crdt_err err = rebuild(&m, crdt_buf_bytes(&bytes), &read);
+        bool     refused = testmem_refused(&m);
+        testmem_fail_never(&m);
+        if (err == CRDT_OK) CHECK(same_bytes(read, a));
+        if (err == CRDT_OK) crdt_store_free(read);
+        else CHECK_ERR(err, CRDT_ENOMEM);
+        TESTMEM_DONE(&m);
+        if (!refused) break;
+    }
+    crdt_buf_clear(&bytes);
+    free_all(a, relay, NULL);
+}
+
+/* -- Cost -------------------------------------------------------------------------------------- */
+
+/* Runs of the contexts that joins were given. */
+static size_t runs_given;
+
+static crdt_err counted_prepare(crdt_join *join, void *state, const void *other)
+{
+    if (join->mine.seen != NULL) runs_given += join->mine.seen->count;
+    if (join->theirs.seen != NULL) runs_given += join->theirs.seen->count;
+    return crdt_orset_type.prepare(join, state, other);
+}
+
+/* What it takes to rebuild n sets, each of three fragments, that came with long contexts of n
+ * replicas. */
+static size_t runs_to_rebuild(unsigned n)
+{
+    crdt_store *a = store_of(n + 1), *relay = relay_of(NULL), *read;
+    crdt_buf    bytes;
+    for (unsigned r = 1; r <= n; r++) {
+        crdt_store *one = store_of(r);
+        crdt_delta *delta = apply(one, "all", &crdt_gset_type, "add", "x");
+        join(a, delta);
+        free_all(one, delta, NULL);
+    }
+    for (int round = 0; round < 3; round++) {
+        crdt_txn *txn = begin(a);
+        for (unsigned i = 0; i < n; i++) {
+            char name[16];
+            snprintf(name, sizeof name, "set %u", i);
+            CHECK_OK(crdt_orset_add(txn, name_of(name), crdt_int(round)));
+        }
+        crdt_store_free(commit(a));
+        give(relay, copy_of(a));
+    }
+    crdt_type counted = crdt_orset_type;
+    counted.prepare = counted_prepare;
+    const crdt_type *const list[] = {&counted};
+    crdt_types             types = {list, 1};
+    crdt_options           o = crdt_options_default(0, &types);
+    crdt_buf_init(&bytes, NULL);
+    CHECK_OK(crdt_store_encode(relay, &bytes));
+    runs_given = 0;
+    CHECK_OK(crdt_store_decode(&o, crdt_buf_bytes(&bytes), &read, NULL));
+    crdt_ref ref;
+    CHECK_OK(crdt_store_find(read, name_of("set 7"), &counted, &ref));
+    CHECK_EQ_INT(crdt_orset_count(ref), 3);
+    crdt_buf_clear(&bytes);
+    free_all(a, relay, read, NULL);
+    return runs_given;
+}
+
+TEST(foreign, rebuilding_many_objects_costs_their_content_and_not_the_contexts)
+{
+    size_t few = runs_to_rebuild(60), many = runs_to_rebuild(240);
+    CHECK_MSG(few > 0 && many <= 5 * few, "%zu runs for 60, %zu for 240", few, many);
+}
+
 /* -- Random histories -------------------------------------------------------------------------- */
 
 #define AUTHORS 3u
