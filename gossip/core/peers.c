@@ -336,15 +336,12 @@ crdt_err gossip_engine_forget_peer(gossip_engine *engine, gossip_peer handle)
     return CRDT_OK;
 }
 
-/* Entries from `needed` on that it is not known to have. */
+/* Entries of the log that it is not known to have. O(replicas log entries). */
 static uint64_t lacks(const gossip_engine *engine, const gossip__peer *peer)
 {
-    uint64_t count = 0, at = peer->needed;
-    if (at < engine->log.first) at = engine->log.first;
-    for (; at < engine->log.end; at++) {
-        const gossip__record *record = gossip__log_at(&engine->log, at);
-        if (record->who == GOSSIP__NOBODY) continue;
-        count += gossip__vec_at(&peer->known, record->who) < record->last;
+    uint64_t count = 0;
+    for (uint32_t who = 0; who < engine->replicas_count; who++) {
+        count += gossip__log_count_above(engine, who, gossip__vec_at(&peer->known, who));
     }
     return count;
 }
