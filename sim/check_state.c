@@ -112,8 +112,8 @@ void check_bytes(node *a, node *b)
 
 /* -- One store alone --------------------------------------------------------------------------- */
 
-/* Metadata that content, residues, writers and objects account for. A sequence keeps ids and rows of
- * what was deleted; maps and indices have room to spare. */
+/* Metadata that content, residues, writers and objects account for. A sequence keeps ids and
+ * rows of what was deleted; maps and indices have room to spare. */
 static uint64_t metadata_bound(const node *n, const crdt_stats *s)
 {
     uint64_t events = 0;

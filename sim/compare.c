@@ -233,9 +233,8 @@ static int compare_types(const options *o)
            o->nodes, o->ops, KEYS, (double)o->loss / 1e4, o->seed);
     printf("%-10s %10s %10s %10s %10s\n", "", "writes", "shown", "replaced", "lost");
     for (unsigned i = 0; i < o->compare_count; i++) fine &= compare_type(o, o->compare[i]);
-    printf(
-        "\nshown: reads give it in the end. replaced: by a write that had seen it. lost: it is gone,\n"
-        "and nobody who took its place had seen it.\n");
+    printf("\nshown: reads give it in the end. replaced: by a write that had seen it. lost: it is\n"
+           "gone, and nobody who took its place had seen it.\n");
     return fine ? 0 : 1;
 }
 

@@ -1,5 +1,5 @@
-/* history.h: what really happened, told by the simulator and never by the code that is tested: every
- * entry that was written, with all that its author had seen then (happens-before).
+/* history.h: what really happened, told by the simulator and never by the code that is tested:
+ * every entry that was written, with all that its author had seen then (happens-before).
  *
  * Writers are numbered ("who") in the order in which they first wrote. A vector is an array of last
  * dots by who.

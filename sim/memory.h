@@ -1,4 +1,4 @@
-/* memory.h: the allocator of one simulated node: counts bytes, knows its peak, refuses on request. */
+/* memory.h: the allocator of one simulated node: counts bytes, knows its peak, can refuse. */
 #ifndef SIM_MEMORY_H
 #define SIM_MEMORY_H
 #include "crdt/mem.h"

@@ -1,4 +1,4 @@
-/* must.h: memory of the simulator itself (not of its nodes): there is enough, or the program ends. */
+/* must.h: memory of the simulator itself, not of its nodes: it is there, or the program ends. */
 #ifndef SIM_MUST_H
 #define SIM_MUST_H
 #include <stddef.h>

@@ -1,4 +1,4 @@
-/* offline.c: two nodes that were apart for very long, each with a great many operations, meet again;
+/* offline.c: two nodes that were apart for very long, each with very many operations, meet again;
  * the link between them is cut in the middle of it, many times. */
 #include <inttypes.h>
 #include <time.h>

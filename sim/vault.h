@@ -1,4 +1,4 @@
-/* vault.h: a node's disk, in one of two ways: as entries and a snapshot in memory, which is fast, or
+/* vault.h: a node's disk, in one of two ways: as entries and a snapshot in memory (fast), or
  * as files under gossip/disk. What was not synced when the power is cut is lost, or some of it.
  *
  *      vault_open(&v, ..., &found); vault_snapshot, vault_next ...; vault_begin(&v, replica);

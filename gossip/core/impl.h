@@ -179,6 +179,8 @@ void     gossip__log_append(gossip_engine *engine, const gossip__record *record)
 bool gossip__log_tag(const gossip_engine *engine, uint32_t who, uint64_t seq, uint32_t *ret_tag);
 /* The first position of an entry of the replica that ends above seq; GOSSIP_NEVER: none. */
 uint64_t gossip__log_above(const gossip_engine *engine, uint32_t who, uint64_t seq);
+/* How many entries of the replica in the log end above seq. */
+uint32_t gossip__log_count_above(const gossip_engine *engine, uint32_t who, uint64_t seq);
 /* Drop what is below position (never what is not persisted, or pinned); raises floors. */
 void gossip__log_cut(gossip_engine *engine, uint64_t position);
 void gossip__log_free(gossip_engine *engine);

@@ -240,6 +240,12 @@ uint64_t gossip__log_above(const gossip_engine *engine, uint32_t who, uint64_t s
     return at == r->marks_count ? GOSSIP_NEVER : mark_at(r, at)->position;
 }
 
+uint32_t gossip__log_count_above(const gossip_engine *engine, uint32_t who, uint64_t seq)
+{
+    const gossip__replica *r = &engine->replicas[who];
+    return r->marks_count - mark_above(r, seq);
+}
+
 bool gossip__log_serves(const gossip_engine *engine, const gossip__vec *known)
 {
     for (uint32_t who = 0; who < engine->replicas_count; who++) {

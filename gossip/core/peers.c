@@ -354,14 +354,12 @@ static uint64_t needed_by(const gossip_engine *engine, gossip__peer *peer)
     return peer->needed;
 }
 
-/* Entries that it is not known to have. */
-static uint64_t lacks(const gossip_engine *engine, gossip__peer *peer)
+/* Entries of the log that it is not known to have. O(replicas log entries). */
+static uint64_t lacks(const gossip_engine *engine, const gossip__peer *peer)
 {
     uint64_t count = 0;
-    for (uint64_t at = needed_by(engine, peer); at < engine->log.end; at++) {
-        const gossip__record *record = gossip__log_at(&engine->log, at);
-        if (record->who == GOSSIP__NOBODY) continue;
-        count += gossip__vec_at(&peer->known, record->who) < record->last;
+    for (uint32_t who = 0; who < engine->replicas_count; who++) {
+        count += gossip__log_count_above(engine, who, gossip__vec_at(&peer->known, who));
     }
     return count;
 }

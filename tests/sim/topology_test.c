@@ -1,4 +1,4 @@
-/* topology_test.c: on each topology: causality, and no entry twice on a link where nothing is lost. */
+/* topology_test.c: on each topology: causality, and no entry twice on a link if nothing is lost. */
 #include <stdio.h>
 #include <string.h>
 
@@ -55,8 +55,9 @@ static void check_no_way_back(const world *w)
     for (size_t p = 0; p < UPDATES; p++) {
         uint64_t copies = 0;
         for (uint32_t a = 0; a < w->nodes_count; a++) {
-            for (uint32_t b = 0; b < w->nodes_count; b++)
+            for (uint32_t b = 0; b < w->nodes_count; b++) {
                 copies += network_copies(&w->net, p, a, b);
+            }
         }
         CHECK_MSG(copies == w->nodes_count - 1, "payload %zu passed %llu links", p,
                   (unsigned long long)copies);
