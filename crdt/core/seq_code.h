@@ -2,8 +2,9 @@
  *
  * Format: a replica is its place in the dictionary; numbers are varints, (z) zigzag.
  *
- *      sequence   where ids are forgotten what seq_forget.h tells; 2 * replicas + 1 if there are
- *                 sets; for each replica, ascending: replica, rows, and if rows are INLINE_ROWS or more the sizes of the five columns; the columns
+ *      sequence   what was forgotten (seq_forget.h) where ids are; 2 * replicas + 1 if there are
+ *                 sets; for each replica, ascending: replica, rows, and if rows are INLINE_ROWS or
+ *                 more the sizes of the five columns; the columns
  *                 (fewer rows: row by row in one); sets: how many, then for each, ascending by
  *                 element: element (replica, counter), dot (replica, sequence), stamp, value
  *      columns    shapes  one byte a row, flags of CRDT__SHAPE_*
