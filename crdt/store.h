@@ -28,6 +28,11 @@ typedef struct crdt_options {
     crdt_limits       limits;
     uint64_t          clock_bound_ms; /* how far ahead a stamp may be and still move the clock */
     bool              track_changes;  /* keep the list for crdt_store_next_change */
+    /* Lists and texts forget the ids of what is stable and deleted, and what is inserted names only
+     * what shows; the same for all stores that exchange data. The order of what is inserted at one
+     * place at the same time may differ from that without it where something deleted stood. Cuts
+     * must then be real ones: see crdt_store_stabilise. Off by default. */
+    bool forget_ids;
 } crdt_options;
 
 /* The name of the one object of a stand-alone store. */
@@ -90,7 +95,7 @@ CRDT_MUST_CHECK CRDT_API crdt_err crdt_store_apply(crdt_store *store, uint64_t n
 /* Deliver a delta, or take in a whole state, in causal order: its author's previous delta and the
  * dots it removes must be held, so that the context always means entries delivered whole. now_ms
  * bounds observed stamps. What is already held changes nothing. Errors (store unchanged): EGAP,
- * EFORK, ERETIRED, EBUSY, ENOMEM, EINVAL (limits or solo type differ). */
+ * EFORK, ERETIRED, EBUSY, ENOMEM, EINVAL (limits, solo type or forget_ids differ). */
 CRDT_MUST_CHECK CRDT_API crdt_err crdt_store_join(crdt_store *store, const crdt_store *other,
                                                   uint64_t now_ms);
 /* The same, and other is freed: what it holds may move instead of being copied, as a whole text
@@ -206,8 +211,8 @@ CRDT_MUST_CHECK CRDT_API crdt_err crdt_store_encode(const crdt_store *store, crd
  * until somebody looks: the first call that reads, writes, encodes or joins makes them, and may
  * answer ENOMEM. Calls that cannot: crdt_store_type_at gives NULL, next_change and check false (the
  * changes stay listed), stats and digest zeros; of print and iterators see buf.failed and it.err.
- * Errors: EMALFORMED, ELIMIT, EVERSION, ENOMEM, ETYPE (a stand-alone store and bytes of another
- * type). */
+ * Errors: EMALFORMED (also bytes of another choice of forget_ids), ELIMIT, EVERSION, ENOMEM, ETYPE
+ * (a stand-alone store and bytes of another type). */
 CRDT_MUST_CHECK CRDT_API crdt_err crdt_store_decode(const crdt_options *options, crdt_view in,
                                                     crdt_store **ret_store,
                                                     const char **ret_reason);

@@ -101,7 +101,8 @@ CRDT_API bool crdt_text_next(crdt_text_iter *it, crdt_view *ret_piece);
  * after; at the ends of the text to those. Errors: ERANGE. O(log n). */
 CRDT_MUST_CHECK CRDT_API crdt_err crdt_text_cursor(crdt_ref text, crdt_unit unit, uint64_t pos,
                                                    crdt_side side, crdt_cursor *ret_cursor);
-/* Where the cursor stands now. Errors: ENOENT (its element has not come here), ENOMEM. O(log n). */
+/* Where the cursor stands now. Errors: ENOENT (its element has not come here), ESTALE (it was
+ * deleted and forgotten: crdt_options.forget_ids), ENOMEM. O(log n). */
 CRDT_MUST_CHECK CRDT_API crdt_err crdt_text_find(crdt_ref text, crdt_cursor cursor, crdt_unit unit,
                                                  uint64_t *ret_pos);
 

@@ -28,8 +28,10 @@ typedef struct crdt_store crdt_store;
 
 /* What an object may use of its store. */
 typedef struct crdt_space {
-    const crdt_mem    *mem;
-    const crdt_limits *limits;
+    const crdt_mem     *mem;
+    const crdt_limits  *limits;
+    const crdt_context *cut;        /* the store's stable cut; NULL: none */
+    bool                forget_ids; /* crdt_options.forget_ids */
 } crdt_space;
 
 /* The dots that a side has seen: those of seen (NULL: none) that are not in keep (NULL: none). keep

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "crdt/core/mem.h"
+#include "crdt/core/seq_forget.h"
 
 void crdt__seq_init(const crdt_space *space, crdt__seq *seq, crdt__atom_kind kind, bool classic)
 {
@@ -33,10 +34,31 @@ void crdt__seq_clear(crdt__seq *seq)
     crdt__seq_clear_sets(seq);
     crdt__seq_unready(seq);
     crdt__families_drop(seq);
+    crdt__seq_drop(&seq->replacement);
+    crdt__seq_unhear(seq);
+    crdt__seq_clear_tops(seq);
     crdt__order_clear(&seq->order);
     crdt__log_clear(&seq->log);
     crdt__atoms_clear(&seq->atoms);
     crdt__seq_init(seq->space, seq, seq->atoms.kind, seq->classic);
+}
+
+void crdt__seq_drop(crdt__seq **next)
+{
+    crdt__seq *seq = *next;
+    *next = NULL;
+    if (seq == NULL) return;
+    const crdt_mem *mem = seq->space->mem;
+    crdt__seq_clear(seq);
+    crdt__release(mem, seq, sizeof *seq);
+}
+
+void crdt__seq_replace(crdt__seq *seq, crdt__seq *next)
+{
+    crdt__seq_clear(seq);
+    *seq = *next;
+    seq->order.atoms = &seq->atoms;
+    crdt__release(seq->space->mem, next, sizeof *next);
 }
 
 uint64_t crdt__seq_stamp_max(const crdt__seq *seq)
@@ -125,6 +147,7 @@ uint32_t crdt__seq_visible(const crdt__seq *seq)
 bool crdt__seq_empty(const crdt__seq *seq)
 {
     if (seq->pending.kind != CRDT__NOTHING || seq->atoms.count > 0) return false;
+    if (seq->log.gone > 0 || seq->replacement != NULL) return false;
     return seq->log.del_rows == 0 && seq->parked.count == 0 && seq->sets.count == 0;
 }
 
@@ -147,7 +170,7 @@ bool crdt__seq_find(const crdt__seq *seq, crdt__elem elem, uint32_t *ret_cid)
     uint32_t author = crdt__log_find(&seq->log, elem.replica);
     if (author == CRDT__NO_AUTHOR || elem.ctr >= seq->log.authors[author].count) return false;
     *ret_cid = crdt__log_cid(&seq->log, author, elem.ctr).cid;
-    return true;
+    return *ret_cid != CRDT__NO_CID;
 }
 
 bool crdt__seq_is_dead(const crdt__seq *seq, uint32_t cid)
@@ -190,6 +213,9 @@ void crdt__seq_undo(crdt__seq *seq)
     seq->pending.kind = CRDT__NOTHING;
     crdt__seq_unready(seq);
     crdt__families_drop(seq);
+    crdt__seq_drop(&seq->replacement);
+    crdt__seq_unhear(seq);
+    crdt__seq_cut_tops(seq, seq->order.mark);
     crdt__order_undo(&seq->order);
     crdt__atoms_cut(&seq->atoms, seq->order.mark);
     crdt__log_undo(&seq->log);
@@ -231,6 +257,7 @@ void crdt__seq_stats(const crdt__seq *seq, crdt_stats *stats)
     stats->payload += bytes;
     stats->metadata += seq->atoms.memory - bytes + seq->log.memory + seq->order.memory;
     stats->metadata += seq->parked.bytes + seq->needs.bytes + seq->sets.bytes;
+    stats->metadata += seq->top_cap * sizeof *seq->tops;
     stats->metadata += seq->sets.count * sizeof(crdt__set);
     stats->dots += count_dots(seq);
     stats->residues += seq->atoms.count - seq->order.visible + crdt__seq_waiting(seq);
@@ -299,6 +326,15 @@ static bool check_order(const crdt__seq *seq, const char **ret_reason)
     return true;
 }
 
+static bool check_tops(const crdt__seq *seq, const char **ret_reason)
+{
+    size_t    size = seq->top_count * sizeof(uint32_t);
+    uint32_t *list = size == 0 ? NULL : crdt__alloc(seq->space->mem, size);
+    bool      ok = crdt__gone_check(seq, list, ret_reason);
+    crdt__release(seq->space->mem, list, size);
+    return ok;
+}
+
 bool crdt__seq_within(const crdt__seq *seq, const crdt_context *seen)
 {
     for (uint32_t a = 0; a < seq->log.author_count; a++) {
@@ -339,5 +375,6 @@ bool crdt__seq_check(const crdt__seq *seq, const crdt_context *seen, const char 
     if (!crdt__omap_check(&seq->needs, ret_reason)) return false;
     if (!crdt__omap_check(&seq->sets, ret_reason)) return false;
     if (!crdt__seq_within(seq, seen)) return fail(ret_reason, "a dot is outside the context");
-    return check_order(seq, ret_reason) && check_rows(seq, ret_reason);
+    return check_order(seq, ret_reason) && check_rows(seq, ret_reason) &&
+           check_tops(seq, ret_reason);
 }

@@ -77,6 +77,14 @@ typedef struct crdt__set {
     struct crdt__set *next_changed; /* those with a `before` */
 } crdt__set;
 
+/* Of an element whose ancestors were forgotten: see seq_forget.h. */
+typedef struct crdt__top {
+    uint64_t   lamport; /* of `of`, in classic order */
+    crdt__elem of;      /* the topmost forgotten one */
+    uint32_t   cid;     /* the element */
+    uint32_t   nth;     /* its place among those of the same `of` */
+} crdt__top;
+
 typedef enum crdt__pending_kind { CRDT__NOTHING, CRDT__TYPING, CRDT__DELETING } crdt__pending_kind;
 
 /* The run being typed or deleted. All memory that settling it needs is reserved. */
@@ -101,19 +109,28 @@ typedef struct crdt__seq {
     crdt__omap             sets;
     crdt__set             *changed_sets; /* since the last keep */
     crdt__pending          pending;
-    struct crdt__families *families;         /* NULL: none */
-    struct crdt__plan     *plan;             /* of what will be forgotten; NULL: none */
-    uint64_t          lamport, kept_lamport; /* the greatest, in classic order; at the last keep */
-    bool              classic;
-    bool              changed;        /* since the last keep */
-    bool              dropped_sets;   /* some sets are gone */
-    crdt__parked     *changed_parked; /* parked or put in place since the last keep */
-    const crdt_space *space;
+    struct crdt__families *families;     /* NULL: none */
+    struct crdt__plan     *plan;         /* of what will be forgotten; NULL: none */
+    uint64_t      lamport, kept_lamport; /* the greatest, in classic order; at the last keep */
+    bool          classic;
+    bool          changed;        /* since the last keep */
+    bool          dropped_sets;   /* some sets are gone */
+    crdt__parked *changed_parked; /* parked or put in place since the last keep */
+    bool strict, forged;      /* bytes are read: a left origin that is implied was told otherwise */
+    crdt__top          *tops; /* ascending by cid */
+    uint32_t            top_count, top_cap;
+    struct crdt__heard *heard;       /* NULL: nothing */
+    struct crdt__seq   *replacement; /* what a join puts in place of all this; NULL: nothing */
+    struct crdt__seq   *without;     /* all this without what will be forgotten; NULL: none */
+    const crdt_space   *space;
 } crdt__seq;
 
 /* -- seq.c */
 void crdt__seq_init(const crdt_space *space, crdt__seq *seq, crdt__atom_kind kind, bool classic);
 void crdt__seq_clear(crdt__seq *seq);
+/* Put next, of the same space, in its place. next was allocated, and is gone. */
+void crdt__seq_replace(crdt__seq *seq, crdt__seq *next);
+void crdt__seq_drop(crdt__seq **next); /* clear and free; NULL is fine */
 /* Put the pending run into order and log. Cannot fail. Reads begin with it. */
 void     crdt__seq_settle(crdt__seq *seq);
 bool     crdt__seq_is_dead(const crdt__seq *seq, uint32_t cid); /* the index must be valid */
@@ -218,7 +235,12 @@ crdt_err crdt__seq_put_ready(crdt__seq *seq, const crdt__row *row, uint32_t *ret
 /* Does an insertion of this author wait? */
 bool crdt__seq_has_waiting(const crdt__seq *seq, uint64_t replica);
 /* All that the other holds. Errors: as take. */
-crdt_err crdt__seq_prepare(crdt__seq *seq, const crdt__seq *other, const crdt_context *mine);
+crdt_err crdt__seq_take_all(crdt__seq *seq, const crdt__seq *other, const crdt_context *mine);
+/* ... of a side that has seen theirs. What it forgot may have to take the place of all that is
+ * here:
+ * seq.replacement. Errors: EGAP, too. */
+crdt_err crdt__seq_prepare(crdt__seq *seq, const crdt__seq *other, const crdt_context *mine,
+                           const crdt_context *theirs);
 /* -- seq_wait.c */
 /* The row waits. Errors: ENOMEM. */
 crdt_err crdt__seq_park(crdt__seq *seq, const crdt__row *row);
@@ -234,7 +256,7 @@ crdt_err crdt__seq_unpark(crdt__seq *seq);
 /* -- seq_read.c */
 /* The cursor at a position in visible elements; false past the end. */
 bool crdt__seq_cursor(const crdt__seq *seq, uint32_t pos, crdt_side side, crdt_cursor *ret_cursor);
-/* ... and where it stands. Errors: ENOENT, ENOMEM. */
+/* ... and where it stands. Errors: ENOENT, ESTALE, ENOMEM. */
 crdt_err crdt__seq_cursor_pos(const crdt__seq *seq, crdt_cursor cursor, uint32_t *ret_pos);
 /* Make ready all that forgetting what the cut covers takes, so that it is done whole or not at all;
  * until it is done, or made unready, nothing may change. Errors: ENOMEM. */

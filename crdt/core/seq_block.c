@@ -2,10 +2,12 @@
  *
  * Bytes    each row is told by what differs from the row before it; the first of a block, from a
  *          row of no elements with the header's dot and counter. A flags byte, then varints:
- *          insertions  [dot gap] [cid gap] left [right] [lamport] [dots] [each]
+ *          insertions  [INS_GAP, counter gap] flags [dot gap] [cid gap] left [right] [lamport]
+ *                      [dots] [each]
  *          deletions   [dot gap] [of] [ctr] [dots] [each]
- *          Counters of insertions follow from the rows before. Our own memory only: nothing here is
- *          read from outside, so decoding trusts what encoding wrote; check() does not.
+ *          Counters of insertions follow from the rows before, but for ids that were forgotten. Our
+ *          own memory only: nothing here is read from outside, so decoding trusts what encoding
+ *          wrote; check() does not.
  */
 #include "crdt/core/seq_block.h"
 
@@ -19,6 +21,7 @@
 #define INS_EACH 16u
 #define INS_RAW 32u
 #define INS_RIGHT_SHIFT 6
+#define INS_GAP INS_RAW /* alone: a right neighbour that is none */
 #define RIGHT_NONE 0u
 #define RIGHT_NEXT 1u /* left + 1 */
 #define RIGHT_SAME 2u /* as in the row before */
@@ -112,14 +115,17 @@ static size_t put_ins(uint8_t *code, const crdt__ins *base, const crdt__ins *row
 {
     uint32_t len = crdt__ins_len(base);
     uint64_t dot = row->dot - base->dot - base->dots;
-    uint32_t cid = row->cid - base->cid - len;
+    uint32_t cid = row->cid - base->cid - len, gap = row->ctr - base->ctr - len;
     uint64_t lamport = row->lamport - (base->lamport != 0 ? base->lamport + len : 0);
     uint64_t left = fold32(row->cid - 1 - row->left) + UINT64_C(1); /* 0: nothing on the left */
     unsigned right = right_code(base, row);
     unsigned flags = flag_if(dot != 0, INS_DOT) | flag_if(cid != 0, INS_CID) |
                      flag_if(lamport != 0, INS_LAMPORT) | flag_if(row->dots != 1, INS_DOTS) |
-                     flag_if(row->each != 1, INS_EACH) | flag_if(row->raw, INS_RAW);
+                     flag_if(row->each != 1, INS_EACH) |
+                     flag_if(row->raw && right != RIGHT_NONE, INS_RAW);
     uint8_t *at = code;
+    if (gap != 0) *at++ = INS_GAP;
+    at = put_if(at, gap, gap);
     *at++ = (uint8_t)(flags | right << INS_RIGHT_SHIFT);
     at = put_if(at, flags & INS_DOT, dot);
     at = put_if(at, flags & INS_CID, cid);
@@ -134,14 +140,15 @@ static size_t put_ins(uint8_t *code, const crdt__ins *base, const crdt__ins *row
 /* From the row before to the next one, in place. */
 static inline const uint8_t *next_ins(const uint8_t *at, crdt__ins *row)
 {
-    unsigned flags = *at++, right = flags >> INS_RIGHT_SHIFT;
     uint32_t len = crdt__ins_len(row);
     uint64_t n;
+    at = get_if(at + (*at == INS_GAP), *at == INS_GAP, 0, &n);
+    row->ctr += len + (uint32_t)n;
+    unsigned flags = *at++, right = flags >> INS_RIGHT_SHIFT;
     at = get_if(at, flags & INS_DOT, 0, &n);
     row->dot += row->dots + n;
     at = get_if(at, flags & INS_CID, 0, &n);
     row->cid += len + (uint32_t)n;
-    row->ctr += len;
     at = get(at, &n);
     row->left = n == 0 ? CRDT__NO_CID : row->cid - 1 - unfold32(n - 1);
     at = get_if(at, right == RIGHT_OTHER, 0, &n);
@@ -345,7 +352,7 @@ bool crdt__track_add_ins(crdt__log *log, crdt__track **track, crdt__ins_tail *ta
         *tail = (crdt__ins_tail){.base = base, .last = *row, .known = true};
         return true;
     }
-    CRDT_ASSERT(row->ctr == tail->last.ctr + crdt__ins_len(&tail->last));
+    CRDT_ASSERT(row->ctr >= tail->last.ctr + crdt__ins_len(&tail->last));
     uint16_t at = block->used;
     if (has_room(block, CRDT__INS_BYTES)) {
         block->used += (uint16_t)put_ins(block->bytes + at, &tail->last, row);

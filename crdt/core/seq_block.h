@@ -13,7 +13,7 @@
 
 #define CRDT__BLOCK_ROWS 64u
 /* The most bytes that an encoded row may take. */
-#define CRDT__INS_BYTES 48u
+#define CRDT__INS_BYTES 56u
 #define CRDT__DEL_BYTES 32u
 /* A block behind one of no more bytes gets as much room at once. */
 #define CRDT__LIKE_MAX 512u
@@ -84,7 +84,8 @@ static inline bool crdt__ins_goes_on(const crdt__ins *last, const crdt__ins *row
 {
     uint32_t len = crdt__ins_len(last);
     return row->dot == last->dot + last->dots && row->each == last->each &&
-           row->cid == last->cid + len && row->left == row->cid - 1 && row->right == CRDT__NO_CID &&
+           row->ctr == last->ctr + len && row->cid == last->cid + len &&
+           row->left == row->cid - 1 && row->right == CRDT__NO_CID &&
            row->lamport == crdt__lamport_on(last->lamport, len);
 }
 /* Put row onto last if it goes on from there. */

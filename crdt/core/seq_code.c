@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "crdt/core/mem.h"
+#include "crdt/core/seq_forget.h"
 #include "crdt/core/seq_snap.h"
 
 /* -- What to expect: encoder and decoder follow each other ------------------------------------- */
@@ -72,6 +73,7 @@ void crdt__slot_mark(const void *state, crdt_replicas *ids)
         crdt_replicas_add(ids, slot->pack->ids[i]);
     }
     if (slot->pack != NULL || seq == NULL) return;
+    crdt__gone_mark(seq, ids);
     /* Who is referred to by rows in place has rows. */
     for (uint64_t r = crdt__rows_replica(seq, 0); r != 0; r = crdt__rows_replica(seq, r)) {
         crdt_replicas_add(ids, r);
@@ -262,6 +264,7 @@ void crdt__slot_encode(const void *state, crdt_enc *enc)
     crdt__row         row;
     size_t            count = crdt__sets_begin(&sets, slot);
     bool              whole = is_whole(slot, enc);
+    if (slot->space->forget_ids) crdt__gone_encode(slot->pack == NULL ? slot->seq : NULL, enc);
     crdt_buf_varint(enc->out, crdt__walk_replicas(slot) * 4 + (whole ? 2 : 0) + (count > 0));
     if (whole) crdt__snap_put_live(slot->seq, enc->out);
     crdt__columns_init(&c, slot, enc);
@@ -332,6 +335,7 @@ void crdt__slot_digest(const void *state, crdt_blocks *blocks)
     while (crdt__walk_replica(&walk)) {
         while (crdt__walk_row(&walk, &row)) add_in_blocks(blocks, &row, slot->kind);
     }
+    if (slot->pack == NULL && slot->seq != NULL) crdt__gone_digest(slot->seq, blocks);
     crdt_blocks_section(blocks, 1); /* sets: by element, a section of its own */
     if (crdt__sets_begin(&sets, slot) == 0) return;
     while (crdt__sets_next(&sets, &set)) {

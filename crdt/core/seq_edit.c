@@ -2,7 +2,7 @@
 #include <string.h>
 
 #include "crdt/core/mem.h"
-#include "crdt/core/seq.h"
+#include "crdt/core/seq_forget.h"
 
 /* Elements that a pending deletion gathers at most: memory for a row each is reserved. */
 #define PENDING_MAX 64u
@@ -72,6 +72,27 @@ static crdt_err place_at_end(crdt__seq *seq, uint32_t author, crdt__ins *row, cr
     return CRDT_OK;
 }
 
+/* What the first element of a run names, and so where it stands. Where ids are forgotten only what
+ * shows may be named. */
+static crdt_err name_neighbours(crdt__seq *seq, uint32_t author, uint32_t pos, crdt__ins *row,
+                                crdt__place *ret_place)
+{
+    crdt__place next = *ret_place = crdt__order_after(&seq->order, pos);
+    row->left = crdt__order_before(next);
+    bool dead = seq->space->forget_ids && !seq->classic && crdt__order_settle(&next) &&
+                next.leaf->spans[next.index].dead;
+    if (!dead) {
+        set_right(seq, row, *ret_place);
+        return CRDT_OK;
+    }
+    crdt_err err = crdt__order_want_index(&seq->order);
+    if (err != CRDT_OK) return err;
+    crdt__seq_name_visible(seq, pos, row);
+    bool placed = crdt__seq_place(seq, author, row, ret_place);
+    CRDT_ASSERT(placed);
+    return CRDT_OK;
+}
+
 /* A new run: everything that may fail, then its row. */
 static crdt_err begin_typing(crdt_target *target, crdt__seq *seq, uint32_t pos, size_t size,
                              uint32_t count)
@@ -82,13 +103,15 @@ static crdt_err begin_typing(crdt_target *target, crdt__seq *seq, uint32_t pos, 
     if (crdt__seq_has_waiting(seq, crdt_target_replica(target))) return CRDT_EFORK;
     crdt_err err = crdt__log_author(&seq->log, crdt_target_replica(target), &author);
     if (err != CRDT_OK) return err;
-    crdt__place place = crdt__order_after(&seq->order, pos);
-    crdt__ins   row = {.ctr = seq->log.authors[author].count, .left = crdt__order_before(place)};
+    crdt__place place;
+    crdt__ins   row = {.ctr = seq->log.authors[author].count};
     if (seq->classic) row.lamport = seq->lamport == 0 ? 1 : crdt__lamport_on(seq->lamport, 1);
-    if (row.lamport == CRDT__LAMPORT_END) err = place_at_end(seq, author, &row, &place, &pos);
+    err = name_neighbours(seq, author, pos, &row, &place);
+    if (err == CRDT_OK && row.lamport == CRDT__LAMPORT_END) {
+        err = place_at_end(seq, author, &row, &place, &pos);
+    }
     if (err == CRDT_OK && hard_room(seq, author) < count) err = CRDT_ELIMIT;
-    if (err != CRDT_OK) return err;
-    err = crdt__order_reserve(&seq->order, place);
+    if (err == CRDT_OK) err = crdt__order_reserve(&seq->order, place);
     if (err == CRDT_OK) err = crdt__log_reserve(&seq->log, author, 1, 0);
     if (err == CRDT_OK) err = crdt__atoms_reserve(&seq->atoms, size, count);
     if (err == CRDT_OK) err = crdt_target_reserve(target, 1, 0);
@@ -103,7 +126,6 @@ static crdt_err begin_typing(crdt_target *target, crdt__seq *seq, uint32_t pos, 
     p->row.dot = crdt_target_dot(target).seq;
     p->row.dots = 1;
     p->row.cid = seq->atoms.count;
-    set_right(seq, &p->row, place);
     return CRDT_OK;
 }
 

@@ -15,14 +15,14 @@
 
 #include "crdt/core/bytes.h"
 #include "crdt/core/mem.h"
-#include "crdt/core/seq.h"
+#include "crdt/core/seq_forget.h"
 
-#define KEY_BYTES 28
+#define KEY_BYTES 32
 
 /* A node of the map. That a family is there at all is told by one with no element. */
 typedef struct member {
     crdt__okey key;
-    uint8_t    id[KEY_BYTES]; /* left, right, time, replica, counter: big-endian, in order */
+    uint8_t    id[KEY_BYTES]; /* left, right, time, replica, counter, nth: big-endian */
     uint32_t   cid;
 } member;
 
@@ -30,13 +30,14 @@ struct crdt__families {
     crdt__omap map;
 };
 
-static void key_of(const crdt__seq *seq, uint32_t left, uint32_t right, uint64_t lamport,
-                   crdt__elem elem, uint8_t id[KEY_BYTES])
+static void key_of(const crdt__seq *seq, uint32_t left, uint32_t right, crdt__rank rank,
+                   uint8_t id[KEY_BYTES])
 {
     uint64_t turn = seq->classic ? UINT64_MAX : 0; /* the latest first */
     uint8_t *at = crdt__store_be(crdt__store_be(id, left, 4), seq->classic ? 0 : right, 4);
-    at = crdt__store_be(at, lamport ^ turn, 8);
-    crdt__store_be(crdt__store_be(at, elem.replica ^ turn, 8), elem.ctr ^ turn, 4);
+    at = crdt__store_be(at, rank.lamport ^ turn, 8);
+    at = crdt__store_be(crdt__store_be(at, rank.replica ^ turn, 8), rank.ctr ^ turn, 4);
+    crdt__store_be(at, rank.nth, 4);
 }
 
 static void marker_of(uint32_t left, uint8_t id[KEY_BYTES])
@@ -82,9 +83,8 @@ bool crdt__family_has(const crdt__seq *seq, uint32_t left)
 
 static bool add_element(crdt__seq *seq, uint32_t left, uint32_t right, uint32_t cid)
 {
-    uint8_t  id[KEY_BYTES];
-    uint64_t lamport = seq->classic ? crdt__seq_lamport_of(seq, cid) : 0;
-    key_of(seq, left, right, lamport, crdt__seq_elem(seq, cid), id);
+    uint8_t id[KEY_BYTES];
+    key_of(seq, left, right, crdt__rank_of(seq, cid), id);
     return add(seq, id, cid);
 }
 
@@ -162,9 +162,8 @@ static bool step_behind(const crdt__seq *seq, uint32_t root, crdt__place *at)
 
 crdt__place crdt__family_place(crdt__seq *seq, uint32_t author, const crdt__ins *row)
 {
-    uint8_t    id[KEY_BYTES];
-    crdt__elem elem = {seq->log.authors[author].replica, row->ctr};
-    key_of(seq, row->left, row->right, row->lamport, elem, id);
+    uint8_t id[KEY_BYTES];
+    key_of(seq, row->left, row->right, crdt__rank_of_row(seq, author, row), id);
     const member *next = member_from(seq, id), *before = member_before(seq, id);
     if (next == NULL && !seq->classic && row->right != CRDT__NO_CID) {
         return crdt__order_of(&seq->order, row->right);

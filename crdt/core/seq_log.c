@@ -4,7 +4,8 @@
  *          it, settle writes it into blocks. A few stay for authors that may be next, so that
  *          typing allocates nothing and decodes nothing.
  * Maps     an entry tells where a stretch begins; its end is where the next one begins, or the
- *          count. So a stretch that grows changes no entry, and undo sets counts back.
+ *          count. So a stretch that grows changes no entry, and undo sets counts back. Where ids
+ *          were forgotten a stretch ends earlier: after as many elements as it has cids.
  */
 #include "crdt/core/seq_log.h"
 
@@ -133,7 +134,7 @@ uint32_t crdt__log_at(const crdt__log *log, uint32_t i)
 bool crdt__log_has_rows(const crdt__log *log, uint32_t author)
 {
     crdt__log_iter it;
-    if (log->authors[author].count > 0) return true;
+    if (log->authors[author].run_count > 0) return true;
     crdt__log_each_del(&it, log, author, 0);
     return crdt__log_next_del(&it) != NULL;
 }
@@ -216,12 +217,26 @@ static void trim_runs(crdt__log *log, crdt__author *a, bool next)
     a->run_cap = 1;
 }
 
+static uint32_t stretch_end(const crdt__log *log, uint32_t at)
+{
+    return at + 1 < log->cidrun_count ? log->cidruns[at + 1].cid : log->cid_end;
+}
+
+/* The author's last element is not the one before its next. */
+static bool skipped(const crdt__log *log, const crdt__author *a)
+{
+    if (log->gone == 0 || a->run_count == 0) return false;
+    const crdt__idrun *last = &runs_of(a)[a->run_count - 1];
+    return last->ctr + (log->cid_end - last->cid) != a->count;
+}
+
 /* The author's next elements, with the cids from cid on. */
 static void add_ids(crdt__log *log, uint32_t author, uint32_t cid, uint32_t count)
 {
     crdt__author *a = &log->authors[author];
     crdt__cidrun *end = log->cidruns + log->cidrun_count;
-    if (cid != log->cid_end || log->cidrun_count == 0 || end[-1].author != author) {
+    if (cid != log->cid_end || log->cidrun_count == 0 || end[-1].author != author ||
+        skipped(log, a)) {
         if (cid != log->cid_end) *end++ = (crdt__cidrun){log->cid_end, CRDT__NO_AUTHOR};
         *end++ = (crdt__cidrun){cid, author};
         log->cidrun_count = (uint32_t)(end - log->cidruns);
@@ -245,11 +260,6 @@ static uint32_t stretch_of(const crdt__log *log, uint32_t cid)
         n -= half;
     }
     return at;
-}
-
-static uint32_t stretch_end(const crdt__log *log, uint32_t at)
-{
-    return at + 1 < log->cidrun_count ? log->cidruns[at + 1].cid : log->cid_end;
 }
 
 crdt__idrange crdt__log_id(const crdt__log *log, uint32_t cid)
@@ -279,6 +289,9 @@ crdt__idrange crdt__log_cid(const crdt__log *log, uint32_t author, uint32_t ctr)
     const crdt__author *a = &log->authors[author];
     const crdt__idrun  *ids = runs_of(a);
     uint32_t            at = 0, n = a->run_count;
+    if (n == 0 || ctr < ids[0].ctr) {
+        return (crdt__idrange){author, ctr, CRDT__NO_CID, (n == 0 ? a->count : ids[0].ctr) - ctr};
+    }
     if (ids[n - 1].ctr <= ctr) {
         at = n - 1;
         n = 1;
@@ -289,7 +302,13 @@ crdt__idrange crdt__log_cid(const crdt__log *log, uint32_t author, uint32_t ctr)
         n -= half;
     }
     uint32_t end = at + 1 < a->run_count ? ids[at + 1].ctr : a->count;
-    return (crdt__idrange){author, ctr, ids[at].cid + (ctr - ids[at].ctr), end - ctr};
+    uint32_t cid = ids[at].cid + (ctr - ids[at].ctr);
+    if (log->gone > 0) {
+        uint32_t cids = stretch_end(log, stretch_of(log, ids[at].cid)) - ids[at].cid;
+        if (ctr - ids[at].ctr >= cids) cid = CRDT__NO_CID;
+        else end = ids[at].ctr + cids;
+    }
+    return (crdt__idrange){author, ctr, cid, end - ctr};
 }
 
 /* -- Reserving --------------------------------------------------------------------------------- */
@@ -382,6 +401,13 @@ void crdt__log_add_ins(crdt__log *log, uint32_t author, const crdt__ins *row)
     CRDT_ASSERT(fresh->ins_count < fresh->ins_cap);
     fresh->ins[fresh->ins_count++] = *row;
     log->ins_rows++;
+}
+
+void crdt__log_skip(crdt__log *log, uint32_t author, uint32_t count)
+{
+    CRDT_ASSERT(author < log->author_count && crdt__log_fresh(log, author) != NULL);
+    log->authors[author].count += count;
+    log->gone += count;
 }
 
 /* The last dot of a row, as a row of its own. */
@@ -608,6 +634,7 @@ static void end_periods(crdt__log *log)
             trim(log, log->cidruns, &log->cidrun_cap, log->cidrun_count, sizeof *log->cidruns);
     }
     log->room = 0;
+    log->settled_gone = log->gone;
     log->settled_cidruns = log->cidrun_count;
     log->settled_cid_end = log->cid_end;
 }
@@ -627,6 +654,7 @@ void crdt__log_undo(crdt__log *log)
     for (uint32_t i = 0; i < log->fresh_count; i++) undo_rows(log, &log->fresh[i]);
     log->cidrun_count = log->settled_cidruns;
     log->cid_end = log->settled_cid_end;
+    log->gone = log->settled_gone;
     end_periods(log);
 }
 
@@ -660,7 +688,7 @@ static bool check_stretches(const crdt__log *log, uint64_t *runs, const char **r
     for (uint32_t i = 0; i < log->cidrun_count; i++) {
         const crdt__cidrun *run = &log->cidruns[i];
         if ((i == 0 && run->cid != 0) || run->cid >= stretch_end(log, i)) return false;
-        if (i > 0 && run->author == run[-1].author) return false;
+        if (i > 0 && run->author == run[-1].author && log->gone == 0) return false;
         *runs += run->author != CRDT__NO_AUTHOR;
     }
     return (log->cidrun_count == 0) == (log->cid_end == 0);
@@ -669,25 +697,42 @@ static bool check_stretches(const crdt__log *log, uint64_t *runs, const char **r
 /* Each of an author's runs is a stretch of cids, and the other way round. */
 static bool check_maps(const crdt__log *log, const char **ret_reason)
 {
-    uint64_t stretches = 0, runs = 0;
+    uint64_t stretches = 0, runs = 0, gone = 0;
     if (!check_stretches(log, &stretches, ret_reason)) return false;
     for (uint32_t i = 0; i < log->author_count; i++) {
         const crdt__author *a = &log->authors[i];
         const crdt__idrun  *ids = runs_of(a);
         *ret_reason = "log: an author's runs do not make up its elements";
-        if (a->run_count > a->run_cap || (a->run_count == 0) != (a->count == 0)) return false;
+        if (a->run_count > a->run_cap) return false;
+        gone += a->run_count == 0 ? a->count : ids[0].ctr;
         for (uint32_t k = 0; k < a->run_count; k++) {
             uint32_t end = k + 1 < a->run_count ? ids[k + 1].ctr : a->count;
-            if ((k == 0 && ids[k].ctr != 0) || ids[k].ctr >= end) return false;
+            if (ids[k].ctr >= end) return false;
             if (ids[k].cid >= log->cid_end || (k > 0 && ids[k].cid <= ids[k - 1].cid)) return false;
             uint32_t at = stretch_of(log, ids[k].cid);
             if (log->cidruns[at].author != i || log->cidruns[at].cid != ids[k].cid) return false;
-            if (stretch_end(log, at) - ids[k].cid != end - ids[k].ctr) return false;
+            uint32_t cids = stretch_end(log, at) - ids[k].cid;
+            if (cids > end - ids[k].ctr) return false;
+            gone += end - ids[k].ctr - cids;
         }
         runs += a->run_count;
     }
+    *ret_reason = "log: the count of forgotten ids is wrong";
+    if (gone != log->gone) return false;
     *ret_reason = "log: a stretch of cids that its author does not know";
     return runs == stretches;
+}
+
+/* Elements of the author that are held. */
+static uint64_t count_ids(const crdt__log *log, uint32_t author)
+{
+    uint64_t      count = 0;
+    crdt__idrange ids;
+    for (uint32_t ctr = 0; ctr < log->authors[author].count; ctr += ids.len) {
+        ids = crdt__log_cid(log, author, ctr);
+        if (ids.cid != CRDT__NO_CID) count += ids.len;
+    }
+    return count;
 }
 
 static bool check_ins(const crdt__log *log, uint32_t author, uint64_t *rows,
@@ -695,13 +740,14 @@ static bool check_ins(const crdt__log *log, uint32_t author, uint64_t *rows,
 {
     crdt__log_iter   it;
     const crdt__ins *row;
-    uint64_t         dot = 0, ctr = 0;
+    uint64_t         dot = 0, ctr = 0, count = 0;
     crdt__log_each_ins(&it, log, author, 0);
     while ((row = crdt__log_next_ins(&it)) != NULL) {
         *ret_reason = "log: insertions out of order, or with gaps";
-        if (row->dots == 0 || row->each == 0 || row->dot < dot || row->ctr != ctr) return false;
+        if (row->dots == 0 || row->each == 0 || row->dot < dot || row->ctr < ctr) return false;
         dot = row->dot + row->dots;
-        ctr += (uint64_t)row->dots * row->each;
+        count += crdt__ins_len(row);
+        ctr = (uint64_t)row->ctr + crdt__ins_len(row);
         if (ctr > log->authors[author].count) return false;
         *ret_reason = "log: an insertion's cids are not those of its ids";
         crdt__idrange ids = crdt__log_cid(log, author, row->ctr);
@@ -712,7 +758,7 @@ static bool check_ins(const crdt__log *log, uint32_t author, uint64_t *rows,
         ++*rows;
     }
     *ret_reason = "log: elements without the row that inserted them";
-    return ctr == log->authors[author].count;
+    return count == count_ids(log, author);
 }
 
 static bool check_del(const crdt__log *log, uint32_t author, uint64_t *rows,

@@ -63,7 +63,7 @@ typedef struct crdt__author {
         crdt__idrun *many;
     } runs; /* the map counter -> cid, ascending by both */
     uint32_t run_count, run_cap;
-    uint64_t forgotten; /* what its deletions up to this dot deleted has been forgotten */
+    uint64_t forgotten; /* the content of what its deletions up to this dot deleted is forgotten */
 } crdt__author;
 
 typedef struct crdt__log {
@@ -77,6 +77,7 @@ typedef struct crdt__log {
     uint32_t             cidrun_count, cidrun_cap;
     uint32_t             cid_end;            /* above all cids */
     uint64_t             ins_rows, del_rows; /* rows held */
+    uint64_t             gone, settled_gone; /* forgotten ids; at the last settle */
     size_t               memory;             /* in use, slack included */
     /* Authors with rows not yet settled or room reserved, and a few that may be next. */
     struct crdt__fresh *fresh;
@@ -110,8 +111,11 @@ crdt_err crdt__log_reserve(crdt__log *log, uint32_t author, uint32_t ins_rows, u
  * cid the next one (greater than all before, over all authors). It is put onto the last row when it
  * goes on from that: left is the last row's last element with cid and dot following on, no right,
  * the lamport following on, and dots have the same `each` (a single dot's last row may be met by
- * one of the same length). raw is kept. */
+ * one of the same length). raw is kept where there is a right. */
 void crdt__log_add_ins(crdt__log *log, uint32_t author, const crdt__ins *row);
+/* The author's next `count` elements were forgotten elsewhere: they never get cids. Needs room
+ * reserved for the author. */
+void crdt__log_skip(crdt__log *log, uint32_t author, uint32_t count);
 /* The last row of the author grows: its last dot (the one dot of it, or split off as a row of its
  * own dot) gets `more` elements whose cids follow on. For runs typed within one transaction: the
  * row was added since the last settle. A row given with several dots needs room for the one split
@@ -151,7 +155,7 @@ typedef struct crdt__idrange {
 } crdt__idrange;
 /* cid must be held. O(log runs), O(1) in the newest run. */
 crdt__idrange crdt__log_id(const crdt__log *log, uint32_t cid);
-/* ctr must be below the author's count. */
+/* ctr must be below the author's count. Of forgotten ids: NO_CID, and how many in a row. */
 crdt__idrange crdt__log_cid(const crdt__log *log, uint32_t author, uint32_t ctr);
 
 /* What was added since the last settle stays: rows may be merged and sealed now (if memory for it

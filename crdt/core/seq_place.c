@@ -8,7 +8,7 @@
  * et al., JPDC 71(3), 2011.
  */
 #include "crdt/core/mem.h"
-#include "crdt/core/seq.h"
+#include "crdt/core/seq_forget.h"
 
 /* Steps along the order after which a left origin's family is written down. */
 #define FAMILY_STEPS 32u
@@ -44,12 +44,10 @@ uint64_t crdt__seq_lamport_of(const crdt__seq *seq, uint32_t cid)
 }
 
 /* Elements that stand side by side may have been inserted by anyone; ids order them. */
-static bool is_id_less(const crdt__seq *seq, uint32_t author, uint32_t ctr, uint32_t other)
+static bool is_before(const crdt__seq *seq, const crdt__rank *rank, uint32_t other)
 {
-    crdt__idrange id = crdt__log_id(&seq->log, other);
-    uint64_t      mine = seq->log.authors[author].replica;
-    uint64_t      theirs = seq->log.authors[id.author].replica;
-    return mine != theirs ? mine < theirs : ctr < id.ctr;
+    crdt__rank theirs = crdt__rank_of(seq, other);
+    return crdt__rank_compare(rank, &theirs) < 0;
 }
 
 /* <0, 0, >0: origins in the order; `none` stands for NO_CID: -1 the start, 1 the end. */
@@ -92,6 +90,7 @@ static bool is_in_run(crdt__place at)
 static crdt__place scan_fugue(crdt__seq *seq, uint32_t author, const crdt__ins *row, crdt__place at)
 {
     crdt__place dest = at;
+    crdt__rank  rank = crdt__rank_of_row(seq, author, row);
     bool        scanning = false;
     unsigned    steps = 0;
     for (;; at.offset = at.leaf->spans[at.index].len) {
@@ -105,7 +104,7 @@ static crdt__place scan_fugue(crdt__seq *seq, uint32_t author, const crdt__ins *
         if (order < 0) break;
         if (order > 0) continue;
         order = crdt__seq_compare_origins(seq, other_right, row->right, 1);
-        if (order == 0 && is_id_less(seq, author, row->ctr, other)) break;
+        if (order == 0 && is_before(seq, &rank, other)) break;
         scanning = order < 0;
     }
     return dest;
@@ -136,14 +135,14 @@ static crdt__place scan_classic_end(crdt__seq *seq, uint32_t author, const crdt_
                                     crdt__place at)
 {
     crdt__place dest = at;
+    crdt__rank  rank = crdt__rank_of_row(seq, author, row);
     unsigned    steps = 0;
     for (; crdt__order_settle(&at); dest = at) {
         if (++steps == FAMILY_STEPS) crdt__family_make(seq, row->left);
         uint32_t right, other = crdt__order_cid(at);
         uint32_t left = crdt__seq_origins_at(seq, at, &right);
         if (left == row->left) {
-            if (crdt__seq_lamport_of(seq, other) < row->lamport) break;
-            if (!is_id_less(seq, author, row->ctr, other)) break;
+            if (!is_before(seq, &rank, other)) break;
         } else if (crdt__seq_compare_origins(seq, left, row->left, -1) < 0) {
             break;
         }
@@ -168,13 +167,11 @@ static bool place_classic(crdt__seq *seq, uint32_t author, const crdt__ins *row,
         *ret_place = scan_classic_end(seq, author, row, at);
         return true;
     }
-    unsigned steps = 0;
+    unsigned   steps = 0;
+    crdt__rank rank = crdt__rank_of_row(seq, author, row);
     for (*ret_place = at; crdt__order_settle(&at); *ret_place = at) {
         if (++steps == FAMILY_STEPS) crdt__family_make(seq, row->left);
-        uint32_t other = crdt__order_cid(at);
-        uint64_t lamport = crdt__seq_lamport_of(seq, other);
-        if (lamport < row->lamport) break;
-        if (lamport == row->lamport && !is_id_less(seq, author, row->ctr, other)) break;
+        if (!is_before(seq, &rank, crdt__order_cid(at))) break; /* the later one comes first */
         at.offset = at.leaf->spans[at.index].len;
     }
     return true;

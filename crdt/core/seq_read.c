@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "crdt/core/mem.h"
-#include "crdt/core/seq.h"
+#include "crdt/core/seq_forget.h"
 
 /* -- Cursors ----------------------------------------------------------------------------------- */
 
@@ -30,7 +30,9 @@ crdt_err crdt__seq_cursor_pos(const crdt__seq *seq, crdt_cursor cursor, uint32_t
     }
     crdt__elem elem = {cursor.replica, (uint32_t)cursor.counter};
     uint32_t   cid;
-    if (cursor.counter >= CRDT__SPAN_MAX || !crdt__seq_find(seq, elem, &cid)) return CRDT_ENOENT;
+    if (cursor.counter >= CRDT__SPAN_MAX) return CRDT_ENOENT;
+    if (crdt__seq_is_gone(seq, elem)) return CRDT_ESTALE;
+    if (!crdt__seq_find(seq, elem, &cid)) return CRDT_ENOENT;
     crdt_err err = crdt__order_want_index(&s->order);
     if (err != CRDT_OK) return err;
     crdt__place place = crdt__order_of(&seq->order, cid);
@@ -66,7 +68,9 @@ static crdt_err forget(crdt__seq *seq, uint32_t of, uint32_t ctr, uint32_t len)
     while (err == CRDT_OK && len > 0) {
         crdt__idrange id = crdt__log_cid(&seq->log, of, ctr);
         uint32_t      n = id.len < len ? id.len : len;
-        err = crdt__atoms_plan_forget(&seq->plan->atoms, &seq->atoms, id.cid, n);
+        if (id.cid != CRDT__NO_CID) {
+            err = crdt__atoms_plan_forget(&seq->plan->atoms, &seq->atoms, id.cid, n);
+        }
         ctr += n;
         len -= n;
     }
@@ -109,10 +113,21 @@ static crdt_err plan_author(crdt__seq *seq, uint32_t author, const crdt_context 
 
 void crdt__seq_unready(crdt__seq *seq)
 {
+    crdt__seq_drop(&seq->without);
     if (seq->plan == NULL) return;
     crdt__atoms_plan_drop(&seq->plan->atoms, &seq->atoms);
     crdt__release(seq->space->mem, seq->plan, sizeof *seq->plan);
     seq->plan = NULL;
+}
+
+/* The cut covers what it did not when it was last acted on. */
+static bool has_news(const crdt__seq *seq, const crdt_context *cut)
+{
+    for (uint32_t a = 0; a < seq->log.author_count; a++) {
+        const crdt__author *author = &seq->log.authors[a];
+        if (crdt_context_max(cut, author->replica) > author->forgotten) return true;
+    }
+    return false;
 }
 
 crdt_err crdt__seq_ready(crdt__seq *seq, const crdt_context *cut)
@@ -122,6 +137,9 @@ crdt_err crdt__seq_ready(crdt__seq *seq, const crdt_context *cut)
     crdt__seq_settle(seq);
     for (uint32_t a = 0; err == CRDT_OK && a < seq->log.author_count; a++) {
         err = plan_author(seq, a, cut);
+    }
+    if (err == CRDT_OK && seq->space->forget_ids && has_news(seq, cut)) {
+        err = crdt__seq_forget_ids(seq, cut);
     }
     if (err != CRDT_OK) crdt__seq_unready(seq);
     return err;
@@ -133,6 +151,10 @@ bool crdt__seq_stabilise(crdt__seq *seq, const crdt_context *cut)
         crdt__author *author = &seq->log.authors[a];
         uint64_t      base = crdt_context_base(cut, author->replica);
         if (base > author->forgotten) author->forgotten = base;
+    }
+    if (seq->without != NULL) {
+        crdt__seq_forgotten(seq);
+        return true;
     }
     if (seq->plan == NULL) return false;
     uint64_t before = seq->atoms.bytes;

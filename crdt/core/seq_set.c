@@ -7,7 +7,7 @@
 
 #include "crdt/core/bytes.h"
 #include "crdt/core/mem.h"
-#include "crdt/core/seq.h"
+#include "crdt/core/seq_forget.h"
 
 static void key_of(crdt__elem elem, uint8_t id[12])
 {
@@ -155,6 +155,7 @@ crdt_err crdt__seq_put_set(crdt__seq *seq, crdt__elem elem, crdt_dot dot, uint64
                            crdt_value value)
 {
     uint32_t cid;
+    if (crdt__seq_is_gone(seq, elem)) return CRDT_OK;
     if (crdt__seq_find(seq, elem, &cid)) {
         crdt_err err = crdt__order_want_index(&seq->order);
         if (err != CRDT_OK) return err;

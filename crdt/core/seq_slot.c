@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "crdt/core/mem.h"
+#include "crdt/core/seq_forget.h"
 #include "crdt/core/seq_pack.h"
 #include "crdt/core/seq_snap.h"
 
@@ -272,14 +273,48 @@ static bool is_small(const crdt__slot *slot, size_t bytes)
     return memory > 6 * bytes;
 }
 
+/* What was forgotten, and then the sequence that needs it (*ret_gone); or that there is nothing. */
+static crdt_err decode_gone(crdt__slot *slot, crdt_dec *dec, bool *ret_gone)
+{
+    crdt_err err = make_seq(slot);
+    if (err != CRDT_OK) return crdt_dec_fail(dec, err, "no room for a sequence");
+    if (crdt__gone_decode(slot->seq, dec) != CRDT_OK) return dec->err;
+    *ret_gone = slot->seq->heard != NULL;
+    if (!*ret_gone) {
+        drop_seq(slot);
+        return CRDT_OK;
+    }
+    crdt__dict   dict = {dec->dict, NULL, dec->dict_count, dec->dict_count};
+    bool         over;
+    crdt__reader r;
+    slot->seq->strict = true;
+    crdt__reader_begin(&r, slot, crdt_view_of(dec->at, crdt_dec_left(dec)), dict, dec->limits);
+    err = crdt__seq_load(slot->seq, &r, NULL, SIZE_MAX - 1, &over);
+    slot->seq->strict = false;
+    if (err == CRDT_EFORK) crdt_dec_fail(&r.in, CRDT_EMALFORMED, "a dot or element twice");
+    if (err == CRDT_OK && slot->seq->forged) {
+        err = crdt_dec_fail(&r.in, CRDT_EMALFORMED, "a left origin that is not the right parent's");
+    }
+    if (err != CRDT_OK) {
+        err = r.in.err != CRDT_OK ? r.in.err : err;
+        return crdt_dec_fail(dec, err,
+                             r.in.reason != NULL ? r.in.reason : "no room for a sequence");
+    }
+    (void)crdt_dec_bytes(dec, (size_t)(r.in.at - dec->at));
+    slot->shows = crdt__seq_visible(slot->seq) > 0 ? CRDT__SHOWS : CRDT__SHOWS_NOT;
+    return crdt__gone_decoded(slot->seq, dec);
+}
+
 crdt_err crdt__slot_decode(const crdt_space *space, void *state, crdt_dec *dec)
 {
     (void)space;
     crdt__slot *slot = state;
-    bool        over = true;
-    crdt_dec    again = *dec, ahead = *dec;
-    uint64_t    head = crdt_dec_varint(&ahead);
-    if (ahead.err == CRDT_OK && (head & 2) != 0) {
+    bool        over = true, gone = false;
+    if (slot->space->forget_ids && decode_gone(slot, dec, &gone) != CRDT_OK) return dec->err;
+    if (gone) return CRDT_OK;
+    crdt_dec again = *dec, ahead = *dec;
+    uint64_t head = crdt_dec_varint(&ahead);
+    if (ahead.err == CRDT_OK && (head & 2) != 0 && !slot->space->forget_ids) {
         *dec = ahead;
         crdt_err err = decode_whole(slot, dec, head);
         if (err != CRDT_OK) drop_seq(slot);
@@ -315,7 +350,9 @@ crdt_err crdt__slot_prepare(crdt_join *join, void *state, const void *other_stat
     if (other->seq == NULL && other->pack == NULL) return CRDT_OK;
     crdt_err err = crdt__slot_open(slot);
     if (err != CRDT_OK) return err;
-    if (other->pack == NULL) return crdt__seq_prepare(slot->seq, other->seq, join->mine.seen);
+    if (other->pack == NULL) {
+        return crdt__seq_prepare(slot->seq, other->seq, join->mine.seen, join->theirs.seen);
+    }
     crdt__reader r;
     bool         over;
     crdt__pack_reader(other->pack, other, &r);
@@ -325,8 +362,13 @@ crdt_err crdt__slot_prepare(crdt_join *join, void *state, const void *other_stat
 bool crdt__slot_commit(crdt_join *join, void *state, const void *other_state)
 {
     crdt__slot *slot = state;
-    bool        changed = slot->seq != NULL && slot->seq->changed;
+    crdt__seq  *seq = slot->seq, *next = seq == NULL ? NULL : seq->replacement;
+    bool        changed = next != NULL || (seq != NULL && seq->changed);
     uint64_t    stamp = stamp_max(other_state);
+    if (next != NULL) {
+        seq->replacement = NULL;
+        crdt__seq_replace(seq, next);
+    }
     if (stamp > join->stamp_max) join->stamp_max = stamp;
     crdt__slot_keep(join->space, slot);
     return changed;
@@ -336,8 +378,16 @@ crdt_err crdt__slot_since(const crdt_space *space, const void *state, const crdt
                           void *ret_part, crdt_context *keep)
 {
     (void)space;
-    crdt__slot  *part = ret_part;
-    crdt__filter filter = {ctx, keep, {0, 0}};
+    const crdt__slot *slot = state;
+    crdt__slot       *part = ret_part;
+    crdt__filter      filter = {ctx, keep, {0, 0}};
+    if (slot->pack == NULL && slot->seq != NULL && !crdt__seq_cut_within(slot->seq, ctx)) {
+        crdt_err err = make_seq(part); /* the whole of it */
+        if (err == CRDT_OK) err = crdt__seq_take_all(part->seq, slot->seq, NULL);
+        if (err == CRDT_OK) crdt__seq_unhear(part->seq);
+        if (err == CRDT_OK) crdt__seq_keep(part->seq);
+        return err;
+    }
     return crdt__pack_make(state, &filter, &part->pack);
 }
 
@@ -378,14 +428,18 @@ crdt_err crdt__slot_ready(const crdt_space *space, void *state, const crdt_conte
     crdt__slot *slot = state;
     crdt_err    err = CRDT_OK;
     if (cut == NULL) {
-        if (slot->seq != NULL) crdt__seq_unready(slot->seq);
+        crdt__seq *seq = slot->seq;
+        if (seq != NULL) crdt__seq_unready(seq);
+        if (seq != NULL && seq->replacement != NULL) crdt__seq_unready(seq->replacement);
         return CRDT_OK;
     }
     if (slot->pack != NULL) {
         if (!has_cut(slot, cut)) return CRDT_OK;
         err = crdt__slot_open(slot);
     }
-    return err == CRDT_OK && slot->seq != NULL ? crdt__seq_ready(slot->seq, cut) : err;
+    crdt__seq *seq = slot->seq;
+    if (seq != NULL && seq->replacement != NULL) seq = seq->replacement;
+    return err == CRDT_OK && seq != NULL ? crdt__seq_ready(seq, cut) : err;
 }
 
 bool crdt__slot_stabilise(const crdt_space *space, void *state, const crdt_context *cut)
@@ -399,7 +453,9 @@ void crdt__slot_keep(const crdt_space *space, void *state)
 {
     (void)space;
     crdt__slot *slot = state;
-    if (slot->seq != NULL) crdt__seq_keep(slot->seq);
+    if (slot->seq == NULL) return;
+    crdt__seq_unhear(slot->seq);
+    crdt__seq_keep(slot->seq);
 }
 
 void crdt__slot_undo(const crdt_space *space, void *state)

@@ -69,6 +69,7 @@ bool crdt__snap_crowded(uint64_t replicas, uint64_t sets, uint64_t live)
 bool crdt__snap_fits(const crdt__seq *seq)
 {
     uint64_t replicas = 0;
+    if (seq->space->forget_ids) return false; /* counters have gaps, elements other origins */
     if (seq->order.visible < CRDT__SNAP_LEAST || seq->atoms.count > most_atoms(seq->order.visible))
         return false;
     if (crdt__seq_waiting(seq) > 0 || seq->atoms.bytes >= UINT32_MAX) return false;

@@ -4,18 +4,29 @@
 
 #include "crdt/core/bytes.h"
 #include "crdt/core/mem.h"
-#include "crdt/core/seq.h"
+#include "crdt/core/seq_forget.h"
 
 /* -- Putting in place -------------------------------------------------------------------------- */
 
+static bool same_elem(crdt__elem a, crdt__elem b)
+{
+    return a.replica == b.replica && a.ctr == b.ctr;
+}
+
 /* Everything the insertion refers to is there: fills ret_row. */
-static bool is_ready_ins(const crdt__seq *seq, const crdt__row *row, uint32_t author,
-                         crdt__ins *ret_row)
+static bool is_ready_ins(crdt__seq *seq, const crdt__row *row, uint32_t author, crdt__ins *ret_row)
 {
     if (row->first.ctr != seq->log.authors[author].count) return false;
     memset(ret_row, 0, sizeof *ret_row);
-    if (!crdt__seq_find(seq, row->left, &ret_row->left)) return false;
     if (!crdt__seq_find(seq, row->right, &ret_row->right)) return false;
+    /* A left child's left origin is its parent's: where ids are forgotten it need not be told. */
+    if (seq->space->forget_ids && row->right.replica != 0) {
+        ret_row->left = crdt__seq_left_of(seq, ret_row->right);
+        bool told = same_elem(row->left, crdt__seq_elem(seq, ret_row->left));
+        if (seq->strict && !told) seq->forged = true;
+    } else if (!crdt__seq_find(seq, row->left, &ret_row->left)) {
+        return false;
+    }
     ret_row->dot = row->dot;
     ret_row->lamport = row->lamport;
     ret_row->dots = row->dots;
@@ -54,11 +65,13 @@ static crdt_err put_ins(crdt__seq *seq, const crdt__row *row, uint32_t author, b
     if (err != CRDT_OK || !crdt__seq_place(seq, author, &ins, &place)) return err;
     err = crdt__order_reserve(&seq->order, place);
     if (err == CRDT_OK) err = crdt__log_reserve(&seq->log, author, 1, 0);
+    if (err == CRDT_OK) err = crdt__seq_reserve_tops(seq, &ins, row->replica);
     if (err == CRDT_OK) err = append_content(seq, row);
     if (err != CRDT_OK) return err;
     bool glued = row->left.replica == row->replica && row->right.replica == 0 &&
                  row->left.ctr + 1 == row->first.ctr && ins.left + 1 == ins.cid;
     crdt__log_add_ins(&seq->log, author, &ins);
+    crdt__seq_add_tops(seq, &ins, row->replica);
     crdt__order_insert(&seq->order, place, ins.cid, len, glued);
     if (seq->families != NULL) crdt__family_note(seq, &ins);
     crdt__wait_met(seq, row->first, len);
@@ -66,7 +79,7 @@ static crdt_err put_ins(crdt__seq *seq, const crdt__row *row, uint32_t author, b
     if (last > seq->lamport) seq->lamport = last;
     seq->changed = true;
     *ret_done = true;
-    return CRDT_OK;
+    return crdt__seq_pass_gone(seq, author);
 }
 
 /* Kill the elements cid .. cid + len - 1 as far as they live. */
@@ -106,7 +119,7 @@ static crdt_err put_del(crdt__seq *seq, const crdt__row *row, uint32_t author)
     for (uint32_t left = crdt__row_len(row); err == CRDT_OK && left > 0;) {
         crdt__idrange id = crdt__log_cid(&seq->log, of, at.ctr);
         uint32_t      n = id.len < left ? id.len : left;
-        err = kill(seq, at, id.cid, n);
+        if (id.cid != CRDT__NO_CID) err = kill(seq, at, id.cid, n);
         at.ctr += n;
         left -= n;
     }
@@ -180,14 +193,26 @@ static bool same_content(const crdt__row *a, const crdt__row *b, crdt__atom_kind
     }
 }
 
-static bool same_row(const crdt__row *a, const crdt__row *b, crdt__atom_kind kind)
+/* Ids that the row names may have been forgotten by this side. */
+static bool is_stable(const crdt__seq *seq, const crdt__row *row)
+{
+    const crdt_space *space = seq->space;
+    crdt_dot          dot = {row->replica, row->dot};
+    return space->forget_ids && space->cut != NULL && crdt_context_has(space->cut, dot);
+}
+
+/* The row is held as b; origins that were forgotten meanwhile, here or there, cannot be compared,
+ * and what hung on them hangs on others. */
+static bool same_row(const crdt__seq *seq, const crdt__row *a, const crdt__row *b)
 {
     if (a->del != b->del || a->each != b->each || a->lamport != b->lamport) return false;
-    if (a->first.replica != b->first.replica || a->first.ctr != b->first.ctr) return false;
+    if (!same_elem(a->first, b->first)) return false;
     if (a->del) return true;
-    if (a->left.replica != b->left.replica || a->left.ctr != b->left.ctr) return false;
-    if (a->right.replica != b->right.replica || a->right.ctr != b->right.ctr) return false;
-    return same_content(a, b, kind);
+    bool stable = is_stable(seq, b) || (a->seq != NULL && is_stable(a->seq, b));
+    bool implied = seq->space->forget_ids && b->right.replica != 0;
+    if (!stable && !implied && !same_elem(a->left, b->left)) return false;
+    if (!stable && !same_elem(a->right, b->right)) return false;
+    return same_content(a, b, seq->atoms.kind);
 }
 
 /* The held row with the dot, from that dot on; false: it is not held. */
@@ -249,7 +274,8 @@ static bool is_fork(const crdt__seq *seq, const crdt__row *row, bool newest)
     uint32_t count = author == CRDT__NO_AUTHOR ? 0 : seq->log.authors[author].count;
     if (row->del) return false;
     if (row->first.ctr < count) return true;
-    if (!newest && count > 0) {
+    crdt__elem end = {row->replica, count - 1};
+    if (!newest && count > 0 && !crdt__seq_is_gone(seq, end)) {
         crdt__ins last = crdt__log_ins_of(&seq->log, author, count - 1);
         if (row->dot < last.dot + last.dots) return true;
     }
@@ -300,6 +326,26 @@ static uint64_t next_held(const crdt__seq *seq, uint64_t replica, uint64_t dot)
     return del != NULL && del->dot < best ? del->dot : best;
 }
 
+/* How many dots from this one on, at most `most`, are all in ctx, or all not (*ret_in). */
+static uint32_t stretch(const crdt_context *ctx, crdt_dot dot, uint32_t most, bool *ret_in)
+{
+    crdt_context_settle(ctx);
+    uint32_t lo = 0, hi = ctx->count;
+    while (lo < hi) { /* the first run that ends at or after the dot */
+        uint32_t        mid = (lo + hi) / 2;
+        const crdt_run *run = &ctx->runs[mid];
+        bool before = run->replica != dot.replica ? run->replica < dot.replica : run->hi < dot.seq;
+        if (before) lo = mid + 1;
+        else hi = mid;
+    }
+    *ret_in = false;
+    if (lo == ctx->count || ctx->runs[lo].replica != dot.replica) return most;
+    const crdt_run *run = &ctx->runs[lo];
+    *ret_in = run->lo <= dot.seq;
+    uint64_t n = *ret_in ? run->hi - dot.seq + 1 : run->lo - dot.seq;
+    return n < most ? (uint32_t)n : most;
+}
+
 crdt_err crdt__seq_take(crdt__seq *seq, const crdt__row *row, const crdt_context *mine)
 {
     if (mine == NULL || crdt_context_max(mine, row->replica) < row->dot) {
@@ -313,11 +359,16 @@ crdt_err crdt__seq_take(crdt__seq *seq, const crdt__row *row, const crdt_context
             if (n > held.dots) n = held.dots;
             part = crdt__row_cut(row, at, n);
             held = crdt__row_cut(&held, 0, n);
-            if (!same_row(&part, &held, seq->atoms.kind)) err = CRDT_EFORK;
+            if (!same_row(seq, &part, &held)) err = CRDT_EFORK;
             continue;
         }
         uint64_t gap = next_held(seq, row->replica, row->dot + at) - (row->dot + at);
+        bool     seen;
         if (n > gap) n = (uint32_t)gap;
+        if (seq->space->forget_ids) {
+            n = stretch(mine, (crdt_dot){row->replica, row->dot + at}, n, &seen);
+            if (seen) continue; /* forgotten here */
+        }
         part = crdt__row_cut(row, at, n);
         err = take_new(seq, &part, false);
     }
@@ -363,10 +414,12 @@ static crdt_err take_deletions(crdt__seq *seq, const crdt__seq *other, const crd
     return err;
 }
 
-crdt_err crdt__seq_prepare(crdt__seq *seq, const crdt__seq *other, const crdt_context *mine)
+/* All that the other holds. */
+crdt_err crdt__seq_take_all(crdt__seq *seq, const crdt__seq *other, const crdt_context *mine)
 {
     uint32_t count = seq->atoms.count;
-    crdt_err err = take_placed(seq, other, mine);
+    crdt_err err = crdt__seq_hear(seq, other);
+    if (err == CRDT_OK) err = take_placed(seq, other, mine);
     if (err == CRDT_OK) err = take_deletions(seq, other, mine);
     crdt__omap_iter it = crdt__omap_first(&other->parked);
     for (crdt__parked *p; err == CRDT_OK && (p = crdt__omap_next(&it)) != NULL;) {
@@ -381,4 +434,35 @@ crdt_err crdt__seq_prepare(crdt__seq *seq, const crdt__seq *other, const crdt_co
     /* Only insertions that are in place now let others follow. */
     if (err == CRDT_OK && seq->atoms.count != count) err = crdt__seq_unpark(seq);
     return err;
+}
+
+/* The other has forgotten under a cut that this side does not hold: then it holds all that is here,
+ * and takes its place. */
+static crdt_err take_instead(crdt__seq *seq, const crdt__seq *other)
+{
+    crdt__seq *next = crdt__alloc(seq->space->mem, sizeof *next);
+    if (next == NULL) return CRDT_ENOMEM;
+    crdt__seq_init(seq->space, next, seq->atoms.kind, seq->classic);
+    seq->replacement = next;
+    return crdt__seq_take_all(next, other, NULL);
+}
+
+static bool holds_any(const crdt_context *ctx, const crdt_context *of)
+{
+    for (uint32_t i = 0; i < of->count; i++) {
+        bool     in;
+        crdt_dot first = {of->runs[i].replica, of->runs[i].lo};
+        uint64_t len = of->runs[i].hi - of->runs[i].lo + 1;
+        uint32_t most = len < UINT32_MAX ? (uint32_t)len : UINT32_MAX;
+        if (stretch(ctx, first, most, &in) < most || in) return true;
+    }
+    return false;
+}
+
+crdt_err crdt__seq_prepare(crdt__seq *seq, const crdt__seq *other, const crdt_context *mine,
+                           const crdt_context *theirs)
+{
+    bool behind = mine != NULL && !crdt__seq_cut_within(other, mine);
+    if (!behind || !holds_any(mine, other->space->cut)) return crdt__seq_take_all(seq, other, mine);
+    return crdt_context_within(mine, theirs) ? take_instead(seq, other) : CRDT_EGAP;
 }

@@ -10,7 +10,7 @@
 
 #include "crdt/core/bytes.h"
 #include "crdt/core/mem.h"
-#include "crdt/core/seq.h"
+#include "crdt/core/seq_forget.h"
 
 /* -- Content ----------------------------------------------------------------------------------- */
 
@@ -86,14 +86,15 @@ static crdt__elem need_of(const crdt__seq *seq, const crdt__parked *p)
     crdt__elem       before = row.first;
     if (row.del) {
         before.ctr += row.each - 1;
-        return is_there(seq, before) ? none : before;
+        return is_there(seq, before) || crdt__seq_is_gone(seq, before) ? none : before;
     }
     if (row.first.ctr > 0) {
         before.ctr--;
-        if (!is_there(seq, before)) return before;
+        if (!is_there(seq, before) && !crdt__seq_is_gone(seq, before)) return before;
     }
-    if (!is_there(seq, row.left)) return row.left;
-    return is_there(seq, row.right) ? none : row.right;
+    if (!is_there(seq, row.right)) return row.right;
+    bool implied = seq->space->forget_ids && row.right.replica != 0;
+    return implied || is_there(seq, row.left) ? none : row.left;
 }
 
 void crdt__wait_drop(crdt__seq *seq)

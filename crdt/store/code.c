@@ -1,7 +1,7 @@
 /* store/code.c: the canonical bytes of stores and deltas.
  *
  *   byte    0xC7, format 1, kind: 1 state, 2 delta of one author, 3 since, 4 delta group; and 16 if
- *           there are origins
+ *           there are origins, 32 if ids of sequences are forgotten (crdt_options.forget_ids)
  *   ids     varint count, then 8 bytes each, ascending: exactly those used below
  *   context (context.h)
  *   kind 2  varint author's place, varint number of its last dots that are new
@@ -27,6 +27,7 @@
 #define FORMAT 1u
 #define GROUP 4u
 #define WITH_ORIGINS 16u
+#define FORGETS 32u
 #define FLAG_PRESENCE 1u
 #define FLAG_KEEP 2u
 #define FLAG_FRAGMENTS 4u
@@ -69,10 +70,10 @@ static void mark_all(const crdt_store *store, crdt_replicas *ids)
 
 static void put_head(const crdt_store *store, crdt_enc *enc, bool with_origins)
 {
-    unsigned kind = kind_code(store);
+    unsigned kind = kind_code(store), forgets = store->space.forget_ids ? FORGETS : 0;
     crdt_buf_byte(enc->out, MAGIC);
     crdt_buf_byte(enc->out, FORMAT);
-    crdt_buf_byte(enc->out, (uint8_t)(kind | (with_origins ? WITH_ORIGINS : 0)));
+    crdt_buf_byte(enc->out, (uint8_t)(kind | forgets | (with_origins ? WITH_ORIGINS : 0)));
     crdt_buf_varint(enc->out, enc->dict->count);
     for (size_t i = 0; i < enc->dict->count; i++) crdt_buf_u64(enc->out, enc->dict->ids[i]);
     crdt_context_put(&store->context, enc);
@@ -528,17 +529,19 @@ static crdt_err read_objects(reading *r, unsigned kind)
     return err == CRDT_OK ? check_ids(r) : err;
 }
 
-static crdt_err read_kind(crdt_dec *dec, unsigned *ret_kind)
+static crdt_err read_kind(crdt_dec *dec, bool forgets, unsigned *ret_kind)
 {
     unsigned magic = crdt_dec_byte(dec), format = crdt_dec_byte(dec), kind = crdt_dec_byte(dec);
     if (dec->err != CRDT_OK) return dec->err;
     if (magic != MAGIC) return crdt_dec_fail(dec, CRDT_EMALFORMED, "not the bytes of a store");
     if (format != FORMAT)
         return crdt_dec_fail(dec, CRDT_EVERSION, "a format newer than this library");
-    unsigned plain = kind & ~WITH_ORIGINS;
+    unsigned plain = kind & ~(WITH_ORIGINS | FORGETS);
     if (plain < 1 || plain > GROUP)
         return crdt_dec_fail(dec, CRDT_EMALFORMED, "an unknown kind of bytes");
-    *ret_kind = kind;
+    if (((kind & FORGETS) != 0) != forgets)
+        return crdt_dec_fail(dec, CRDT_EMALFORMED, "written with another choice of forget_ids");
+    *ret_kind = kind & ~FORGETS;
     return CRDT_OK;
 }
 
@@ -552,7 +555,7 @@ static crdt_err read_head(reading *r, crdt_store *store, crdt_view in, unsigned 
     if (in.size > store->limits.message_bytes) {
         return crdt_dec_fail(&r->dec, CRDT_ELIMIT, "longer than limits.message_bytes");
     }
-    crdt_err err = read_kind(&r->dec, ret_kind);
+    crdt_err err = read_kind(&r->dec, store->space.forget_ids, ret_kind);
     if (err != CRDT_OK) return err;
     unsigned plain = *ret_kind & ~WITH_ORIGINS;
     store->kind = plain == GROUP ? CRDT__DELTA : (crdt__store_kind)plain;

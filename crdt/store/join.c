@@ -365,6 +365,7 @@ crdt_err crdt__store_join(crdt_store *store, const crdt_store *other, uint64_t n
 static bool compatible(const crdt_store *store, const crdt_store *other)
 {
     return store != other && store->solo == other->solo &&
+           store->space.forget_ids == other->space.forget_ids &&
            store->limits.value_bytes >= other->limits.value_bytes &&
            store->limits.name_bytes >= other->limits.name_bytes;
 }

@@ -52,6 +52,7 @@ static crdt_store *store_make(const crdt_mem *mem, const crdt_types *types, cons
     s->bytes = bytes;
     s->space.mem = mem;
     s->space.limits = &s->limits;
+    s->space.cut = &s->cut;
     s->types = types;
     s->solo = solo;
     s->kind = kind;
@@ -81,6 +82,7 @@ crdt_err crdt_store_new(const crdt_options *options, crdt_store **ret_store)
     s->limits = options->limits;
     s->replica = options->replica;
     s->track_changes = options->track_changes;
+    s->space.forget_ids = options->forget_ids;
     s->clock.bound_ms = options->clock_bound_ms;
     *ret_store = s;
     return CRDT_OK;
@@ -101,6 +103,7 @@ crdt_err crdt__store_like(const crdt_store *like, crdt__store_kind kind, crdt_st
     crdt_store *s = store_make(like->space.mem, like->types, like->solo, kind);
     if (s == NULL) return CRDT_ENOMEM;
     s->limits = like->limits;
+    s->space.forget_ids = like->space.forget_ids;
     s->clock.bound_ms = like->clock.bound_ms;
     *ret_store = s;
     return CRDT_OK;
