@@ -1,4 +1,4 @@
-/* session_fuzz.c: whole conversations: a live engine, an honest peer, and whoever sits between them.
+/* session_fuzz.c: whole conversations: live engines, and whoever sits between them.
  *
  * Input    a schedule: writes on both sides, time, frames passed on, lost, kept and played again,
  *          changed (with the right checksum put before them), or made of whole cloth.

@@ -1,5 +1,5 @@
-/* seq_lamport_test.c: texts in the classic order at the end of Lamport times: what is typed may come
- * to stand further on than it was put, but what is replaced is what was meant. */
+/* Texts in the classic order at the end of Lamport times: what is typed may come to stand further
+ * on than it was put, but what is replaced is what was meant. */
 #include "crdt/text.h"
 #include "tests/lib/stores.h"
 #include "tests/lib/t.h"
