@@ -161,4 +161,16 @@ uint32_t crdt__fresh_del_from(const crdt__fresh *fresh, uint64_t dot);
 /* The blocks of a track are whole, and agree with their headers. */
 bool crdt__track_check(const crdt__track *track, bool del, const char **ret_reason);
 
+/* An author's runs; where the at-th stretch of cids ends; the stretch that holds cid (there is
+ * one): the last that begins at or below it. */
+static inline const crdt__idrun *crdt__log_runs(const crdt__author *a)
+{
+    return a->run_cap == 1 ? &a->runs.one : a->runs.many;
+}
+static inline uint32_t crdt__log_stretch_end(const crdt__log *log, uint32_t at)
+{
+    return at + 1 < log->cidrun_count ? log->cidruns[at + 1].cid : log->cid_end;
+}
+uint32_t crdt__log_stretch(const crdt__log *log, uint32_t cid);
+
 #endif

@@ -6,9 +6,9 @@
  *                 + 1 if there are sets; if whole its text (seq_snap.h), without the column of
  *                 content below; for each replica, ascending: replica, rows, and if rows are
  *                 INLINE_ROWS or more the sizes of the five columns; the columns (fewer rows: row
- *                 by row in one); if whole what is dead (seq_snap.h); sets: how many, then for each,
- *                 ascending by element: element (replica, counter), dot (replica, sequence), stamp,
- *                 value
+ *                 by row in one); if whole what is dead (seq_snap.h); sets: how many, then for
+ *                 each, ascending by element: element (replica, counter), dot (replica, sequence),
+ *                 stamp, value
  *      columns    shapes  one byte a row, flags of CRDT__SHAPE_*
  *                 counts  dots - 2 if MANY; each - 2 if LONG
  *                 refs    an insertion's left origin, a deletion's last element: as counter (z)

@@ -165,18 +165,6 @@ void crdt__log_settle(crdt__log *log);
  * O(what was added). Rows added since the last settle are found by all reads above all the same. */
 void crdt__log_undo(crdt__log *log);
 
-/* An author's runs; where the at-th stretch of cids ends; the stretch that holds cid (there is
- * one): the last that begins at or below it. */
-static inline const crdt__idrun *crdt__log_runs(const crdt__author *a)
-{
-    return a->run_cap == 1 ? &a->runs.one : a->runs.many;
-}
-static inline uint32_t crdt__log_stretch_end(const crdt__log *log, uint32_t at)
-{
-    return at + 1 < log->cidrun_count ? log->cidruns[at + 1].cid : log->cid_end;
-}
-uint32_t crdt__log_stretch(const crdt__log *log, uint32_t cid);
-
 /* The full audit. (seq_log_check.c) */
 bool crdt__log_check(const crdt__log *log, const char **ret_reason);
 
