@@ -60,7 +60,11 @@ say = @printf '  %-7s %s\n' '$(1)' '$(2)'
 
 # ---- What there is -----------------------------------------------------------------------------
 LAWS_SRC    := $(wildcard crdt/laws/*.c)
-CRDT_SRC    := $(filter-out $(LAWS_SRC),$(wildcard crdt/*.c crdt/*/*.c))
+# libcrdt_codec has zstd if its header is there; ZSTD= builds without.
+ZSTD        := $(shell echo '\#include <zstd.h>' | $(CC) $(CPPFLAGS) -E - >/dev/null 2>&1 && echo yes)
+CODEC_ALL   := $(wildcard crdt/codec/*.c)
+CODEC_SRC   := $(if $(ZSTD),$(CODEC_ALL),$(filter-out %/zstd.c,$(CODEC_ALL)))
+CRDT_SRC    := $(filter-out $(LAWS_SRC) $(CODEC_ALL),$(wildcard crdt/*.c crdt/*/*.c))
 HEADERS     := $(wildcard crdt/*.h crdt/*.def)
 GOSSIP_SRC  := $(filter-out gossip/nng.c,$(wildcard gossip/*.c gossip/core/*.c))
 GOSSIP_H    := $(filter-out %_impl.h,$(wildcard gossip/*.h))
@@ -90,6 +94,8 @@ CRDT_SO   = $(B)/libcrdt.so.$(SOVERSION)
 # The law kit has its library once it has sources.
 LAWS_A    = $(if $(LAWS_SRC),$(B)/libcrdt_laws.a)
 LAWS_SO   = $(if $(LAWS_SRC),$(B)/libcrdt_laws.so.$(SOVERSION))
+CODEC_A   = $(B)/libcrdt_codec.a
+CODEC_SO  = $(B)/libcrdt_codec.so.$(SOVERSION)
 # The replication engine likewise.
 GOSSIP_A  = $(if $(GOSSIP_SRC),$(B)/libgossip.a)
 GOSSIP_SO = $(if $(and $(wildcard gossip/core/peers.c),$(wildcard gossip/wire.c)),$(B)/libgossip.so.$(SOVERSION))
@@ -98,8 +104,12 @@ only = $(if $(ONLY),$(foreach f,$(1),$(if $(findstring $(ONLY),$(f)),$(f))),$(1)
 
 # ---- Libraries ---------------------------------------------------------------------------------
 .PHONY: all
-all: $(CRDT_A) $(CRDT_SO) $(LAWS_A) $(LAWS_SO) $(GOSSIP_A) $(GOSSIP_SO)
+all: $(CRDT_A) $(CRDT_SO) $(LAWS_A) $(LAWS_SO) $(CODEC_A) $(CODEC_SO) $(GOSSIP_A) $(GOSSIP_SO)
 
+CODEC_OBJ = $(CODEC_SRC:%.c=$(OBJ)/%.o)
+CODEC_LIBS = -llz4 $(if $(ZSTD),-lzstd)
+$(OBJ)/crdt/codec/%.o: override CPPFLAGS += $(if $(ZSTD),-DCRDT_WITH_ZSTD)
+$(OBJ)/crdt/codec/table.o: $(B)/codec.list
 CRDT_OBJ = $(CRDT_SRC:%.c=$(OBJ)/%.o)
 LAWS_OBJ = $(LAWS_SRC:%.c=$(OBJ)/%.o)
 # protoc writes gossip.pb-c.[ch] under $(GEN); gossip/wire.c alone includes it.
@@ -141,6 +151,11 @@ $(B)/libgossip.a: $(GOSSIP_OBJ) $(B)/gossip.list
 	@rm -f $@
 	$(Q)ar qcs $@ $(GOSSIP_OBJ)
 
+$(CODEC_A): $(CODEC_OBJ) $(B)/codec.list
+	$(call say,AR,$@)
+	@rm -f $@
+	$(Q)ar qcs $@ $(CODEC_OBJ)
+
 NO_UNDEFINED = $(if $(filter $(V),gcc clang),-Wl$(comma)-z$(comma)defs)
 comma := ,
 $(CRDT_SO): $(CRDT_OBJ) $(B)/crdt.list
@@ -152,6 +167,11 @@ $(B)/libcrdt_laws.so.$(SOVERSION): $(LAWS_OBJ) $(B)/laws.list $(CRDT_SO)
 	$(Q)$(LINK) -shared -Wl,-soname,$(@F) $(NO_UNDEFINED) -o $@ $(LAWS_OBJ) -L$(B) -lcrdt
 	@ln -sf $(@F) $(@:.$(SOVERSION)=)
 
+$(CODEC_SO): $(CODEC_OBJ) $(B)/codec.list $(CRDT_SO)
+	$(call say,LD,$@)
+	$(Q)$(LINK) -shared -Wl,-soname,$(@F) $(NO_UNDEFINED) -o $@ $(CODEC_OBJ) -L$(B) -lcrdt \
+	    $(CODEC_LIBS)
+	@ln -sf $(@F) $(@:.$(SOVERSION)=)
 $(B)/libgossip.so.$(SOVERSION): $(GOSSIP_OBJ) $(B)/gossip.list $(CRDT_SO)
 	$(call say,LD,$@)
 	$(Q)$(LINK) -shared -Wl,-soname,$(@F) $(NO_UNDEFINED) -o $@ $(GOSSIP_OBJ) -L$(B) -lcrdt \
@@ -162,6 +182,8 @@ $(B)/crdt.list: FORCE
 	@mkdir -p $(@D); echo '$(CRDT_OBJ)' | cmp -s - $@ || echo '$(CRDT_OBJ)' >$@
 $(B)/laws.list: FORCE
 	@mkdir -p $(@D); echo '$(LAWS_OBJ)' | cmp -s - $@ || echo '$(LAWS_OBJ)' >$@
+$(B)/codec.list: FORCE
+	@mkdir -p $(@D); echo '$(CODEC_OBJ)' | cmp -s - $@ || echo '$(CODEC_OBJ)' >$@
 $(B)/gossip.list: FORCE
 	@mkdir -p $(@D); echo '$(GOSSIP_OBJ)' | cmp -s - $@ || echo '$(GOSSIP_OBJ)' >$@
 .PHONY: FORCE
@@ -202,6 +224,8 @@ $(filter $(B)/$(MODE)/gossip/%,$(ALL_TEST_BIN)): $(CLUSTER_OBJ)
 $(filter $(B)/$(MODE)/wire/%,$(ALL_TEST_BIN)): $(WIRELIB_OBJ)
 # Tests that replay recorded or generated histories.
 $(filter %/unit/traces_test,$(ALL_TEST_BIN)): $(TRACE_SRC:%.c=$(TEST_OBJ)/%.o)
+$(filter %/unit/codec_test,$(ALL_TEST_BIN)): $(CODEC_A)
+$(filter %/unit/codec_test,$(ALL_TEST_BIN)): override LDLIBS += $(CODEC_LIBS)
 # Tests of the engine link it, and no network; those of the simulator link that, too.
 GOSSIP_TESTS := $(filter $(B)/$(MODE)/wire/% $(B)/$(MODE)/gossip/% $(B)/$(MODE)/sim/%,$(ALL_TEST_BIN))
 SIM_OBJ       = $(patsubst %.c,$(TEST_OBJ)/%.o,$(filter-out sim/main.c,$(SIM_SRC)) $(ORACLE_SRC))
@@ -376,7 +400,7 @@ TRACES  += build/traces/friendsforever-x25.trace
 endif
 TRACES_SRC = bench/kit.c bench/rows.c $(filter-out bench/traces/convert.c,$(wildcard bench/traces/*.c))
 .PHONY: bench-traces bench-peers run-bench-traces run-growth traces
-bench-traces:
+bench-traces: | deps-traces
 	@$(MAKE) --no-print-directory V=bench $(if $(SIZES),run-growth,run-bench-traces)
 bench-peers: | deps-peers
 	@$(MAKE) --no-print-directory V=bench build/bench/traces traces
@@ -387,13 +411,13 @@ run-bench-traces: $(B)/traces $(TRACES)
 run-growth: $(B)/traces | deps-sanitize
 	@bench/traces/growth $(B)/traces $(if $(ONLY),--only $(ONLY)) $(if $(JSON),--json)
 traces: $(TRACES)
-$(B)/traces: $(TRACES_SRC:%.c=$(B)/plain/obj/%.o) $(CRDT_A)
+$(B)/traces: $(TRACES_SRC:%.c=$(B)/plain/obj/%.o) $(CODEC_A) $(CRDT_A)
 	$(call say,LD,$@)
-	$(Q)$(LINK) -o $@ $^ $(LDLIBS) -llz4 -lzstd
+	$(Q)$(LINK) -o $@ $^ $(LDLIBS) $(CODEC_LIBS)
 $(B)/convert: $(OBJ)/bench/traces/convert.o $(OBJ)/bench/traces/trace.o
 	$(call say,LD,$@)
 	$(Q)$(LINK) -o $@ $^ -ljansson -lz
-$(OBJ)/bench/traces/convert.o $(B)/plain/obj/bench/traces/codec.o: | deps-traces
+$(OBJ)/bench/traces/convert.o: | deps-traces
 build/traces/%.trace: $(JSON_DIR)/%.json.gz bench/traces/convert.c | $(B)/convert
 	$(call say,CONVERT,$@)
 	@mkdir -p $(@D)
@@ -456,7 +480,7 @@ $(B)/types_doc: $(OBJ)/tools/types_doc.o $(CRDT_A)
 	$(Q)$(LINK) -o $@ $^ $(LDLIBS)
 
 # ---- Install -----------------------------------------------------------------------------------
-INSTALLED_LIBS = crdt $(if $(LAWS_SRC),crdt_laws) $(if $(GOSSIP_SO),gossip)
+INSTALLED_LIBS = crdt $(if $(LAWS_SRC),crdt_laws) crdt_codec $(if $(GOSSIP_SO),gossip)
 .PHONY: install uninstall install-check
 # Installs into an empty folder, and compiles and runs an example against what is there.
 install-check: all | deps-install-check
@@ -473,7 +497,7 @@ install: all
 	    install -m 755 $(B)/lib$$lib.so.$(SOVERSION) $(DESTDIR)$(LIBDIR)/lib$$lib.so.$(VERSION); \
 	    ln -sf lib$$lib.so.$(VERSION) $(DESTDIR)$(LIBDIR)/lib$$lib.so.$(SOVERSION); \
 	    ln -sf lib$$lib.so.$(SOVERSION) $(DESTDIR)$(LIBDIR)/lib$$lib.so; \
-	    sed -e 's|@PREFIX@|$(PREFIX)|; s|@LIBDIR@|$(LIBDIR)|; s|@INCLUDEDIR@|$(INCLUDEDIR)|' \
+	    sed -e 's|@CODECS@|liblz4$(if $(ZSTD), libzstd)|' -e 's|@PREFIX@|$(PREFIX)|; s|@LIBDIR@|$(LIBDIR)|; s|@INCLUDEDIR@|$(INCLUDEDIR)|' \
 	        -e 's|@VERSION@|$(VERSION)|' tools/$$lib.pc.in \
 	        >$(DESTDIR)$(LIBDIR)/pkgconfig/$$lib.pc; \
 	    { set +x; } 2>/dev/null; \
@@ -483,7 +507,7 @@ install: all
 uninstall:
 	rm -f $(addprefix $(DESTDIR)$(INCLUDEDIR)/,$(HEADERS) $(GOSSIP_H)) \
 	    $(MAN_PAGES:docs/man/%=$(DESTDIR)$(MANDIR)/man3/%)
-	@set -ex; for lib in crdt crdt_laws gossip; do \
+	@set -ex; for lib in crdt crdt_laws crdt_codec gossip; do \
 	    rm -f $(DESTDIR)$(LIBDIR)/lib$$lib.a $(DESTDIR)$(LIBDIR)/lib$$lib.so \
 	        $(DESTDIR)$(LIBDIR)/lib$$lib.so.$(SOVERSION) $(DESTDIR)$(LIBDIR)/lib$$lib.so.$(VERSION) \
 	        $(DESTDIR)$(LIBDIR)/pkgconfig/$$lib.pc; \
@@ -496,7 +520,7 @@ clean:
 	rm -rf build
 
 help:
-	@echo 'make             libcrdt and the law kit, static and shared, in $(B)/'
+	@echo 'make             libcrdt, its codecs and the law kit, static and shared, in $(B)/'
 	@echo 'make test        tests, examples, fuzz corpus; ONLY=name picks; ends in "N passed, N failed"'
 	@echo 'make golden-update  write tests/golden/ anew, after a change of a byte format'
 	@echo 'make lint        layers, symbols, headers, tidy, format, cppcheck, generated docs'

@@ -69,7 +69,8 @@ CRDT_API uint32_t crdt_replicas_place(const crdt_replicas *set, uint64_t id);
 
 typedef struct crdt_enc {
     crdt_buf            *out;
-    const crdt_replicas *dict; /* sealed */
+    const crdt_replicas *dict;  /* sealed */
+    bool                 state; /* of a store, not of a delta: a type may have a form for each */
 } crdt_enc;
 
 static inline void crdt_enc_replica(crdt_enc *enc, uint64_t id)
@@ -81,6 +82,9 @@ static inline void crdt_enc_replica(crdt_enc *enc, uint64_t id)
  * memory than such bytes may; SMALL: if it is an object among many; LATER: yes, it is a delta's. */
 typedef enum crdt_later { CRDT_NOW, CRDT_LATER_IF_SMALL, CRDT_LATER } crdt_later;
 
+/* What is read: an object of a state or of a delta; or either. */
+typedef enum crdt_form { CRDT_EITHER, CRDT_OF_STATE, CRDT_OF_DELTA } crdt_form;
+
 /* Reads within [at, end). The first error sticks, moves at to end and makes every later read give 0
  * (or an empty view): test once with crdt_dec_status. reason is a static text. */
 typedef struct crdt_dec {
@@ -91,6 +95,7 @@ typedef struct crdt_dec {
     crdt_err           err;
     const char        *reason;
     crdt_later         later;
+    crdt_form          form;
 } crdt_dec;
 
 CRDT_API void      crdt_dec_init(crdt_dec *dec, crdt_view in, const crdt_limits *limits);

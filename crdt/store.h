@@ -211,7 +211,13 @@ CRDT_MUST_CHECK CRDT_API crdt_err crdt_store_encode(const crdt_store *store, crd
 CRDT_MUST_CHECK CRDT_API crdt_err crdt_store_decode(const crdt_options *options, crdt_view in,
                                                     crdt_store **ret_store,
                                                     const char **ret_reason);
-/* The same with `like`'s options: for deltas that are to be joined into it. */
+/* The body of one object in such bytes, as its type wrote it; borrowed from them. For calls that
+ * look at part of a large object (crdt_text_peek): nothing but the way to it is checked. Errors:
+ * those of decode; ENOENT (no such object, or as a store wrote it that did not know its type). */
+CRDT_MUST_CHECK CRDT_API crdt_err crdt_store_peek(const crdt_options *options, crdt_view in,
+                                                  crdt_view name, const crdt_type *type,
+                                                  crdt_view *ret_body, const char **ret_reason);
+/* Decode with `like`'s options: for deltas that are to be joined into it. */
 CRDT_MUST_CHECK CRDT_API crdt_err crdt_delta_decode(const crdt_store *like, crdt_view in,
                                                     crdt_delta **ret_delta,
                                                     const char **ret_reason);
@@ -219,7 +225,7 @@ CRDT_MUST_CHECK CRDT_API crdt_err crdt_delta_decode(const crdt_store *like, crdt
 /* -- Repair (rule R10) -------------------------------------------------------------------------
  *
  * For whatever replicates stores: two whose contexts are equal and whose digests are not find the
- * objects that differ, and one takes the other's. Not for stand-alone stores and deltas (EINVAL). */
+ * objects that differ, and one takes the other's. None of it for stand-alone stores and deltas. */
 
 /* One object of one type under a name. */
 typedef struct crdt_object {
@@ -227,25 +233,25 @@ typedef struct crdt_object {
     uint16_t    type;
     crdt_digest digest; /* as kept up */
 } crdt_object;
-/* The first object at or after (name, type), hidden ones too, of a type that the store knows; false:
- * there is none. Cost: O(log n), and what changed since digests were last asked for. */
+/* The first object at or after (name, type), hidden ones too, of a type that the store knows;
+ * false: there is none. Cost: O(log n), and what changed since digests were last asked for. */
 CRDT_API bool crdt_store_object_from(crdt_store *store, crdt_view name, uint16_t type,
                                      crdt_object *ret_object);
 /* Its bytes: those of a state that holds nothing else; the same with nothing in it if there is no
  * such object. Errors: ENOMEM, EBUSY, EINVAL, ETYPE (not a type that the store knows). */
 CRDT_MUST_CHECK CRDT_API crdt_err crdt_store_object_encode(const crdt_store *store, crdt_view name,
                                                            uint16_t type, crdt_buf *out);
-/* The digest of the object in such bytes, from its content alone; 0 if there is none. The bytes must
- * be of a store with this one's context. Errors: ENOMEM, EINVAL, EGAP (another context), those of
- * crdt_delta_decode. */
+/* The digest of the object in such bytes, from its content alone; 0 if there is none. The bytes
+ * must be of a store with this one's context. Errors: ENOMEM, EINVAL, EGAP (another context), those
+ * of crdt_delta_decode. */
 CRDT_MUST_CHECK CRDT_API crdt_err crdt_store_object_digest(const crdt_store *store, crdt_view name,
                                                            uint16_t type, crdt_view in,
                                                            crdt_digest *ret_digest);
-/* The object in such bytes takes the place of this store's; the context stays. It is a remote change.
- * Errors (store unchanged): EBUSY, and as object_digest. */
+/* The object in such bytes takes the place of this store's; the context stays. It is a remote
+ * change. Errors (store unchanged): EBUSY, and as object_digest. */
 CRDT_MUST_CHECK CRDT_API crdt_err crdt_store_object_replace(crdt_store *store, crdt_view name,
                                                             uint16_t type, crdt_view in);
-/* Sum up the digests that are kept of each object anew. True: the sum was wrong. Cost: O(objects). */
+/* Sum up the kept digests of all objects anew. True: the sum was wrong. Cost: O(objects). */
 CRDT_API bool crdt_store_redigest(crdt_store *store);
 
 #ifdef __cplusplus

@@ -2,6 +2,7 @@
 #include "crdt/text.h"
 
 #include "crdt/core/seq.h"
+#include "crdt/core/seq_snap.h"
 
 crdt_err crdt_text_new(uint64_t replica, const crdt_mem *mem, crdt_store **ret_store)
 {
@@ -140,6 +141,43 @@ uint64_t crdt_text_lines(crdt_ref text)
         lines += crdt__utf8_sums(piece.data, piece.size).lines;
     }
     return lines;
+}
+
+/* By way of the whole store. */
+static crdt_err read_whole(const crdt_options *options, crdt_view in, crdt_view name,
+                           const crdt_type *type, crdt_buf *out, const char **ret_reason)
+{
+    crdt_store *store;
+    crdt_err    err = crdt_store_decode(options, in, &store, ret_reason);
+    if (err != CRDT_OK) return err;
+    crdt_ref ref;
+    if (options->solo != NULL) ref = crdt_store_solo(store);
+    else err = crdt_store_find(store, name, type, &ref);
+    if (err == CRDT_ENOENT) { /* it is there, and shows nothing */
+        crdt_store_free(store);
+        return CRDT_OK;
+    }
+    if (err == CRDT_OK) err = crdt_text_read(ref, CRDT_CODE_POINTS, 0, UINT64_MAX, out);
+    crdt_store_free(store);
+    return err;
+}
+
+crdt_err crdt_text_peek(const crdt_options *options, crdt_view in, crdt_view name,
+                        const crdt_type *type, crdt_buf *out, const char **ret_reason)
+{
+    crdt_view body, live;
+    crdt_dec  dec;
+    if (type != &crdt_text_type && type != &crdt_text_classic_type) return CRDT_EINVAL;
+    crdt_err err = crdt_store_peek(options, in, name, type, &body, ret_reason);
+    if (err != CRDT_OK) return err;
+    crdt_dec_init(&dec, body, NULL);
+    if (crdt__snap_live(CRDT__UTF8_ATOMS, &dec, &live)) {
+        crdt_buf_put(out, live.data, live.size);
+        return crdt_buf_status(out);
+    }
+    if (dec.err == CRDT_OK) return read_whole(options, in, name, type, out, ret_reason);
+    if (ret_reason != NULL) *ret_reason = dec.reason;
+    return dec.err;
 }
 
 crdt_text_iter crdt_text_iterate(crdt_ref text)

@@ -76,6 +76,17 @@ CRDT_API uint64_t crdt_text_lines(crdt_ref text);
 CRDT_MUST_CHECK CRDT_API crdt_err crdt_text_read(crdt_ref text, crdt_unit unit, uint64_t pos,
                                                  uint64_t count, crdt_buf *out);
 
+/* Append what an encoded store shows as a text, and read nothing else of it: to show a document
+ * before it is decoded. The text is checked (UTF-8), the rest is not: decoding may refuse it.
+ * options, in, ret_reason: those of crdt_store_decode; type: &crdt_text_type or
+ * &crdt_text_classic_type. Errors: those of crdt_store_decode, ENOENT (no text of that name and
+ * type), EINVAL. Cost: of the text alone; of decoding, where the bytes do not begin with it: of
+ * less than 256 code points, nearly all deleted, or waiting for something (then ETYPE, if an object
+ * of another type shows under the name). */
+CRDT_MUST_CHECK CRDT_API crdt_err crdt_text_peek(const crdt_options *options, crdt_view in,
+                                                 crdt_view name, const crdt_type *type,
+                                                 crdt_buf *out, const char **ret_reason);
+
 /* Cursor on the caller's stack over the text's pieces in order; ends with any change. */
 typedef struct crdt_text_iter {
     crdt_ref    text;

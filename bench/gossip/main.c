@@ -2,8 +2,8 @@
  *
  *      gossip [--only PART] [--json] [--seed N]
  *
- * Every message passes through the wire codec. Times are processor time of all nodes together; bytes
- * are those of messages, without what a transport adds.
+ * Every message passes through the wire codec. Times are processor time of all nodes together;
+ * bytes are those of messages, without what a transport adds.
  */
 #include <inttypes.h>
 #include <stdio.h>

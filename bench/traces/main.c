@@ -23,7 +23,7 @@ typedef struct work {
     bench              *b;
     const trace        *t;
     const play_history *h;
-    play_bytes          file; /* the state, LZ4-HC */
+    play_bytes          file; /* the state, packed by LZ4-HC */
     size_t              runs;
 } work;
 
@@ -64,7 +64,7 @@ static double run_merge(const work *w)
 {
     crdt_store *store = play_new(PLAY_READER, NULL);
     double      start = bench_seconds();
-    play_join(store, w->h->whole);
+    play_join(store, w->h->state);
     return finish(w, start, store, false);
 }
 
@@ -77,22 +77,14 @@ static double run_merge_deltas(const work *w)
 }
 
 /* From the file as it is on disk. */
-static crdt_store *load(const work *w, const crdt_mem *mem)
-{
-    play_bytes  state = play_unpack(PLAY_LZ4HC, w->file, w->h->state.size);
-    crdt_store *store = play_decode(state, mem);
-    free(state.data);
-    return store;
-}
-
 static double run_load_view(const work *w)
 {
-    crdt_buf    out;
-    double      start = bench_seconds();
-    crdt_store *store = load(w, NULL);
+    crdt_buf out;
+    double   start = bench_seconds();
     crdt_buf_init(&out, NULL);
-    play_read(store, &out);
-    double seconds = finish(w, start, store, false);
+    play_view(w->file, &out);
+    double seconds = bench_seconds() - start;
+    play_verify_text(w->t, &out);
     crdt_buf_clear(&out);
     return seconds;
 }
@@ -100,7 +92,7 @@ static double run_load_view(const work *w)
 static double run_load_edit(const work *w)
 {
     double      start = bench_seconds();
-    crdt_store *store = load(w, NULL);
+    crdt_store *store = play_load(w->file, NULL);
     play_touch(w->t, store);
     return finish(w, start, store, true);
 }
@@ -140,15 +132,15 @@ static void memory_rows(const work *w)
     }
     const char *loaded = sequential ? "memory-loaded" : "memory";
     if (!wants(w, loaded)) return;
-    store = load(w, &m.mem);
+    store = play_load(w->file, &m.mem);
     play_touch(w->t, store);
     figure(w, loaded, (double)m.bytes);
     crdt_store_free(store);
 }
 
-static void size_row(const work *w, const char *what, play_codec codec, play_bytes in)
+static void size_row(const work *w, const char *what, const crdt_codec *codec, play_bytes in)
 {
-    if (!wants(w, what)) return;
+    if (!wants(w, what) || codec == NULL) return; /* a library built without it */
     play_bytes packed = play_pack(codec, in);
     figure(w, what, (double)packed.size);
     free(packed.data);
@@ -157,34 +149,21 @@ static void size_row(const work *w, const char *what, play_codec codec, play_byt
 static void size_rows(const work *w)
 {
     const play_history *h = w->h;
-    size_row(w, "file-full", PLAY_LZ4HC, h->state);
-    size_row(w, "file-full-zstd", PLAY_ZSTD_19, h->state);
-    size_row(w, "file-full-zstd3", PLAY_ZSTD_3, h->state);
+    size_row(w, "file-full", crdt_codec_lz4(), h->state);
+    size_row(w, "file-full-zstd", crdt_codec_zstd(), h->state);
     figure(w, "file-full-plain", (double)h->state.size);
-    size_row(w, "file-state", PLAY_LZ4HC, h->stable);
-    size_row(w, "file-state-zstd", PLAY_ZSTD_19, h->stable);
-    size_row(w, "file-state-zstd3", PLAY_ZSTD_3, h->stable);
+    size_row(w, "file-state", crdt_codec_lz4(), h->stable);
+    size_row(w, "file-state-zstd", crdt_codec_zstd(), h->stable);
     figure(w, "file-state-plain", (double)h->stable.size);
     if (wants(w, "update-bytes")) figure(w, "update-bytes", play_update_bytes(w->t, h));
 }
 
 static bool wants_history(const work *w)
 {
-    static const char *const rows[] = {"merge",
-                                       "merge-deltas",
-                                       "load-view",
-                                       "load-edit",
-                                       "memory",
-                                       "memory-loaded",
-                                       "file-full",
-                                       "file-full-zstd",
-                                       "file-full-zstd3",
-                                       "file-full-plain",
-                                       "file-state",
-                                       "file-state-zstd",
-                                       "file-state-zstd3",
-                                       "file-state-plain",
-                                       "update-bytes"};
+    static const char *const rows[] = {
+        "merge",           "merge-deltas",     "load-view",      "load-edit",       "memory",
+        "memory-loaded",   "file-full",        "file-full-zstd", "file-full-plain", "file-state",
+        "file-state-zstd", "file-state-plain", "update-bytes"};
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         if (wants(w, rows[i])) return true;
     }
@@ -199,7 +178,7 @@ static void trace_rows(bench *b, const trace *t, size_t runs)
     if (t->kind == TRACE_SEQUENTIAL) times(&w, "local", run_local);
     if (!wants_history(&w)) return;
     play_make(t, &h);
-    w.file = play_pack(PLAY_LZ4HC, h.state);
+    w.file = play_pack(crdt_codec_lz4(), h.state);
     times(&w, "merge", run_merge);
     times(&w, "merge-deltas", run_merge_deltas);
     times(&w, "load-view", run_load_view);
@@ -236,10 +215,10 @@ static int make_file(const char *name, const char *size, const char *path)
 }
 
 /* Callgrind counts in here alone, by the name: what is set up is not counted. */
-__attribute__((noinline)) static void counted(const trace *t, crdt_store *store, play_bytes whole)
+__attribute__((noinline)) static void counted(const trace *t, crdt_store *store, play_bytes state)
 {
-    if (whole.data == NULL) play_local(t, store);
-    else play_join(store, whole);
+    if (state.data == NULL) play_local(t, store);
+    else play_join(store, state);
 }
 
 static int once(const char *what, const char *path)
@@ -250,7 +229,7 @@ static int once(const char *what, const char *path)
     memset(&h, 0, sizeof h);
     if (!local) play_make(&t, &h);
     crdt_store *store = play_new(PLAY_READER, NULL);
-    counted(&t, store, h.whole);
+    counted(&t, store, h.state);
     play_verify(&t, store, false);
     crdt_store_free(store);
     play_clear(&h);

@@ -60,6 +60,12 @@ void play_read(const crdt_store *store, crdt_buf *out)
     bench_must(crdt_text_read(text, CRDT_CODE_POINTS, 0, UINT64_MAX, out), "read");
 }
 
+void play_verify_text(const trace *t, const crdt_buf *text)
+{
+    bool same = text->size == t->end_size && memcmp(text->data, t->end, text->size) == 0;
+    if (!same) bench_die("the text is not the trace's end", CRDT_EINVAL);
+}
+
 void play_verify(const trace *t, const crdt_store *store, bool touched)
 {
     crdt_buf out;
@@ -71,22 +77,66 @@ void play_verify(const trace *t, const crdt_store *store, bool touched)
         bool there = out.size > at && out.data[at] == '!';
         if (there) memmove(out.data + at, out.data + at + 1, --out.size - at);
     }
-    bool same = out.size == t->end_size && memcmp(out.data, t->end, out.size) == 0;
+    play_verify_text(t, &out);
     crdt_buf_clear(&out);
-    if (!same) bench_die("the text is not the trace's end", CRDT_EINVAL);
+}
+
+/* -- Files ------------------------------------------------------------------------------------- */
+
+static play_bytes copy_of(const crdt_buf *buf)
+{
+    play_bytes bytes = {must(malloc(buf->size + 1)), buf->size};
+    memcpy(bytes.data, buf->data, buf->size);
+    return bytes;
+}
+
+play_bytes play_pack(const crdt_codec *codec, play_bytes in)
+{
+    crdt_buf out;
+    crdt_buf_init(&out, NULL);
+    bench_must(crdt_pack(codec, crdt_view_of(in.data, in.size), &out), "pack");
+    play_bytes bytes = copy_of(&out);
+    crdt_buf_clear(&out);
+    return bytes;
+}
+
+static crdt_options reader_options(const crdt_mem *mem)
+{
+    crdt_options o = crdt_options_default(PLAY_READER, NULL);
+    o.solo = &crdt_text_type;
+    o.mem = mem;
+    return o;
+}
+
+crdt_store *play_load(play_bytes file, const crdt_mem *mem)
+{
+    crdt_options o = reader_options(mem);
+    crdt_store  *store;
+    crdt_view    in = crdt_view_of(file.data, file.size);
+    bench_must(crdt_store_unpack(&o, crdt_codecs(), in, &store, NULL), "unpack");
+    return store;
+}
+
+void play_view(play_bytes file, crdt_buf *out)
+{
+    crdt_options o = reader_options(NULL);
+    crdt_buf     plain;
+    crdt_view    in = crdt_view_of(file.data, file.size);
+    crdt_buf_init(&plain, NULL);
+    bench_must(crdt_unpack(crdt_codecs(), in, UINT64_MAX, &plain, NULL), "unpack");
+    in = crdt_buf_bytes(&plain);
+    bench_must(crdt_text_peek(&o, in, CRDT_SOLO, &crdt_text_type, out, NULL), "peek");
+    crdt_buf_clear(&plain);
 }
 
 /* -- Histories --------------------------------------------------------------------------------- */
 
 static play_bytes encoded(const crdt_store *store)
 {
-    crdt_buf   out;
-    play_bytes bytes;
+    crdt_buf out;
     crdt_buf_init(&out, NULL);
     bench_must(crdt_store_encode(store, &out), "encode");
-    bytes.data = must(malloc(out.size + 1));
-    bytes.size = out.size;
-    memcpy(bytes.data, out.data, out.size);
+    play_bytes bytes = copy_of(&out);
     crdt_buf_clear(&out);
     return bytes;
 }
@@ -97,17 +147,6 @@ void play_join(crdt_store *store, play_bytes delta)
     crdt_view   in = crdt_view_of(delta.data, delta.size);
     bench_must(crdt_delta_decode(store, in, &decoded, NULL), "decode a delta");
     bench_must(crdt_store_take(store, decoded, BENCH_NOW), "take in a delta");
-}
-
-crdt_store *play_decode(play_bytes state, const crdt_mem *mem)
-{
-    crdt_options o = crdt_options_default(PLAY_READER, NULL);
-    crdt_store  *store;
-    o.solo = &crdt_text_type;
-    o.mem = mem;
-    crdt_view in = crdt_view_of(state.data, state.size);
-    bench_must(crdt_store_decode(&o, in, &store, NULL), "decode");
-    return store;
 }
 
 /* What makes a history: the agents' replicas and what each has. */
@@ -188,18 +227,7 @@ static void make_txn(maker *m, uint32_t i)
 /* The encodings of a store that has everything. */
 static void encode_all(crdt_store *store, play_history *h)
 {
-    crdt_context none;
-    crdt_delta  *since;
-    crdt_context_init(&none, NULL);
-    bench_must(crdt_store_since(store, &none, &since), "since");
-    h->whole = encoded(since);
-    crdt_store_free(since);
-    crdt_context_clear(&none);
     h->state = encoded(store);
-    if (h->state.size < h->whole.size) {
-        free(h->whole.data);
-        h->whole = encoded(store);
-    }
     bench_must(crdt_store_stabilise(store, crdt_store_context(store)), "stabilise");
     h->stable = encoded(store);
 }
@@ -234,7 +262,6 @@ void play_make(const trace *t, play_history *ret)
 void play_clear(play_history *h)
 {
     bench_deltas_clear(&h->deltas);
-    free(h->whole.data);
     free(h->state.data);
     free(h->stable.data);
     memset(h, 0, sizeof *h);
@@ -253,7 +280,7 @@ static size_t body_of(const crdt_delta *delta)
     crdt_replicas_init(&ids, NULL);
     text.type->mark(text.state, &ids);
     bench_must(crdt_replicas_seal(&ids), "make a dictionary");
-    crdt_enc enc = {&out, &ids};
+    crdt_enc enc = {&out, &ids, false};
     text.type->encode(text.state, &enc);
     bench_must(crdt_buf_status(&out), "encode a text");
     size_t size = out.size;

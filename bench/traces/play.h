@@ -3,6 +3,7 @@
 #define BENCH_TRACES_PLAY_H
 #include "bench/bench.h"
 #include "bench/traces/trace.h"
+#include "crdt/codec.h"
 #include "crdt/text.h"
 
 #define PLAY_READER UINT64_C(0x7265616465720001) /* the replica that loads and merges */
@@ -15,7 +16,6 @@ typedef struct play_bytes {
 /* A trace as replicas made it. */
 typedef struct play_history {
     bench_deltas deltas; /* one for each transaction */
-    play_bytes   whole;  /* all of them as one delta: since nothing, or the state if smaller */
     play_bytes   state;  /* the encoded store */
     play_bytes   stable; /* the same, once all of it was stable */
 } play_history;
@@ -29,11 +29,11 @@ void play_make(const trace *t, play_history *ret);
 void play_clear(play_history *h);
 
 /* Decode what a peer sent and join it into store. */
-void        play_join(crdt_store *store, play_bytes delta);
-crdt_store *play_decode(play_bytes state, const crdt_mem *mem);
+void play_join(crdt_store *store, play_bytes delta);
 /* Write one character into the middle. */
 void play_touch(const trace *t, crdt_store *store);
 void play_read(const crdt_store *store, crdt_buf *out);
+void play_verify_text(const trace *t, const crdt_buf *text); /* it is the trace's end */
 /* The store's text is the trace's end; `touched`: but for what play_touch wrote. */
 void play_verify(const trace *t, const crdt_store *store, bool touched);
 
@@ -41,11 +41,10 @@ void play_verify(const trace *t, const crdt_store *store, bool touched);
  * without what the store writes around it. The mean over all transactions that change something. */
 double play_update_bytes(const trace *t, const play_history *h);
 
-/* -- Codecs (codec.c) */
-typedef enum play_codec { PLAY_LZ4HC, PLAY_ZSTD_3, PLAY_ZSTD_19, PLAY_CODECS } play_codec;
-
-play_bytes play_pack(play_codec codec, play_bytes in);
-/* Into room for exactly `size` bytes. */
-play_bytes play_unpack(play_codec codec, play_bytes in, size_t size);
+/* -- Files, packed by libcrdt_codec */
+play_bytes  play_pack(const crdt_codec *codec, play_bytes in);
+crdt_store *play_load(play_bytes file, const crdt_mem *mem);
+/* Append the text that the file shows. */
+void play_view(play_bytes file, crdt_buf *out);
 
 #endif

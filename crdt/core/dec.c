@@ -29,6 +29,7 @@ void crdt_dec_init(crdt_dec *dec, crdt_view in, const crdt_limits *limits)
     dec->err = CRDT_OK;
     dec->reason = NULL;
     dec->later = CRDT_NOW;
+    dec->form = CRDT_EITHER;
 }
 
 crdt_err crdt_dec_fail(crdt_dec *dec, crdt_err err, const char *reason)

@@ -279,6 +279,13 @@ static void put_all(crdt__atoms *atoms, const uint8_t *bytes, size_t size, uint3
 
 void crdt__atoms_put(crdt__atoms *atoms, const uint8_t *bytes, size_t size, uint32_t count)
 {
+    if (size == count && (uint64_t)atoms->used + size <= atoms->plain) { /* need but be copied */
+        memcpy(atoms->open + atoms->used, bytes, size);
+        atoms->used += (uint32_t)size;
+        atoms->bytes += size;
+        atoms->count += count;
+        return;
+    }
     /* One more atom of a slot that there is: plain - used is at most how many it still takes. */
     if (count != 1 || atoms->used >= atoms->plain || !last_of(atoms)->wide ||
         (uint64_t)atoms->used + size > atoms->room) {

@@ -8,6 +8,8 @@
  */
 #ifndef CRDT_CORE_SEQ_ATOMS_H
 #define CRDT_CORE_SEQ_ATOMS_H
+#include <string.h>
+
 #include "crdt/base.h"
 #include "crdt/mem.h"
 
@@ -57,6 +59,18 @@ static inline void crdt__atoms_append(crdt__atoms *atoms, const uint8_t *bytes, 
     atoms->open[atoms->used++] = *bytes;
     atoms->bytes++;
     atoms->count++;
+}
+/* Append atoms of one byte, at most FEW of them, out of as many bytes that can be read. False: that
+ * is not the case, or they have no room where such atoms are just copied; nothing is changed. */
+#define CRDT__FEW 32u
+static inline bool crdt__atoms_append_few(crdt__atoms *atoms, const uint8_t *bytes, uint32_t count)
+{
+    if (count > CRDT__FEW || atoms->plain - atoms->used < CRDT__FEW) return false;
+    memcpy(atoms->open + atoms->used, bytes, CRDT__FEW);
+    atoms->used += count;
+    atoms->bytes += count;
+    atoms->count += count;
+    return true;
 }
 /* Append atoms whose bytes are forgotten already. Errors: ENOMEM. O(1) memory however many. */
 crdt_err crdt__atoms_append_void(crdt__atoms *atoms, uint32_t count);

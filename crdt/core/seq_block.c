@@ -108,7 +108,7 @@ static unsigned right_code(const crdt__ins *base, const crdt__ins *row)
     return row->right == base->right ? RIGHT_SAME : RIGHT_OTHER;
 }
 
-static size_t put_ins(uint8_t code[CRDT__INS_BYTES], const crdt__ins *base, const crdt__ins *row)
+static size_t put_ins(uint8_t *code, const crdt__ins *base, const crdt__ins *row)
 {
     uint32_t len = crdt__ins_len(base);
     uint64_t dot = row->dot - base->dot - base->dots;
@@ -158,7 +158,7 @@ static inline const uint8_t *next_ins(const uint8_t *at, crdt__ins *row)
     return at;
 }
 
-static size_t put_del(uint8_t code[CRDT__DEL_BYTES], const crdt__del *base, const crdt__del *row)
+static size_t put_del(uint8_t *code, const crdt__del *base, const crdt__del *row)
 {
     uint64_t dot = row->dot - base->dot - base->dots;
     uint32_t ctr = row->ctr - base->ctr - crdt__del_len(base);
@@ -267,6 +267,12 @@ static bool write_tail(crdt__log *log, crdt__block *block, size_t from, const ui
     return true;
 }
 
+/* Has the block room for any row of so many bytes? Then it may be written right there. */
+static inline bool has_room(const crdt__block *block, size_t most)
+{
+    return block->cap16 * (size_t)16 >= block->used + most;
+}
+
 /* A block of one row behind the others, of which the last gives back its slack. */
 static bool new_tail(crdt__log *log, crdt__track **track, uint64_t dot, uint32_t ctr,
                      const uint8_t *code, size_t size)
@@ -274,6 +280,12 @@ static bool new_tail(crdt__log *log, crdt__track **track, uint64_t dot, uint32_t
     if (!track_room(log, track)) return false;
     crdt__track *t = *track;
     crdt__block  block = {.dot = dot, .ctr = ctr, .rows = 1};
+    size_t       like = t->count > 0 ? t->blocks[t->count - 1].used : 0; /* the one before */
+    if (like > size && like <= CRDT__LIKE_MAX) {
+        like += CRDT__INS_BYTES;
+        block.bytes = crdt__log_resize(log, NULL, 0, (like + 15) & ~(size_t)15);
+        if (block.bytes != NULL) block.cap16 = (uint8_t)((like + 15) / 16);
+    }
     if (!write_tail(log, &block, 0, code, size)) {
         if (t->count == 0) crdt__track_clear(log, track);
         return false;
@@ -335,7 +347,11 @@ bool crdt__track_add_ins(crdt__log *log, crdt__track **track, crdt__ins_tail *ta
     }
     CRDT_ASSERT(row->ctr == tail->last.ctr + crdt__ins_len(&tail->last));
     uint16_t at = block->used;
-    if (!write_tail(log, block, at, code, put_ins(code, &tail->last, row))) return false;
+    if (has_room(block, CRDT__INS_BYTES)) {
+        block->used += (uint16_t)put_ins(block->bytes + at, &tail->last, row);
+    } else if (!write_tail(log, block, at, code, put_ins(code, &tail->last, row))) {
+        return false;
+    }
     block->rows++;
     *tail = (crdt__ins_tail){.base = tail->last, .last = *row, .at = at, .known = true};
     return true;
@@ -381,7 +397,11 @@ static bool append_del(crdt__log *log, crdt__track **track, crdt__del_tail *tail
         return true;
     }
     uint16_t at = block->used;
-    if (!write_tail(log, block, at, code, put_del(code, &tail->last, row))) return false;
+    if (has_room(block, CRDT__DEL_BYTES)) {
+        block->used += (uint16_t)put_del(block->bytes + at, &tail->last, row);
+    } else if (!write_tail(log, block, at, code, put_del(code, &tail->last, row))) {
+        return false;
+    }
     block->rows++;
     *tail = (crdt__del_tail){.base = tail->last, .last = *row, .at = at, .known = true};
     return true;
@@ -484,6 +504,13 @@ static uint32_t insert_dels(crdt__log *log, crdt__track **track, const crdt__fre
     log->del_rows -= old.rows + taken - total;
     crdt__log_release(log, old.bytes, room_of(&old));
     return taken;
+}
+
+bool crdt__track_append_del(crdt__log *log, crdt__track **track, crdt__del_tail *tail,
+                            const crdt__del *row)
+{
+    if (*track != NULL && !tail->known) know_del_tail(*track, tail);
+    return append_del(log, track, tail, row);
 }
 
 uint32_t crdt__track_add_dels(crdt__log *log, crdt__track **track, crdt__del_tail *tail,

@@ -1,4 +1,5 @@
-/* core/seq_block.h: how a log holds its rows: for seq_log.c and seq_block.c alone.
+/* core/seq_block.h: how a log holds its rows: for seq_log.c, seq_block.c and what loads whole logs
+ * (seq_snap.c) alone.
  *
  * Shape    settled rows of an author: a track, which is an array of blocks ascending by dot, each
  *          of 1 to 64 rows. Only the last block of a track grows at its end. Rows of the settle
@@ -14,6 +15,8 @@
 /* The most bytes that an encoded row may take. */
 #define CRDT__INS_BYTES 48u
 #define CRDT__DEL_BYTES 32u
+/* A block behind one of no more bytes gets as much room at once. */
+#define CRDT__LIKE_MAX 512u
 
 typedef struct crdt__block {
     uint64_t dot; /* of the first row */
@@ -125,12 +128,24 @@ static inline crdt__fresh *crdt__log_fresh(const crdt__log *log, uint32_t author
     return at == 0 ? NULL : &log->fresh[at - 1];
 }
 
+/* Whole logs at once, of authors that have nothing else open: rows as crdt__log_add_ins and
+ * crdt__log_add_del take them, in order of dots, written into blocks right away; no undo takes them
+ * back. The author's tails are all zero before its first row and stay with it. crdt__log_settle
+ * ends it. Errors: ENOMEM (the log can only be cleared). */
+crdt_err crdt__log_load_ins(crdt__log *log, uint32_t author, crdt__ins_tail *tail,
+                            const crdt__ins *row);
+crdt_err crdt__log_load_del(crdt__log *log, uint32_t author, crdt__del_tail *tail,
+                            const crdt__del *row);
+
 size_t crdt__track_bytes(const crdt__track *track); /* memory in use */
 void   crdt__track_clear(crdt__log *log, crdt__track **track);
 /* Append a row, or put it onto the last one (which counts in log->ins_rows). False: refused memory,
  * nothing changed. */
 bool crdt__track_add_ins(crdt__log *log, crdt__track **track, crdt__ins_tail *tail,
                          const crdt__ins *row);
+/* The same of a deletion that comes after all others. */
+bool crdt__track_append_del(crdt__log *log, crdt__track **track, crdt__del_tail *tail,
+                            const crdt__del *row);
 /* Put rows, ascending by dot, where they belong. Returns how many of the first are in: fewer than
  * count if memory was refused. What is put onto another row is taken off log->del_rows. */
 uint32_t crdt__track_add_dels(crdt__log *log, crdt__track **track, crdt__del_tail *tail,

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "crdt/core/mem.h"
+#include "crdt/core/seq_snap.h"
 
 /* -- What to expect: encoder and decoder follow each other ------------------------------------- */
 
@@ -164,7 +165,7 @@ static void put_rest(columns *c, const crdt__row *row, uint8_t shape, uint32_t v
     else if (shape & CRDT__SHAPE_RIGHT) put_elem(c, CRDT__OTHERS, row->right);
     if (c->classic) put_delta(c, CRDT__OTHERS, row->lamport, c->trail.lamport);
     if (voids > 0) (void)put_voids(c, row, false);
-    put_content(c, row);
+    if (!c->whole) put_content(c, row);
 }
 
 void crdt__columns_put(columns *c, const crdt__row *row)
@@ -176,7 +177,7 @@ void crdt__columns_put(columns *c, const crdt__row *row)
         ref = row->first;
         ref.ctr += crdt__row_len(row) - 1;
     } else {
-        voids = put_voids(c, row, true);
+        if (!c->whole) voids = put_voids(c, row, true);
         odd = voids > 0 || row->first.ctr != crdt__trail_ctr(&c->trail, row->left);
     }
     uint8_t shape = shape_of(c, row, ref, odd);
@@ -219,12 +220,13 @@ void crdt__columns_begin(columns *c, uint64_t replica, uint64_t count, crdt_enc 
 
 void crdt__columns_end(columns *c, crdt_enc *enc)
 {
+    int many = c->whole ? CRDT__CONTENT : CRDT__COLUMNS;
     if (c->is_inline) return;
-    for (int i = 0; i < CRDT__COLUMNS; i++) {
+    for (int i = 0; i < many; i++) {
         if (c->own[i].failed) enc->out->failed = true;
         crdt_buf_varint(enc->out, c->own[i].size);
     }
-    for (int i = 0; i < CRDT__COLUMNS; i++) {
+    for (int i = 0; i < many; i++) {
         crdt_buf_put(enc->out, c->own[i].data, c->own[i].size);
     }
 }
@@ -239,6 +241,17 @@ void crdt__told_set_put(const crdt__told_set *set, crdt_enc *enc)
     crdt_buf_value(enc->out, set->value);
 }
 
+/* In a state: is its sequence told as a whole? What is packed must be looked into for that. */
+static bool is_whole(const crdt__slot *slot, crdt_enc *enc)
+{
+    if (!enc->state) return false;
+    if (slot->pack != NULL && slot->pack->size >= CRDT__SNAP_LEAST &&
+        crdt__slot_unpack((crdt__slot *)(uintptr_t)slot) != CRDT_OK) {
+        enc->out->failed = true;
+    }
+    return slot->seq != NULL && crdt__snap_fits(slot->seq);
+}
+
 void crdt__slot_encode(const void *state, crdt_enc *enc)
 {
     const crdt__slot *slot = state;
@@ -248,8 +261,11 @@ void crdt__slot_encode(const void *state, crdt_enc *enc)
     crdt__walk        walk;
     crdt__row         row;
     size_t            count = crdt__sets_begin(&sets, slot);
-    crdt_buf_varint(enc->out, crdt__walk_replicas(slot) * 2 + (count > 0));
+    bool              whole = is_whole(slot, enc);
+    crdt_buf_varint(enc->out, crdt__walk_replicas(slot) * 4 + (whole ? 2 : 0) + (count > 0));
+    if (whole) crdt__snap_put_live(slot->seq, enc->out);
     crdt__columns_init(&c, slot, enc);
+    c.whole = whole;
     crdt__walk_begin(&walk, slot);
     while (crdt__walk_replica(&walk)) {
         crdt__columns_begin(&c, walk.replica, crdt__walk_count(&walk), enc);
@@ -257,6 +273,7 @@ void crdt__slot_encode(const void *state, crdt_enc *enc)
         crdt__columns_end(&c, enc);
     }
     crdt__columns_clear(&c);
+    if (whole) crdt__snap_put_dead(slot->seq, enc->out);
     if (count == 0) return;
     crdt_buf_varint(enc->out, count);
     while (crdt__sets_next(&sets, &set)) crdt__told_set_put(&set, enc);

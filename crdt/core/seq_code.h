@@ -2,10 +2,12 @@
  *
  * Format: a replica is its place in the dictionary; numbers are varints, (z) zigzag.
  *
- *      sequence   2 * replicas + 1 if there are sets; for each replica, ascending: replica, rows,
- *                 and if rows are INLINE_ROWS or more the sizes of the five columns; the columns
- *                 (fewer rows: row by row in one); sets: how many, then for each, ascending by
- *                 element: element (replica, counter), dot (replica, sequence), stamp, value
+ *      sequence   4 * replicas + 2 if it is whole + 1 if there are sets; if whole its text
+ *                 (seq_snap.h), without the column of content below; for each replica, ascending:
+ *                 replica, rows, and if rows are INLINE_ROWS or more the sizes of the five columns;
+ *                 the columns (fewer rows: row by row in one); if whole what is dead (seq_snap.h);
+ *                 sets: how many, then for each, ascending by element: element (replica, counter),
+ *                 dot (replica, sequence), stamp, value
  *      columns    shapes  one byte a row, flags of CRDT__SHAPE_*
  *                 counts  dots - 2 if MANY; each - 2 if LONG
  *                 refs    an insertion's left origin, a deletion's last element: as counter (z)
@@ -19,7 +21,8 @@
  *                 content the atoms of insertions
  *
  * The cursor is where the replica last edited: the last element that it inserted, or the one before
- * those that it deleted. So the usual row is three or four bytes. Rows are those of seq_rows.c.
+ * those that it deleted. So the usual row is three or four bytes. Rows are those of seq_rows.c. A
+ * sequence is whole if it can be (crdt__snap_fits): states are, deltas mostly are not.
  */
 #ifndef CRDT_CORE_SEQ_CODE_H
 #define CRDT_CORE_SEQ_CODE_H

@@ -254,12 +254,26 @@ void crdt__reader_begin(reader *r, const crdt__slot *slot, crdt_view bytes, crdt
     r->kind = slot->kind;
     r->classic = slot->classic;
     uint64_t head = crdt_dec_varint(&r->in);
-    r->sections = head / 2;
+    r->sections = head / 4;
     r->sets = head % 2;
+    if (head & 2) malformed(r, "a whole sequence where parts are told");
     if (r->sections > dict.count || r->sections > crdt_dec_left(&r->in) / 5) {
         malformed(r, "more replicas than there can be");
     }
     if (r->kind == CRDT__UTF8_ATOMS && r->sets) malformed(r, "sets in a text");
+    r->at = r->in.at;
+    r->end = r->in.end;
+}
+
+void crdt__reader_rest(reader *r, const crdt__slot *slot, crdt_view bytes, crdt__dict dict,
+                       const crdt_limits *limits)
+{
+    memset(r, 0, sizeof *r);
+    crdt_dec_init(&r->in, bytes, limits);
+    r->dict = dict;
+    r->kind = slot->kind;
+    r->classic = slot->classic;
+    r->sets = 1;
     r->at = r->in.at;
     r->end = r->in.end;
 }

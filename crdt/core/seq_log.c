@@ -446,6 +446,35 @@ void crdt__log_add_del(crdt__log *log, uint32_t author, const crdt__del *row)
     log->del_rows++;
 }
 
+/* -- Loading ----------------------------------------------------------------------------------- */
+
+crdt_err crdt__log_load_ins(crdt__log *log, uint32_t author, crdt__ins_tail *tail,
+                            const crdt__ins *row)
+{
+    crdt__author *a = &log->authors[author];
+    bool          goes_on = log->cidrun_count > 0 && row->cid == log->cid_end &&
+                   log->cidruns[log->cidrun_count - 1].author == author;
+    if (!goes_on && log->cidrun_cap - log->cidrun_count < 2) {
+        uint64_t      need = log->cidrun_count + UINT64_C(2);
+        crdt__cidrun *runs = fit(log, log->cidruns, &log->cidrun_cap, need, sizeof *runs);
+        if (runs == NULL) return CRDT_ENOMEM;
+        log->cidruns = runs;
+    }
+    if (!goes_on && !run_room(log, a, a->run_count + UINT64_C(1))) return CRDT_ENOMEM;
+    if (!crdt__track_add_ins(log, &a->ins, tail, row)) return CRDT_ENOMEM;
+    log->ins_rows++;
+    add_ids(log, author, row->cid, crdt__ins_len(row));
+    return CRDT_OK;
+}
+
+crdt_err crdt__log_load_del(crdt__log *log, uint32_t author, crdt__del_tail *tail,
+                            const crdt__del *row)
+{
+    if (!crdt__track_append_del(log, &log->authors[author].del, tail, row)) return CRDT_ENOMEM;
+    log->del_rows++;
+    return CRDT_OK;
+}
+
 /* -- Finding ----------------------------------------------------------------------------------- */
 
 crdt__ins crdt__log_ins_of(const crdt__log *log, uint32_t author, uint32_t ctr)

@@ -286,6 +286,22 @@ crdt_err crdt__nodes_first(crdt__order *order)
     return CRDT_OK;
 }
 
+crdt_err crdt__nodes_append(crdt__order *order)
+{
+    crdt__leaf *last = order->last;
+    crdt_err    err = last == NULL ? crdt__nodes_first(order) : spares(order, 1, 0);
+    if (err != CRDT_OK || last == NULL) return err;
+    crdt__leaf *leaf = take_spare(&order->spare_leaves, &order->spare_leaf_count);
+    leaf->count = 0;
+    leaf->parent = NULL;
+    leaf->next = NULL;
+    leaf->prev = last;
+    leaf->number = order->leaf_count;
+    order->leaves[order->leaf_count++] = leaf;
+    last->next = order->last = leaf;
+    return CRDT_OK;
+}
+
 crdt__leaf *crdt__leaf_after(crdt__order *order, crdt__leaf *leaf)
 {
     crdt__leaf *right = take_spare(&order->spare_leaves, &order->spare_leaf_count);
@@ -373,6 +389,18 @@ void crdt__nodes_rebuild(crdt__order *order)
         order->height++;
     }
     order->root = level;
+}
+
+crdt_err crdt__nodes_build(crdt__order *order)
+{
+    unsigned inners = 0;
+    for (uint32_t nodes = order->leaf_count; nodes > 1; inners += nodes) {
+        nodes = (nodes + CRDT__FANOUT - 1) / CRDT__FANOUT;
+    }
+    crdt_err err = spares(order, 0, inners);
+    order->root = NULL; /* its leaves are linked alone */
+    if (err == CRDT_OK) crdt__nodes_rebuild(order);
+    return err;
 }
 
 /* Sums in all nodes, made bottom-up. On failure what was made is freed with the tree. */

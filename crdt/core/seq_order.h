@@ -182,6 +182,10 @@ crdt__sums crdt__leaf_sums(const crdt__order *order, const crdt__leaf *leaf);
 crdt_err crdt__nodes_reserve(crdt__order *order, crdt__leaf *leaf, unsigned ends);
 crdt_err crdt__nodes_first(crdt__order *order); /* the first leaf of an empty order */
 void     crdt__nodes_trim(crdt__order *order);  /* free the spares */
+/* A whole order at once: empty leaves, one behind the other, then what is above them. Errors:
+ * ENOMEM. */
+crdt_err crdt__nodes_append(crdt__order *order);
+crdt_err crdt__nodes_build(crdt__order *order);
 /* Build the levels above the linked leaves again, out of the inner nodes there are. */
 void     crdt__nodes_rebuild(crdt__order *order);
 void     crdt__nodes_drop_leaf(crdt__order *order,

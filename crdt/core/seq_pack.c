@@ -466,8 +466,8 @@ crdt_err crdt__pack_make(const crdt__slot *slot, const crdt__filter *filter, crd
     if (err == CRDT_OK) err = crdt_buf_status(&counts);
     if (err == CRDT_OK) err = crdt_replicas_seal(&ids);
     if (err == CRDT_OK && sections + sets > 0) {
-        crdt_enc enc = {&bytes, &ids};
-        crdt_buf_varint(&bytes, sections * 2 + (sets > 0));
+        crdt_enc enc = {&bytes, &ids, false};
+        crdt_buf_varint(&bytes, sections * 4 + (sets > 0));
         write_rows(slot, filter, &enc, crdt_buf_bytes(&counts));
         if (sets > 0) write_sets(slot, filter, sets, &enc);
         err = crdt_buf_status(&bytes);

@@ -60,6 +60,9 @@ typedef struct crdt__told_set {
 /* Begins with the head: how many sections. */
 void crdt__reader_begin(crdt__reader *r, const crdt__slot *slot, crdt_view bytes, crdt__dict dict,
                         const crdt_limits *limits);
+/* Begins with the sets, of which there are some. */
+void crdt__reader_rest(crdt__reader *r, const crdt__slot *slot, crdt_view bytes, crdt__dict dict,
+                       const crdt_limits *limits);
 /* The next section. Its rows must be read to the last before the next one, unless
  * crdt__reader_pass is called for it at once. */
 bool crdt__reader_section(crdt__reader *r, crdt__section *s);
@@ -147,6 +150,7 @@ typedef struct crdt__columns {
     const crdt_replicas *dict;
     crdt__atom_kind      kind;
     bool                 classic, is_inline;
+    bool                 whole; /* content stands elsewhere */
 } crdt__columns;
 
 void crdt__columns_init(crdt__columns *c, const crdt__slot *slot, const crdt_enc *enc);

@@ -3,6 +3,7 @@
 
 #include "crdt/core/mem.h"
 #include "crdt/core/seq_pack.h"
+#include "crdt/core/seq_snap.h"
 
 /* What a sequence may take for a while beyond 8 times its bytes. */
 #define SLACK 40960u
@@ -216,6 +217,53 @@ static crdt_err decode_now(crdt__slot *slot, crdt_dec *dec, bool *ret_over)
     return CRDT_OK;
 }
 
+static crdt_err whole_sets(crdt__slot *slot, crdt_dec *dec, uint64_t replicas)
+{
+    crdt__dict     dict = {dec->dict, NULL, dec->dict_count, dec->dict_count};
+    crdt__reader   r;
+    crdt__told_set last, set;
+    crdt_err       err = CRDT_OK;
+    crdt__reader_rest(&r, slot, crdt_view_of(dec->at, crdt_dec_left(dec)), dict, dec->limits);
+    size_t count = crdt__reader_sets(&r);
+    if (crdt__snap_crowded(replicas, count, slot->seq->order.visible)) {
+        crdt_dec_fail(&r.in, CRDT_EMALFORMED, "a whole sequence of too many sets");
+    }
+    for (size_t i = 0; err == CRDT_OK && r.in.err == CRDT_OK && i < count; i++) {
+        if (!crdt__reader_set(&r, i == 0 ? NULL : &last, &set)) break;
+        err = crdt__seq_put_set(slot->seq, set.elem, set.dot, set.stamp, set.value);
+        if (err == CRDT_OK && crdt__seq_set_of(slot->seq, set.elem) == NULL) {
+            crdt_dec_fail(&r.in, CRDT_EMALFORMED, "a set of a deleted element");
+        }
+        last = set;
+    }
+    if (err == CRDT_OK) err = r.in.err;
+    if (err != CRDT_OK) return crdt_dec_fail(dec, err, r.in.reason);
+    (void)crdt_dec_bytes(dec, (size_t)(r.in.at - dec->at));
+    return CRDT_OK;
+}
+
+/* The head of a whole one was read. */
+static crdt_err decode_whole(crdt__slot *slot, crdt_dec *dec, uint64_t head)
+{
+    uint64_t replicas = head / 4;
+    if (dec->form == CRDT_OF_DELTA) {
+        return crdt_dec_fail(dec, CRDT_EMALFORMED, "a whole sequence in a delta");
+    }
+    if (replicas > dec->dict_count || replicas > crdt_dec_left(dec) / 4) {
+        return crdt_dec_fail(dec, CRDT_EMALFORMED, "more replicas than there can be");
+    }
+    if (slot->kind == CRDT__UTF8_ATOMS && head % 2 == 1) {
+        return crdt_dec_fail(dec, CRDT_EMALFORMED, "sets in a text");
+    }
+    crdt_err err = make_seq(slot);
+    if (err == CRDT_OK) err = crdt__snap_read(slot->seq, dec, (size_t)replicas);
+    if (err == CRDT_OK && head % 2 == 1) err = whole_sets(slot, dec, replicas);
+    if (err != CRDT_OK) return crdt_dec_fail(dec, err, "no room for a sequence");
+    crdt__seq_keep(slot->seq);
+    slot->shows = CRDT__SHOWS;
+    return CRDT_OK;
+}
+
 /* An object among many whose sequence takes much more than its bytes. */
 static bool is_small(const crdt__slot *slot, size_t bytes)
 {
@@ -229,12 +277,23 @@ crdt_err crdt__slot_decode(const crdt_space *space, void *state, crdt_dec *dec)
     (void)space;
     crdt__slot *slot = state;
     bool        over = true;
-    crdt_dec    again = *dec;
-    crdt_err    err = dec->later == CRDT_LATER ? CRDT_OK : decode_now(slot, dec, &over);
+    crdt_dec    again = *dec, ahead = *dec;
+    uint64_t    head = crdt_dec_varint(&ahead);
+    if (ahead.err == CRDT_OK && (head & 2) != 0) {
+        *dec = ahead;
+        crdt_err err = decode_whole(slot, dec, head);
+        if (err != CRDT_OK) drop_seq(slot);
+        return err;
+    }
+    crdt_err err = dec->later == CRDT_LATER ? CRDT_OK : decode_now(slot, dec, &over);
     if (err != CRDT_OK || over) {
         drop_seq(slot);
         if (err == CRDT_OK && over && dec->later != CRDT_LATER) slot->shows = CRDT__SHOWS;
         return err == CRDT_OK ? crdt__pack_read(slot, dec, &slot->pack) : err;
+    }
+    if (dec->form == CRDT_OF_STATE && crdt__snap_fits(slot->seq)) {
+        drop_seq(slot);
+        return crdt_dec_fail(dec, CRDT_EMALFORMED, "a whole sequence in parts");
     }
     size_t bytes = (size_t)(dec->at - again.at);
     slot->shows = crdt__seq_visible(slot->seq) > 0 ? CRDT__SHOWS : CRDT__SHOWS_NOT;

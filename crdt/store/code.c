@@ -115,7 +115,7 @@ static void put_object(const crdt__object *o, const crdt__origin *own, crdt_enc 
         crdt_buf_view(enc->out, crdt__opaque_body(o));
         return;
     }
-    crdt_enc body = {scratch, enc->dict};
+    crdt_enc body = {scratch, enc->dict, enc->state};
     crdt_buf_reset(scratch);
     o->type->encode(o->state, &body);
     if (crdt_buf_status(scratch) != CRDT_OK) enc->out->failed = true;
@@ -137,7 +137,7 @@ crdt_err crdt_store_encode(const crdt_store *store, crdt_buf *out)
     crdt__origin *own = NULL;
     if (err == CRDT_OK && store->kind == CRDT__DELTA) err = crdt__opaque_own(store, &ids, &own);
     if (err == CRDT_OK) {
-        crdt_enc enc = {out, &ids};
+        crdt_enc enc = {out, &ids, store->kind == CRDT__STATE};
         size_t   count = 0, origins = crdt__origins_number(store, own);
         put_head(store, &enc, origins > 0);
         if (origins > 0) {
@@ -346,6 +346,7 @@ static crdt_err get_body(reading *r, crdt__object *o, unsigned flags)
     crdt_dec_init(&dec, body, &s->limits);
     dec.dict = r->ids;
     dec.dict_count = r->ids_count;
+    dec.form = s->kind == CRDT__STATE ? CRDT_OF_STATE : CRDT_OF_DELTA;
     if (s->kind != CRDT__STATE) dec.later = CRDT_LATER;
     else if (s->solo == NULL) dec.later = CRDT_LATER_IF_SMALL;
     crdt_err err =
@@ -426,7 +427,9 @@ static void count_object(reading *r, crdt__object *o, bool same_name)
     r->held += r->may_pack ? crdt__object_held(o) : 0;
 }
 
-static crdt_err get_object(reading *r, crdt_view *last, uint32_t *last_id)
+/* An object up to its body. *ret_same: it has the name of the last. */
+static crdt_err begin_object(reading *r, crdt_view *last, uint32_t *last_id, crdt__object **ret_o,
+                             unsigned *ret_flags, bool *ret_same)
 {
     crdt_store *s = r->store;
     crdt_dec   *dec = &r->dec;
@@ -446,17 +449,28 @@ static crdt_err get_object(reading *r, crdt_view *last, uint32_t *last_id)
     }
     const crdt_type *type = type_of(r, name, (uint16_t)id);
     if (type == NULL) return dec->err;
-    crdt__object *o;
-    crdt_err      err = crdt__object_make(s, name, type, (uint16_t)id, &o);
-    if (err == CRDT_OK) err = get_object_head(r, o, flags);
-    if (err == CRDT_OK) err = get_body(r, o, flags);
-    bool replayed = (flags & FLAG_FRAGMENTS) && type != &crdt__opaque_type;
-    if (err == CRDT_OK && !(replayed && comes_to_nothing(s, o))) err = check_object(r, o);
-    if (err == CRDT_OK) count_object(r, o, order == 0);
-    if (err == CRDT_OK && replayed && comes_to_nothing(s, o)) crdt__object_prune(s, o);
-    if (err == CRDT_OK && r->may_pack) pack_if_many(r);
     *last = name.data == NULL ? crdt_view_of("", 0) : name;
     *last_id = (uint32_t)id;
+    *ret_flags = flags;
+    *ret_same = order == 0;
+    crdt_err err = crdt__object_make(s, name, type, (uint16_t)id, ret_o);
+    return err == CRDT_OK ? get_object_head(r, *ret_o, flags) : err;
+}
+
+static crdt_err get_object(reading *r, crdt_view *last, uint32_t *last_id)
+{
+    crdt_store   *s = r->store;
+    crdt__object *o;
+    unsigned      flags;
+    bool          same_name;
+    crdt_err      err = begin_object(r, last, last_id, &o, &flags, &same_name);
+    if (err == CRDT_OK) err = get_body(r, o, flags);
+    if (err != CRDT_OK) return err;
+    bool replayed = (flags & FLAG_FRAGMENTS) && o->type != &crdt__opaque_type;
+    if (!(replayed && comes_to_nothing(s, o))) err = check_object(r, o);
+    if (err == CRDT_OK) count_object(r, o, same_name);
+    if (err == CRDT_OK && replayed && comes_to_nothing(s, o)) crdt__object_prune(s, o);
+    if (err == CRDT_OK && r->may_pack) pack_if_many(r);
     return err;
 }
 
@@ -478,12 +492,10 @@ static crdt_err check_ids(reading *r)
     return err;
 }
 
-/* Origins and objects. */
-static crdt_err read_objects(reading *r, unsigned kind)
+/* Origins, up to the objects, of which there are *ret_count. */
+static crdt_err begin_objects(reading *r, unsigned kind, size_t *ret_count)
 {
     crdt_store *s = r->store;
-    crdt_view   last = {NULL, 0};
-    uint32_t    last_id = 0;
     crdt_err    err = CRDT_OK;
     r->objects = r->dec.at;
     if (kind & WITH_ORIGINS) {
@@ -491,15 +503,22 @@ static crdt_err read_objects(reading *r, unsigned kind)
                               : crdt_dec_fail(&r->dec, CRDT_EMALFORMED, "origins for one type");
     }
     if (err != CRDT_OK) return err;
-    size_t count = crdt_dec_count(&r->dec, 4, "objects");
-    if (s->solo != NULL && count != 1 && (count != 0 || s->kind != CRDT__STATE)) {
+    *ret_count = crdt_dec_count(&r->dec, 4, "objects");
+    if (s->solo != NULL && *ret_count != 1 && (*ret_count != 0 || s->kind != CRDT__STATE)) {
         crdt_dec_fail(&r->dec, CRDT_EMALFORMED, "a stand-alone object must be one");
     }
-    for (size_t i = 0; i < count && r->dec.err == CRDT_OK; i++) {
-        err = get_object(r, &last, &last_id);
-        if (err != CRDT_OK) return err;
-    }
-    if (r->dec.err == CRDT_OK && r->dec.at != r->dec.end) {
+    return r->dec.err;
+}
+
+static crdt_err read_objects(reading *r, unsigned kind)
+{
+    crdt_view last = {NULL, 0};
+    uint32_t  last_id = 0;
+    size_t    count = 0;
+    crdt_err  err = begin_objects(r, kind, &count);
+    for (size_t i = 0; i < count && err == CRDT_OK; i++) err = get_object(r, &last, &last_id);
+    if (err != CRDT_OK) return err;
+    if (r->dec.at != r->dec.end) {
         crdt_dec_fail(&r->dec, CRDT_EMALFORMED, "bytes after the last object");
     }
     if (r->dec.err == CRDT_OK && !crdt__citations_used(&r->cited)) {
@@ -577,6 +596,52 @@ static crdt_err decode_into(crdt_store *store, crdt_view in, crdt_store **ret_st
     }
     *ret_store = store;
     return CRDT_OK;
+}
+
+/* The body of the object, in the form of its own type. */
+static crdt_err find_body(reading *r, unsigned kind, crdt_view name, const crdt_type *type,
+                          crdt_view *ret_body)
+{
+    crdt_view last = {NULL, 0};
+    uint32_t  id = 0;
+    size_t    count = 0;
+    bool      same_name;
+    crdt_err  err = begin_objects(r, kind, &count);
+    for (size_t i = 0; i < count && err == CRDT_OK; i++) {
+        crdt__object *o;
+        unsigned      flags;
+        err = begin_object(r, &last, &id, &o, &flags, &same_name);
+        if (err != CRDT_OK) break;
+        *ret_body = crdt__dec_view(&r->dec, SIZE_MAX, "an object's body");
+        if (id == type->id && crdt_view_compare(last, name) == 0) {
+            return flags & FLAG_FRAGMENTS ? CRDT_ENOENT : r->dec.err;
+        }
+        err = r->dec.err;
+    }
+    return err == CRDT_OK ? CRDT_ENOENT : err;
+}
+
+crdt_err crdt_store_peek(const crdt_options *options, crdt_view in, crdt_view name,
+                         const crdt_type *type, crdt_view *ret_body, const char **ret_reason)
+{
+    crdt_store *store;
+    reading     r;
+    unsigned    kind = 0;
+    crdt_view   body = {NULL, 0};
+    crdt_err    err = crdt_store_new(options, &store);
+    if (err != CRDT_OK) {
+        if (ret_reason != NULL) *ret_reason = crdt_err_text(err);
+        return err;
+    }
+    err = read_head(&r, store, in, &kind);
+    if (err == CRDT_OK) err = find_body(&r, kind, name, type, &body);
+    reading_end(&r);
+    if (err != CRDT_OK && ret_reason != NULL) {
+        *ret_reason = r.dec.reason != NULL ? r.dec.reason : crdt_err_text(err);
+    }
+    crdt_store_free(store);
+    if (err == CRDT_OK) *ret_body = body;
+    return err;
 }
 
 crdt_err crdt_store_decode(const crdt_options *options, crdt_view in, crdt_store **ret_store,

@@ -56,7 +56,7 @@ crdt_err crdt__origin_get(crdt_store *store, crdt_view bytes, crdt__origin **ret
 
 static void put_origin(crdt_buf *out, const crdt_replicas *ids, const crdt_context *seen)
 {
-    crdt_enc enc = {out, ids};
+    crdt_enc enc = {out, ids, false};
     crdt_buf_varint(out, ids->count);
     for (size_t i = 0; i < ids->count; i++) crdt_buf_u64(out, ids->ids[i]);
     crdt_context_put(seen, &enc);

@@ -1,10 +1,11 @@
 /* core/hello.c: who is there: a link begins, begins again, ends.
  *
- * A link is a pair of nonces, one of each side (boot in HELLO and WELCOME). Its number is their hash
- * and the direction: so what comes back to its sender is not taken for what the peer says. A side answers HELLO with its own nonce, so both know the pair after one round trip; if both
- * dial at once they come to the same pair. A side that begins a link anew takes a fresh nonce unless
- * its own was never used: so a number never names two links, and no late message can be taken for
- * one of a younger link. Who was dialled waits for the other's first message: before WELCOME has
+ * A link is a pair of nonces, one of each side (boot in HELLO and WELCOME). Its number is their
+ * hash and the direction: so what comes back to its sender is not taken for what the peer says. A
+ * side answers HELLO with its own nonce, so both know the pair after one round trip; if both dial
+ * at once they come to the same pair. A side that begins a link anew takes a fresh nonce unless its
+ * own was never used: so a number never names two links, and no late message can be taken for one
+ * of a younger link. Who was dialled waits for the other's first message: before WELCOME has
  * arrived, nothing else would be understood there.
  */
 #include <string.h>

@@ -336,6 +336,24 @@ crdt_err gossip_engine_forget_peer(gossip_engine *engine, gossip_peer handle)
     return CRDT_OK;
 }
 
+/* The peer holds it; or never will, from here: it has another history of its replica. */
+static bool is_settled(const gossip_engine *engine, const gossip__peer *peer, uint64_t position)
+{
+    const gossip__record *record = gossip__log_at(&engine->log, position);
+    if (record->who == GOSSIP__NOBODY) return true;
+    return gossip__vec_at(&peer->known, record->who) >= record->last ||
+           gossip__is_forked(peer, record->who);
+}
+
+/* Moves on over what the peer holds: each position once. */
+static uint64_t needed_by(const gossip_engine *engine, gossip__peer *peer)
+{
+    const gossip__log *log = &engine->log;
+    if (peer->needed < log->first) peer->needed = log->first;
+    while (peer->needed < log->persisted && is_settled(engine, peer, peer->needed)) peer->needed++;
+    return peer->needed;
+}
+
 /* Entries of the log that it is not known to have. O(replicas log entries). */
 static uint64_t lacks(const gossip_engine *engine, const gossip__peer *peer)
 {
@@ -349,9 +367,9 @@ static uint64_t lacks(const gossip_engine *engine, const gossip__peer *peer)
 bool gossip_engine_peer(const gossip_engine *engine, size_t i, gossip_peer_info *ret_info)
 {
     const struct gossip__links *links = engine->links;
-    const gossip__peer         *peer = NULL;
+    gossip__peer               *peer = NULL;
     for (size_t n = 0; n < links->peers_count; n++) {
-        const gossip__peer *at = links->peers[n];
+        gossip__peer *at = links->peers[n];
         if (at == NULL || at->gone || i-- > 0) continue;
         peer = at;
         break;
@@ -410,24 +428,6 @@ bool gossip__links_hold(const gossip_engine *engine, uint32_t who, uint64_t seq)
 {
     crdt_dot dot = {engine->replicas[who].id, seq};
     return gossip_engine_holders(engine, dot) > 0;
-}
-
-/* The peer holds it; or never will, from here: it has another history of its replica. */
-static bool is_settled(const gossip_engine *engine, const gossip__peer *peer, uint64_t position)
-{
-    const gossip__record *record = gossip__log_at(&engine->log, position);
-    if (record->who == GOSSIP__NOBODY) return true;
-    return gossip__vec_at(&peer->known, record->who) >= record->last ||
-           gossip__is_forked(peer, record->who);
-}
-
-/* Moves on over what the peer holds: each position once. */
-static uint64_t needed_by(const gossip_engine *engine, gossip__peer *peer)
-{
-    const gossip__log *log = &engine->log;
-    if (peer->needed < log->first) peer->needed = log->first;
-    while (peer->needed < log->persisted && is_settled(engine, peer, peer->needed)) peer->needed++;
-    return peer->needed;
 }
 
 /* The first entry that this node wrote and that nobody else is known to have. */

@@ -1,8 +1,8 @@
 /* core/peers.h: the inside of links, shared by peers.c, hello.c, topology.c, vectors.c, sync.c,
  * push.c, snap.c, repair.c, links.c and nobody else.
  *
- *   peers.c     records of peers: finding, making, forgetting; requests in flight; replies that wait
- *   hello.c     who is there: a link begins, begins again, ends
+ *   peers.c     records of peers: finding, making, forgetting; requests in flight; replies that
+ * wait   hello.c     who is there: a link begins, begins again, ends
  *   topology.c  whom to have a link with
  *   vectors.c   what this node holds, told as changes; what a peer is known to hold
  *   sync.c      anti-entropy: SYNC, WANT and their STATE; the rounds

@@ -1,10 +1,10 @@
 /* core/repair.c: contexts agree and roots do not (rule R10): bit rot, a bug, a lost write.
  *
- * Whoever notices asks for the other's digests in key order (PAGE), and for each object that differs
- * for its bytes (FIX). Content is recomputed from bytes on both sides of the comparison. If just this
- * side's digest is not what its content gives, it takes the other's object; the context stays. If it
- * is the other side's, that side does so when it notices. If neither: alarm, both are kept.
- * Everything holds only while both contexts are equal: each message tells its sender's.
+ * Whoever notices asks for the other's digests in key order (PAGE), and for each object that
+ * differs for its bytes (FIX). Content is recomputed from bytes on both sides of the comparison. If
+ * just this side's digest is not what its content gives, it takes the other's object; the context
+ * stays. If it is the other side's, that side does so when it notices. If neither: alarm, both are
+ * kept. Everything holds only while both contexts are equal: each message tells its sender's.
  */
 #include <string.h>
 
@@ -87,7 +87,7 @@ crdt_err gossip__repair_build(gossip_engine *engine, gossip__peer *peer, bool *r
     return CRDT_OK;
 }
 
-/* From here on the page that follows; false: past the last type of the last name. Errors: ENOMEM. */
+/* The object to be fixed, or (after) where the next page begins. Errors: ENOMEM. */
 static crdt_err go_to(gossip__repair *repair, crdt_view name, uint16_t type, bool after)
 {
     crdt_buf_reset(&repair->name);

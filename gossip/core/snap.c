@@ -1,8 +1,8 @@
 /* core/snap.c: snapshots in pieces, for those whom no log can serve (rule R9).
  *
  * The sender makes one, keeps it while it is asked for, and pins its log from there on: so whoever
- * has joined it can go on from the log. The taker asks piece by piece; after a loss or a new link it
- * goes on where it was, as long as the sender has that very snapshot still.
+ * has joined it can go on from the log. The taker asks piece by piece; after a loss or a new link
+ * it goes on where it was, as long as the sender has that very snapshot still.
  */
 #include <string.h>
 

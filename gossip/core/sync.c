@@ -2,8 +2,8 @@
  *
  *   L0  SYNC with the root digest; equal: STATE same, and both know that the other has everything
  *   L1  else each tells what changed of its vector since the other acknowledged it
- *   L2  the same STATE brings the entries that the asker lacks; WANT asks for more; what the replier
- *       lacks, the asker pushes. What no log has comes by a snapshot.
+ *   L2  the same STATE brings the entries that the asker lacks; WANT asks for more; what the
+ * replier       lacks, the asker pushes. What no log has comes by a snapshot.
  */
 #include <string.h>
 

@@ -19,11 +19,6 @@ static bool is_away(const gossip__peer *peer)
     return peer->link == 0 && peer->dials >= AWAY;
 }
 
-static void want(gossip__peer *peer, bool wanted)
-{
-    peer->wants = wanted;
-}
-
 /* The distance from this node's id upwards around the ring of all ids; downwards with `back`. */
 static uint64_t distance(const gossip_engine *engine, uint64_t node, bool back)
 {
@@ -31,7 +26,8 @@ static uint64_t distance(const gossip_engine *engine, uint64_t node, bool back)
     return back ? 0 - up : up;
 }
 
-/* The nearest that is not away, and whoever is nearer: those are dialled for the day they return. */
+/* The nearest that is not away, and whoever is nearer: those are dialled for the day they return.
+ * */
 static void want_neighbours(gossip_engine *engine, bool back)
 {
     struct gossip__links *links = engine->links;
@@ -45,7 +41,7 @@ static void want_neighbours(gossip_engine *engine, bool back)
     for (size_t i = 0; i < links->peers_count; i++) {
         gossip__peer *peer = links->peers[i];
         if (!is_there(peer)) continue;
-        if (peer->node == 0 || distance(engine, peer->node, back) <= nearest) want(peer, true);
+        if (peer->node == 0 || distance(engine, peer->node, back) <= nearest) peer->wants = true;
     }
 }
 
@@ -70,7 +66,7 @@ static void want_hub(gossip_engine *engine)
         gossip__peer *peer = links->peers[i];
         if (!is_there(peer)) continue;
         bool least = engine->config.hub == 0 && peer->node < hub; /* it is away: should it return */
-        want(peer, hub == engine->config.node || peer->node == hub || peer->node == 0 || least);
+        peer->wants = hub == engine->config.node || peer->node == hub || peer->node == 0 || least;
     }
 }
 
@@ -83,9 +79,9 @@ static void want_some(gossip_engine *engine)
     for (size_t i = 0; i < links->peers_count; i++) {
         gossip__peer *peer = links->peers[i];
         if (!is_there(peer)) continue;
-        if (peer->link != 0) want(peer, true);
+        if (peer->link != 0) peer->wants = true;
         else if (peer->wanted && !is_away(peer)) {
-            want(peer, true);
+            peer->wants = true;
             dialled++;
         }
     }
@@ -96,7 +92,7 @@ static void want_some(gossip_engine *engine)
         gossip__peer *peer = links->peers[gossip__random(engine) % links->peers_count];
         if (!is_there(peer) || peer->wants || peer->address_size == 0) continue;
         if (is_away(peer) && tries % 4 != 3) continue; /* those that are away now and then */
-        want(peer, true);
+        peer->wants = true;
         dialled++;
     }
 }
@@ -107,7 +103,7 @@ static void want_all(gossip_engine *engine)
     for (size_t i = 0; i < links->peers_count; i++) {
         gossip__peer *peer = links->peers[i];
         if (!is_there(peer)) continue;
-        want(peer, engine->config.topology != GOSSIP_EXPLICIT || peer->configured);
+        peer->wants = engine->config.topology != GOSSIP_EXPLICIT || peer->configured;
     }
 }
 

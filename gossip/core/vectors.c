@@ -1,9 +1,9 @@
 /* core/vectors.c: what this node holds, told to each peer as changes; what peers are known to hold.
  *
  * A clock of links counts raises of held dots. Replicas stand in a list in order of their last
- * raise, so what changed since a peer's last acknowledgement is the list's head, whatever else there
- * is. Of each link one version of the vector is unacknowledged at most; it is told again, with what
- * is newer, until it is acknowledged: vectors only grow, so nothing told twice does harm.
+ * raise, so what changed since a peer's last acknowledgement is the list's head, whatever else
+ * there is. Of each link one version of the vector is unacknowledged at most; it is told again,
+ * with what is newer, until it is acknowledged: vectors only grow, so nothing told twice does harm.
  */
 #include <string.h>
 

@@ -166,6 +166,10 @@ TEST(disk, keeps_to_the_order_of_calls)
     CHECK_OK(persist.snapshot(persist.user, 5, crdt_text_view("all")));
     CHECK_ERR(persist.snapshot(persist.user, 4, crdt_text_view("less")), CRDT_EINVAL);
     CHECK_ERR(gossip_disk_stop(w.disk, 2, 0), CRDT_EINVAL);
+    sim_files_fault(w.files, (sim_fault){SIM_RENAME, 1, EIO, true});
+    CHECK_ERR(gossip_disk_stop(w.disk, 1, 0), CRDT_EIO);
+    CHECK_ERR(persist.append(persist.user, 6, crdt_text_view("x")), CRDT_EINVAL);
+    sim_files_fault(w.files, (sim_fault){0});
     CHECK_OK(gossip_disk_stop(w.disk, 1, 0));
     CHECK_ERR(persist.append(persist.user, 6, crdt_text_view("x")), CRDT_EINVAL);
     crdt_buf_clear(&bytes);
@@ -207,6 +211,7 @@ static bool start(world *w)
     if (err != CRDT_OK) return false;
     for (unsigned i = 0; i < 2; i++) {
         err = gossip_disk_recover(w->disk, &found);
+        if (w->calm) CHECK(err == CRDT_OK && found.problem[0] == 0);
         if (err == CRDT_OK) break;
     }
     w->replica = 77;
@@ -241,6 +246,7 @@ static uint64_t fail_each(sim_fault fault, bool power, bool harmless)
     for (fault.nth = 1; struck; fault.nth++) {
         world_new(&w, GOSSIP_SYNC_ALWAYS);
         w.seed = fault.nth;
+        w.calm = harmless;
         prepare(&w);
         sim_files_fault(w.files, fault);
         script(&w);
@@ -374,12 +380,14 @@ TEST(disk, waits_for_room_on_a_full_disk)
     recover(&w, false);
     for (unsigned i = 0; i < 10; i++) append(&w);
     sync(&w);
-    sim_files_capacity(w.files, sim_files_bytes(w.files) + 100);
+    uint64_t full = sim_files_bytes(w.files);
+    sim_files_capacity(w.files, full + 30);
     for (unsigned i = 0; i < 30; i++) {
         append(&w);
         sync(&w);
     }
     CHECK(w.failures > 20);
+    CHECK_EQ_INT(sim_files_bytes(w.files), full); /* what failed takes no room */
     CHECK_EQ_INT(w.fates[9], DURABLE);
     CHECK_EQ_INT(w.fates[39], IN_MEMORY);
     sim_files_capacity(w.files, UINT64_MAX);
@@ -501,7 +509,7 @@ static void flip_each_bit(bool clean)
     world_end(&w);
     printf("%ju flips: %ju refused, %ju damage, %ju torn, %ju harmless\n", (uintmax_t)flips,
            (uintmax_t)refused, (uintmax_t)damaged, (uintmax_t)torn, (uintmax_t)harmless);
-    CHECK(refused > 0 && damaged > 1000 && harmless > 0 && (clean || torn > 0));
+    CHECK(refused > 0 && damaged > (T_SLOW ? 100u : 1000u) && harmless > 0 && (clean || torn > 0));
 }
 
 TEST(disk, tells_of_each_flipped_bit_after_a_clean_stop)
@@ -567,6 +575,57 @@ TEST(disk, reads_what_was_written_again_where_it_was_written_last)
     CHECK_MSG(found.problem[0] == 0, "%s", found.problem);
     CHECK_EQ_INT(found.entries, 5);
     CHECK_EQ_INT(found.torn_bytes, 0);
+    world_end(&w);
+}
+
+/* What cannot be read today may be read tomorrow: new entries do not take its numbers. */
+TEST(disk, leaves_room_for_what_it_cannot_read)
+{
+    static world    w;
+    gossip_recovery found;
+    crdt_view       log;
+    world_new(&w, GOSSIP_SYNC_ALWAYS);
+    recover(&w, false);
+    for (unsigned i = 0; i < 6; i++) {
+        append(&w);
+        sync(&w);
+    }
+    sim_files_kill(w.files);
+    CHECK(sim_files_get(w.files, "log.1", &log));
+    uint64_t bit = (log.size - 12) * 8;
+    CHECK(sim_files_flip(w.files, "log.1", bit)); /* in the last */
+    begin_again(&w, false, &found);
+    CHECK_EQ_INT(found.entries, 5);
+    CHECK_OK(gossip_disk_begin(w.disk, 5));
+    w.position = 0;
+    append(&w);
+    sync(&w);
+    sim_files_kill(w.files);
+    CHECK(sim_files_flip(w.files, "log.1", bit)); /* it is well again */
+    begin_again(&w, false, &found);
+    CHECK_MSG(found.problem[0] == 0, "%s", found.problem);
+    CHECK_EQ_INT(found.entries, 7);
+    world_end(&w);
+}
+
+TEST(disk, clears_away_what_an_interrupted_snapshot_left)
+{
+    static world    w;
+    gossip_recovery found;
+    crdt_view       bytes;
+    small_directory(&w, false);
+    CHECK(!sim_files_get(w.files, "log.1", &bytes) && sim_files_get(w.files, "log.2", &bytes));
+    sim_files_put(w.files, "log.1", crdt_text_view("old"));
+    sim_files_put(w.files, "snapshot.1", crdt_text_view("old"));
+    sim_files_put(w.files, "snapshot.7.new", crdt_text_view("not finished"));
+    sim_files_put(w.files, "other.new", crdt_text_view("somebody's"));
+    begin_again(&w, false, &found);
+    CHECK(found.problem[0] == 0);
+    CHECK_OK(gossip_disk_begin(w.disk, 5));
+    CHECK(!sim_files_get(w.files, "log.1", &bytes));
+    CHECK(!sim_files_get(w.files, "snapshot.1", &bytes));
+    CHECK(!sim_files_get(w.files, "snapshot.7.new", &bytes));
+    CHECK(sim_files_get(w.files, "other.new", &bytes));
     world_end(&w);
 }
 

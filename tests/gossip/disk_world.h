@@ -35,6 +35,7 @@ typedef struct world {
     fate         fates[IDS];
     uint64_t     run_first; /* the run's first entry */
     bool         must_be_clean, may_be_clean;
+    bool         calm; /* a start must find nothing wrong */
     uint64_t     stops, cuts, deaths, failures, snapshots, recovered;
 } world;
 

@@ -142,6 +142,22 @@ TEST(repair, different_contexts_are_never_repaired)
     cluster_free(c);
 }
 
+TEST(repair, who_tells_another_context_is_refused)
+{
+    cluster   *c = two_equal();
+    gossip_msg page;
+    memset(&page, 0, sizeof page);
+    page.kind = GOSSIP_PAGE;
+    page.link = cluster_link(c, 0, 1);
+    page.id = 1;
+    page.root.lo = 1;
+    CHECK_OK(gossip_engine_receive(c->nodes[0].engine, c->now, NOW, cluster_peer(c, 0, 1), &page));
+    cluster_drive(c, 0);
+    CHECK_EQ_INT(cluster_passed(c, 0, 1)->messages[GOSSIP_REFUSED], 1);
+    CHECK_EQ_INT(cluster_passed(c, 0, 1)->messages[GOSSIP_DIGESTS], 0);
+    cluster_free(c);
+}
+
 TEST(repair, writes_in_the_middle_of_it_do_no_harm)
 {
     cluster *c = two_equal();

@@ -170,6 +170,26 @@ TEST(credit, nothing_is_told_of_before_it_is_persisted)
     cluster_free(c);
 }
 
+TEST(credit, of_a_replica_only_what_is_persisted_is_told)
+{
+    cluster *c = cluster_new(2, NULL);
+    cluster_run(c, SECOND);
+    c->filter = no_took; /* so that the vector is told again */
+    (void)cluster_add(c, 0, "s", "x");
+    cluster_run(c, 50 * MS);
+    c->nodes[1].slow_disk = true;
+    crdt_dot dot = cluster_add(c, 0, "s", "y");
+    cluster_run(c, 50 * MS);
+    CHECK_EQ_STR(shown(c->nodes[1].store, "s"), "{\"x\", \"y\"}");
+    c->filter = NULL;
+    cluster_run(c, 10 * SECOND);
+    CHECK_EQ_INT(gossip_engine_holders(c->nodes[0].engine, dot), 0);
+    c->nodes[1].slow_disk = false;
+    cluster_run(c, 10 * SECOND);
+    CHECK_EQ_INT(gossip_engine_holders(c->nodes[0].engine, dot), 1);
+    cluster_free(c);
+}
+
 /* -- Forks ------------------------------------------------------------------------------------- */
 
 /* Node 2 tells node 0 one thing and, restored from nothing under the same replica id, another to

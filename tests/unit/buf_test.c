@@ -284,7 +284,7 @@ TEST(replicas, travel_as_their_places)
     crdt_replicas_init(&set, NULL);
     for (uint64_t id = 5; id > 0; id--) crdt_replicas_add(&set, id << 60);
     CHECK_OK(crdt_replicas_seal(&set));
-    crdt_enc enc = {&buf, &set};
+    crdt_enc enc = {&buf, &set, false};
     crdt_enc_replica(&enc, UINT64_C(3) << 60);
     crdt_buf_byte(&buf, 5);
     crdt_dec dec = dec_of(buf.data, buf.size);

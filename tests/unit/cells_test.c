@@ -148,7 +148,7 @@ static void side_verify(const side *s, size_t births)
 
 static void encode(const crdt__cells *cells, crdt_replicas *dict, crdt_buf *out)
 {
-    crdt_enc enc = {out, dict};
+    crdt_enc enc = {out, dict, false};
     crdt_replicas_init(dict, NULL);
     crdt_buf_init(out, NULL);
     crdt__cells_mark(cells, dict);
@@ -386,7 +386,7 @@ TEST(cells, damaged_bytes_are_refused_or_sound_and_canonical)
         crdt_err err = decode(&dict, crdt_buf_bytes(&bytes), 2, &copy, NULL);
         CHECK(mem.peak - before <= 8 * bytes.size);
         if (err == CRDT_OK) {
-            crdt_enc enc = {&again, &dict};
+            crdt_enc enc = {&again, &dict, false};
             crdt_buf_init(&again, NULL);
             crdt__cells_encode(&copy, &enc);
             CHECK_EQ_MEM(again.data, again.size, bytes.data, bytes.size);

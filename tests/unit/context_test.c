@@ -430,7 +430,7 @@ TEST(context, travels_inside_a_message_with_a_larger_dictionary)
     crdt_context_mark(ctx, &ids);
     CHECK_OK(crdt_replicas_seal(&ids));
     CHECK_EQ_INT(ids.count, 99);
-    crdt_enc enc = {&buf, &ids};
+    crdt_enc enc = {&buf, &ids, false};
     crdt_context_put(ctx, &enc);
     crdt_buf_byte(&buf, 0xEE);
 

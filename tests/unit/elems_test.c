@@ -152,7 +152,7 @@ static crdt_digest digest_of(const crdt__elems *e)
 
 static void encode(world *w, const crdt__elems *e, crdt_replicas *ids, crdt_buf *out)
 {
-    crdt_enc enc = {out, ids};
+    crdt_enc enc = {out, ids, false};
     crdt_replicas_init(ids, &w->mem.mem);
     crdt_buf_init(out, &w->mem.mem);
     crdt__elems_mark(e, ids);
@@ -616,7 +616,7 @@ static void try_bytes(world *w, const uint8_t *bytes, size_t size, const crdt_re
         CHECK_EQ_INT(copy.dots, 0);
         return;
     }
-    crdt_enc enc = {&out, ids};
+    crdt_enc enc = {&out, ids, false};
     crdt_buf_init(&out, &w->mem.mem);
     crdt__elems_encode(&copy, &enc);
     CHECK_EQ_MEM(out.data, out.size, bytes, size);

@@ -118,7 +118,7 @@ static crdt_delta *forged(forge *f, const crdt_store *like, const uint64_t *ids)
     crdt_context_add_reserved(&ctx, run);
     for (; *ids != 0; ids++) crdt_replicas_add(&set, *ids);
     CHECK_OK(crdt_replicas_seal(&set));
-    crdt_enc enc = {&bytes, &set};
+    crdt_enc enc = {&bytes, &set, false};
     crdt_buf_put(&bytes, "\xc7\x01\x02", 3);
     crdt_buf_varint(&bytes, set.count);
     for (size_t i = 0; i < set.count; i++) crdt_buf_u64(&bytes, set.ids[i]);
@@ -129,8 +129,8 @@ static crdt_delta *forged(forge *f, const crdt_store *like, const uint64_t *ids)
     crdt_buf_byte(&bytes, 0); /* its name */
     crdt_buf_varint(&bytes, f->type->id);
     crdt_buf_byte(&bytes, 0);
-    crdt_enc in = {&body, &set};
-    crdt_buf_byte(&body, 2);
+    crdt_enc in = {&body, &set, false};
+    crdt_buf_byte(&body, 4);
     crdt_enc_replica(&in, f->author);
     crdt_buf_varint(&body, f->count);
     crdt_buf_put(&body, f->rows.data, f->rows.size);

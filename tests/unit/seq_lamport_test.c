@@ -21,14 +21,14 @@ static crdt_delta *last_of_all(const crdt_store *like)
     crdt_replicas_add(&ids, HIGH);
     CHECK_OK(crdt_replicas_seal(&ids));
     CHECK_OK(crdt_context_add(&ctx, dot));
-    crdt_enc enc = {&bytes, &ids};
+    crdt_enc enc = {&bytes, &ids, false};
     crdt_buf_put(&bytes, "\xc7\x01\x02\x01", 4);
     crdt_buf_u64(&bytes, HIGH);
     crdt_context_put(&ctx, &enc);
     crdt_buf_put(&bytes, "\x00\x01\x01\x00", 4); /* author, dots, objects, name */
     crdt_buf_varint(&bytes, crdt_text_classic_type.id);
     crdt_buf_byte(&bytes, 0);
-    crdt_buf_put(&body, "\x02\x00\x01\x08\x01\x01", 6); /* one replica, one row: gap, the start */
+    crdt_buf_put(&body, "\x04\x00\x01\x08\x01\x01", 6); /* one replica, one row: gap, the start */
     crdt_buf_varint(&body, crdt_zigzag((INT64_C(1) << 62) - 1));
     crdt_buf_byte(&body, 'x');
     crdt_buf_view(&bytes, crdt_buf_bytes(&body));

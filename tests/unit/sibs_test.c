@@ -64,7 +64,7 @@ static crdt_err put(const crdt__shape *shape, bench *b, crdt__sibs *sibs, crdt_d
 static void encode(const crdt__shape *shape, const crdt__sibs *sibs, crdt_buf *out)
 {
     crdt_replicas ids;
-    crdt_enc      enc = {out, &ids};
+    crdt_enc      enc = {out, &ids, false};
     crdt_replicas_init(&ids, NULL);
     for (uint64_t id = 1; id <= 4; id++) crdt_replicas_add(&ids, id);
     crdt__sibs_mark(sibs, &ids);
