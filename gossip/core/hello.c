@@ -122,6 +122,7 @@ static crdt_err begin(gossip_engine *engine, gossip__peer *peer, const gossip_he
     peer->dial_wait = 0;
     peer->dials = 0;
     peer->timeout = engine->config.timeout_us;
+    peer->round_trip = peer->variation = 0;
     peer->credit = engine->config.credit_bytes;
     peer->eager = true;
     peer->begun = engine->now;

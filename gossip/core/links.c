@@ -143,13 +143,32 @@ static crdt_err take_request(gossip_engine *engine, uint64_t ms, gossip__peer *p
     }
 }
 
+/* How long the next requests may take: the smoothed round trip and four times its variation (Jacobson,
+ * "Congestion avoidance and control", 1988). Each request has an id of its own, so a reply is never
+ * taken for that to another. */
+static void measure(gossip_engine *engine, gossip__peer *peer, const gossip__request *request)
+{
+    gossip_time most = engine->config.timeout_us, least = most / 20;
+    gossip_time took = engine->now - request->sent, off;
+    if (peer->round_trip == 0) {
+        peer->round_trip = took + 1;
+        peer->variation = took / 2;
+    } else {
+        off = took > peer->round_trip ? took - peer->round_trip : peer->round_trip - took;
+        peer->variation = (3 * peer->variation + off) / 4;
+        peer->round_trip = (7 * peer->round_trip + took) / 8 + 1;
+    }
+    gossip_time timeout = peer->round_trip + 4 * peer->variation;
+    peer->timeout = timeout < least ? least : timeout > most ? most : timeout;
+    peer->timeouts = 0;
+}
+
 static crdt_err take_reply(gossip_engine *engine, uint64_t ms, gossip__peer *peer,
                            const gossip_msg *msg)
 {
     gossip__request *request = gossip__request_find(engine, peer, msg->id);
     if (request == NULL || !answers(msg->kind, request->kind)) return CRDT_OK; /* too late */
-    peer->timeouts = 0;
-    peer->timeout = engine->config.timeout_us;
+    measure(engine, peer, request);
     gossip__told(peer, request->version);
     switch (msg->kind) {
     case GOSSIP_STATE: return gossip__state_in(engine, ms, peer, msg, request);
@@ -244,7 +263,8 @@ static void count_loss(gossip_engine *engine, gossip__peer *peer, gossip_time se
     peer->timed_out = engine->now;
     peer->timeout = peer->timeout * 2 < most ? peer->timeout * 2 : most;
     /* It may have forgotten the link: ask who it is. */
-    if (peer->timeouts >= 2 && peer->link != 0) gossip__dial(engine, peer, engine->now);
+    bool silent = engine->now - peer->silent_since >= 2 * engine->config.timeout_us;
+    if (peer->timeouts >= 2 && silent && peer->link != 0) gossip__dial(engine, peer, engine->now);
 }
 
 static void check_requests(gossip_engine *engine, gossip__peer *peer)
@@ -258,6 +278,7 @@ static void check_requests(gossip_engine *engine, gossip__peer *peer)
         count_loss(engine, peer, sent);
     }
     if (peer->timeouts < GOSSIP__SILENT_TIMEOUTS) return;
+    if (engine->now - peer->silent_since < 8 * engine->config.timeout_us) return;
     if (peer->heard > peer->silent_since) peer->timeouts = 1; /* it is there, messages are lost */
     else gossip__unlink(engine, peer, peer->wanted);
 }

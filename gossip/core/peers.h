@@ -102,6 +102,7 @@ typedef struct gossip__peer {
     uint64_t         flying;   /* bytes of entries in them */
     uint32_t         timeouts; /* in a row */
     gossip_time      timeout, timed_out, silent_since;
+    gossip_time      round_trip, variation; /* smoothed; 0: none was measured on this link */
     gossip__reply   *replies;
     uint32_t         replies_count, replies_cap;
 
