@@ -40,6 +40,10 @@ CRDT_MUST_CHECK CRDT_API crdt_err crdt_context_copy(crdt_context *ctx, const crd
 CRDT_API bool crdt_context_has(const crdt_context *ctx, crdt_dot dot); /* O(log runs) */
 /* True if every dot of replica in lo..hi is in ctx. */
 CRDT_API bool crdt_context_has_run(const crdt_context *ctx, crdt_run run);
+/* How many dots from this one on, at most `most`, are all in ctx, or all not (*ret_in). O(log
+ * runs). */
+CRDT_API uint32_t crdt_context_stretch(const crdt_context *ctx, crdt_dot dot, uint32_t most,
+                                       bool *ret_in);
 /* hi of the run that starts at 1, or 0. */
 CRDT_API uint64_t crdt_context_base(const crdt_context *ctx, uint64_t replica);
 /* The greatest sequence number of replica, or 0. */

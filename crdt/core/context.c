@@ -573,3 +573,22 @@ crdt_order crdt_context_compare(const crdt_context *a, const crdt_context *b)
     if (crdt_context_within(a, b)) return CRDT_BEFORE;
     return crdt_context_within(b, a) ? CRDT_AFTER : CRDT_CONCURRENT;
 }
+
+uint32_t crdt_context_stretch(const crdt_context *ctx, crdt_dot dot, uint32_t most, bool *ret_in)
+{
+    crdt_context_settle(ctx);
+    uint32_t lo = 0, hi = ctx->count;
+    while (lo < hi) { /* the first run that ends at or after the dot */
+        uint32_t        mid = (lo + hi) / 2;
+        const crdt_run *run = &ctx->runs[mid];
+        bool before = run->replica != dot.replica ? run->replica < dot.replica : run->hi < dot.seq;
+        if (before) lo = mid + 1;
+        else hi = mid;
+    }
+    *ret_in = false;
+    if (lo == ctx->count || ctx->runs[lo].replica != dot.replica) return most;
+    const crdt_run *run = &ctx->runs[lo];
+    *ret_in = run->lo <= dot.seq;
+    uint64_t n = *ret_in ? run->hi - dot.seq + 1 : run->lo - dot.seq;
+    return n < most ? (uint32_t)n : most;
+}

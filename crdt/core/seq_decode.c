@@ -245,14 +245,20 @@ bool crdt__reader_row(reader *r, section *s, crdt__row *row)
 
 /* -- Sections and sets ------------------------------------------------------------------------- */
 
-void crdt__reader_begin(reader *r, const crdt__slot *slot, crdt_view bytes, crdt__dict dict,
-                        const crdt_limits *limits)
+static void begin(reader *r, const crdt__slot *slot, crdt_view bytes, crdt__dict dict,
+                  const crdt_limits *limits)
 {
     memset(r, 0, sizeof *r);
     crdt_dec_init(&r->in, bytes, limits);
     r->dict = dict;
     r->kind = slot->kind;
     r->classic = slot->classic;
+}
+
+void crdt__reader_begin(reader *r, const crdt__slot *slot, crdt_view bytes, crdt__dict dict,
+                        const crdt_limits *limits)
+{
+    begin(r, slot, bytes, dict, limits);
     uint64_t head = crdt_dec_varint(&r->in);
     r->sections = head / 4;
     r->sets = head % 2;
@@ -268,11 +274,7 @@ void crdt__reader_begin(reader *r, const crdt__slot *slot, crdt_view bytes, crdt
 void crdt__reader_rest(reader *r, const crdt__slot *slot, crdt_view bytes, crdt__dict dict,
                        const crdt_limits *limits)
 {
-    memset(r, 0, sizeof *r);
-    crdt_dec_init(&r->in, bytes, limits);
-    r->dict = dict;
-    r->kind = slot->kind;
-    r->classic = slot->classic;
+    begin(r, slot, bytes, dict, limits);
     r->sets = 1;
     r->at = r->in.at;
     r->end = r->in.end;

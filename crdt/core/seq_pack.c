@@ -229,26 +229,6 @@ bool crdt__sets_next(crdt__set_walk *walk, crdt__told_set *ret_set)
 
 /* -- Making packs ------------------------------------------------------------------------------ */
 
-/* How many dots from this one on, at most `most`, are all in ctx, or all not (*ret_in). */
-static uint32_t stretch(const crdt_context *ctx, crdt_dot dot, uint32_t most, bool *ret_in)
-{
-    crdt_context_settle(ctx);
-    uint32_t lo = 0, hi = ctx->count;
-    while (lo < hi) { /* the first run that ends at or after the dot */
-        uint32_t        mid = (lo + hi) / 2;
-        const crdt_run *run = &ctx->runs[mid];
-        bool before = run->replica != dot.replica ? run->replica < dot.replica : run->hi < dot.seq;
-        if (before) lo = mid + 1;
-        else hi = mid;
-    }
-    *ret_in = false;
-    if (lo == ctx->count || ctx->runs[lo].replica != dot.replica) return most;
-    const crdt_run *run = &ctx->runs[lo];
-    *ret_in = run->lo <= dot.seq;
-    uint64_t n = *ret_in ? run->hi - dot.seq + 1 : run->lo - dot.seq;
-    return n < most ? (uint32_t)n : most;
-}
-
 /* The rows of one replica that pass a filter, in canonical form. */
 typedef struct picking {
     crdt__walk         *walk;
@@ -281,7 +261,8 @@ static bool piece(picking *p, crdt__row *ret_row)
         uint32_t at = p->at, n = p->row.dots - at;
         bool     in;
         if (p->filter->ctx != NULL) {
-            n = stretch(p->filter->ctx, (crdt_dot){p->row.replica, p->row.dot + at}, n, &in);
+            n = crdt_context_stretch(p->filter->ctx, (crdt_dot){p->row.replica, p->row.dot + at}, n,
+                                     &in);
         } else {
             uint64_t before =
                 p->row.dot < p->filter->first.seq ? p->filter->first.seq - p->row.dot : 0;

@@ -326,26 +326,6 @@ static uint64_t next_held(const crdt__seq *seq, uint64_t replica, uint64_t dot)
     return del != NULL && del->dot < best ? del->dot : best;
 }
 
-/* How many dots from this one on, at most `most`, are all in ctx, or all not (*ret_in). */
-static uint32_t stretch(const crdt_context *ctx, crdt_dot dot, uint32_t most, bool *ret_in)
-{
-    crdt_context_settle(ctx);
-    uint32_t lo = 0, hi = ctx->count;
-    while (lo < hi) { /* the first run that ends at or after the dot */
-        uint32_t        mid = (lo + hi) / 2;
-        const crdt_run *run = &ctx->runs[mid];
-        bool before = run->replica != dot.replica ? run->replica < dot.replica : run->hi < dot.seq;
-        if (before) lo = mid + 1;
-        else hi = mid;
-    }
-    *ret_in = false;
-    if (lo == ctx->count || ctx->runs[lo].replica != dot.replica) return most;
-    const crdt_run *run = &ctx->runs[lo];
-    *ret_in = run->lo <= dot.seq;
-    uint64_t n = *ret_in ? run->hi - dot.seq + 1 : run->lo - dot.seq;
-    return n < most ? (uint32_t)n : most;
-}
-
 crdt_err crdt__seq_take(crdt__seq *seq, const crdt__row *row, const crdt_context *mine)
 {
     if (mine == NULL || crdt_context_max(mine, row->replica) < row->dot) {
@@ -366,7 +346,7 @@ crdt_err crdt__seq_take(crdt__seq *seq, const crdt__row *row, const crdt_context
         bool     seen;
         if (n > gap) n = (uint32_t)gap;
         if (seq->space->forget_ids) {
-            n = stretch(mine, (crdt_dot){row->replica, row->dot + at}, n, &seen);
+            n = crdt_context_stretch(mine, (crdt_dot){row->replica, row->dot + at}, n, &seen);
             if (seen) continue; /* forgotten here */
         }
         part = crdt__row_cut(row, at, n);
@@ -454,7 +434,7 @@ static bool holds_any(const crdt_context *ctx, const crdt_context *of)
         crdt_dot first = {of->runs[i].replica, of->runs[i].lo};
         uint64_t len = of->runs[i].hi - of->runs[i].lo + 1;
         uint32_t most = len < UINT32_MAX ? (uint32_t)len : UINT32_MAX;
-        if (stretch(ctx, first, most, &in) < most || in) return true;
+        if (crdt_context_stretch(ctx, first, most, &in) < most || in) return true;
     }
     return false;
 }

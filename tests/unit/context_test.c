@@ -675,3 +675,25 @@ TEST(cover, words_reach_far_sparse_dots)
     }
     free_context(seen);
 }
+
+TEST(context, stretch_ends_where_a_run_begins_or_ends)
+{
+    crdt_context ctx;
+    bool         in;
+    crdt_context_init(&ctx, NULL);
+    for (uint64_t seq = 1; seq <= 9; seq++) {
+        if (seq == 4 || seq == 5) continue;
+        CHECK_OK(crdt_context_add(&ctx, (crdt_dot){7, seq})); /* {7: 1..3 6..9} */
+    }
+    CHECK_EQ_INT(crdt_context_stretch(&ctx, (crdt_dot){7, 2}, 100, &in), 2);
+    CHECK(in);
+    CHECK_EQ_INT(crdt_context_stretch(&ctx, (crdt_dot){7, 4}, 100, &in), 2);
+    CHECK(!in);
+    CHECK_EQ_INT(crdt_context_stretch(&ctx, (crdt_dot){7, 6}, 3, &in), 3);
+    CHECK(in);
+    CHECK_EQ_INT(crdt_context_stretch(&ctx, (crdt_dot){7, 10}, 100, &in), 100);
+    CHECK(!in);
+    CHECK_EQ_INT(crdt_context_stretch(&ctx, (crdt_dot){6, 1}, 100, &in), 100);
+    CHECK(!in);
+    crdt_context_clear(&ctx);
+}
