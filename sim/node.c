@@ -138,21 +138,32 @@ static bool is_neighbour(const world *w, uint32_t a, uint32_t b)
     }
 }
 
+static void add_peer(node *n, uint32_t peer)
+{
+    gossip_peer handle;
+    crdt_view   address = crdt_text_view(n->world->nodes[peer].address);
+    if (n->world->nodes[peer].state == NODE_GONE) return;
+    crdt_err err = gossip_engine_add_peer(n->engine, address, &handle);
+    if (err) must_fail("add_peer: %s", crdt_err_name(err));
+}
+
+#define TOLD_OF 12 /* in a large mesh: of so many others, at random */
+
 static void add_peers(node *n)
 {
-    world *w = n->world;
-    /* In a large mesh each is told of some others, and they of it. */
-    uint32_t all = (uint32_t)w->nodes_count;
-    uint32_t step = all > 128 && w->plan->topology == PLAN_MESH ? all / 8 : 1;
+    const world *w = n->world;
+    uint32_t     all = (uint32_t)w->nodes_count;
+    if (all > 128 && w->plan->topology == PLAN_MESH) {
+        uint64_t rand = random_stream(w->plan->seed, 3000 + n->index);
+        for (int i = 0; i < TOLD_OF; i++) {
+            uint32_t peer = (uint32_t)random_below(&rand, all);
+            if (peer != n->index) add_peer(n, peer);
+        }
+        return;
+    }
     for (uint32_t i = 0; i < all; i++) {
         uint32_t peer = (n->index + i) % all;
-        bool     mine = i % step == 1 % step || i == 1;
-        if (!is_neighbour(w, n->index, peer) || !mine) continue;
-        if (w->nodes[peer].state == NODE_GONE) continue;
-        gossip_peer handle;
-        crdt_err    err =
-            gossip_engine_add_peer(n->engine, crdt_text_view(w->nodes[peer].address), &handle);
-        if (err) must_fail("add_peer: %s", crdt_err_name(err));
+        if (is_neighbour(w, n->index, peer)) add_peer(n, peer);
     }
 }
 

@@ -175,7 +175,7 @@ TEST(sim_topology, an_update_reaches_a_thousand_in_few_hops)
     CHECK_EQ_INT(w.history.count, 200);
     for (size_t i = 100; i < 200; i++) {
         const history_entry *e = &w.history.entries[i];
-        double               took = (double)(e->reached_at - e->at) / (double)(p.delay + p.push_us);
+        double               took = (double)(e->reached_at - e->at) / (double)p.delay;
         CHECK_EQ_INT(e->reached, p.nodes);
         if (took > 9) late++; /* a gap of the tree was mended on the way */
         else hops += took;
