@@ -361,7 +361,7 @@ sanitize:
 	@$(MAKE) --no-print-directory sanitize-tsan
 	@$(MAKE) --no-print-directory sanitize-valgrind
 # Law tests read CRDT_TRIPLES (random triples per type) and CRDT_SCOPE (operations in the exhaustive
-# small scope). SUITE: what is run; the canaries go this way, too.
+# small scope), those of the simulator SIM_SECONDS. SUITE: what is run; the canaries go this way, too.
 sanitize-asan:
 	@CRDT_TRIPLES=2000 CRDT_SCOPE=4 $(ASAN_ENV) \
 	    $(MAKE) --no-print-directory V=asan MODE=plain $(or $(SUITE),run-all-tests)
@@ -369,7 +369,7 @@ sanitize-tsan:
 	@CRDT_TRIPLES=200 CRDT_SCOPE=3 TSAN_OPTIONS=halt_on_error=1 RUN_WRAP=tools/no-aslr \
 	    $(MAKE) --no-print-directory V=tsan MODE=plain $(or $(SUITE),run-tests)
 sanitize-valgrind: | deps-sanitize
-	@CRDT_TRIPLES=200 CRDT_SCOPE=3 RUN_WRAP='$(VALGRIND)' \
+	@CRDT_TRIPLES=200 CRDT_SCOPE=3 SIM_SECONDS=3 RUN_WRAP='$(VALGRIND)' \
 	    $(MAKE) --no-print-directory V=valgrind MODE=plain $(or $(SUITE),run-tests)
 
 # ---- Benchmarks --------------------------------------------------------------------------------

@@ -532,12 +532,12 @@ static void play_scopes(const crdt_type *type, uint64_t step)
 
 TEST(forget, small_histories_of_texts)
 {
-    play_scopes(&crdt_text_type, 3);
+    play_scopes(&crdt_text_type, 7);
 }
 
 TEST(forget, small_histories_of_classic_texts)
 {
-    play_scopes(&crdt_text_classic_type, 4);
+    play_scopes(&crdt_text_classic_type, 11);
 }
 
 TEST(forget, small_histories_of_lists)
