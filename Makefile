@@ -265,9 +265,11 @@ golden-update:
 	@$(MAKE) --no-print-directory MODE=plain $(B)/plain/wire/golden_test
 	@GOLDEN_UPDATE=1 $(B)/plain/wire/golden_test
 
-# The law tests at full length: a million triples per type, the larger small scope.
+# The law tests at full length: a million triples per type, the larger small scope; shows the counts.
+SOAK_SHOW = ^[a-z_]+: (all )?[0-9]+ (triples|histories).* s$$
 soak:
-	@CRDT_SOAK=1 TEST_TIMEOUT=86400 $(MAKE) --no-print-directory MODE=plain run-law-tests
+	@CRDT_SOAK=1 TEST_TIMEOUT=86400 RUN_SHOW='$(SOAK_SHOW)' $(MAKE) --no-print-directory MODE=plain \
+	    run-law-tests
 run-law-tests: $(filter $(B)/$(MODE)/laws/%,$(TEST_BIN))
 	@$(RUN) $(filter $(B)/$(MODE)/laws/%,$(TEST_BIN))
 

@@ -134,8 +134,9 @@ CRDT_API void                     gossip_engine_rollback(gossip_engine *engine);
 /* -- Events ------------------------------------------------------------------------------------ */
 
 /* A message from a peer (0: not known yet), borrowed for this call. Bad peer data is counted,
- * reported and dropped, never fatal. now_ms: wall clock, bounds observed stamps. Errors: ENOMEM
- * (the message is dropped whole: as if lost). */
+ * reported and dropped, never fatal. ms: wall clock, bounds observed stamps. Errors: ENOMEM
+ * (entries of the message that were delivered before stay; the rest is as if it was lost), EBUSY
+ * (a transaction is open), EINVAL (ms beyond CRDT_CLOCK_MS_MAX): as if it was lost. */
 CRDT_MUST_CHECK CRDT_API crdt_err gossip_engine_receive(gossip_engine *engine, gossip_time now,
                                                         uint64_t ms, gossip_peer peer,
                                                         const gossip_msg *msg);

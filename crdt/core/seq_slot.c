@@ -343,20 +343,24 @@ crdt_err crdt__slot_decode(const crdt_space *space, void *state, crdt_dec *dec)
 
 /* -- Changes ----------------------------------------------------------------------------------- */
 
+/* Who has seen nothing joins all the same: without a context a load would be that of what is held
+ * already, which changes nothing that shows and cannot be undone. */
 crdt_err crdt__slot_prepare(crdt_join *join, void *state, const void *other_state)
 {
-    crdt__slot       *slot = state;
-    const crdt__slot *other = other_state;
+    static const crdt_context nothing;
+    const crdt_context       *seen = join->mine.seen != NULL ? join->mine.seen : &nothing;
+    crdt__slot               *slot = state;
+    const crdt__slot         *other = other_state;
     if (other->seq == NULL && other->pack == NULL) return CRDT_OK;
     crdt_err err = crdt__slot_open(slot);
     if (err != CRDT_OK) return err;
     if (other->pack == NULL) {
-        return crdt__seq_prepare(slot->seq, other->seq, join->mine.seen, join->theirs.seen);
+        return crdt__seq_prepare(slot->seq, other->seq, seen, join->theirs.seen);
     }
     crdt__reader r;
     bool         over;
     crdt__pack_reader(other->pack, other, &r);
-    return crdt__seq_load(slot->seq, &r, join->mine.seen, SIZE_MAX, &over);
+    return crdt__seq_load(slot->seq, &r, seen, SIZE_MAX, &over);
 }
 
 bool crdt__slot_commit(crdt_join *join, void *state, const void *other_state)

@@ -19,11 +19,10 @@ typedef struct pass {
     bool   collects;
 } pass;
 
-/* A delta speaks of what it lists and of nothing else, also where it is the one that takes in. Of a
- * sequence, which loses nothing to what was seen, it keeps what it has seen. */
+/* A delta speaks of what it lists and of nothing else, also where it is the one that takes in. */
 static void cover_of(pass *p, const crdt__object *mine, const crdt__object *theirs)
 {
-    bool silent = p->store->kind == CRDT__DELTA && mine->born && mine->type->undo == NULL;
+    bool silent = p->store->kind == CRDT__DELTA && mine->born;
     p->join.space = &p->store->space;
     p->join.mine.seen = silent ? NULL : &p->store->context;
     p->join.mine.keep = NULL;

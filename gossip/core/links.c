@@ -143,9 +143,9 @@ static crdt_err take_request(gossip_engine *engine, uint64_t ms, gossip__peer *p
     }
 }
 
-/* How long the next requests may take: the smoothed round trip and four times its variation (Jacobson,
- * "Congestion avoidance and control", 1988). Each request has an id of its own, so a reply is never
- * taken for that to another. */
+/* How long the next requests may take: the smoothed round trip and four times its variation
+ * (Jacobson, "Congestion avoidance and control", 1988). Each request has an id of its own, so a
+ * reply is never taken for that to another. */
 static void measure(gossip_engine *engine, gossip__peer *peer, const gossip__request *request)
 {
     gossip_time most = engine->config.timeout_us, least = most / 20;

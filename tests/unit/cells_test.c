@@ -39,7 +39,7 @@ static void set_up(void)
 {
     testmem_init(&mem);
     limits = crdt_limits_default();
-    space = (crdt_space){&mem.mem, &limits};
+    space = (crdt_space){.mem = &mem.mem, .limits = &limits};
 }
 
 /* A birth's history is fixed: k operations in, its sequence and totals are functions of k. */

@@ -106,7 +106,7 @@ static void world_init(world *w, uint64_t seed)
     memset(w, 0, sizeof *w);
     testmem_init(&w->mem);
     w->limits = crdt_limits_default();
-    w->space = (crdt_space){&w->mem.mem, &w->limits};
+    w->space = (crdt_space){.mem = &w->mem.mem, .limits = &w->limits};
     w->random = seed * 2 + 1;
     for (int i = 0; i < 10; i++) random_below(w, 2);
     for (int i = 0; i < SIDES; i++) crdt_context_init(&w->sides[i].seen, &w->mem.mem);

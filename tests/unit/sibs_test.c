@@ -26,7 +26,7 @@ static void bench_open(bench *b)
 {
     testmem_init(&b->m);
     b->limits = crdt_limits_default();
-    b->space = (crdt_space){&b->m.mem, &b->limits};
+    b->space = (crdt_space){.mem = &b->m.mem, .limits = &b->limits};
 }
 
 static const char long_text[] = "a value of more than seven bytes";

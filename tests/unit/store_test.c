@@ -323,30 +323,96 @@ TEST(store, parts_merge_back_to_the_whole)
 
 /* No writer makes such a delta: it has seen dots of an object that it does not list. It says
  * nothing of that object, whichever of the two takes the other in. */
-TEST(store, merge_with_a_delta_that_saw_more_than_it_lists_is_symmetric)
+static crdt_delta *odd_delta(const crdt_store *like)
 {
     static const uint8_t bytes[] = {
         0xC7, 1, 2,   2, 1, 0, 0, 0, 0, 0, 0, 0, 2, 0, 0,
         0,    0, 0,   0, 0, 2, 0, 3, 1, 0, 3, 0, 1, 1, /* 1: 1..2, 2: 1; by 2 */
         1,    1, 't', 7, 0, 1, 0};                     /* an empty set */
-    crdt_store *a = store_of(1), *states[2], *ab, *ba;
-    crdt_delta *odd, *delta = apply(a, "s", &crdt_orset_type, "add", "x");
-    crdt_view   in = crdt_view_of(bytes, sizeof bytes);
+    crdt_delta *odd;
     const char *reason = "";
-    crdt_err    err = crdt_delta_decode(a, in, &odd, &reason);
+    crdt_err    err = crdt_delta_decode(like, crdt_view_of(bytes, sizeof bytes), &odd, &reason);
     CHECK_MSG(err == CRDT_OK, "%s", reason);
-    states[0] = a; /* with a state, and with a delta */
-    states[1] = delta;
+    return odd;
+}
+
+/* Merges of the odd one with the state that made the delta, and with the delta. */
+static void check_symmetric(crdt_store *state, crdt_delta *delta, const char *shows)
+{
+    crdt_store *sides[2] = {state, delta}, *ab, *ba;
+    crdt_delta *odd = odd_delta(state);
     for (int i = 0; i < 2; i++) {
-        CHECK_OK(crdt_store_clone(states[i], 0, &ab));
+        CHECK_OK(crdt_store_clone(sides[i], 0, &ab));
         CHECK_OK(crdt_store_clone(odd, 0, &ba));
         CHECK_OK(crdt_store_merge(ab, odd));
-        CHECK_OK(crdt_store_merge(ba, states[i]));
+        CHECK_OK(crdt_store_merge(ba, sides[i]));
         CHECK(same_bytes(ab, ba));
-        CHECK_EQ_STR(shown(ab, "s"), "{\"x\"}");
+        CHECK(crdt_digest_equal(crdt_store_digest(ab, NULL), crdt_store_digest(ba, NULL)));
+        CHECK_EQ_STR(shown(ab, "s"), shows);
         free_all(ab, ba, NULL);
     }
-    free_all(a, delta, odd, NULL);
+    crdt_store_free(odd);
+}
+
+TEST(store, merge_with_a_delta_that_saw_more_than_it_lists_is_symmetric)
+{
+    crdt_store *a = store_of(1);
+    crdt_delta *delta = apply(a, "s", &crdt_orset_type, "add", "x");
+    check_symmetric(a, delta, "{\"x\"}");
+    free_all(a, delta, NULL);
+}
+
+static const crdt_type *const sequences[4] = {&crdt_rga_type, &crdt_text_type,
+                                              &crdt_rga_classic_type, &crdt_text_classic_type};
+
+/* So many insertions at the start, one by one, in one transaction. */
+static crdt_delta *inserted(crdt_store *a, const crdt_type *type, int count)
+{
+    crdt_value args[2] = {crdt_int(0), crdt_text("x")};
+    crdt_txn  *txn = begin(a);
+    for (int i = 0; i < count; i++) {
+        CHECK_OK(crdt_txn_apply(txn, name_of("s"), &type->ops[0], args, 2));
+    }
+    return commit(a);
+}
+
+TEST(store, merge_of_a_sequence_with_a_delta_that_saw_more_than_it_lists_is_symmetric)
+{
+    for (size_t i = 0; i < 4; i++) {
+        crdt_store *a = store_of(1);
+        crdt_delta *delta = inserted(a, sequences[i], 1);
+        check_symmetric(a, delta, i % 2 == 0 ? "[\"x\"]" : "\"x\"");
+        free_all(a, delta, NULL);
+    }
+}
+
+/* Sequences change in place: what a delta took of one that it had not is gone after a refusal. */
+TEST(store, a_delta_that_runs_out_of_memory_keeps_nothing_of_a_sequence)
+{
+    enum { ROWS = 600 };
+    crdt_store *a = store_of(1);
+    crdt_delta *delta = inserted(a, &crdt_text_type, ROWS);
+    for (uint64_t n = 1, refused = 1; refused; n++) {
+        testmem      tm;
+        crdt_options o = crdt_options_default(1, crdt_types_builtin());
+        testmem_init(&tm);
+        o.mem = &tm.mem;
+        crdt_store *like;
+        CHECK_OK(crdt_store_new(&o, &like));
+        crdt_delta *odd = odd_delta(like);
+        crdt_store *before = recoded(odd);
+        testmem_fail_nth(&tm, n);
+        crdt_err err = crdt_store_merge(odd, delta);
+        refused = testmem_refused(&tm);
+        testmem_fail_never(&tm);
+        if (err != CRDT_OK) {
+            CHECK_ERR(err, CRDT_ENOMEM);
+            CHECK(refused && same_bytes(odd, before));
+        }
+        free_all(like, odd, before, NULL);
+        TESTMEM_DONE(&tm);
+    }
+    free_all(a, delta, NULL);
 }
 
 TEST(store, stats_count_payload_metadata_and_dots)
