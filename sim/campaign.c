@@ -85,6 +85,7 @@ static void count_in(const world *w, campaign_result *r)
     r->checks += w->stats.checks;
     r->crashes += w->stats.crashes;
     r->snapshots += w->stats.snapshots;
+    r->rotten += w->stats.rotten;
     r->forked += w->forked;
     r->forged += w->forged;
     for (int i = 0; i < 16; i++) r->notices[i] += w->stats.notices[i];
@@ -140,6 +141,7 @@ static void add_up(campaign_result *sum, const campaign_result *r)
     sum->checks = before.checks + r->checks;
     sum->crashes = before.crashes + r->crashes;
     sum->snapshots = before.snapshots + r->snapshots;
+    sum->rotten = before.rotten + r->rotten;
     sum->forked = before.forked + r->forked;
     sum->forged = before.forged + r->forged;
     for (int i = 0; i < 16; i++) sum->notices[i] = before.notices[i] + r->notices[i];
@@ -202,8 +204,9 @@ void campaign_print(const campaign_result *r)
     printf("%" PRIu64 " events (%.0f a seed) in %.1f CPU seconds: %.0f a second\n", r->events,
            (double)r->events / seeds, r->cpu_seconds, (double)r->events / cpu_s);
     printf("%" PRIu64 " messages, %.1f MB; %" PRIu64 " entries; %" PRIu64 " crashes; %" PRIu64
-           " snapshots; %" PRIu64 " checks\n",
-           r->messages, (double)r->bytes / 1e6, r->entries, r->crashes, r->snapshots, r->checks);
+           " snapshots; %" PRIu64 " disks damaged; %" PRIu64 " checks\n",
+           r->messages, (double)r->bytes / 1e6, r->entries, r->crashes, r->snapshots, r->rotten,
+           r->checks);
     printf("converged %.1f s after faults ended on average, %.1f s at most\n",
            (double)r->converge_us_sum / seeds / 1e6, (double)r->converge_us_max / 1e6);
     printf("worlds with two writers under one id %" PRIu64 ", with forged frames %" PRIu64 "\n",

@@ -17,7 +17,7 @@ typedef struct campaign {
 
 typedef struct campaign_result {
     uint64_t seeds, repeated, failures, events, messages, bytes, entries, checks;
-    uint64_t crashes, snapshots, forked, forged, notices[16];
+    uint64_t crashes, snapshots, rotten, forked, forged, notices[16];
     uint64_t converge_us_max, converge_us_sum;
     double   cpu_seconds;
     uint64_t seed; /* the first that failed */

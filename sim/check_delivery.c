@@ -25,7 +25,7 @@ static void changed(node *n)
 
 static void mark(node *n, uint64_t position, uint32_t entry, bool snapshot)
 {
-    if (n->marks_at == n->marks_count) n->marks_at = n->marks_count = 0;
+    if (n->marks_at == n->marks_count) n->marks_at = n->marks_acked = n->marks_count = 0;
     must_grow(&n->marks, &n->marks_cap, n->marks_count + 1, sizeof *n->marks);
     node_mark *m = &n->marks[n->marks_count++];
     free(m->seen);
@@ -40,6 +40,19 @@ static void hold(node *n, history_entry *e)
     if (n->durable[e->who] < e->last) n->durable[e->who] = e->last;
     e->holders |= UINT64_C(1) << n->index % 64;
     if (e->node == n->index) e->acked = true;
+}
+
+void check_acked(node *n, uint64_t position)
+{
+    history *h = &n->world->history;
+    for (; n->marks_acked < n->marks_count; n->marks_acked++) {
+        const node_mark *m = &n->marks[n->marks_acked];
+        if (m->position >= position) break;
+        if (m->entry == UINT32_MAX || m->seen) continue;
+        history_entry *e = &h->entries[m->entry];
+        if (e->node == n->index) e->acked = true;
+    }
+    if (n->persisted < position) n->persisted = position;
 }
 
 /* All that a vector covers is durable here. */
@@ -66,7 +79,7 @@ void check_durable(node *n, uint64_t position)
         free(m->seen);
         m->seen = NULL;
     }
-    if (n->persisted < position) n->persisted = position;
+    if (n->marks_acked < n->marks_at) n->marks_acked = n->marks_at;
 }
 
 /* -- What the node holds, taken anew ----------------------------------------------------------- */
@@ -174,6 +187,42 @@ void check_restart(node *n)
     }
 }
 
+/* What turned bits took from the node is no longer held there. */
+static bool give_up_lost(node *n)
+{
+    history *h = &n->world->history;
+    uint64_t bit = UINT64_C(1) << n->index % 64;
+    bool     lost = false;
+    for (size_t i = 0; i < h->count; i++) {
+        history_entry *e = &h->entries[i];
+        uint64_t base = crdt_context_base(crdt_store_context(n->store), h->writers[e->who].id);
+        if (!(e->holders & bit) || base >= e->last) continue;
+        e->holders &= ~bit;
+        if (e->holders == 0) e->forfeited = true;
+        lost = true;
+    }
+    for (uint32_t who = 0; who < h->writers_count && who < n->durable_cap; who++) {
+        uint64_t base = crdt_context_base(crdt_store_context(n->store), h->writers[who].id);
+        if (n->durable[who] > base) n->durable[who] = base;
+    }
+    return lost;
+}
+
+void check_damage(node *n, const vault_found *found)
+{
+    world *w = n->world;
+    bool   lost = give_up_lost(n);
+    w->set_back |= lost;
+    w->stats.rotten += lost;
+    if (lost && !found->headless && found->damaged == 0 && found->torn == 0) {
+        check_fail(w, CHECK_DAMAGE, "node %u lost entries by turned bits, and found no damage",
+                   n->index);
+    } else if (found->damaged > 0 && !found->at_start && !vault_keeps_aside(&n->vault)) {
+        check_fail(w, CHECK_DAMAGE, "node %u found %llu bad frames, and kept none aside", n->index,
+                   (ull)found->damaged);
+    }
+}
+
 /* -- An entry ---------------------------------------------------------------------------------- */
 
 static void check_past(node *n, const history_entry *e)
@@ -264,14 +313,22 @@ static void note_fork(node *n, const gossip_entry *entry, uint32_t who)
                    (ull)entry->replica, (ull)entry->first);
     }
     w->forked = true;
+    if (writer->forked > entry->first) w->blurred = true;
     if (writer->forked == 0 || writer->forked > entry->first) writer->forked = entry->first;
 }
 
 /* Of a writer whose history is not one: only the vector follows. */
 static void follow_blindly(node *n, uint32_t who, const gossip_entry *entry, uint64_t position)
 {
+    history        *h = &n->world->history;
+    history_writer *writer = &h->writers[who];
+    history_entry  *e = writer->forked ? history_find(h, who, writer->forked) : NULL;
+    if (writer->forked && entry->first <= writer->forked && entry->last >= writer->forked) {
+        bool same = e && e->content == history_content(entry);
+        if (!same) writer->other |= UINT64_C(1) << n->index % 64;
+    }
     n->seen[who] = entry->last;
-    history_entry *e = history_upto(&n->world->history, who, entry->last);
+    e = history_upto(h, who, entry->last);
     n->count[who] = e ? e->ordinal + 1 : 0;
     mark(n, position, UINT32_MAX, false);
     changed(n);
@@ -334,6 +391,7 @@ static void check_checkpoint(node *n, const gossip_entry *mark_entry, uint64_t p
     n->taken_anew = gossip_engine_stats(n->engine).log_end;
     mark(n, position, UINT32_MAX, true);
     n->world->stats.snapshots++;
+    n->world->blurred = true;
 }
 
 void check_log(node *n)

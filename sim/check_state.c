@@ -22,10 +22,11 @@ void check_object(node *n, size_t object)
     history_object *o = &w->history.objects[object];
     crdt_ref        ref;
     if (!is_judged(w) || o->full || !o->oracle || !o->type) return;
+    crdt_err err = crdt_store_find(n->store, crdt_text_view(o->name), o->type, &ref);
+    if (err == CRDT_ETYPE) return; /* another type shows under its name */
     crdt_buf shown, told;
     crdt_buf_init(&shown, NULL);
     crdt_buf_init(&told, NULL);
-    crdt_err err = crdt_store_find(n->store, crdt_text_view(o->name), o->type, &ref);
     if (err == CRDT_OK) crdt_ref_print(&ref, &shown);
     else if (err == CRDT_ENOENT) o->oracle(o->events, o->count, 0, &shown);
     o->oracle(o->events, o->count, n->have[object], &told);
@@ -73,6 +74,12 @@ void check_ghosts(node *n)
         return;
     }
     w->stats.checks++;
+}
+
+void check_shown(node *n)
+{
+    check_ghosts(n);
+    for (size_t o = 0; o < n->world->history.objects_count; o++) check_object(n, o);
 }
 
 /* -- Against each other ------------------------------------------------------------------------ */
@@ -188,4 +195,31 @@ void check_stable(node *n)
     }
     w->stats.checks++;
     crdt_context_clear(&cut);
+}
+
+static unsigned bits_in(uint64_t n)
+{
+    unsigned bits = 0;
+    for (; n; n &= n - 1) bits++;
+    return bits;
+}
+
+/* A peer counts as a holder only once it would still hold the entry after a power cut. */
+void check_holders(node *n)
+{
+    world   *w = n->world;
+    history *h = &w->history;
+    if (!is_judged(w) || w->set_back || w->plan->persist == 0 || h->count == 0) return;
+    for (int i = 0; i < 8; i++) {
+        uint64_t             back = random_scale(&w->rand, 1, h->count);
+        const history_entry *e = &h->entries[h->count - back];
+        crdt_dot             dot = {h->writers[e->who].id, e->last};
+        unsigned             counted = gossip_engine_holders(n->engine, dot);
+        unsigned             hold = bits_in(e->holders & ~(UINT64_C(1) << n->index % 64));
+        if (counted <= hold) continue;
+        check_fail(w, CHECK_HOLDERS, "node %u counts %u holders of %llx:%llu, and %u hold it",
+                   n->index, counted, (ull)dot.replica, (ull)dot.seq, hold);
+        return;
+    }
+    w->stats.checks++;
 }

@@ -32,6 +32,7 @@ static void set_back(world *w, node *n, const vault *to)
     if (to) vault_copy(&n->vault, to);
     n->vault.machine += 1000; /* it is another machine, or another directory */
     n->lost_disk = true;
+    w->blurred = true;
     forfeit(w, n);
     node_start(n);
 }
@@ -49,6 +50,17 @@ static void forget(node *n, const node *gone)
     }
 }
 
+/* A bit turns in files that a node has synced, a bit more now and then. */
+static void rot(node *n, uint64_t choices)
+{
+    if (n->state == NODE_UP) node_crash(n);
+    if (n->state != NODE_DOWN) return;
+    for (uint64_t left = 1 + random_below(&choices, 3); left > 0; left--) {
+        n->rotten |= vault_rot(&n->vault, random_next(&choices));
+    }
+    n->scarred |= n->rotten;
+}
+
 static void leave(world *w, node *n)
 {
     if (n->state == NODE_UP) node_stop(n);
@@ -64,6 +76,7 @@ static void clone(world *w, node *from, bool machine)
     vault_copy(&n->vault, &from->vault);
     n->id = from->id;
     n->clone = true;
+    n->scarred = from->scarred;
     w->set_back = true; /* it will succeed an id that is still in use */
     if (machine) {
         /* As two virtual machines from one image that had stopped cleanly. */
@@ -170,6 +183,10 @@ void fault_begin(world *w, size_t index)
         n = world_spare(w);
         if (n) node_start(n);
         break;
+    case PLAN_ROT:
+        rot(n, e->b);
+        end_later(w, index, e->a);
+        break;
     case PLAN_HOSTILE: hostile_send(w, n, e->a, e->b); break;
     default:
         if (n->state == NODE_UP) on_node(w, n, e, index);
@@ -187,6 +204,7 @@ void fault_end(world *w, size_t index)
         if (n->state == NODE_DOWN) node_start(n);
         break;
     case PLAN_STOP:
+    case PLAN_ROT:
         if (n->state == NODE_DOWN) node_start(n);
         break;
     case PLAN_FULL:

@@ -76,6 +76,8 @@ uint32_t history_writer_of(history *h, uint64_t replica)
     must_grow(&h->writers, &h->writers_cap, h->writers_count, sizeof *h->writers);
     h->writers[who].id = replica;
     h->writers[who].count = 0;
+    h->writers[who].other = 0;
+    h->writers[who].reported = false;
     if (h->writers_count * 2 > h->slots_cap) {
         h->slots_cap = h->slots_cap ? h->slots_cap * 2 : 64;
         free(h->slots);

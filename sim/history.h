@@ -41,6 +41,8 @@ typedef struct history_writer {
     uint32_t *entries; /* by ordinal */
     size_t    count, cap;
     uint64_t  forked; /* the first dot that was written twice (by clones); 0: none */
+    uint64_t  other;  /* nodes that took in what was written there second: bits */
+    bool      reported;
 } history_writer;
 
 /* A named object, and the naive oracle of its type with every operation on it. */

@@ -10,6 +10,7 @@
 #include "sim/world.h"
 
 #define RETRY_US 5000 /* what was refused is tried again after it */
+#define FLUSH_US 1000000
 
 /* -- What it does to the world ----------------------------------------------------------------- */
 
@@ -49,6 +50,7 @@ void node_init(node *n, world *w, uint32_t index)
     n->index = index;
     n->id = random_stream(w->plan->seed, 1000 + index) | 1;
     n->wake_at = UINT64_MAX;
+    n->flush_at = w->plan->sync == GOSSIP_SYNC_EVERYSEC ? 0 : UINT64_MAX;
     snprintf(n->address, sizeof n->address, "n%u", index);
     memory_init(&n->mem);
     n->transport = (gossip_transport){transport_send, n};
@@ -185,13 +187,18 @@ static void replay(node *n)
     }
     if (err != CRDT_OK) wrong_start(n, "its own snapshot", err);
     crdt_buf_clear(&snapshot);
+    /* Where bits turned; or a power cut left late sectors, and no earlier ones. */
+    bool         holes = n->scarred || n->vault.sync != GOSSIP_SYNC_ALWAYS;
     gossip_deps  deps = {NULL, 0};
     gossip_entry entry;
     uint64_t     position;
     crdt_view    bytes;
-    while ((err = vault_next(&n->vault, &position, &bytes)) == CRDT_OK) {
+    while ((err = vault_next(&n->vault, &position, &bytes)) != CRDT_ENOENT) {
+        if (err == CRDT_EMALFORMED && holes) continue; /* peers have it */
+        if (err != CRDT_OK) break;
         err = gossip_entry_decode(bytes, &deps, &n->mem.mem, &entry, &reason);
         if (err == CRDT_OK) err = gossip_engine_replay(n->engine, &entry);
+        if (err == CRDT_EGAP && holes) continue; /* what it follows is lost */
         if (err != CRDT_OK) break;
     }
     if (err != CRDT_ENOENT) wrong_start(n, "its own entries", err);
@@ -224,6 +231,7 @@ void node_start(node *n)
         wrong_start(n, "its disk", err);
         return;
     }
+    w->blurred |= found.snapshot_position > 1;
     uint64_t fresh = random_next(&w->ids) | 1;
     make_engine(n, found.fresh ? fresh : found.replica);
     if (!found.fresh) replay(n);
@@ -243,8 +251,11 @@ void node_start(node *n)
     n->was_up = true;
     n->last_change = w->now;
     add_peers(n);
-    if (again) check_restart(n);
+    if (n->rotten) check_damage(n, &found);
+    n->rotten = false;
     check_resync(n);
+    if (again) check_restart(n);
+    if (again && !w->broken) check_shown(n);
     if (again) w->stats.restarts++;
     node_schedule(n);
 }
@@ -253,6 +264,8 @@ void node_start(node *n)
 
 static void take_down(node *n, bool power)
 {
+    /* Without a power cut what was written is read again, and synced then. */
+    check_durable(n, power || n->vault.failing ? n->vault.safe : n->vault.durable);
     gossip_driver_free(n->driver);
     gossip_engine_free(n->engine);
     crdt_store_free(n->store);
@@ -263,6 +276,7 @@ static void take_down(node *n, bool power)
     n->state = NODE_DOWN;
     n->marks_count = 0;
     n->marks_at = 0;
+    n->marks_acked = 0;
     memory_refuse_none(&n->mem);
     if (n->mem.bytes != 0) {
         check_fail(n->world, CHECK_MEMORY, "node %u: %llu bytes were never released", n->index,
@@ -311,12 +325,28 @@ void node_schedule(node *n)
     if (n->state != NODE_UP) return;
     world   *w = n->world;
     uint64_t at = gossip_driver_deadline(n->driver);
+    if (n->vault.safe < n->vault.durable && n->flush_at < at) at = n->flush_at;
     if (at < w->now) at = w->now;
     if (n->retry_at > at) at = n->retry_at;
     if (n->paused_until > at) at = n->paused_until;
     if (n->wake_at <= at || at == GOSSIP_NEVER) return;
     n->wake_at = at;
     queue_push(&w->queue, (event){at, 0, EVENT_WAKE, n->index, 0, NULL});
+}
+
+/* Once a second, where the policy is that: what is written is synced. */
+static void flush(node *n)
+{
+    if (n->world->plan->sync != GOSSIP_SYNC_EVERYSEC) return;
+    if (n->flush_at > n->world->now) return;
+    n->flush_at = n->world->now + FLUSH_US;
+    vault_flush(&n->vault);
+}
+
+bool node_is_due(const node *n)
+{
+    bool flush_due = n->vault.safe < n->vault.durable && n->flush_at <= n->world->now;
+    return flush_due || gossip_driver_deadline(n->driver) <= n->world->now;
 }
 
 static void read_notices(node *n)
@@ -331,10 +361,12 @@ void node_run(node *n)
     check_log(n);
     n->mem.armed = true;
     crdt_err err = gossip_driver_run(n->driver, w->now, node_ms(n));
+    flush(n);
     n->mem.armed = false;
     check_log(n);
     n->retry_at = err == CRDT_OK ? 0 : w->now + RETRY_US;
-    check_durable(n, w->plan->persist ? n->vault.durable : n->log_end);
+    check_acked(n, w->plan->persist ? n->vault.durable : n->log_end);
+    check_durable(n, w->plan->persist ? n->vault.safe : n->log_end);
     read_notices(n);
     if (err == CRDT_EIO && n->vault.refused == 0 && n->mem.refused == 0) {
         check_fail(w, CHECK_ERROR, "node %u: EIO, and its disk is well", n->index);
@@ -345,9 +377,7 @@ void node_run(node *n)
         check_fail(w, CHECK_ERROR, "node %u: ENOMEM, and none was refused", n->index);
     }
     if (n->dying) {
-        uint32_t index = n->index;
         node_crash(n);
-        (void)index;
         return;
     }
     node_schedule(n);

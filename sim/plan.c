@@ -95,6 +95,14 @@ void plan_free(plan *p)
     p->cap = 0;
 }
 
+bool plan_is_sane(const plan *p)
+{
+    return p->nodes >= 1 && p->nodes + p->spares <= PLAN_NODES_MAX && p->objects >= 1 &&
+           p->ops_max >= 1 && p->topology < PLAN_TOPOLOGIES && p->round_us > 0 &&
+           p->round_max_us >= p->round_us && p->chunk_bytes >= 1024 &&
+           p->credit_bytes >= p->chunk_bytes && p->credit_frames > 0 && p->timeout_us > 0;
+}
+
 /* -- From a seed ------------------------------------------------------------------------------- */
 
 typedef struct swarm {
@@ -164,7 +172,7 @@ static void engine_settings(swarm *s)
 static void node_faults(swarm *s)
 {
     static const plan_kind kinds[] = {PLAN_CRASH, PLAN_STOP, PLAN_PAUSE,   PLAN_SLOW,   PLAN_FULL,
-                                      PLAN_NOMEM, PLAN_SKEW, PLAN_OFFLINE, PLAN_DISKERR};
+                                      PLAN_NOMEM, PLAN_SKEW, PLAN_OFFLINE, PLAN_DISKERR, PLAN_ROT};
     for (size_t k = 0; k < sizeof kinds / sizeof *kinds; k++) {
         if (!half(s)) continue;
         uint64_t times = random_between(&s->rand, 1, 3);
@@ -173,6 +181,7 @@ static void node_faults(swarm *s)
             switch (kinds[k]) {
             case PLAN_CRASH: b = random_scale(&s->rand, 1, 32) - 1; break;
             case PLAN_DISKERR: b = random_scale(&s->rand, 1, 64); break;
+            case PLAN_ROT: b = random_next(&s->rand); break;
             case PLAN_SLOW: b = random_scale(&s->rand, 100, 100 * MS); break;
             case PLAN_NOMEM:
                 a = random_scale(&s->rand, 1, 64);
@@ -279,6 +288,7 @@ void plan_make(plan *p, uint64_t seed)
     p->topology = random_below(&s.rand, PLAN_TOPOLOGIES);
     p->learn = p->topology < PLAN_LINE && half(&s);
     p->persist = random_between(&s.rand, 1, 2);
+    if (p->persist == 2 && half(&s)) p->sync = random_between(&s.rand, 1, 2);
     p->segment_bytes = half(&s) ? random_scale(&s.rand, 4096, 1 << 20) : 64u << 20;
     p->types = random_next(&s.rand) | UINT64_C(1) << random_below(&s.rand, 16);
     p->objects = random_between(&s.rand, 1, 6);

@@ -50,5 +50,7 @@ void plan_add(plan *p, plan_event e);
 void plan_sort(plan *p); /* by time; events of one time stay in their order */
 void plan_copy(plan *p, const plan *from);
 void plan_free(plan *p);
+/* Do its settings make a world with faults? */
+bool plan_is_sane(const plan *p);
 
 #endif

@@ -54,14 +54,6 @@ static bool read_event(plan *p, const char *line)
     return false;
 }
 
-static bool is_sane(const plan *p)
-{
-    return p->nodes >= 1 && p->nodes + p->spares <= PLAN_NODES_MAX && p->objects >= 1 &&
-           p->ops_max >= 1 && p->topology < PLAN_TOPOLOGIES && p->round_us > 0 &&
-           p->round_max_us >= p->round_us && p->chunk_bytes >= 1024 &&
-           p->credit_bytes >= p->chunk_bytes && p->credit_frames > 0 && p->timeout_us > 0;
-}
-
 bool replay_read(FILE *file, plan *p, char ret_problem[256])
 {
     char     line[512], name[32];
@@ -82,7 +74,7 @@ bool replay_read(FILE *file, plan *p, char ret_problem[256])
         return false;
     }
     plan_sort(p);
-    if (number > 0 && is_sane(p)) return true;
+    if (number > 0 && plan_is_sane(p)) return true;
     snprintf(ret_problem, 256, number ? "its settings make no world" : "it is empty");
     return false;
 }

@@ -24,6 +24,7 @@ static bool has_time(shrinker *s)
 /* Does the trial break the same promise? Then it is the best from now on. */
 static bool try(shrinker *s)
 {
+    if (!plan_is_sane(&s->trial)) return false;
     s->result.runs++;
     world_run(s->w, &s->trial);
     if (s->w->broken != s->id) return false;

@@ -23,6 +23,7 @@ static bool refuses(vault *v)
 static crdt_err told(vault *v, crdt_err err)
 {
     if (err != CRDT_OK) v->refused++;
+    v->failing = err != CRDT_OK;
     return err;
 }
 
@@ -51,11 +52,19 @@ static crdt_err sync(void *user)
     if (v->files) {
         crdt_err err = v->inner.sync(v->inner.user);
         if (err == CRDT_OK) v->durable = v->appended;
+        if (err == CRDT_OK && v->sync == GOSSIP_SYNC_ALWAYS) v->safe = v->appended;
         return told(v, err);
     }
     v->synced = v->count;
     v->durable = v->appended;
+    v->safe = v->appended;
     return CRDT_OK;
+}
+
+void vault_flush(vault *v)
+{
+    if (!v->files || v->sync != GOSSIP_SYNC_EVERYSEC || refuses(v)) return;
+    if (told(v, gossip_disk_flush(v->disk)) == CRDT_OK) v->safe = v->durable = v->appended;
 }
 
 /* Drop the entries below a position. */
@@ -96,6 +105,7 @@ static crdt_err keep_snapshot(void *user, uint64_t position, crdt_view snapshot)
     }
     raise(&v->appended, position);
     raise(&v->durable, position);
+    raise(&v->safe, position);
     return CRDT_OK;
 }
 
@@ -183,7 +193,56 @@ void vault_fail(vault *v, uint64_t nth)
     if (v->files) sim_files_fault(v->files, fault);
 }
 
+/* -- Bits that turn ---------------------------------------------------------------------------- */
+
+static bool is_content(const char *name)
+{
+    size_t size = strlen(name);
+    if (size > 4 && strcmp(name + size - 4, ".new") == 0) return false;
+    return strncmp(name, "log.", 4) == 0 || strncmp(name, "snapshot.", 9) == 0;
+}
+
+bool vault_rot(vault *v, uint64_t choice)
+{
+    size_t count = 0;
+    if (!v->files) return false;
+    for (size_t i = 0; i < sim_files_count(v->files); i++) {
+        count += is_content(sim_files_name(v->files, i));
+    }
+    if (count == 0) return false;
+    size_t    pick = (size_t)random_below(&choice, count);
+    crdt_view bytes = {0};
+    for (size_t i = 0; i < sim_files_count(v->files); i++) {
+        const char *name = sim_files_name(v->files, i);
+        if (!is_content(name) || pick-- > 0) continue;
+        if (!sim_files_get(v->files, name, &bytes) || bytes.size == 0) return false;
+        return sim_files_flip(v->files, name, random_below(&choice, bytes.size * 8));
+    }
+    return false;
+}
+
+bool vault_keeps_aside(const vault *v)
+{
+    for (size_t i = 0; v->files && i < sim_files_count(v->files); i++) {
+        if (strncmp(sim_files_name(v->files, i), "quarantine.", 11) == 0) return true;
+    }
+    return false;
+}
+
 /* -- Starting ---------------------------------------------------------------------------------- */
+
+#define SEGMENT_HEAD 88 /* bytes of a segment's first frame */
+
+static bool is_headless(const vault *v)
+{
+    for (size_t i = 0; i < sim_files_count(v->files); i++) {
+        crdt_view   bytes;
+        const char *name = sim_files_name(v->files, i);
+        if (strncmp(name, "log.", 4) != 0 || !sim_files_get(v->files, name, &bytes)) continue;
+        if (bytes.size < SEGMENT_HEAD) return true;
+    }
+    return false;
+}
 
 static crdt_err open_files(vault *v, uint64_t cluster, uint64_t node, const crdt_mem *mem,
                            vault_found *ret_found)
@@ -198,7 +257,9 @@ static crdt_err open_files(vault *v, uint64_t cluster, uint64_t node, const crdt
     if (err == CRDT_OK) err = gossip_disk_recover(v->disk, &found);
     if (err != CRDT_OK) return err;
     *ret_found = (vault_found){found.fresh || found.replica == 0, found.clean, found.replica,
-                               found.last_seq, found.snapshot_position};
+                               found.last_seq, found.snapshot_position,
+                               found.bad_frames, found.torn_bytes,
+                               strstr(found.problem, "too short") != NULL, is_headless(v)};
     v->replica = found.replica;
     return CRDT_OK;
 }
@@ -207,6 +268,7 @@ crdt_err vault_open(vault *v, uint64_t cluster, uint64_t node, const crdt_mem *m
                     vault_found *ret_found)
 {
     v->dead = false;
+    v->failing = false;
     v->next = 0;
     v->refused = 0;
     if (v->files) return open_files(v, cluster, node, mem, ret_found);
@@ -242,6 +304,7 @@ crdt_err vault_begin(vault *v, uint64_t replica)
     v->last_seq = 0;
     v->appended = 0;
     v->durable = 0;
+    v->safe = 0;
     if (v->files) {
         crdt_err err = gossip_disk_begin(v->disk, replica);
         if (err == CRDT_OK) v->inner = gossip_disk_persist(v->disk);
@@ -258,7 +321,8 @@ void vault_stop(vault *v, uint64_t last_seq)
 {
     if (v->files) {
         crdt_err err = gossip_disk_stop(v->disk, v->replica, last_seq);
-        if (err != CRDT_OK) v->refused++; /* then it was no clean stop */
+        if (err == CRDT_OK) v->safe = v->durable = v->appended;
+        else v->refused++; /* then it was no clean stop */
     } else if (!v->full && v->synced == v->count) {
         v->stopped_on = v->machine;
         v->last_seq = last_seq;

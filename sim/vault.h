@@ -40,16 +40,21 @@ typedef struct vault {
     uint64_t     machine;           /* a clean stop counts only there */
     uint64_t     stopped_on;        /* machine of the clean stop; 0: it was none */
 
+    bool     failing;    /* as files: the last call was refused, so what is not synced may go */
     bool     full, dead; /* it refuses everything; its node died */
     uint64_t fail_in;    /* in memory: that many calls from now one fails; 0: none */
     uint64_t appended;   /* positions before it were appended in this run */
-    uint64_t durable;    /* positions before it are durable */
+    uint64_t durable;    /* positions before it are as durable as the policy promises */
+    uint64_t safe;       /* positions before it outlive a power cut */
     uint64_t calls, refused;
 } vault;
 
 typedef struct vault_found {
     bool     fresh, clean;
     uint64_t replica, last_seq, snapshot_position;
+    uint64_t damaged, torn; /* frames; bytes */
+    bool     at_start;      /* what is damaged stands where a segment begins */
+    bool     headless;      /* a segment is empty: torn bytes before it are not told of */
 } vault_found;
 
 void vault_init(vault *v, uint64_t machine);
@@ -68,6 +73,11 @@ CRDT_MUST_CHECK crdt_err vault_snapshot(vault *v, crdt_buf *out);
 /* ENOENT: no more; EMALFORMED: a bad one was skipped. */
 CRDT_MUST_CHECK crdt_err vault_next(vault *v, uint64_t *ret_position, crdt_view *ret_entry);
 CRDT_MUST_CHECK crdt_err vault_begin(vault *v, uint64_t replica);
+/* Once a second, where the policy is everysec: nothing that was written stays unsynced. */
+void vault_flush(vault *v);
+/* A bit of a file turns, in a log or snapshot: `choice` picks it. False: there is no such file. */
+bool vault_rot(vault *v, uint64_t choice);
+bool vault_keeps_aside(const vault *v); /* is there a file with damaged bytes? */
 /* A clean stop. */
 void vault_stop(vault *v, uint64_t last_seq);
 /* The node is gone; power: and the power with it. */

@@ -11,6 +11,16 @@
 
 /* -- Objects ----------------------------------------------------------------------------------- */
 
+/* Is there such an object among the first so many? */
+static bool is_named(const world *w, size_t count, const char *name, const crdt_type *type)
+{
+    for (size_t i = 0; i < count; i++) {
+        const history_object *o = &w->history.objects[i];
+        if (o->type == type && strcmp(o->name, name) == 0) return true;
+    }
+    return false;
+}
+
 void work_begin(world *w)
 {
     const crdt_types *types = crdt_types_builtin();
@@ -27,6 +37,10 @@ void work_begin(world *w)
         o->type = types->list[at];
         o->oracle = oracle_of(o->type);
         snprintf(o->name, sizeof o->name, "%s%zu", o->type->name, i);
+        const history_object *before = i ? &w->history.objects[i - 1] : NULL;
+        if (before && random_below(&rand, 4) == 0 && !is_named(w, i, before->name, o->type)) {
+            memcpy(o->name, before->name, sizeof o->name); /* two types under one name */
+        }
     }
 }
 
@@ -97,6 +111,19 @@ static void note(choice *c, size_t object, const crdt_op *op, const crdt_value *
     }
 }
 
+/* The name goes: every type under it. */
+static crdt_err remove_name(choice *c, size_t object)
+{
+    const history *h = &c->n->world->history;
+    const char    *name = h->objects[object].name;
+    uint64_t       stamp = crdt_txn_stamp(c->txn);
+    crdt_err       err = crdt_txn_remove(c->txn, crdt_text_view(name));
+    for (size_t i = 0; err == CRDT_OK && i < h->objects_count; i++) {
+        if (strcmp(h->objects[i].name, name) == 0) note(c, i, NULL, NULL, stamp);
+    }
+    return err;
+}
+
 static crdt_err operate(choice *c, size_t object)
 {
     history_object *o = &c->n->world->history.objects[object];
@@ -104,14 +131,10 @@ static crdt_err operate(choice *c, size_t object)
     crdt_value      args[CRDT_OP_ARGS_MAX];
     crdt_ref        ref;
     uint64_t        elements = 0, stamp = crdt_txn_stamp(c->txn);
-    if (crdt_txn_find(c->txn, name, o->type, &ref) == CRDT_OK) {
-        elements = crdt_ref_stats(&ref).elements;
-        if (random_below(&c->rand, 24) == 0) { /* the whole object goes */
-            crdt_err err = crdt_txn_remove(c->txn, name);
-            if (err == CRDT_OK) note(c, object, NULL, NULL, stamp);
-            return err;
-        }
-    }
+    crdt_err found = crdt_txn_find(c->txn, name, o->type, &ref);
+    if (found == CRDT_OK) elements = crdt_ref_stats(&ref).elements;
+    uint64_t seldom = found == CRDT_OK ? 24 : 3;
+    if (found != CRDT_ENOENT && random_below(&c->rand, seldom) == 0) return remove_name(c, object);
     const crdt_op *op = &o->type->ops[random_below(&c->rand, o->type->ops_count)];
     if (random_below(&c->rand, 3)) op = &o->type->ops[0];
     size_t argc = strlen(op->args);

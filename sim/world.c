@@ -86,7 +86,8 @@ void world_begin(world *w, const plan *p)
     w->quiet = is_calm(p);
     w->forged = p->hostile >= 2;
     w->forked = false;
-    w->set_back = false;
+    w->blurred = p->log_bytes < 1u << 20; /* logs that were cut: nothing to compare with */
+    w->set_back = p->persist == 2 && p->sync != 0; /* what is stable is as durable as promised */
     w->unwatched = p->nodes > PLAN_NODES_MAX;
     w->last_change = 0;
     w->standing = 0;
@@ -153,7 +154,7 @@ static void on_wake(world *w, event *e)
     if (n->wake_at != e->at) return; /* another one is in the queue, or its node died */
     n->wake_at = UINT64_MAX;
     if (n->state != NODE_UP) return;
-    if (n->paused_until > w->now || gossip_driver_deadline(n->driver) > w->now) {
+    if (n->paused_until > w->now || !node_is_due(n)) {
         node_schedule(n);
         return;
     }
@@ -238,6 +239,7 @@ void world_run(world *w, const plan *p)
         world_heal(w);
         bool settled = world_settle(w, world_bound(p));
         if (!w->broken && !settled && !w->forked && !w->forged) check_converged(w);
+        check_forks(w);
         if (!w->broken && settled) {
             check_converged(w);
             check_kept(w);

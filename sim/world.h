@@ -65,7 +65,10 @@ typedef struct node {
     uint64_t   log_end, persisted;    /* positions looked at */
     uint64_t   taken_anew;            /* what precedes this position is in the vector */
     node_mark *marks;                 /* not yet durable, by position */
-    size_t     marks_at, marks_count, marks_cap;
+    size_t     marks_at, marks_acked, marks_count, marks_cap;
+    uint64_t   flush_at; /* of its disk, where that is once a second */
+    bool       rotten;   /* bits of its files turned since it was up */
+    bool       scarred;  /* or ever */
     uint64_t   delivered, written, refused;
     uint64_t   sent_bytes, sent;
     uint64_t   last_change;              /* when something was delivered or written here */
@@ -81,7 +84,7 @@ typedef struct node {
 
 typedef struct world_stats {
     uint64_t events, messages, bytes, lost, corrupted, writes, entries, reads, refused;
-    uint64_t crashes, restarts, snapshots, checks, converge_us, notices[16];
+    uint64_t crashes, restarts, snapshots, checks, rotten, converge_us, notices[16];
 } world_stats;
 
 struct world {
@@ -99,6 +102,7 @@ struct world {
     bool        forked;    /* two nodes wrote under one id */
     bool        unwatched; /* very many nodes: only the cheap checks */
     bool        set_back;  /* some disk was taken away or set back */
+    bool        blurred;   /* who took in which side of a fork is not known any more */
     uint64_t    last_change;
     uint64_t    standing; /* events at this very moment */
     uint64_t    quiet_bytes, quiet_payloads;
@@ -145,6 +149,7 @@ void     node_receive(node *n, const message *m);
 void     node_run(node *n); /* what its driver has to do; then it is looked at */
 void     node_schedule(node *n);
 uint64_t node_ms(const node *n);
+bool     node_is_due(const node *n); /* has it something to do by now? */
 bool     node_counts(const node *n); /* is it bound by the promises, and up? */
 void     node_reset(node *n);        /* its disk is empty */
 /* The component of a vector of the checkers. */
