@@ -45,7 +45,6 @@ TEST(sim, seeds)
     campaign_result r = campaign_run(&c);
     campaign_print(&r);
     check_result(&r);
-    if (T_SLOW && r.seeds < 10) return; /* valgrind */
     CHECK_MSG(r.seeds >= 10, "only %" PRIu64 " seeds", r.seeds);
     /* The faults that are meant to happen do. */
     CHECK(r.crashes > 0);
