@@ -42,6 +42,7 @@ struct world {
     uint64_t     random, serial;
     flight      *first, *last; /* all take equally long: a queue */
     world_totals totals;
+    uint32_t     loss; /* of a hundred messages */
     uint32_t     leaves, *sooner;
     uint64_t    *names;    /* replica and dot of each transaction that is followed */
     uint8_t     *farthest; /* hops of each */
@@ -168,6 +169,7 @@ static void arrive(world *w, uint32_t from, uint32_t to, const gossip_msg *msg)
             if (w->names[2 * k] != e->replica || w->names[2 * k + 1] != e->last) continue;
             uint8_t *hops = &w->nodes[to].hops[k];
             if (*hops != 0) break;
+            w->totals.arrivals++;
             *hops = (uint8_t)(w->nodes[from].hops[k] + 1);
             if (*hops - 1u > w->farthest[k]) w->farthest[k] = (uint8_t)(*hops - 1u);
             break;
@@ -236,6 +238,10 @@ static void send(world *w, uint32_t from, const gossip_action *action)
     w->totals.messages++;
     w->totals.bytes += bytes.size;
     w->totals.entries += msg->entries_count;
+    if (w->loss > 0 && bench_rand(&w->random) % 100 < w->loss) {
+        crdt_buf_clear(&bytes);
+        return;
+    }
     flight *f = must(calloc(1, sizeof *f));
     f->at = w->now + DELAY_US;
     f->from = from;
@@ -307,6 +313,11 @@ static bool step(world *w, gossip_time end)
     bench_must(gossip_engine_tick(w->nodes[i].engine, w->now, BENCH_NOW), "tick");
     drive(w, i);
     return true;
+}
+
+void world_lose(world *w, uint32_t percent)
+{
+    w->loss = percent;
 }
 
 void world_run(world *w, gossip_time us)

@@ -44,6 +44,7 @@ typedef struct gossip__request {
     gossip_time     sent, deadline;
     uint32_t        bytes;   /* of entries */
     uint32_t        version; /* of this node's vector that it told; 0: none */
+    uint32_t        taken;   /* the version of the peer's that it said was taken in */
     uint64_t        clock;   /* links.clock then */
     gossip__span   *spans;   /* PUSH */
     uint32_t        spans_count, spans_cap;
@@ -53,6 +54,7 @@ typedef struct gossip__request {
 typedef struct gossip__reply {
     gossip_msg_kind kind;
     uint32_t        link, id;
+    uint32_t        version; /* of the vector that the request told */
     gossip_refusal  refusal;
     bool            prune, same;
     gossip_msg_kind asked; /* STATE: by SYNC or WANT */
@@ -67,8 +69,6 @@ typedef struct gossip__reply {
 
 typedef struct gossip__peer {
     gossip_peer handle;
-    uint8_t     address[GOSSIP__ADDRESS_MAX];
-    uint8_t     address_size;
     bool        configured; /* by gossip_engine_add_peer */
     bool        itself; /* the address leads to this very node, or to one that another peer is */
     bool        active; /* on links.active */
@@ -109,7 +109,7 @@ typedef struct gossip__peer {
     /* -- vectors.c */
     gossip__vec known, offered, sent;                /* holds; was sent, too; was sent once */
     bool        vector_known;                        /* on this link */
-    uint32_t    taken;                               /* version of its vector that was taken in */
+    uint32_t    taken, taken_told;                   /* of its vector: taken in; it knows that */
     uint32_t    version, acked_version, out_version; /* of this node's, as told on this link */
     uint64_t    acked_clock, out_clock;
     uint64_t    same_clock; /* at which it held all */
@@ -140,6 +140,8 @@ typedef struct gossip__peer {
     uint64_t    sent_messages, received, entries_sent, entries_received, duplicates, resent;
     uint64_t    refused, malformed;
     crdt_err    error;
+    uint8_t     address_size;
+    uint8_t     address[GOSSIP__ADDRESS_MAX]; /* last: what is looked at often is close together */
 } gossip__peer;
 
 /* Replicas in order of when their held dots were last raised, the newest first. */
@@ -199,7 +201,7 @@ struct gossip__links {
     size_t         active_count, active_cap;
     uint32_t       count, linked; /* peers; with a link */
     uint32_t       next_id;
-    bool           topology_due, reminted, starved, some_gone;
+    bool           topology_due, reminted, starved, some_gone, some_broken;
     gossip_time    starved_until;
     uint64_t       clone_boot; /* that was last reported */
     uint64_t       alone;      /* own entries before this position are known to be held elsewhere */
@@ -226,6 +228,7 @@ struct gossip__links {
 
     /* The message that is built, and what it points to. */
     gossip_msg            msg;
+    uint32_t              answered; /* the version of the peer's vector that it acknowledges */
     gossip_known         *vector;
     size_t                vector_cap;
     gossip_entry         *entries;
