@@ -196,12 +196,12 @@ static void reach_many(bool one_writer, double hops_most)
 
 TEST(sim_topology, an_update_of_one_writer_reaches_many_in_few_hops)
 {
-    reach_many(true, 6);
+    reach_many(true, 4);
 }
 
 TEST(sim_topology, an_update_of_anybody_reaches_many_in_few_hops)
 {
-    reach_many(false, 8);
+    reach_many(false, 7);
 }
 
 TEST(sim_topology, with_a_third_lost_many_get_everything)
