@@ -18,6 +18,9 @@ crdt_err gossip__links_new(gossip_engine *engine)
     crdt_buf_init(&links->name, &engine->mem);
     crdt_buf_init(&links->served.bytes, &engine->mem);
     crdt_buf_init(&links->fetched.bytes, &engine->mem);
+    for (int i = 0; i < GOSSIP__SNAP_WINDOW; i++) {
+        crdt_buf_init(&links->fetched.ahead[i], &engine->mem);
+    }
     crdt_buf_init(&links->repair.name, &engine->mem);
     engine->links = links;
     return CRDT_OK;
@@ -183,7 +186,7 @@ static crdt_err take_reply(gossip_engine *engine, uint64_t ms, gossip__peer *pee
     }
     gossip__request_done(peer, request);
     switch (msg->kind) {
-    case GOSSIP_CHUNK: return gossip__chunk_in(engine, ms, peer, msg);
+    case GOSSIP_CHUNK: return gossip__chunk_in(engine, ms, peer, request, msg);
     case GOSSIP_DIGESTS: return gossip__digests_in(engine, peer, msg);
     default: return gossip__object_in(engine, peer, msg);
     }
@@ -253,7 +256,7 @@ static void lose(gossip_engine *engine, gossip__peer *peer, gossip__request *req
         peer->have_clock = 0;
         peer->have_due = engine->now;
         break;
-    case GOSSIP_SNAP: engine->links->fetched.asked = false; break;
+    case GOSSIP_SNAP: gossip__snap_unasked(engine, peer, request); break;
     case GOSSIP_PAGE:
     case GOSSIP_FIX: engine->links->repair.asked = false; break;
     default: break;
@@ -285,8 +288,12 @@ static void check_requests(gossip_engine *engine, gossip__peer *peer)
     }
     if (peer->timeouts < GOSSIP__SILENT_TIMEOUTS) return;
     if (engine->now - peer->silent_since < 8 * engine->config.timeout_us) return;
-    if (peer->heard > peer->silent_since) peer->timeouts = 1; /* it is there, messages are lost */
-    else gossip__unlink(engine, peer, peer->wanted);
+    if (peer->heard <= peer->silent_since) {
+        gossip__unlink(engine, peer, peer->wanted);
+        return;
+    }
+    peer->timeouts = 1; /* it was there, messages are lost: silent from then on, if at all */
+    peer->silent_since = peer->heard;
 }
 
 /* A gap that is old enough: the link becomes eager, and what lacks is fetched. */

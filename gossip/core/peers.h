@@ -30,6 +30,7 @@
 #define GOSSIP__HELLO_PEERS 64                   /* addresses told in a HELLO */
 #define GOSSIP__SNAPSHOT_MAX (UINT64_C(4) << 30) /* bytes of a snapshot that is taken in */
 #define GOSSIP__SNAPSHOT_IDLE_US 60000000        /* one that nobody asks for is let go */
+#define GOSSIP__SNAP_WINDOW 4                    /* pieces of it that are asked for at a time */
 #define GOSSIP__PAGE_MAX 1024                    /* digests in one message */
 
 /* Entries of one replica in a message that is in flight: its dots from + 1 .. to. */
@@ -42,11 +43,12 @@ typedef struct gossip__request {
     uint32_t        id; /* 0: a free place */
     gossip_msg_kind kind;
     gossip_time     sent, deadline;
-    uint32_t        bytes;   /* of entries */
-    uint32_t        version; /* of this node's vector that it told; 0: none */
-    uint32_t        taken;   /* the version of the peer's that it said was taken in */
-    uint64_t        clock;   /* links.clock then */
-    gossip__span   *spans;   /* PUSH */
+    uint32_t        bytes;            /* of entries */
+    uint32_t        version;          /* of this node's vector that it told; 0: none */
+    uint32_t        taken;            /* the version of the peer's that it said was taken in */
+    uint64_t        clock;            /* links.clock then */
+    uint64_t        snapshot, offset; /* SNAP: of which, and from where */
+    gossip__span   *spans;            /* PUSH */
     uint32_t        spans_count, spans_cap;
 } gossip__request;
 
@@ -170,13 +172,15 @@ typedef struct gossip__served {
     gossip_time used;
 } gossip__served;
 
-/* A snapshot that is fetched. */
+/* A snapshot that is fetched: some pieces at a time, for a round trip may be long. */
 typedef struct gossip__fetched {
     gossip_peer peer; /* 0: none */
     uint64_t    id, size;
     crdt_digest whole;
-    crdt_buf    bytes;
-    bool        asked; /* a SNAP is in flight */
+    crdt_buf    bytes; /* from the beginning, without a gap */
+    uint64_t    piece; /* bytes of each but the last, as the first had them; 0: none came yet */
+    bool        asked[GOSSIP__SNAP_WINDOW]; /* a SNAP is in flight; by the piece's number */
+    crdt_buf    ahead[GOSSIP__SNAP_WINDOW]; /* what came before what precedes it */
     gossip_time ask_at;
     uint64_t    joined; /* the end of the log when the last one was joined */
 } gossip__fetched;
@@ -366,12 +370,16 @@ void gossip__push_rewind(gossip_engine *engine, gossip__peer *peer);
 /* -- snap.c: SNAP, CHUNK */
 crdt_err gossip__snap_in(gossip_engine *engine, gossip__peer *peer, const gossip_msg *msg);
 crdt_err gossip__chunk_in(gossip_engine *engine, uint64_t ms, gossip__peer *peer,
-                          const gossip_msg *msg);
+                          const gossip__request *request, const gossip_msg *msg);
+/* The request is in flight no more. */
+void     gossip__snap_unasked(gossip_engine *engine, const gossip__peer *peer,
+                              const gossip__request *request);
 crdt_err gossip__chunk_build(gossip_engine *engine, gossip__peer *peer, const gossip__reply *reply);
 crdt_err gossip__snap_build(gossip_engine *engine, gossip__peer *peer, bool *ret_built);
 /* This peer has what is in no log. */
 void gossip__fetch(gossip_engine *engine, gossip__peer *peer);
-void gossip__fetch_failed(gossip_engine *engine, gossip__peer *peer, gossip_refusal refusal);
+void gossip__fetch_failed(gossip_engine *engine, gossip__peer *peer, const gossip__request *request,
+                          gossip_refusal refusal);
 /* Errors: ENOMEM, EBUSY. */
 crdt_err    gossip__snap_tick(gossip_engine *engine, uint64_t ms);
 gossip_time gossip__snap_deadline(const gossip_engine *engine);
