@@ -24,8 +24,11 @@ static const goal goals[] = {
     {"gcounter/join-cached", 2, true, false},
     {"gcounter/join-memory", 0.8, true, true},
     {"gossip/catch-up", 200000, true, false},
-    {"gossip/spread-copies/1000", 1.1, false, false},
-    {"gossip/spread-hops/1000", 8, false, false},
+    {"gossip/spread/1000/copies", 1.1, false, false},
+    {"gossip/spread/1000/hops", 8, false, false},
+    {"gossip/one-writer/1000/copies", 1.1, false, false},
+    {"gossip/one-writer/1000/hops", 8, false, false},
+    {"gossip/loss-30/1000/delivered", 1, true, false},
     {"disk/append", 0.1, false, false},
     /* What diamond-types 1.0 (106,247) and, for the state, yjs v2 (159,926) need; 1, 0.8, 0.4 of
      * it. */

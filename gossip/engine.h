@@ -48,7 +48,7 @@ typedef struct gossip_config {
     uint64_t        hub;
     crdt_view       address; /* told to peers; copied; at most 255 bytes */
     bool            learn;   /* take in peers that peers tell of (not with EXPLICIT) */
-    uint32_t        mesh_max, active_links, links_max;
+    uint32_t        mesh_max, active_links, links_max; /* 8, 9, 64 */
     uint32_t        chunk_bytes;                 /* of entries or snapshot in one message: 65,536 */
     uint32_t        frame_max;                   /* of a whole message: 1 MiB */
     uint32_t        credit_frames, credit_bytes; /* requests in flight on a link: 8, 262,144 */

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "gossip/wire.h"
 #include "sim/must.h"
 #include "sim/random.h"
 #include "sim/world.h"
@@ -130,6 +131,14 @@ static void turn_bits(world *w, crdt_view bytes, uint32_t from, uint32_t to, boo
     free(copy);
 }
 
+static bool is_greeting(crdt_view bytes)
+{
+    uint32_t        link;
+    gossip_msg_kind kind;
+    if (gossip_wire_peek(bytes, &link, &kind) != CRDT_OK) return false;
+    return kind == GOSSIP_HELLO || kind == GOSSIP_WELCOME;
+}
+
 static bool is_cut(const world *w, uint32_t from, uint32_t to)
 {
     if (to >= w->nodes_count) return true; /* the hostile peer hears nothing */
@@ -164,6 +173,7 @@ void network_send(world *w, node *n, crdt_view address, crdt_view bytes, bool re
     if (link) {
         link->messages++;
         link->bytes += bytes.size;
+        if (is_greeting(bytes)) link->greetings += bytes.size;
     }
     record(w, n->index, to, bytes);
     if (is_cut(w, n->index, to) || (!w->healed && random_chance(&w->rand, p->loss))) {

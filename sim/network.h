@@ -10,6 +10,7 @@ struct node;
 typedef struct network_link {
     uint64_t clogged_until;
     uint64_t messages, bytes;
+    uint64_t greetings; /* bytes of HELLO and WELCOME, of these */
 } network_link;
 
 #define NETWORK_TAPE 64

@@ -149,7 +149,7 @@ static void add_peer(node *n, uint32_t peer)
     if (err) must_fail("add_peer: %s", crdt_err_name(err));
 }
 
-#define TOLD_OF 12 /* in a large mesh: of so many others, at random */
+#define TOLD_OF 20 /* in a large mesh: of so many others, at random */
 
 static void add_peers(node *n)
 {

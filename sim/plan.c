@@ -43,7 +43,7 @@ void plan_init(plan *p, uint64_t seed)
     p->jitter = MS;
     p->tail_us = SECOND;
     p->mesh_max = 8;
-    p->active_links = 5;
+    p->active_links = 9;
     p->chunk_bytes = 65536;
     p->credit_frames = 8;
     p->credit_bytes = 262144;

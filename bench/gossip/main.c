@@ -12,7 +12,7 @@
 
 #include "bench/gossip/world.h"
 
-enum { ENTRIES = 200000, ELEMENT = 16, UPDATES = 200, MEASURED = 100 };
+enum { ENTRIES = 200000, ELEMENT = 16, UPDATES = 200, MEASURED = 100, LOSSY = 20, KNOWN = 20 };
 
 static void catch_up(bench *b)
 {
@@ -34,15 +34,30 @@ static void catch_up(bench *b)
     bench_row(b, "gossip/catch-up-bytes", ENTRIES, &bytes, "B/entry");
 }
 
-/* Updates at random nodes, one after the other; the later half is measured. */
-static void spread(bench *b, uint32_t nodes)
+static void figure(bench *b, const char *name, const char *what, uint32_t nodes, double value,
+                   const char *unit)
 {
-    char name[64];
-    (void)snprintf(name, sizeof name, "gossip/spread/%" PRIu32, nodes);
+    char whole[64];
+    (void)snprintf(whole, sizeof whole, "%s/%s", name, what);
+    bench_figure(b, whole, nodes, value, unit);
+}
+
+static world *linked_world(const bench *b, uint32_t nodes)
+{
+    world *w = world_new(nodes, nodes > 100 ? KNOWN : nodes, b->seed);
+    world_run(w, 20000000);
+    return w;
+}
+
+/* Updates, one after the other, at random nodes or all at one; the later half is measured. Hops
+ * are those to the farthest node, the mean of all updates. */
+static void spread(bench *b, const char *kind, uint32_t nodes, bool one)
+{
+    char name[48];
+    (void)snprintf(name, sizeof name, "gossip/%s/%" PRIu32, kind, nodes);
     if (!bench_wants(b, name)) return;
     bench_say("%s ...", name);
-    world *w = world_new(nodes, nodes > 100 ? 20 : nodes, b->seed);
-    world_run(w, 20000000);
+    world   *w = linked_world(b, nodes);
     double   start = 0;
     uint64_t random = b->seed;
     for (uint32_t i = 0; i < UPDATES; i++) {
@@ -50,7 +65,7 @@ static void spread(bench *b, uint32_t nodes)
             (void)world_take_totals(w);
             start = bench_seconds();
         }
-        world_write(w, (uint32_t)(bench_rand(&random) % nodes), 1, ELEMENT);
+        world_write(w, one ? 0 : (uint32_t)(bench_rand(&random) % nodes), 1, ELEMENT);
         world_run(w, 200000);
     }
     double       seconds = bench_seconds() - start;
@@ -58,16 +73,36 @@ static void spread(bench *b, uint32_t nodes)
     double       arrivals = (double)MEASURED * (nodes - 1);
     world_run(w, 20000000);
     if (!world_equal(w)) bench_die("the nodes are not equal", CRDT_EGAP);
-    (void)snprintf(name, sizeof name, "gossip/spread-bytes/%" PRIu32, nodes);
-    bench_figure(b, name, nodes, (double)t.bytes / MEASURED / nodes, "B/node");
-    (void)snprintf(name, sizeof name, "gossip/spread-copies/%" PRIu32, nodes);
-    bench_figure(b, name, nodes, (double)t.entries / arrivals, "copies/node");
-    (void)snprintf(name, sizeof name, "gossip/spread-hops/%" PRIu32, nodes);
-    bench_figure(b, name, nodes, (double)t.hops / (double)t.updates, "hops");
-    (void)snprintf(name, sizeof name, "gossip/spread-cpu/%" PRIu32, nodes);
-    bench_figure(b, name, nodes, seconds / arrivals * 1e6, "us/entry");
-    (void)snprintf(name, sizeof name, "gossip/spread-memory/%" PRIu32, nodes);
-    bench_figure(b, name, nodes, (double)world_stats(w, 0).memory, "B/engine");
+    figure(b, name, "bytes", nodes, (double)t.bytes / MEASURED / nodes, "B/node");
+    figure(b, name, "copies", nodes, (double)t.entries / arrivals, "copies/node");
+    figure(b, name, "hops", nodes, (double)t.hops / (double)t.updates, "hops");
+    figure(b, name, "cpu", nodes, seconds / arrivals * 1e6, "us/entry");
+    figure(b, name, "memory", nodes, (double)world_stats(w, 0).memory, "B/engine");
+    world_free(w);
+}
+
+/* Of a hundred messages `percent` are lost, until all have everything. */
+static void lossy(bench *b, uint32_t nodes, uint32_t percent)
+{
+    char name[48];
+    (void)snprintf(name, sizeof name, "gossip/loss-%" PRIu32 "/%" PRIu32, percent, nodes);
+    if (!bench_wants(b, name)) return;
+    bench_say("%s ...", name);
+    world   *w = linked_world(b, nodes);
+    uint64_t random = b->seed;
+    (void)world_take_totals(w);
+    world_lose(w, percent);
+    for (uint32_t i = 0; i < LOSSY; i++) {
+        world_write(w, (uint32_t)(bench_rand(&random) % nodes), 1, ELEMENT);
+        world_run(w, 200000);
+    }
+    uint32_t waited = 0;
+    for (; waited < 120 && !world_equal(w); waited++) world_run(w, 1000000);
+    world_totals t = world_take_totals(w);
+    double       arrivals = (double)LOSSY * (nodes - 1);
+    figure(b, name, "delivered", nodes, (double)t.arrivals / arrivals, "of 1");
+    figure(b, name, "copies", nodes, (double)t.entries / arrivals, "copies/node");
+    figure(b, name, "seconds", nodes, waited, "s");
     world_free(w);
 }
 
@@ -100,10 +135,12 @@ int main(int argc, char **argv)
     }
     bench_head(&b);
     catch_up(&b);
-    spread(&b, 8);
-    spread(&b, 32);
-    spread(&b, 100);
-    spread(&b, 1000);
+    spread(&b, "spread", 8, false);
+    spread(&b, "spread", 32, false);
+    spread(&b, "spread", 100, false);
+    spread(&b, "spread", 1000, false);
+    spread(&b, "one-writer", 1000, true);
+    lossy(&b, 1000, 30);
     bench_foot(&b);
     return b.rows == 0;
 }

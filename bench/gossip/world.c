@@ -12,6 +12,7 @@
 
 typedef struct wired {
     uint32_t      link;
+    gossip_peer   peer;
     gossip_codec *codec;
 } wired;
 
@@ -42,6 +43,7 @@ struct world {
     uint64_t     random, serial;
     flight      *first, *last; /* all take equally long: a queue */
     world_totals totals;
+    uint32_t     loss; /* of a hundred messages */
     uint32_t     leaves, *sooner;
     uint64_t    *names;    /* replica and dot of each transaction that is followed */
     uint8_t     *farthest; /* hops of each */
@@ -168,6 +170,7 @@ static void arrive(world *w, uint32_t from, uint32_t to, const gossip_msg *msg)
             if (w->names[2 * k] != e->replica || w->names[2 * k + 1] != e->last) continue;
             uint8_t *hops = &w->nodes[to].hops[k];
             if (*hops != 0) break;
+            w->totals.arrivals++;
             *hops = (uint8_t)(w->nodes[from].hops[k] + 1);
             if (*hops - 1u > w->farthest[k]) w->farthest[k] = (uint8_t)(*hops - 1u);
             break;
@@ -177,30 +180,29 @@ static void arrive(world *w, uint32_t from, uint32_t to, const gossip_msg *msg)
 
 /* -- A driver ---------------------------------------------------------------------------------- */
 
-static gossip_codec **codec_of(node *n, uint32_t link)
+static wired *wire_of(node *n, uint32_t link)
 {
     for (size_t i = 0; i < n->wires_count; i++) {
-        if (n->wires[i].link == link) return &n->wires[i].codec;
+        if (n->wires[i].link == link) return &n->wires[i];
     }
     return NULL;
 }
 
-static void wire_up(node *n, uint32_t link)
+static void wire_up(node *n, uint32_t link, gossip_peer peer)
 {
     if (n->wires_count == n->wires_cap) {
         n->wires_cap = n->wires_cap * 2 + 8;
         n->wires = must(realloc(n->wires, n->wires_cap * sizeof *n->wires));
     }
     n->wires[n->wires_count].link = link;
+    n->wires[n->wires_count].peer = peer;
     bench_must(gossip_codec_new(NULL, &n->wires[n->wires_count++].codec), "codec");
 }
 
 static void wire_down(node *n, uint32_t link)
 {
-    gossip_codec **codec = codec_of(n, link);
-    gossip_codec_free(*codec);
-    wired *w = &n->wires[0];
-    while (&w->codec != codec) w++;
+    wired *w = wire_of(n, link);
+    gossip_codec_free(w->codec);
     *w = n->wires[--n->wires_count];
 }
 
@@ -231,11 +233,15 @@ static void send(world *w, uint32_t from, const gossip_action *action)
     bool              alone =
         msg->kind == GOSSIP_HELLO || msg->kind == GOSSIP_WELCOME || msg->kind == GOSSIP_REFUSED;
     crdt_buf_init(&bytes, NULL);
-    gossip_codec *codec = alone ? NULL : *codec_of(n, action->link);
+    gossip_codec *codec = alone ? NULL : wire_of(n, action->link)->codec;
     bench_must(gossip_wire_encode(codec, msg, &bytes), "encode");
     w->totals.messages++;
     w->totals.bytes += bytes.size;
     w->totals.entries += msg->entries_count;
+    if (w->loss > 0 && bench_rand(&w->random) % 100 < w->loss) {
+        crdt_buf_clear(&bytes);
+        return;
+    }
     flight *f = must(calloc(1, sizeof *f));
     f->at = w->now + DELAY_US;
     f->from = from;
@@ -254,7 +260,7 @@ static void drive(world *w, uint32_t i)
     for (;;) {
         if (gossip_engine_next(n->engine, &action)) {
             if (action.kind == GOSSIP_DO_SEND) send(w, i, &action);
-            if (action.kind == GOSSIP_DO_LINK) wire_up(n, action.link);
+            if (action.kind == GOSSIP_DO_LINK) wire_up(n, action.link, action.peer);
             if (action.kind == GOSSIP_DO_UNLINK) wire_down(n, action.link);
             if (action.kind == GOSSIP_DO_PERSIST) n->appended = action.position + 1;
             continue;
@@ -274,13 +280,13 @@ static void deliver(world *w, const flight *f)
     gossip_msg_kind kind;
     crdt_view       bytes = crdt_view_of(f->bytes, f->size);
     bench_must(gossip_wire_peek(bytes, &link, &kind), "peek");
-    gossip_codec **codec = link == 0 ? NULL : codec_of(n, link);
-    if (link != 0 && codec == NULL) return;
-    bench_must(gossip_wire_decode(codec == NULL ? NULL : *codec, bytes, NULL, &frame, NULL),
-               "decode");
+    const wired *wire = link == 0 ? NULL : wire_of(n, link);
+    if (link != 0 && wire == NULL) return;
+    gossip_codec *codec = wire == NULL ? NULL : wire->codec;
+    gossip_peer   from = wire == NULL ? 0 : wire->peer;
+    bench_must(gossip_wire_decode(codec, bytes, NULL, &frame, NULL), "decode");
     const gossip_msg *msg = gossip_frame_msg(frame);
     arrive(w, f->from, f->to, msg);
-    gossip_peer from = gossip_engine_peer_of(n->engine, link);
     bench_must(gossip_engine_receive(n->engine, w->now, BENCH_NOW, from, msg), "receive");
     gossip_frame_free(frame, crdt_mem_default());
     drive(w, f->to);
@@ -307,6 +313,11 @@ static bool step(world *w, gossip_time end)
     bench_must(gossip_engine_tick(w->nodes[i].engine, w->now, BENCH_NOW), "tick");
     drive(w, i);
     return true;
+}
+
+void world_lose(world *w, uint32_t percent)
+{
+    w->loss = percent;
 }
 
 void world_run(world *w, gossip_time us)

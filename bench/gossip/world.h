@@ -9,6 +9,7 @@ typedef struct world world;
 typedef struct world_totals {
     uint64_t messages, bytes, entries;
     uint64_t updates, hops; /* the most hops of each update, summed */
+    uint64_t arrivals;      /* of an update at a node */
 } world_totals;
 
 /* Each node knows `known` others at random (all, if there are no more). */
@@ -18,6 +19,7 @@ void   world_free(world *w);
 void world_write(world *w, uint32_t at, uint32_t count, uint32_t size);
 void world_meet(world *w, uint32_t from, uint32_t to);
 void world_run(world *w, gossip_time us);
+void world_lose(world *w, uint32_t percent); /* of the messages from now on */
 /* Until node b holds as many dots as node a. */
 void         world_catch_up(world *w, uint32_t a, uint32_t b);
 gossip_stats world_stats(const world *w, uint32_t at);

@@ -40,7 +40,7 @@ static void close_succeeded(gossip_engine *engine, const gossip_entry *entry)
         uint64_t id = read_u64((const unsigned char *)entry->control.data + i);
         uint32_t who = gossip__find(engine, id);
         engine->replicas[who].succeeded = true;
-        engine->replicas[who].member = false;
+        gossip__set_member(engine, who, false);
     }
 }
 
@@ -62,7 +62,7 @@ void gossip__delivered(gossip_engine *engine, uint32_t who, const gossip_entry *
     r->delivered = entry->last;
     r->tag = record->tag;
     r->ms = entry->ms;
-    r->member = !r->succeeded;
+    gossip__set_member(engine, who, !r->succeeded);
     gossip__log_append(engine, record);
     if (who == engine->self) {
         own_entry_follows(engine);

@@ -9,7 +9,7 @@ gossip_config gossip_config_default(void)
     memset(&c, 0, sizeof c);
     c.struct_size = sizeof c;
     c.mesh_max = 8;
-    c.active_links = 5;
+    c.active_links = 9;
     c.links_max = 64;
     c.chunk_bytes = 64 << 10;
     c.frame_max = 4 << 20;
@@ -269,10 +269,6 @@ gossip_stats gossip_engine_stats(const gossip_engine *engine)
     stats.parked_bytes = engine->parked.bytes;
     stats.parked_dropped = engine->parked.dropped;
     stats.memory = engine->memory;
-    stats.members = 0;
-    for (uint32_t who = 0; who < engine->replicas_count; who++) {
-        stats.members += engine->replicas[who].member;
-    }
     gossip__links_stats(engine, &stats);
     return stats;
 }

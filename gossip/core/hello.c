@@ -62,7 +62,9 @@ void gossip__unlink(gossip_engine *engine, gossip__peer *peer, bool redial)
     links->linked--;
     links->topology_due = true;
     peer->quiet = false;
-    if (links->fetched.peer == peer->handle) links->fetched.asked = false;
+    if (links->fetched.peer == peer->handle) {
+        memset(links->fetched.asked, 0, sizeof links->fetched.asked);
+    }
     if (links->repair.peer == peer->handle) gossip__repair_stop(engine);
     gossip__peer_reset(engine, peer);
     peer->dial_at = GOSSIP_NEVER;
@@ -392,7 +394,7 @@ static void request_refused(gossip_engine *engine, gossip__peer *peer, gossip__r
     peer->timeouts = 0;
     if (kind == GOSSIP_PUSH) gossip__push_lost(engine, peer, request);
     gossip__request_done(peer, request);
-    if (kind == GOSSIP_SNAP) gossip__fetch_failed(engine, peer, refusal);
+    if (kind == GOSSIP_SNAP) gossip__fetch_failed(engine, peer, request, refusal);
     if (kind == GOSSIP_PAGE || kind == GOSSIP_FIX) gossip__repair_stop(engine);
     if (refusal == GOSSIP_BUSY) peer->push_due = engine->now + engine->config.timeout_us;
 }

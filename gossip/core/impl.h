@@ -131,6 +131,15 @@ struct gossip_engine {
     struct gossip__links *links;
 };
 
+/* Counts for stability, or no more. */
+static inline void gossip__set_member(gossip_engine *engine, uint32_t who, bool member)
+{
+    gossip__replica *r = &engine->replicas[who];
+    if (member && !r->member) engine->stats.members++;
+    if (!member && r->member) engine->stats.members--;
+    r->member = member;
+}
+
 /* -- ids.c */
 uint32_t gossip__find(const gossip_engine *engine,
                       uint64_t             id); /* GOSSIP__NOBODY: never heard of */

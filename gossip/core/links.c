@@ -18,6 +18,9 @@ crdt_err gossip__links_new(gossip_engine *engine)
     crdt_buf_init(&links->name, &engine->mem);
     crdt_buf_init(&links->served.bytes, &engine->mem);
     crdt_buf_init(&links->fetched.bytes, &engine->mem);
+    for (int i = 0; i < GOSSIP__SNAP_WINDOW; i++) {
+        crdt_buf_init(&links->fetched.ahead[i], &engine->mem);
+    }
     crdt_buf_init(&links->repair.name, &engine->mem);
     engine->links = links;
     return CRDT_OK;
@@ -78,13 +81,14 @@ void gossip__links_reminted(gossip_engine *engine)
 static void settle(gossip_engine *engine)
 {
     struct gossip__links *links = engine->links;
-    for (size_t i = 0; i < links->active_count; i++) {
+    bool                  some = links->some_broken || links->reminted;
+    for (size_t i = 0; some && i < links->active_count; i++) {
         gossip__peer *peer = gossip__peer_get(engine, links->active[i]);
         if (!peer->broken && !links->reminted) continue;
         peer->broken = false;
         gossip__unlink(engine, peer, true);
     }
-    links->reminted = false;
+    links->reminted = links->some_broken = false;
     if (links->topology_due) {
         gossip__topology(engine);
         wake_all(engine);
@@ -133,14 +137,18 @@ static crdt_err take_request(gossip_engine *engine, uint64_t ms, gossip__peer *p
         peer->refused++;
         return CRDT_OK;
     }
+    crdt_err err;
+    uint32_t before = peer->replies_count;
     switch (msg->kind) {
     case GOSSIP_SYNC:
-    case GOSSIP_WANT: return gossip__sync_in(engine, peer, msg);
-    case GOSSIP_PUSH: return gossip__push_in(engine, ms, peer, msg);
-    case GOSSIP_HAVE: return gossip__have_in(engine, peer, msg);
-    case GOSSIP_SNAP: return gossip__snap_in(engine, peer, msg);
-    default: return gossip__repair_in(engine, peer, msg);
+    case GOSSIP_WANT: err = gossip__sync_in(engine, peer, msg); break;
+    case GOSSIP_PUSH: err = gossip__push_in(engine, ms, peer, msg); break;
+    case GOSSIP_HAVE: err = gossip__have_in(engine, peer, msg); break;
+    case GOSSIP_SNAP: err = gossip__snap_in(engine, peer, msg); break;
+    default: err = gossip__repair_in(engine, peer, msg); break;
     }
+    if (peer->replies_count > before) peer->replies[before].version = msg->vector.version;
+    return err;
 }
 
 /* How long the next requests may take: the smoothed round trip and four times its variation
@@ -170,6 +178,7 @@ static crdt_err take_reply(gossip_engine *engine, uint64_t ms, gossip__peer *pee
     if (request == NULL || !answers(msg->kind, request->kind)) return CRDT_OK; /* too late */
     measure(engine, peer, request);
     gossip__told(peer, request->version);
+    if (request->taken > peer->taken_told) peer->taken_told = request->taken;
     switch (msg->kind) {
     case GOSSIP_STATE: return gossip__state_in(engine, ms, peer, msg, request);
     case GOSSIP_TOOK: return gossip__took_in(engine, peer, msg, request);
@@ -177,7 +186,7 @@ static crdt_err take_reply(gossip_engine *engine, uint64_t ms, gossip__peer *pee
     }
     gossip__request_done(peer, request);
     switch (msg->kind) {
-    case GOSSIP_CHUNK: return gossip__chunk_in(engine, ms, peer, msg);
+    case GOSSIP_CHUNK: return gossip__chunk_in(engine, ms, peer, request, msg);
     case GOSSIP_DIGESTS: return gossip__digests_in(engine, peer, msg);
     default: return gossip__object_in(engine, peer, msg);
     }
@@ -247,7 +256,7 @@ static void lose(gossip_engine *engine, gossip__peer *peer, gossip__request *req
         peer->have_clock = 0;
         peer->have_due = engine->now;
         break;
-    case GOSSIP_SNAP: engine->links->fetched.asked = false; break;
+    case GOSSIP_SNAP: gossip__snap_unasked(engine, peer, request); break;
     case GOSSIP_PAGE:
     case GOSSIP_FIX: engine->links->repair.asked = false; break;
     default: break;
@@ -279,8 +288,12 @@ static void check_requests(gossip_engine *engine, gossip__peer *peer)
     }
     if (peer->timeouts < GOSSIP__SILENT_TIMEOUTS) return;
     if (engine->now - peer->silent_since < 8 * engine->config.timeout_us) return;
-    if (peer->heard > peer->silent_since) peer->timeouts = 1; /* it is there, messages are lost */
-    else gossip__unlink(engine, peer, peer->wanted);
+    if (peer->heard <= peer->silent_since) {
+        gossip__unlink(engine, peer, peer->wanted);
+        return;
+    }
+    peer->timeouts = 1; /* it was there, messages are lost: silent from then on, if at all */
+    peer->silent_since = peer->heard;
 }
 
 /* A gap that is old enough: the link becomes eager, and what lacks is fetched. */
@@ -440,6 +453,7 @@ static crdt_err build_reply(gossip_engine *engine, gossip__peer *peer, const gos
 static void begin_message(gossip_engine *engine)
 {
     memset(&engine->links->msg, 0, sizeof engine->links->msg);
+    engine->links->answered = 0;
 }
 
 /* The first reply that need not wait. One that cannot be built is dropped: as if it were lost. */
@@ -453,6 +467,7 @@ static bool next_reply(gossip_engine *engine, gossip__peer *peer)
         }
         begin_message(engine);
         crdt_err err = build_reply(engine, peer, reply);
+        engine->links->answered = reply->version;
         gossip__reply_done(engine, peer, i);
         if (err == CRDT_OK && engine->links->msg.kind != 0) return true;
     }
@@ -486,12 +501,21 @@ static bool next_request(gossip_engine *engine, gossip__peer *peer)
     return built;
 }
 
+/* What was taken in of the peer's vector, unless it knows, or will by the reply that this is. */
+static void acknowledge(const gossip_engine *engine, gossip__peer *peer, gossip_msg *msg)
+{
+    if (peer->taken <= peer->taken_told || peer->taken == engine->links->answered) return;
+    msg->vector_taken = peer->taken;
+    gossip__request *request = gossip__request_find(engine, peer, msg->id);
+    if (request != NULL && is_request(msg->kind)) request->taken = peer->taken;
+}
+
 static void send(gossip_engine *engine, gossip__peer *peer, gossip_action *ret_action)
 {
     gossip_msg *msg = &engine->links->msg;
     ret_action->link = msg->link;
     if (msg->link != 0 && msg->kind != GOSSIP_REFUSED) {
-        msg->vector_taken = peer->taken;
+        acknowledge(engine, peer, msg);
         msg->link = peer->link_out;
     }
     peer->sent_messages++;

@@ -182,7 +182,7 @@ void gossip__peer_reset(gossip_engine *engine, gossip__peer *peer)
     peer->flying = 0;
     peer->vector_known = peer->sync_now = peer->want = peer->graft = peer->pulls = false;
     peer->behind = peer->in_sync = peer->eager = false;
-    peer->taken = peer->version = peer->acked_version = peer->out_version = 0;
+    peer->taken = peer->taken_told = peer->version = peer->acked_version = peer->out_version = 0;
     peer->acked_clock = peer->out_clock = peer->same_clock = peer->have_clock = 0;
     peer->push_at = peer->owed = peer->want_after = 0;
     peer->strangers = peer->unequal = 0;
@@ -256,7 +256,7 @@ gossip__request *gossip__request_find(const gossip_engine *engine, gossip__peer 
 bool gossip__request_flying(const gossip_engine *engine, const gossip__peer *peer,
                             gossip_msg_kind kind)
 {
-    if (peer->requests == NULL) return false;
+    if (peer->in_flight == 0) return false;
     for (uint32_t i = 0; i < engine->config.credit_frames; i++) {
         if (peer->requests[i].id != 0 && peer->requests[i].kind == kind) return true;
     }

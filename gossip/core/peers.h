@@ -30,6 +30,7 @@
 #define GOSSIP__HELLO_PEERS 64                   /* addresses told in a HELLO */
 #define GOSSIP__SNAPSHOT_MAX (UINT64_C(4) << 30) /* bytes of a snapshot that is taken in */
 #define GOSSIP__SNAPSHOT_IDLE_US 60000000        /* one that nobody asks for is let go */
+#define GOSSIP__SNAP_WINDOW 4                    /* pieces of it that are asked for at a time */
 #define GOSSIP__PAGE_MAX 1024                    /* digests in one message */
 
 /* Entries of one replica in a message that is in flight: its dots from + 1 .. to. */
@@ -42,10 +43,12 @@ typedef struct gossip__request {
     uint32_t        id; /* 0: a free place */
     gossip_msg_kind kind;
     gossip_time     sent, deadline;
-    uint32_t        bytes;   /* of entries */
-    uint32_t        version; /* of this node's vector that it told; 0: none */
-    uint64_t        clock;   /* links.clock then */
-    gossip__span   *spans;   /* PUSH */
+    uint32_t        bytes;            /* of entries */
+    uint32_t        version;          /* of this node's vector that it told; 0: none */
+    uint32_t        taken;            /* the version of the peer's that it said was taken in */
+    uint64_t        clock;            /* links.clock then */
+    uint64_t        snapshot, offset; /* SNAP: of which, and from where */
+    gossip__span   *spans;            /* PUSH */
     uint32_t        spans_count, spans_cap;
 } gossip__request;
 
@@ -53,6 +56,7 @@ typedef struct gossip__request {
 typedef struct gossip__reply {
     gossip_msg_kind kind;
     uint32_t        link, id;
+    uint32_t        version; /* of the vector that the request told */
     gossip_refusal  refusal;
     bool            prune, same;
     gossip_msg_kind asked; /* STATE: by SYNC or WANT */
@@ -67,8 +71,6 @@ typedef struct gossip__reply {
 
 typedef struct gossip__peer {
     gossip_peer handle;
-    uint8_t     address[GOSSIP__ADDRESS_MAX];
-    uint8_t     address_size;
     bool        configured; /* by gossip_engine_add_peer */
     bool        itself; /* the address leads to this very node, or to one that another peer is */
     bool        active; /* on links.active */
@@ -109,7 +111,7 @@ typedef struct gossip__peer {
     /* -- vectors.c */
     gossip__vec known, offered, sent;                /* holds; was sent, too; was sent once */
     bool        vector_known;                        /* on this link */
-    uint32_t    taken;                               /* version of its vector that was taken in */
+    uint32_t    taken, taken_told;                   /* of its vector: taken in; it knows that */
     uint32_t    version, acked_version, out_version; /* of this node's, as told on this link */
     uint64_t    acked_clock, out_clock;
     uint64_t    same_clock; /* at which it held all */
@@ -140,6 +142,8 @@ typedef struct gossip__peer {
     uint64_t    sent_messages, received, entries_sent, entries_received, duplicates, resent;
     uint64_t    refused, malformed;
     crdt_err    error;
+    uint8_t     address_size;
+    uint8_t     address[GOSSIP__ADDRESS_MAX]; /* last: what is looked at often is close together */
 } gossip__peer;
 
 /* Replicas in order of when their held dots were last raised, the newest first. */
@@ -168,13 +172,15 @@ typedef struct gossip__served {
     gossip_time used;
 } gossip__served;
 
-/* A snapshot that is fetched. */
+/* A snapshot that is fetched: some pieces at a time, for a round trip may be long. */
 typedef struct gossip__fetched {
     gossip_peer peer; /* 0: none */
     uint64_t    id, size;
     crdt_digest whole;
-    crdt_buf    bytes;
-    bool        asked; /* a SNAP is in flight */
+    crdt_buf    bytes; /* from the beginning, without a gap */
+    uint64_t    piece; /* bytes of each but the last, as the first had them; 0: none came yet */
+    bool        asked[GOSSIP__SNAP_WINDOW]; /* a SNAP is in flight; by the piece's number */
+    crdt_buf    ahead[GOSSIP__SNAP_WINDOW]; /* what came before what precedes it */
     gossip_time ask_at;
     uint64_t    joined; /* the end of the log when the last one was joined */
 } gossip__fetched;
@@ -199,7 +205,7 @@ struct gossip__links {
     size_t         active_count, active_cap;
     uint32_t       count, linked; /* peers; with a link */
     uint32_t       next_id;
-    bool           topology_due, reminted, starved, some_gone;
+    bool           topology_due, reminted, starved, some_gone, some_broken;
     gossip_time    starved_until;
     uint64_t       clone_boot; /* that was last reported */
     uint64_t       alone;      /* own entries before this position are known to be held elsewhere */
@@ -226,6 +232,7 @@ struct gossip__links {
 
     /* The message that is built, and what it points to. */
     gossip_msg            msg;
+    uint32_t              answered; /* the version of the peer's vector that it acknowledges */
     gossip_known         *vector;
     size_t                vector_cap;
     gossip_entry         *entries;
@@ -363,12 +370,16 @@ void gossip__push_rewind(gossip_engine *engine, gossip__peer *peer);
 /* -- snap.c: SNAP, CHUNK */
 crdt_err gossip__snap_in(gossip_engine *engine, gossip__peer *peer, const gossip_msg *msg);
 crdt_err gossip__chunk_in(gossip_engine *engine, uint64_t ms, gossip__peer *peer,
-                          const gossip_msg *msg);
+                          const gossip__request *request, const gossip_msg *msg);
+/* The request is in flight no more. */
+void     gossip__snap_unasked(gossip_engine *engine, const gossip__peer *peer,
+                              const gossip__request *request);
 crdt_err gossip__chunk_build(gossip_engine *engine, gossip__peer *peer, const gossip__reply *reply);
 crdt_err gossip__snap_build(gossip_engine *engine, gossip__peer *peer, bool *ret_built);
 /* This peer has what is in no log. */
 void gossip__fetch(gossip_engine *engine, gossip__peer *peer);
-void gossip__fetch_failed(gossip_engine *engine, gossip__peer *peer, gossip_refusal refusal);
+void gossip__fetch_failed(gossip_engine *engine, gossip__peer *peer, const gossip__request *request,
+                          gossip_refusal refusal);
 /* Errors: ENOMEM, EBUSY. */
 crdt_err    gossip__snap_tick(gossip_engine *engine, uint64_t ms);
 gossip_time gossip__snap_deadline(const gossip_engine *engine);

@@ -169,7 +169,8 @@ static crdt_err reserve_checkpoint(gossip_engine *engine, const gossip_snapshot 
 
 static void raise(gossip_engine *engine, const gossip_floor *floor)
 {
-    gossip__replica *r = &engine->replicas[gossip__find(engine, floor->replica)];
+    uint32_t         raised = gossip__find(engine, floor->replica);
+    gossip__replica *r = &engine->replicas[raised];
     if (floor->succeeded) r->succeeded = true;
     if (floor->seq > r->delivered) {
         r->delivered = r->floor = floor->seq;
@@ -180,7 +181,7 @@ static void raise(gossip_engine *engine, const gossip_floor *floor)
             if (r->past.seq[who] < floor->past[n].seq) r->past.seq[who] = floor->past[n].seq;
         }
     }
-    r->member = r->delivered > 0 && !r->succeeded;
+    gossip__set_member(engine, raised, r->delivered > 0 && !r->succeeded);
 }
 
 /* What this node's own last entry has not seen. */

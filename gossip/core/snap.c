@@ -1,8 +1,8 @@
 /* core/snap.c: snapshots in pieces, for those whom no log can serve (rule R9).
  *
  * The sender makes one, keeps it while it is asked for, and pins its log from there on: so whoever
- * has joined it can go on from the log. The taker asks piece by piece; after a loss or a new link
- * it goes on where it was, as long as the sender has that very snapshot still.
+ * has joined it can go on from the log. The taker asks for a few pieces at a time; after a loss or
+ * a new link it goes on where it was, as long as the sender has that very snapshot still.
  */
 #include <string.h>
 
@@ -93,8 +93,43 @@ static void drop(gossip_engine *engine)
 {
     gossip__fetched *fetched = &engine->links->fetched;
     crdt_buf_clear(&fetched->bytes);
-    fetched->id = fetched->size = 0;
-    fetched->asked = false;
+    for (int i = 0; i < GOSSIP__SNAP_WINDOW; i++) crdt_buf_clear(&fetched->ahead[i]);
+    memset(fetched->asked, 0, sizeof fetched->asked);
+    fetched->id = fetched->size = fetched->piece = 0;
+}
+
+/* The place of the piece that begins there: they follow each other, and some are open at most. */
+static size_t place_of(const gossip__fetched *fetched, uint64_t offset)
+{
+    return fetched->piece == 0 ? 0 : offset / fetched->piece % GOSSIP__SNAP_WINDOW;
+}
+
+void gossip__snap_unasked(gossip_engine *engine, const gossip__peer *peer,
+                          const gossip__request *request)
+{
+    gossip__fetched *fetched = &engine->links->fetched;
+    if (fetched->peer != peer->handle || fetched->id != request->snapshot) return;
+    fetched->asked[place_of(fetched, request->offset)] = false;
+}
+
+/* The first piece that is neither here nor asked for, as far as credit goes. */
+static bool next_piece(const gossip_engine *engine, const gossip__peer *peer, uint64_t *ret_offset)
+{
+    const gossip__fetched *fetched = &engine->links->fetched;
+    uint32_t               slots = engine->config.credit_frames;
+    uint64_t               first = fetched->bytes.size;
+    if (peer->in_flight >= slots) return false;
+    for (uint64_t n = 0; n < GOSSIP__SNAP_WINDOW; n++) {
+        uint64_t offset = first + n * fetched->piece;
+        size_t   place = place_of(fetched, offset);
+        if (n > 0 && (fetched->piece == 0 || offset >= fetched->size)) return false;
+        if (n > 0 && (n + 1) * fetched->piece > engine->config.credit_bytes) return false;
+        if (n > 0 && peer->in_flight + 1 >= slots) return false; /* one is kept for SYNC */
+        if (fetched->asked[place] || fetched->ahead[place].size > 0) continue;
+        *ret_offset = offset;
+        return true;
+    }
+    return false;
 }
 
 void gossip__fetch(gossip_engine *engine, gossip__peer *peer)
@@ -108,11 +143,12 @@ void gossip__fetch(gossip_engine *engine, gossip__peer *peer)
     fetched->ask_at = engine->now;
 }
 
-void gossip__fetch_failed(gossip_engine *engine, gossip__peer *peer, gossip_refusal refusal)
+void gossip__fetch_failed(gossip_engine *engine, gossip__peer *peer, const gossip__request *request,
+                          gossip_refusal refusal)
 {
     gossip__fetched *fetched = &engine->links->fetched;
-    if (fetched->peer != peer->handle) return;
-    fetched->asked = false;
+    if (fetched->peer != peer->handle || fetched->id != request->snapshot) return;
+    gossip__snap_unasked(engine, peer, request);
     fetched->ask_at = engine->now + engine->config.have_us;
     if (refusal == GOSSIP_BUSY) return;
     drop(engine);
@@ -124,26 +160,30 @@ static gossip_time fetch_deadline(const gossip_engine *engine)
 {
     const gossip__fetched *fetched = &engine->links->fetched;
     const gossip__peer    *peer = gossip__peer_get(engine, fetched->peer);
-    if (peer == NULL || fetched->asked) return GOSSIP_NEVER;
+    uint64_t               offset;
+    if (peer == NULL) return GOSSIP_NEVER;
     if (is_whole(fetched)) return fetched->ask_at;
     if (peer->link == 0 || !peer->confirmed || engine->readonly) return GOSSIP_NEVER;
-    bool room = peer->in_flight < engine->config.credit_frames;
-    return room ? fetched->ask_at : GOSSIP_NEVER;
+    return next_piece(engine, peer, &offset) ? fetched->ask_at : GOSSIP_NEVER;
 }
 
 crdt_err gossip__snap_build(gossip_engine *engine, gossip__peer *peer, bool *ret_built)
 {
     gossip__fetched *fetched = &engine->links->fetched;
     gossip_msg      *msg = &engine->links->msg;
-    if (fetched->peer != peer->handle || fetched->asked || engine->readonly) return CRDT_OK;
+    uint64_t         offset;
+    if (fetched->peer != peer->handle || engine->readonly) return CRDT_OK;
     if (engine->now < fetched->ask_at || is_whole(fetched)) return CRDT_OK;
+    if (!next_piece(engine, peer, &offset)) return CRDT_OK;
     gossip__request *request = gossip__request_new(engine, peer, GOSSIP_SNAP);
     if (request == NULL) return CRDT_OK;
-    fetched->asked = true;
+    request->snapshot = fetched->id;
+    request->offset = offset;
+    fetched->asked[place_of(fetched, offset)] = true;
     msg->kind = GOSSIP_SNAP;
     msg->id = request->id;
     msg->snapshot_id = fetched->id;
-    msg->offset = fetched->bytes.size;
+    msg->offset = offset;
     *ret_built = true;
     return CRDT_OK;
 }
@@ -172,34 +212,63 @@ static crdt_err join(gossip_engine *engine, uint64_t ms, gossip__peer *peer)
     return CRDT_OK;
 }
 
-static bool fits(const gossip__fetched *fetched, const gossip_msg *msg)
+/* It is the piece that was asked for, of the same snapshot as those before it. */
+static bool fits(const gossip__fetched *fetched, const gossip__request *request,
+                 const gossip_msg *msg)
 {
     if (msg->snapshot_id == 0 || msg->size > GOSSIP__SNAPSHOT_MAX || msg->bytes.size == 0) {
         return false;
     }
     if (msg->bytes.size > msg->size || msg->offset > msg->size - msg->bytes.size) return false;
-    if (fetched->id == 0) return msg->offset == 0;
+    if (msg->offset != request->offset) return false;
+    if (fetched->id == 0) return true;
+    uint64_t rest = fetched->size - msg->offset;
     return msg->snapshot_id == fetched->id && msg->size == fetched->size &&
-           msg->offset == fetched->bytes.size && crdt_digest_equal(msg->whole, fetched->whole);
+           msg->bytes.size == (rest < fetched->piece ? rest : fetched->piece) &&
+           crdt_digest_equal(msg->whole, fetched->whole);
+}
+
+/* Errors: ENOMEM (as if the bytes had not come). */
+static crdt_err put(crdt_buf *to, crdt_view bytes)
+{
+    crdt_buf_put(to, bytes.data, bytes.size);
+    if (crdt_buf_status(to) == CRDT_OK) return CRDT_OK;
+    to->failed = false;
+    return CRDT_ENOMEM;
+}
+
+/* What was ahead and is no more. */
+static crdt_err close_ranks(gossip__fetched *fetched)
+{
+    crdt_err err = CRDT_OK;
+    while (err == CRDT_OK && fetched->bytes.size < fetched->size) {
+        crdt_buf *next = &fetched->ahead[place_of(fetched, fetched->bytes.size)];
+        if (next->size == 0) break;
+        err = put(&fetched->bytes, crdt_buf_bytes(next));
+        crdt_buf_clear(next); /* without memory it is asked for again */
+    }
+    return err;
 }
 
 crdt_err gossip__chunk_in(gossip_engine *engine, uint64_t ms, gossip__peer *peer,
-                          const gossip_msg *msg)
+                          const gossip__request *request, const gossip_msg *msg)
 {
     gossip__fetched *fetched = &engine->links->fetched;
-    if (fetched->peer != peer->handle || !fetched->asked) return CRDT_OK;
-    fetched->asked = false;
+    if (fetched->peer != peer->handle || fetched->id != request->snapshot) return CRDT_OK;
+    gossip__snap_unasked(engine, peer, request);
     fetched->ask_at = engine->now + engine->config.timeout_us;
-    if (!fits(fetched, msg)) return CRDT_EMALFORMED;
-    crdt_buf_put(&fetched->bytes, msg->bytes.data, msg->bytes.size);
-    if (crdt_buf_status(&fetched->bytes) != CRDT_OK) {
-        fetched->bytes.failed = false;
-        return CRDT_ENOMEM;
-    }
+    if (!fits(fetched, request, msg)) return CRDT_EMALFORMED;
+    bool      next = msg->offset == fetched->bytes.size;
+    crdt_buf *to = next ? &fetched->bytes : &fetched->ahead[place_of(fetched, msg->offset)];
+    crdt_err  err = put(to, msg->bytes);
+    if (err != CRDT_OK) return err;
+    if (fetched->id == 0) fetched->piece = msg->bytes.size;
     fetched->id = msg->snapshot_id;
     fetched->size = msg->size;
     fetched->whole = msg->whole;
     fetched->ask_at = engine->now;
+    if (next) err = close_ranks(fetched);
+    if (err != CRDT_OK) return err;
     return is_whole(fetched) ? join(engine, ms, peer) : CRDT_OK;
 }
 
@@ -227,5 +296,5 @@ gossip_time gossip__snap_deadline(const gossip_engine *engine)
 void gossip__snap_free(gossip_engine *engine)
 {
     crdt_buf_clear(&engine->links->served.bytes);
-    crdt_buf_clear(&engine->links->fetched.bytes);
+    drop(engine);
 }

@@ -203,16 +203,21 @@ static crdt_err put_state(gossip_engine *engine, gossip__peer *peer, gossip_msg_
 crdt_err gossip__state_build(gossip_engine *engine, gossip__peer *peer, const gossip__reply *reply)
 {
     gossip_msg *msg = &engine->links->msg;
+    crdt_digest root = {0, 0};
     crdt_err    err = gossip__ranks_follow(engine);
     if (err != CRDT_OK) return err;
     msg->kind = GOSSIP_STATE;
     msg->credit = gossip__credit(engine);
     if (reply->asked == GOSSIP_SYNC) {
-        msg->root = gossip__root(engine, peer);
-        msg->same = !is_none(msg->root) && crdt_digest_equal(msg->root, reply->root);
-        if (msg->same) msg->root = (crdt_digest){0, 0}; /* need not be told */
+        root = gossip__root(engine, peer);
+        msg->same = !is_none(root) && crdt_digest_equal(root, reply->root);
     }
-    if (!msg->same) return put_state(engine, peer, reply->asked);
+    if (!msg->same) {
+        err = put_state(engine, peer, reply->asked);
+        /* It is compared only where nothing else tells why the asker's is another one. */
+        if (msg->entries_count == 0 && !msg->snapshot) msg->root = root;
+        return err;
+    }
     peer->in_sync = true;
     peer->pulls = false;
     return gossip__knows_all(engine, peer, engine->links->clock);

@@ -127,7 +127,8 @@ void gossip__fork(gossip_engine *engine, gossip__peer *peer, uint32_t who)
     if (gossip__is_forked(peer, who)) return;
     if (gossip__room(engine, &peer->forked, &peer->forked_cap, peer->forked_count + 1u,
                      sizeof *peer->forked) != CRDT_OK) {
-        peer->broken = true; /* nothing passes, rather than something wrong */
+        peer->broken = engine->links->some_broken =
+            true; /* nothing passes, rather than something wrong */
         return;
     }
     peer->forked[peer->forked_count++] = who;
