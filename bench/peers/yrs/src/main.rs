@@ -65,10 +65,14 @@ impl Peer for Yrs {
     fn new_doc() -> Document {
         document(1)
     }
+    /// A transaction each, as they were made: in one of all patches nothing is merged until its end,
+    /// and every patch walks over what is not.
     fn apply(document: &mut Document, trace: &Trace, limit: &Limit) -> Result<(), String> {
-        let mut txn = document.doc.transact_mut();
-        for (i, patch) in trace.patches.iter().enumerate() {
-            apply_one(&document.text, &mut txn, patch, trace.text(patch));
+        for (i, each) in trace.txns.iter().enumerate() {
+            let mut txn = document.doc.transact_mut();
+            for patch in &trace.patches[each.patches.clone()] {
+                apply_one(&document.text, &mut txn, patch, trace.text(patch));
+            }
             if i % 1024 == 0 {
                 limit.check()?;
             }
