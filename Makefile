@@ -434,14 +434,19 @@ build/traces/friendsforever-x25.trace: $(JSON_DIR)/friendsforever.json.gz bench/
 	$(Q)$(B)/convert --chain 25 $< $@.new && mv $@.new $@
 
 # ---- Coverage of crdt/ -------------------------------------------------------------------------
-# Fails below the goals, unless COVERAGE_REPORT_ONLY=1. Uncovered places: build/cov/uncovered.txt.
+# By the tests of crdt/ and the replays of fuzz/. Fails below the goals, unless
+# COVERAGE_REPORT_ONLY=1. Uncovered places: build/cov/uncovered.txt.
 COVERAGE_LINES    = 95
 COVERAGE_BRANCHES = 90
-.PHONY: coverage
+COVERAGE_BIN = $(filter $(B)/$(MODE)/unit/% $(B)/$(MODE)/laws/%,$(TEST_BIN))
+.PHONY: coverage run-coverage-tests
 coverage: | deps-coverage
 	@find build/cov -name '*.gcda' -delete 2>/dev/null || :
-	@CRDT_TRIPLES=2000 CRDT_SCOPE=4 $(MAKE) --no-print-directory V=cov MODE=plain run-all-tests
+	@CRDT_TRIPLES=2000 CRDT_SCOPE=4 $(MAKE) --no-print-directory V=cov MODE=plain \
+	    run-coverage-tests
 	@tools/coverage build/cov $(COVERAGE_LINES) $(COVERAGE_BRANCHES)
+run-coverage-tests: $(COVERAGE_BIN) $(REPLAY_ITEMS:replay:%=%)
+	@$(RUN) $(REPLAY_ITEMS) $(COVERAGE_BIN)
 
 # ---- Lint --------------------------------------------------------------------------------------
 LINTS = layers symbols headers tidy format cppcheck docs
