@@ -6,9 +6,9 @@
  * them. The state of the whole history is reached over every event that can be its last one, and
  * all ways must give the same bytes. Its smaller closed sets are histories of their own, which were
  * played before, lengths being tried from 1 upwards; so by induction all orders of delivery of all
- * of them agree, and the first history found to be wrong is a shortest one. For this the arguments
- * of an operation depend on its replica and on the history's length alone: what is possible in a
- * history is possible in its parts.
+ * of them agree, and the first history found to be wrong is a shortest one. For this what an
+ * operation may be given depends on its replica and on the history's length alone, but for what
+ * only tells the events apart: what is possible in a history is possible in its parts.
  *
  * Played once: histories that differ only in the names of replicas (first use is A, B, C), in the
  * names of elements (unless the type compares them), in the order of concurrent events (the word of
