@@ -101,7 +101,7 @@ bool plot_write(const scenario *s, const world *w, const char *dir)
         return true;
     }
     fprintf(stderr,
-            "concur-sim: gnuplot did not run (is it installed? Debian: gnuplot-nox); "
+            "concur-sim: gnuplot did not run (tools/deps plot installs gnuplot-nox); "
             "the data is in %s\n",
             dir);
     return false;
