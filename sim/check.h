@@ -43,7 +43,7 @@ void check_damage(struct node *n, const struct vault_found *found);
 /* -- check_state.c: of what stores hold and show. */
 void check_object(struct node *n, size_t object); /* against the oracle */
 void check_ghosts(struct node *n);
-void check_shown(struct node *n); /* all of it */
+void check_shown(struct node *n);                /* all of it */
 void check_pair(struct node *a, struct node *b); /* equal contexts iff equal digests */
 void check_bytes(struct node *a, struct node *b);
 void check_sound(struct node *n); /* the library's own audit; bounds of memory */

@@ -171,7 +171,7 @@ static void engine_settings(swarm *s)
 /* At each node: it dies, stops, stands still, is slow, has no room, no memory, a wrong clock. */
 static void node_faults(swarm *s)
 {
-    static const plan_kind kinds[] = {PLAN_CRASH, PLAN_STOP, PLAN_PAUSE,   PLAN_SLOW,   PLAN_FULL,
+    static const plan_kind kinds[] = {PLAN_CRASH, PLAN_STOP, PLAN_PAUSE,   PLAN_SLOW,    PLAN_FULL,
                                       PLAN_NOMEM, PLAN_SKEW, PLAN_OFFLINE, PLAN_DISKERR, PLAN_ROT};
     for (size_t k = 0; k < sizeof kinds / sizeof *kinds; k++) {
         if (!half(s)) continue;

@@ -60,23 +60,25 @@ static bool write_script(const scenario *s, const char *dir)
 {
     FILE *file = open_in(dir, "plot.gp");
     if (!file) return false;
-    fprintf(file, "set terminal svg size 800,450 font 'sans,12' background rgb 'white'\n"
-                  "set grid\nset key top left\nset xlabel 'virtual time, s'\n");
+    fprintf(file,
+            "set terminal svg size 800,450 font 'sans,12' background rgb 'white'\n"
+            "set grid\nset key outside bottom center horizontal\nset xlabel 'virtual time, s'\n");
     shade(s, file);
     fprintf(file,
             "set output '%s/convergence.svg'\nset title 'Nodes that hold everything'\n"
-            "set yrange [0:*]\n"
+            "set yrange [0:%u.5]\n"
             "plot '%s/timeline.dat' using 1:4 with steps title 'up', "
             "'' using 1:3 with steps lw 2 title 'complete'\n",
-            dir, dir);
+            dir, (unsigned)s->options->nodes, dir);
     fprintf(file,
-            "set output '%s/lag.svg'\nset title 'Entries that a node lacks'\n"
+            "set output '%s/lag.svg'\nset title 'Entries that a node lacks'\nset yrange [0:*]\n"
             "plot '%s/timeline.dat' using 1:5 with lines title 'most', "
             "'' using 1:6 with lines lw 2 title 'on average'\n",
             dir, dir);
     fprintf(file,
             "unset object\nset output '%s/bytes.svg'\nset title 'Sent by each node'\n"
-            "set xlabel 'node'\nset ylabel 'kB'\nset style fill solid 0.6\nunset key\n"
+            "set xlabel 'node'\nset ylabel 'kB'\nset xrange [-0.6:*]\nset boxwidth 0.8\n"
+            "set style fill solid 0.6\nunset key\n"
             "plot '%s/nodes.dat' using 1:2 with boxes\n",
             dir, dir);
     return fclose(file) == 0;
@@ -101,7 +103,7 @@ bool plot_write(const scenario *s, const world *w, const char *dir)
         return true;
     }
     fprintf(stderr,
-            "concur-sim: gnuplot did not run (is it installed? Debian: gnuplot-nox); "
+            "concur-sim: gnuplot did not run (tools/deps plot installs gnuplot-nox); "
             "the data is in %s\n",
             dir);
     return false;

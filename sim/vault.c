@@ -256,10 +256,15 @@ static crdt_err open_files(vault *v, uint64_t cluster, uint64_t node, const crdt
     crdt_err err = gossip_disk_open(&options, &table, mem, &v->disk, problem);
     if (err == CRDT_OK) err = gossip_disk_recover(v->disk, &found);
     if (err != CRDT_OK) return err;
-    *ret_found = (vault_found){found.fresh || found.replica == 0, found.clean, found.replica,
-                               found.last_seq, found.snapshot_position,
-                               found.bad_frames, found.torn_bytes,
-                               strstr(found.problem, "too short") != NULL, is_headless(v)};
+    *ret_found = (vault_found){found.fresh || found.replica == 0,
+                               found.clean,
+                               found.replica,
+                               found.last_seq,
+                               found.snapshot_position,
+                               found.bad_frames,
+                               found.torn_bytes,
+                               strstr(found.problem, "too short") != NULL,
+                               is_headless(v)};
     v->replica = found.replica;
     return CRDT_OK;
 }

@@ -131,7 +131,7 @@ static crdt_err operate(choice *c, size_t object)
     crdt_value      args[CRDT_OP_ARGS_MAX];
     crdt_ref        ref;
     uint64_t        elements = 0, stamp = crdt_txn_stamp(c->txn);
-    crdt_err found = crdt_txn_find(c->txn, name, o->type, &ref);
+    crdt_err        found = crdt_txn_find(c->txn, name, o->type, &ref);
     if (found == CRDT_OK) elements = crdt_ref_stats(&ref).elements;
     uint64_t seldom = found == CRDT_OK ? 24 : 3;
     if (found != CRDT_ENOENT && random_below(&c->rand, seldom) == 0) return remove_name(c, object);

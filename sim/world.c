@@ -86,7 +86,7 @@ void world_begin(world *w, const plan *p)
     w->quiet = is_calm(p);
     w->forged = p->hostile >= 2;
     w->forked = false;
-    w->blurred = p->log_bytes < 1u << 20; /* logs that were cut: nothing to compare with */
+    w->blurred = p->log_bytes < 1u << 20;          /* logs that were cut: nothing to compare with */
     w->set_back = p->persist == 2 && p->sync != 0; /* what is stable is as durable as promised */
     w->unwatched = p->nodes > PLAN_NODES_MAX;
     w->last_change = 0;

@@ -1,15 +1,11 @@
 /* seeds_test.c: random worlds: no promise is broken. SIM_SECONDS (60) of CPU time, seeds from
- * SIM_SEED on; and the seeds that once found something, for ever. */
+ * SIM_SEED on. What seeds once found is kept in tests/sim/replays. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "sim/campaign.h"
 #include "tests/lib/t.h"
-
-/* What these seeds found is told in docs/GUARANTEES.md. */
-static const uint64_t kept[] = {3,    54,   150,   267,   1019,  2021,  4019, 5003,
-                                6006, 9003, 13049, 15078, 16009, 20275, 20417};
 
 static double number_or(const char *name, double usual)
 {
@@ -22,15 +18,6 @@ static void check_result(const campaign_result *r)
     if (r->failures == 0) return;
     FAIL("seed %" PRIu64 " breaks %s %s: %s (%s)", r->seed, check_code(r->id), check_name(r->id),
          r->why, r->file[0] ? r->file : "concur-sim --shrink makes it small");
-}
-
-TEST(sim, kept_seeds)
-{
-    for (size_t i = 0; i < sizeof kept / sizeof *kept; i++) {
-        campaign        c = {.base = kept[i], .count = 1, .jobs = 1, .twice = 1, .quiet = true};
-        campaign_result r = campaign_run(&c);
-        check_result(&r);
-    }
 }
 
 TEST(sim, seeds)
