@@ -14,8 +14,8 @@ uint32_t gossip__credit(const gossip_engine *engine)
     const gossip_config  *config = &engine->config;
     const gossip__parked *parked = &engine->parked;
     if (engine->readonly) return 0;
-    if (parked->bytes >= config->parked_bytes / 4 * 3) return 0;
-    if (parked->count >= config->parked_entries / 4 * 3) return 0;
+    if (parked->bytes > config->parked_bytes / 4 * 3) return 0;
+    if (parked->count > config->parked_entries / 4 * 3) return 0;
     if (engine->log.end - engine->log.persisted > config->persist_lag_max) return 0;
     return config->credit_bytes;
 }
