@@ -1,0 +1,52 @@
+/* client.h: one connection of a Redis client: what came, what goes back. */
+#ifndef NODE_CLIENT_H
+#define NODE_CLIENT_H
+#include "node/node.h"
+#include "node/reply.h"
+#include "node/resp.h"
+
+/* What WAIT waits for. */
+typedef struct client_wait {
+    uint32_t    nodes;
+    gossip_time until; /* GOSSIP_NEVER: for ever */
+    bool        on;
+} client_wait;
+
+struct client {
+    uv_tcp_t    tcp;
+    node       *node;
+    client     *previous, *next, *next_dirty;
+    uint64_t    id, since_ms, last_ms, commands;
+    resp_parser parser;
+    crdt_buf    in; /* came and not consumed, from in_at on */
+    size_t      in_at;
+    crdt_buf    out; /* replies of this turn */
+    size_t      writing; /* bytes handed to the kernel's queue by uv_write, not yet taken */
+    reply       reply;
+    bool        authed, dirty, wrote, closing, closed, ending, reading; /* ending: closes once
+                                                          written; wrote: in this turn */
+    bool           noreply; /* CLIENT REPLY OFF */
+    const command *last;    /* that ran */
+    crdt_dot       written; /* by its last write */
+    client_wait    wait;
+    char           peer[64], local[64], *name, *library, *library_version;
+};
+
+/* Take a connection that waits at the listener. */
+void client_accept(node *n);
+/* Replies of this turn are written; `held`: not of those who have written in it. */
+void client_flush_all(node *n);
+/* No more is read; closes once its replies are written. */
+void client_end(client *c);
+/* At once, with what it had to get. */
+void client_close(client *c);
+/* Those that wait (WAIT) and can go on. */
+void client_wake_waiting(node *n);
+/* When the first of them gives up. */
+gossip_time client_deadline(const node *n);
+client     *client_by_id(node *n, uint64_t id);
+/* Go on with what is unread: after WAIT. */
+void client_go_on(client *c);
+void client_mark_dirty(client *c);
+
+#endif

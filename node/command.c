@@ -1,0 +1,219 @@
+/* command.c: see command.h. */
+#include "node/command.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "node/commands.h"
+#include "node/expiry.h"
+#include "node/log.h"
+#include "node/number.h"
+
+/* -- The table --------------------------------------------------------------------------------- */
+
+static command *table;
+static size_t   table_count;
+
+static int by_name(const void *a, const void *b)
+{
+    return strcmp(((const command *)a)->name, ((const command *)b)->name);
+}
+
+bool command_open(void)
+{
+    size_t ours, made;
+    const command *list = commands_list(&ours);
+    command       *types = commands_of_types(&made);
+    table = types == NULL ? NULL : malloc((ours + made) * sizeof *table);
+    if (table != NULL) {
+        memcpy(table, list, ours * sizeof *table);
+        memcpy(table + ours, types, made * sizeof *table);
+        table_count = ours + made;
+        qsort(table, table_count, sizeof *table, by_name);
+    }
+    free(types);
+    return table != NULL;
+}
+
+void command_close(void)
+{
+    for (size_t i = 0; i < table_count; i++) commands_free_made(&table[i]);
+    free(table);
+    table = NULL;
+    table_count = 0;
+}
+
+const command *command_at(size_t i)
+{
+    return i < table_count ? &table[i] : NULL;
+}
+
+size_t command_count(void)
+{
+    return table_count;
+}
+
+const command *command_find(crdt_view name)
+{
+    size_t low = 0, high = table_count;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        int    order = strncasecmp(table[middle].name, name.data, name.size);
+        if (order == 0) order = table[middle].name[name.size] == 0 ? 0 : 1;
+        if (order == 0) return &table[middle];
+        if (order < 0) low = middle + 1;
+        else high = middle;
+    }
+    return NULL;
+}
+
+static bool is_named(const command *cmd, crdt_view name)
+{
+    return cmd != NULL && strncasecmp(cmd->name, name.data, name.size) == 0 &&
+           cmd->name[name.size] == 0;
+}
+
+/* -- Errors ------------------------------------------------------------------------------------ */
+
+void call_error(call *c, const char *format, ...)
+{
+    char    text[512];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    c->failed = true;
+    c->node->totals.errors++;
+    reply_error(c->reply, "%s", text);
+}
+
+void call_syntax(call *c)
+{
+    call_error(c, "ERR syntax error");
+}
+
+void call_wrong_type(call *c)
+{
+    call_error(c, "WRONGTYPE Operation against a key holding the wrong kind of value");
+}
+
+void call_wrong_arity(call *c)
+{
+    call_error(c, "ERR wrong number of arguments for '%s' command", c->command->name);
+}
+
+bool call_fails(call *c, crdt_err err)
+{
+    switch (err) {
+    case CRDT_OK: return false;
+    case CRDT_ENOMEM: call_error(c, "OOM command not allowed: this process gets no more memory"); break;
+    case CRDT_ETYPE: call_wrong_type(c); break;
+    case CRDT_ELIMIT:
+        call_error(c, "ERR string exceeds maximum allowed size (%u bytes)", CRDT_VALUE_BYTES_MAX);
+        break;
+    case CRDT_ERANGE: call_error(c, "ERR index out of range"); break;
+    case CRDT_EIO:
+        call_error(c, "MISCONF the data directory takes no writes (disk full or failing): this node "
+                      "is read-only until it does; see the log");
+        break;
+    case CRDT_EFORK:
+        call_error(c, "MISCONF this node's replica id is written elsewhere, too (a copied data "
+                      "directory): writes are refused; restart it to take a new id");
+        break;
+    case CRDT_EBUSY: call_error(c, "BUSY too many writes wait for the disk: try again"); break;
+    case CRDT_EINVAL: call_error(c, "ERR value is not valid"); break;
+    default: call_error(c, "ERR %s", crdt_err_text(err)); break;
+    }
+    return true;
+}
+
+static void unknown_command(call *c)
+{
+    char   args[160] = "";
+    size_t used = 0;
+    for (size_t i = 1; i < c->count && used < 128; i++) {
+        int size = c->args[i].size < 128 - used ? (int)c->args[i].size : (int)(128 - used);
+        int n = snprintf(args + used, sizeof args - used, "'%.*s' ", size,
+                         (const char *)c->args[i].data);
+        used += n < 0 ? 0 : (size_t)n;
+    }
+    int size = c->args[0].size < 128 ? (int)c->args[0].size : 128;
+    call_error(c, "ERR unknown command '%.*s', with args beginning with: %s", size,
+               (const char *)c->args[0].data, args);
+}
+
+/* -- One run ----------------------------------------------------------------------------------- */
+
+crdt_txn *call_write(call *c)
+{
+    node *n = c->node;
+    if (c->txn != NULL) return c->txn;
+    crdt_err err = gossip_engine_write(n->engine, n->now, n->ms, &c->txn);
+    if (err != CRDT_OK) c->txn = NULL;
+    call_fails(c, err);
+    return c->txn;
+}
+
+static void finish_write(call *c, size_t reply_at)
+{
+    node    *n = c->node;
+    crdt_dot last;
+    crdt_err err = c->failed ? CRDT_OK : gossip_engine_commit(n->engine, &last);
+    if (c->failed || err != CRDT_OK) {
+        gossip_engine_rollback(n->engine);
+        if (err == CRDT_OK) return;
+        c->reply->out->size = reply_at;
+        call_fails(c, err);
+        return;
+    }
+    if (last.seq == 0) return;
+    c->client->written = last;
+    c->client->wrote = true;
+    node_touch(n);
+    if (c->deadlines || n->expiries_count > 0) expiry_drain(n);
+}
+
+static bool may_run(call *c)
+{
+    const command *cmd = c->command;
+    if (cmd == NULL) unknown_command(c);
+    else if (cmd->arity >= 0 ? c->count != (size_t)cmd->arity : c->count < (size_t)-cmd->arity) {
+        call_wrong_arity(c);
+    } else if (!c->client->authed && !(cmd->flags & COMMAND_NO_AUTH)) {
+        call_error(c, "NOAUTH Authentication required.");
+    }
+    return !c->failed;
+}
+
+void command_run(client *client, const crdt_view *args, size_t count)
+{
+    call c = {.node = client->node, .client = client, .args = args, .count = count};
+    c.reply = &client->reply;
+    c.command = is_named(client->last, args[0]) ? client->last : command_find(args[0]);
+    size_t at = client->out.size;
+    client->commands++;
+    c.node->totals.commands++;
+    if (!may_run(&c)) return;
+    client->last = c.command;
+    c.command->run(&c);
+    if (c.txn != NULL) finish_write(&c, at);
+    if (client->noreply) client->out.size = at;
+}
+
+/* -- Arguments --------------------------------------------------------------------------------- */
+
+bool call_is(const call *c, size_t i, const char *word)
+{
+    return i < c->count && c->args[i].size == strlen(word) &&
+           strncasecmp(c->args[i].data, word, c->args[i].size) == 0;
+}
+
+bool call_int(call *c, size_t i, int64_t *ret_value)
+{
+    if (number_int64(c->args[i], ret_value)) return true;
+    call_error(c, "ERR value is not an integer or out of range");
+    return false;
+}
