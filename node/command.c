@@ -157,23 +157,34 @@ crdt_txn *call_write(call *c)
     return c->txn;
 }
 
-static void finish_write(call *c, size_t reply_at)
+void call_commit(call *c)
 {
     node    *n = c->node;
     crdt_dot last;
-    crdt_err err = c->failed ? CRDT_OK : gossip_engine_commit(n->engine, &last);
-    if (c->failed || err != CRDT_OK) {
+    bool     failed = c->failed;
+    if (c->txn == NULL) return;
+    if (failed || call_fails(c, gossip_engine_commit(n->engine, &last))) {
         gossip_engine_rollback(n->engine);
-        if (err == CRDT_OK) return;
-        c->reply->out->size = reply_at;
-        call_fails(c, err);
+        c->txn = NULL;
         return;
     }
+    c->txn = NULL;
     if (last.seq == 0) return;
     c->client->written = last;
     c->client->wrote = true;
     node_touch(n);
     if (c->deadlines || n->expiries_count > 0) expiry_drain(n);
+}
+
+/* The reply stands only if what it tells of was kept. */
+static void finish_write(call *c, size_t reply_at)
+{
+    size_t end = c->reply->out->size;
+    call_commit(c);
+    if (!c->failed) return;
+    crdt_buf *out = c->reply->out;
+    memmove(out->data + reply_at, out->data + end, out->size - end);
+    out->size -= end - reply_at;
 }
 
 static bool may_run(call *c)
@@ -199,7 +210,8 @@ void command_run(client *client, const crdt_view *args, size_t count)
     if (!may_run(&c)) return;
     client->last = c.command;
     c.command->run(&c);
-    if (c.txn != NULL) finish_write(&c, at);
+    if (c.txn != NULL && !c.failed) finish_write(&c, at);
+    else call_commit(&c);
     if (client->noreply) client->out.size = at;
 }
 

@@ -54,6 +54,8 @@ void command_run(client *c, const crdt_view *args, size_t count);
 
 /* The transaction of this call, opened at first use. NULL: an error was replied. */
 crdt_txn *call_write(call *c);
+/* End the transaction here: what comes next is another entry. */
+void call_commit(call *c);
 /* Reply an error, and keep nothing of what the call has written. */
 void call_error(call *c, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* The reply for an error of the library; false if err is OK. */
