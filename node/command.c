@@ -87,6 +87,7 @@ void call_error(call *c, const char *format, ...)
     va_end(args);
     c->failed = true;
     c->node->totals.errors++;
+    c->reply->out->size = c->at;
     reply_error(c->reply, "%s", text);
 }
 
@@ -176,17 +177,6 @@ void call_commit(call *c)
     if (c->deadlines || n->expiries_count > 0) expiry_drain(n);
 }
 
-/* The reply stands only if what it tells of was kept. */
-static void finish_write(call *c, size_t reply_at)
-{
-    size_t end = c->reply->out->size;
-    call_commit(c);
-    if (!c->failed) return;
-    crdt_buf *out = c->reply->out;
-    memmove(out->data + reply_at, out->data + end, out->size - end);
-    out->size -= end - reply_at;
-}
-
 static bool may_run(call *c)
 {
     const command *cmd = c->command;
@@ -204,15 +194,14 @@ void command_run(client *client, const crdt_view *args, size_t count)
     call c = {.node = client->node, .client = client, .args = args, .count = count};
     c.reply = &client->reply;
     c.command = is_named(client->last, args[0]) ? client->last : command_find(args[0]);
-    size_t at = client->out.size;
+    c.at = client->out.size;
     client->commands++;
     c.node->totals.commands++;
     if (!may_run(&c)) return;
     client->last = c.command;
     c.command->run(&c);
-    if (c.txn != NULL && !c.failed) finish_write(&c, at);
-    else call_commit(&c);
-    if (client->noreply) client->out.size = at;
+    call_commit(&c);
+    if (client->noreply) client->out.size = c.at;
 }
 
 /* -- Arguments --------------------------------------------------------------------------------- */

@@ -197,12 +197,13 @@ static crdt_value pick(call *c, crdt_ref set)
 {
     crdt_value      elem = crdt_bytes("", 0);
     crdt_orset_iter it = crdt_orset_iterate_some(set, node_random(c->node));
+    if (crdt_orset_next(&it, &elem)) return elem;
+    it = crdt_orset_iterate(set);
     (void)crdt_orset_next(&it, &elem);
     return elem;
 }
 
-/* `count` different members, at random places from one on: the walk goes round. The reply of each
- * into `to`. Fills elems (count of them), borrowed from the set. */
+/* `count` different members, each as likely as any other, borrowed from the set. One walk. */
 static size_t pick_different(call *c, crdt_ref set, crdt_value *elems, size_t count)
 {
     size_t          size = crdt_orset_count(set), seen = 0, n = 0;
