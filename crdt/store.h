@@ -138,6 +138,8 @@ typedef struct crdt_store_iter {
 } crdt_store_iter;
 CRDT_API crdt_store_iter crdt_store_iterate(const crdt_store *store);
 CRDT_API crdt_store_iter crdt_store_iterate_from(const crdt_store *store, crdt_view name);
+/* From some name, chosen by the random bits, about evenly; goes on in key order to the last. */
+CRDT_API crdt_store_iter crdt_store_iterate_some(const crdt_store *store, uint64_t random);
 CRDT_API bool   crdt_store_next(crdt_store_iter *it, crdt_view *ret_name, crdt_ref *ret_ref);
 CRDT_API size_t crdt_store_count(const crdt_store *store); /* names that exist; O(1) */
 /* The i-th type that lives under name, the one that shows first; NULL past the end. */

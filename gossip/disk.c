@@ -42,6 +42,22 @@ static crdt_err holds_files(const gossip_files *files, bool *ret_any)
     return err == -ENOENT ? CRDT_OK : CRDT_EIO;
 }
 
+crdt_err gossip_disk_whose(const gossip_files *files, uint64_t *ret_node, uint64_t *ret_cluster)
+{
+    gossip__line line = {.word = "node", .count = 3};
+    bool         any;
+    crdt_err     err = gossip__line_read(files, &line);
+    *ret_node = *ret_cluster = 0;
+    if (err == CRDT_ENOENT) {
+        crdt_err listed = holds_files(files, &any);
+        return listed != CRDT_OK ? listed : any ? CRDT_EMALFORMED : CRDT_ENOENT;
+    }
+    if (err != CRDT_OK) return err;
+    *ret_node = line.at[1];
+    *ret_cluster = line.at[2];
+    return CRDT_OK;
+}
+
 static crdt_err check_node(const gossip_disk_options *options, const gossip_files *files,
                            const char **ret_problem)
 {

@@ -16,7 +16,7 @@
 static void on_closed(uv_handle_t *handle)
 {
     client *c = handle->data;
-    resp_parser_clear(&c->parser);
+    resp_clear(&c->parser);
     crdt_buf_clear(&c->in);
     crdt_buf_clear(&c->out);
     free(c->name);
@@ -175,6 +175,7 @@ static size_t run_requests(client *c, const uint8_t *data, size_t size)
         const char *error;
         resp_status status =
             resp_parse(&c->parser, data + at, size - at, &args, &count, &used, &error);
+        at += used;
         if (status == RESP_MORE) break;
         if (status == RESP_ERROR) {
             reply_error(&c->reply, "ERR %s", error);
@@ -182,7 +183,6 @@ static size_t run_requests(client *c, const uint8_t *data, size_t size)
             return size;
         }
         command_run(c, args, count);
-        at += used;
     }
     if (c->out.size > 0) client_mark_dirty(c);
     return at;
@@ -351,7 +351,8 @@ static void begin(client *c)
     n->clients = c;
     n->clients_count++;
     resp_limits limits = {n->config.args_limit, n->config.bulk_limit, 65536};
-    resp_parser_init(&c->parser, limits);
+    resp_init(&c->parser, NULL, limits);
+    c->parser.anonymous = !c->authed;
     crdt_buf_init(&c->in, NULL);
     crdt_buf_init(&c->out, NULL);
     c->reply = (reply){&c->out, 2};

@@ -107,6 +107,7 @@ void call_error(call *c, const char *format, ...)
     va_end(args);
     c->failed = true;
     c->node->totals.errors++;
+    c->reply->out->size = c->at;
     reply_error(c->reply, "%s", text);
 }
 
@@ -177,18 +178,18 @@ crdt_txn *call_write(call *c)
     return c->txn;
 }
 
-static void finish_write(call *c, size_t reply_at)
+void call_commit(call *c)
 {
     node    *n = c->node;
     crdt_dot last;
-    crdt_err err = c->failed ? CRDT_OK : gossip_engine_commit(n->engine, &last);
-    if (c->failed || err != CRDT_OK) {
+    bool     failed = c->failed;
+    if (c->txn == NULL) return;
+    if (failed || call_fails(c, gossip_engine_commit(n->engine, &last))) {
         gossip_engine_rollback(n->engine);
-        if (err == CRDT_OK) return;
-        c->reply->out->size = reply_at;
-        call_fails(c, err);
+        c->txn = NULL;
         return;
     }
+    c->txn = NULL;
     if (last.seq == 0) return;
     c->client->written = last;
     c->client->wrote = true;
@@ -208,13 +209,13 @@ static bool may_run(call *c)
     return !c->failed;
 }
 
-static void run(call *c, size_t reply_at)
+static void run(call *c)
 {
     command_counts *counted = counts_of(c->command);
     const command  *cmd = c->command;
     uint64_t        from = counted->calls % COMMAND_SAMPLE == 0 ? uv_hrtime() : 0;
     cmd->run(c);
-    if (c->txn != NULL) finish_write(c, reply_at);
+    call_commit(c);
     if (from != 0) {
         counted->timed++;
         counted->timed_ns += uv_hrtime() - from;
@@ -228,17 +229,17 @@ void command_run(client *client, const crdt_view *args, size_t count)
     call c = {.node = client->node, .client = client, .args = args, .count = count};
     c.reply = &client->reply;
     c.command = is_named(client->last, args[0]) ? client->last : command_find(args[0]);
-    size_t at = client->out.size;
+    c.at = client->out.size;
     client->commands++;
     c.node->totals.commands++;
     if (may_run(&c)) {
         client->last = c.command;
         client->last_sub = NULL;
-        run(&c, at);
+        run(&c);
     } else if (c.command != NULL) {
         counts_of(c.command)->rejected++;
     }
-    if (client->noreply || client->skip > 0) client->out.size = at;
+    if (client->noreply || client->skip > 0) client->out.size = c.at;
     if (client->skip > 0) client->skip--;
 }
 

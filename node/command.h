@@ -26,6 +26,7 @@ typedef struct call {
     const crdt_view *args; /* [0] is the command's name */
     size_t           count;
     reply           *reply;
+    size_t           at;     /* where the reply begins */
     crdt_txn        *txn;    /* open once something is written */
     bool             failed; /* an error was the reply: nothing is kept */
     bool             deadlines; /* it has changed some */
@@ -64,7 +65,9 @@ void command_run(client *c, const crdt_view *args, size_t count);
 
 /* The transaction of this call, opened at first use. NULL: an error was replied. */
 crdt_txn *call_write(call *c);
-/* Reply an error, and keep nothing of what the call has written. */
+/* End the transaction here: what comes next is another entry. */
+void call_commit(call *c);
+/* Reply an error instead of all that was replied, and keep nothing of what the call has written. */
 void call_error(call *c, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* The reply for an error of the library; false if err is OK. */
 bool call_fails(call *c, crdt_err err);

@@ -51,6 +51,7 @@ static bool log_in(call *c, const crdt_view *user, crdt_view password)
     bool        known = user == NULL || names_equal(*user, "default");
     if (known && (required[0] == 0 || same_bytes(password, required))) {
         c->client->authed = true;
+        c->client->parser.anonymous = false;
         return true;
     }
     call_error(c, "WRONGPASS invalid username-password pair or user is disabled.");
@@ -139,6 +140,7 @@ void command_reset(call *c)
     cl->noreply = false;
     cl->skip = 0;
     cl->authed = c->node->config.requirepass[0] == 0;
+    cl->parser.anonymous = !cl->authed;
     c->reply->protocol = 2;
     reply_simple(c->reply, "RESET");
 }

@@ -1,18 +1,18 @@
 /* data.c: see data.h. */
-#define _GNU_SOURCE /* O_DIRECTORY */
+#define _GNU_SOURCE
 #include "node/data.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "crdt/types.h"
-#include "node/log.h"
+#include "node/readonly.h"
 
 uint64_t node_data_random(void)
 {
@@ -25,65 +25,6 @@ uint64_t node_data_random(void)
 
 /* -- Which node is it? ------------------------------------------------------------------------- */
 
-#define ID_FILE "node-id"
-
-static bool parse_id(const char *text, uint64_t *ret_id)
-{
-    char *end;
-    errno = 0;
-    *ret_id = strtoull(text, &end, 16);
-    return errno == 0 && end == text + 16 && (*end == '\n' || *end == 0) && *ret_id != 0;
-}
-
-/* The id in the directory; 0: there is none. */
-static bool read_id(const gossip_files *files, const char *dir, uint64_t *ret_id,
-                    char ret_problem[512])
-{
-    char    text[32] = {0};
-    int64_t fd = files->open(files->user, ID_FILE, O_RDONLY);
-    *ret_id = 0;
-    if (fd == -ENOENT) return true;
-    int64_t n = fd < 0 ? fd : files->read(files->user, fd, text, sizeof text - 1, 0);
-    if (fd >= 0) files->close(files->user, fd);
-    if (n >= 0 && parse_id(text, ret_id)) return true;
-    snprintf(ret_problem, 512, "%s/%s %s: put the node's id there (16 hex digits)", dir, ID_FILE,
-             n < 0 ? strerror((int)-n) : "holds no node id");
-    return false;
-}
-
-static bool write_id(const gossip_files *files, const char *dir, uint64_t id, char ret_problem[512])
-{
-    char text[32];
-    int  size = snprintf(text, sizeof text, "%016" PRIx64 "\n", id);
-    int64_t fd = files->open(files->user, ID_FILE ".new", O_WRONLY | O_CREAT | O_TRUNC);
-    int64_t err = fd < 0 ? fd : files->write(files->user, fd, text, (size_t)size, 0);
-    if (err >= 0) err = err == size ? files->sync(files->user, fd) : -ENOSPC;
-    if (fd >= 0) files->close(files->user, fd);
-    if (err >= 0) err = files->rename(files->user, ID_FILE ".new", ID_FILE);
-    if (err >= 0) err = files->sync(files->user, -1);
-    if (err >= 0) return true;
-    snprintf(ret_problem, 512, "%s/%s cannot be written: %s", dir, ID_FILE, strerror((int)-err));
-    return false;
-}
-
-static bool know_node(node_data *data, const node_data_options *options, char ret_problem[512])
-{
-    uint64_t id = 0;
-    if (options->dir != NULL && !read_id(&data->files, options->dir, &id, ret_problem)) return false;
-    if (id != 0 && options->node_id != 0 && id != options->node_id) {
-        snprintf(ret_problem, 512,
-                 "%s is the directory of node %016" PRIx64 ", not of %016" PRIx64
-                 ": use another --dir, or leave out --node-id",
-                 options->dir, id, options->node_id);
-        return false;
-    }
-    data->node_id = id != 0 ? id : options->node_id != 0 ? options->node_id : node_data_random();
-    if (options->dir == NULL || id != 0) return true;
-    return write_id(&data->files, options->dir, data->node_id, ret_problem);
-}
-
-/* -- Opening ----------------------------------------------------------------------------------- */
-
 static bool fails(crdt_err err, const char *what, const char *detail, char ret_problem[512])
 {
     if (err == CRDT_OK) return false;
@@ -91,26 +32,61 @@ static bool fails(crdt_err err, const char *what, const char *detail, char ret_p
     return true;
 }
 
-static bool open_directory(node_data *data, const node_data_options *options, char ret_problem[512])
+static bool is_other(const char *dir, const char *what, uint64_t has, uint64_t wanted,
+                     char ret_problem[512])
 {
-    int      error = 0;
-    char     problem[256] = "";
-    crdt_err err = gossip_files_open(options->dir, &data->files, &error);
-    if (err == CRDT_EBUSY) {
-        snprintf(ret_problem, 512, "%s is in use by another process: stop it, or use another --dir",
+    if (has == wanted) return false;
+    snprintf(ret_problem, 512,
+             "%s is the directory of %s %016" PRIx64 ", not of %016" PRIx64 ": use another --dir",
+             dir, what, has, wanted);
+    return true;
+}
+
+/* The id that the directory has, or that is to be written there. */
+static bool know_node(node_data *data, const node_data_options *options, char ret_problem[512])
+{
+    uint64_t node, cluster;
+    crdt_err err = gossip_disk_whose(&data->files, &node, &cluster);
+    data->node_id = options->node_id != 0 ? options->node_id : node_data_random();
+    if (err == CRDT_ENOENT) return true;
+    if (err == CRDT_EVERSION) {
+        snprintf(ret_problem, 512, "%s was written by a newer concurd: start that one", options->dir);
+        return false;
+    }
+    if (err == CRDT_EMALFORMED) {
+        snprintf(ret_problem, 512,
+                 "%s/node, which says whose directory it is, is damaged or gone: put it back from a "
+                 "backup, or restore the whole (concurd restore)",
                  options->dir);
         return false;
     }
-    if (fails(err, options->dir, error != 0 ? strerror(error) : "", ret_problem)) return false;
-    if (!know_node(data, options, ret_problem)) return false;
-    gossip_disk_options disk = gossip_disk_options_default(options->config->cluster, data->node_id);
-    disk.sync = data->sync = options->sync;
-    err = gossip_disk_open(&disk, &data->files, NULL, &data->disk, problem);
-    if (err == CRDT_EVERSION) {
-        snprintf(ret_problem, 512, "%s was written by a newer concurd (%s): start that one",
-                 options->dir, problem);
+    if (fails(err, options->dir, "its file `node`", ret_problem)) return false;
+    if (options->node_id == 0) data->node_id = node;
+    return !is_other(options->dir, "node", node, data->node_id, ret_problem) &&
+           !is_other(options->dir, "cluster", cluster, options->config->cluster, ret_problem);
+}
+
+/* -- Opening ----------------------------------------------------------------------------------- */
+
+static bool open_files(node_data *data, const char *dir, char ret_problem[512])
+{
+    int      error = 0;
+    crdt_err err = gossip_files_open(dir, &data->files, &error);
+    if (err == CRDT_EBUSY) {
+        snprintf(ret_problem, 512, "%s is in use by another process: stop it, or use another --dir",
+                 dir);
         return false;
     }
+    return !fails(err, dir, error != 0 ? strerror(error) : "", ret_problem);
+}
+
+static bool open_disk(node_data *data, const node_data_options *options, const gossip_files *files,
+                      char ret_problem[512])
+{
+    char                problem[256] = "";
+    gossip_disk_options disk = gossip_disk_options_default(options->config->cluster, data->node_id);
+    disk.sync = data->sync;
+    crdt_err err = gossip_disk_open(&disk, files, NULL, &data->disk, problem);
     if (fails(err, options->dir, problem, ret_problem)) return false;
     err = gossip_disk_recover(data->disk, &data->found);
     return !fails(err, options->dir, data->found.problem, ret_problem);
@@ -190,10 +166,79 @@ bool node_data_open(node_data *data, const node_data_options *options, char ret_
     memset(data, 0, sizeof *data);
     data->sync = options->sync;
     if (options->dir == NULL) {
-        return know_node(data, options, ret_problem) && open_engine(data, options, ret_problem);
+        data->node_id = options->node_id != 0 ? options->node_id : node_data_random();
+        return open_engine(data, options, ret_problem);
     }
-    return open_directory(data, options, ret_problem) && open_engine(data, options, ret_problem) &&
-           read_back(data, options->dir, ret_problem) && choose_replica(data, ret_problem);
+    return open_files(data, options->dir, ret_problem) && know_node(data, options, ret_problem) &&
+           open_disk(data, options, &data->files, ret_problem) &&
+           open_engine(data, options, ret_problem) && read_back(data, options->dir, ret_problem) &&
+           choose_replica(data, ret_problem);
+}
+
+bool node_data_read(node_data *data, const char *dir, uint64_t *ret_cluster, char ret_problem[512])
+{
+    struct stat       info;
+    gossip_config     config = gossip_config_default();
+    node_data_options options = {.dir = dir, .config = &config};
+    memset(data, 0, sizeof *data);
+    if (stat(dir, &info) != 0 || !S_ISDIR(info.st_mode)) { /* opening would make it */
+        snprintf(ret_problem, 512, "there is no such directory");
+        return false;
+    }
+    if (!open_files(data, dir, ret_problem)) return false;
+    crdt_err err = gossip_disk_whose(&data->files, &options.node_id, ret_cluster);
+    config.cluster = *ret_cluster;
+    if (err == CRDT_ENOENT) snprintf(ret_problem, 512, "no node has ever written there");
+    else if (err == CRDT_OK && know_node(data, &options, ret_problem)) {
+        gossip_files files = readonly_files(&data->files);
+        return open_disk(data, &options, &files, ret_problem) &&
+               open_engine(data, &options, ret_problem) && read_back(data, dir, ret_problem);
+    } else {
+        fails(err, "its file `node`", "", ret_problem);
+    }
+    return false;
+}
+
+/* Is it one? Reads it into an engine of its own. */
+static bool is_snapshot(uint64_t cluster, uint64_t node, crdt_view snapshot, char ret_problem[512])
+{
+    node_data         data = {.node_id = node};
+    gossip_config     config = gossip_config_default();
+    node_data_options options = {.config = &config};
+    const char       *reason = "";
+    config.cluster = cluster;
+    bool good = open_engine(&data, &options, ret_problem) &&
+                !fails(gossip_engine_restore(data.engine, snapshot, &reason), "the backup", reason,
+                       ret_problem);
+    node_data_close(&data, false);
+    return good;
+}
+
+bool node_data_restore(const char *dir, uint64_t cluster, uint64_t node, uint64_t replica,
+                       crdt_view snapshot, char ret_problem[512])
+{
+    node_data         data;
+    uint64_t          held_node, held_cluster;
+    gossip_config     config = gossip_config_default();
+    node_data_options options = {.dir = dir, .config = &config};
+    memset(&data, 0, sizeof data);
+    config.cluster = cluster;
+    data.node_id = node;
+    if (!is_snapshot(cluster, node, snapshot, ret_problem)) return false;
+    bool good = open_files(&data, dir, ret_problem);
+    if (good && gossip_disk_whose(&data.files, &held_node, &held_cluster) != CRDT_ENOENT) {
+        snprintf(ret_problem, 512, "there is a node's data already: restore into a new directory");
+        good = false;
+    }
+    good = good && open_disk(&data, &options, &data.files, ret_problem);
+    if (good) {
+        gossip_persist persist = gossip_disk_persist(data.disk);
+        crdt_err err = gossip_disk_begin(data.disk, replica != 0 ? replica : node_data_random());
+        if (err == CRDT_OK) err = persist.snapshot(persist.user, 0, snapshot);
+        good = !fails(err, "it cannot be written", "", ret_problem);
+    }
+    node_data_close(&data, false);
+    return good;
 }
 
 bool node_data_drive(node_data *data, const gossip_transport *transport, char ret_problem[512])

@@ -30,6 +30,11 @@ typedef struct node_data_options {
 uint64_t node_data_random(void);
 /* Reads everything back. False: ret_problem (512 bytes) is a sentence: what, where, what to do. */
 bool node_data_open(node_data *data, const node_data_options *options, char ret_problem[512]);
+/* Reads a directory that a node wrote, and changes nothing in it. False as above; close it anyway. */
+bool node_data_read(node_data *data, const char *dir, uint64_t *ret_cluster, char ret_problem[512]);
+/* Makes a directory that holds this snapshot, of a node that was stopped uncleanly. */
+bool node_data_restore(const char *dir, uint64_t cluster, uint64_t node, uint64_t replica,
+                       crdt_view snapshot, char ret_problem[512]);
 /* From here on entries go to the disk and messages to the transport. */
 bool node_data_drive(node_data *data, const gossip_transport *transport, char ret_problem[512]);
 /* clean: all is synced, and the replica id may go on. Returns false if the disk refused. */

@@ -62,12 +62,6 @@ static void note_disk(node *n, bool held)
     }
 }
 
-static void drain_changes(node *n)
-{
-    crdt_change change;
-    while (crdt_store_next_change(n->store, &change)) expiry_note(n, &change);
-}
-
 static void run_driver(node *n)
 {
     n->busy = false;
@@ -77,7 +71,7 @@ static void run_driver(node *n)
         node_log(LOG_WARN, "gossip", "error=%s", crdt_err_name(err));
     }
     peers_take_notices(n);
-    drain_changes(n);
+    expiry_drain(n);
 }
 
 static void on_timer(uv_timer_t *timer)
@@ -336,6 +330,7 @@ void node_close(node *n)
     uv_run(&n->loop, UV_RUN_DEFAULT);
     if (n->nng != NULL) gossip_nng_close(n->nng);
     expiry_close(n);
+    keyspace_close(n);
     bool kept = node_data_close(&n->data, n->driver != NULL);
     if (!kept) node_log(LOG_ERROR, "the last writes could not be synced", "dir=\"%s\"", n->config.dir);
     command_close();

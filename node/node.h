@@ -60,6 +60,7 @@ typedef struct node {
     uint64_t    started_ms, random;
     void       *expiries; /* names with a deadline: node/expiry.c */
     size_t      expiries_count;
+    struct keyspace_cursors *cursors; /* of SCAN */
     node_totals totals;
 } node;
 
@@ -79,6 +80,8 @@ static inline void node_touch(node *n)
     n->busy = true;
 }
 /* Time of this turn, looked up anew. */
+/* keyspace.c: the cursors of SCAN go. */
+void keyspace_close(node *n);
 void     node_clock(node *n);
 uint64_t node_random(node *n);
 

@@ -290,6 +290,18 @@ crdt__omap_iter crdt__omap_first(const crdt__omap *map)
     return (crdt__omap_iter){node, 0};
 }
 
+crdt__omap_iter crdt__omap_some(const crdt__omap *map, uint64_t random)
+{
+    void *node = map->root;
+    if (node == NULL) return (crdt__omap_iter){NULL, 0};
+    for (unsigned level = map->height; level > 0; level--) {
+        inner *in = node;
+        node = in->child[random % in->e.count];
+        random = random / in->e.count ^ random << 57;
+    }
+    return (crdt__omap_iter){node, (unsigned)(random % ((leaf *)node)->e.count)};
+}
+
 crdt__omap_iter crdt__omap_seek(const crdt__omap *map, crdt_view bytes, uint32_t minor)
 {
     crdt__okey key = {bytes, minor, 0};
