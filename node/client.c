@@ -40,6 +40,8 @@ void client_close(client *c)
     node *n = c->node;
     if (c->closed) return;
     c->closed = c->closing = true;
+    if (c->wait.on) n->waiting--;
+    c->wait.on = false;
     if (c->dirty) unlink_dirty(c);
     if (c->previous != NULL) c->previous->next = c->next;
     else n->clients = c->next;
@@ -259,6 +261,12 @@ static void on_read(uv_stream_t *stream, ssize_t size, const uv_buf_t *buf)
 
 /* -- WAIT -------------------------------------------------------------------------------------- */
 
+uint32_t client_holders(const client *c)
+{
+    if (c->written.seq == 0) return gossip_engine_stats(c->node->engine).links;
+    return gossip_engine_holders(c->node->engine, c->written);
+}
+
 gossip_time client_deadline(const node *n)
 {
     gossip_time at = GOSSIP_NEVER;
@@ -268,21 +276,35 @@ gossip_time client_deadline(const node *n)
     return at;
 }
 
+void client_begin_wait(client *c, client_wait_kind kind, uint32_t nodes, gossip_time until)
+{
+    c->wait = (client_wait){kind, nodes, until, true};
+    c->node->waiting++;
+}
+
+void client_end_wait(client *c)
+{
+    c->wait.on = false;
+    c->node->waiting--;
+    client_mark_dirty(c);
+    client_go_on(c);
+}
+
 void client_wake_waiting(node *n)
 {
     client *next;
     for (client *c = n->clients; c != NULL; c = next) {
         next = c->next;
-        if (!c->wait.on) continue;
-        uint32_t have = c->written.seq == 0 ? UINT32_MAX
-                                            : gossip_engine_holders(n->engine, c->written);
-        if (c->written.seq == 0) have = gossip_engine_stats(n->engine).links;
+        if (!c->wait.on || c->wait.kind == CLIENT_WAITS_DIFF) continue;
+        if (c->wait.kind == CLIENT_WAITS_NO_MORE) {
+            reply_error(&c->reply, "UNBLOCKED client unblocked via CLIENT UNBLOCK");
+            client_end_wait(c);
+            continue;
+        }
+        uint32_t have = client_holders(c);
         if (have < c->wait.nodes && n->now < c->wait.until) continue;
-        c->wait.on = false;
-        n->waiting--;
         reply_int(&c->reply, have);
-        client_mark_dirty(c);
-        client_go_on(c);
+        client_end_wait(c);
     }
 }
 

@@ -5,11 +5,18 @@
 #include "node/reply.h"
 #include "node/resp.h"
 
-/* What WAIT waits for. */
+/* What a connection waits for; meanwhile no more of its requests are run. */
+typedef enum client_wait_kind {
+    CLIENT_WAITS_HOLDERS, /* WAIT: so many nodes hold what it wrote; or until then */
+    CLIENT_WAITS_DIFF,    /* CRDT.DIFF: node/diff.c ends it */
+    CLIENT_WAITS_NO_MORE  /* CLIENT UNBLOCK id ERROR */
+} client_wait_kind;
+
 typedef struct client_wait {
-    uint32_t    nodes;
-    gossip_time until; /* GOSSIP_NEVER: for ever */
-    bool        on;
+    client_wait_kind kind;
+    uint32_t         nodes;
+    gossip_time      until; /* GOSSIP_NEVER: for ever */
+    bool             on;
 } client_wait;
 
 struct client {
@@ -26,7 +33,9 @@ struct client {
     bool        authed, dirty, wrote, closing, closed, ending, reading; /* ending: closes once
                                                           written; wrote: in this turn */
     bool           noreply; /* CLIENT REPLY OFF */
+    uint8_t        skip;    /* CLIENT REPLY SKIP: so many replies from this one on are not sent */
     const command *last;    /* that ran */
+    const command *last_sub; /* which of its subs; NULL: none */
     crdt_dot       written; /* by its last write */
     client_wait    wait;
     char           peer[64], local[64], *name, *library, *library_version;
@@ -40,6 +49,12 @@ void client_flush_all(node *n);
 void client_end(client *c);
 /* At once, with what it had to get. */
 void client_close(client *c);
+/* How many nodes hold what it wrote; if it wrote nothing, how many are linked. */
+uint32_t client_holders(const client *c);
+/* From now on it waits. */
+void client_begin_wait(client *c, client_wait_kind kind, uint32_t nodes, gossip_time until);
+/* It got its reply: on with its next requests. */
+void client_end_wait(client *c);
 /* Those that wait (WAIT) and can go on. */
 void client_wake_waiting(node *n);
 /* When the first of them gives up. */
