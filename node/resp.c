@@ -259,7 +259,7 @@ static bool split_word(splitter *s)
 
 bool resp_split(resp_parser *p, crdt_view line, crdt_view **ret_words, size_t *ret_count)
 {
-    splitter s = {.p = p, .at = line.data};
+    splitter s = {.p = p, .at = line.size > 0 ? line.data : (const uint8_t *)""};
     start(p);
     s.end = s.at + line.size;
     for (;;) {
@@ -304,11 +304,10 @@ static resp_status read_inline(resp_parser *p, const uint8_t *data, size_t size)
     return RESP_REQUEST;
 }
 
-/* One request or empty request from its first byte on, or where that stopped. */
+/* One request or empty request from its first byte on, or from where that stopped; size > 0. */
 static resp_status read_request(resp_parser *p, const uint8_t *data, size_t size)
 {
     if (p->words == 0) {
-        if (size == 0) return need(p, 1);
         if (data[0] != '*') return read_inline(p, data, size);
         resp_status status = read_count(p, data, size);
         if (status != RESP_REQUEST) return status;
@@ -323,7 +322,7 @@ resp_status resp_parse(resp_parser *p, const uint8_t *data, size_t size, crdt_vi
     size_t      used = 0;
     if (p->done) start(p);
     while (!p->failed) {
-        status = read_request(p, data + used, size - used);
+        status = used == size ? need(p, 1) : read_request(p, data + used, size - used);
         if (status != RESP_REQUEST || p->count > 0) break;
         used += p->at;
         start(p);
