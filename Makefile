@@ -76,6 +76,9 @@ MAN_PAGES   := $(wildcard docs/man/*.3)
 SUPPORT_SRC := $(wildcard tests/lib/*.c)
 LAWLIB_SRC  := $(wildcard tests/laws/lib/*.c)
 CLUSTER_SRC := $(wildcard tests/gossip/lib/*.c)
+# concurd. What its tests and harnesses link is all of it but main.
+NODE_SRC    := $(wildcard node/*.c)
+NODE_LIBS    = -luv -lm
 WIRELIB_SRC := $(wildcard tests/wire/lib/*.c)
 TEST_SRC    := $(wildcard tests/unit/*.c tests/laws/*.c tests/golden/*.c tests/wire/*.c tests/node/*.c \
                $(if $(wildcard gossip/core/peers.c),tests/gossip/*.c tests/sim/*.c))
@@ -85,7 +88,7 @@ HARNESS_SRC := $(wildcard fuzz/*_fuzz.c)
 FUZZLIB_SRC := $(filter-out fuzz/standalone.c $(HARNESS_SRC),$(wildcard fuzz/*.c))
 BENCH_SRC   := $(wildcard bench/*.c)
 TRACE_SRC   := $(wildcard $(addprefix bench/traces/,trace.c model.c generate.c))
-C_FILES     := $(wildcard $(foreach d,crdt crdt/* gossip gossip/* sim tests/* tests/laws/lib tests/wire/lib tests/gossip/lib fuzz bench \
+C_FILES     := $(wildcard $(foreach d,crdt crdt/* gossip gossip/* node sim tests/* tests/laws/lib tests/wire/lib tests/gossip/lib fuzz bench \
                bench/* examples tools,$(d)/*.c $(d)/*.h))
 
 OBJ       = $(B)/obj
@@ -235,6 +238,11 @@ $(GOSSIP_TESTS): LDLIBS += $(GOSSIP_LIBS)
 $(filter $(B)/$(MODE)/sim/%,$(ALL_TEST_BIN)): $(SIM_OBJ)
 # The disk that breaks.
 $(filter $(B)/$(MODE)/gossip/%,$(ALL_TEST_BIN)): $(TEST_OBJ)/sim/files.o
+# Those of the node link all of it but main.
+NODE_TESTS := $(filter $(B)/$(MODE)/node/%,$(ALL_TEST_BIN))
+NODE_OBJ    = $(patsubst %.c,$(TEST_OBJ)/%.o,$(filter-out node/main.c,$(NODE_SRC)))
+$(NODE_TESTS): $(NODE_OBJ) $(GOSSIP_A)
+$(NODE_TESTS): LDLIBS += $(GOSSIP_LIBS) $(NODE_LIBS)
 # One runs an example as processes.
 $(filter %/gossip/maelstrom_test,$(ALL_TEST_BIN)): $(B)/examples/maelstrom
 $(filter %/gossip/maelstrom_test,$(ALL_TEST_BIN)): LDLIBS += -ljansson
