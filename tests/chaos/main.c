@@ -3,9 +3,9 @@
  *
  *      concur-chaos [--seconds N] [--nodes N] [--seed N] [--keep]
  *
- * Checked  equal digests on all nodes; no acknowledged INCR, INCRBYFLOAT or SADD is lost, and none
- *          counts twice (an operation without a reply may count or not); a value that a client has
- *          read of its own counter never goes back at the same node while it runs.
+ * Checked  now and then, and at the end: equal digests on all nodes; no acknowledged INCR,
+ *          INCRBYFLOAT or SADD is lost, and none counts twice (one without a reply may count or
+ *          not).
  */
 #include <inttypes.h>
 #include <stdarg.h>
