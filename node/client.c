@@ -105,10 +105,24 @@ static void write_later(client *c, size_t taken)
     client_close(c);
 }
 
+/* Too much waits: more than the hard limit, or more than the soft one for too long. */
+static bool over_limit(client *c)
+{
+    const node_config *config = &c->node->config;
+    uint64_t           waits = c->writing + c->out.size;
+    if (config->output_hard_bytes != 0 && waits > config->output_hard_bytes) return true;
+    if (config->output_soft_bytes == 0 || waits <= config->output_soft_bytes) {
+        c->soft_since_ms = 0;
+        return false;
+    }
+    if (c->soft_since_ms == 0) c->soft_since_ms = c->node->ms;
+    return c->node->ms - c->soft_since_ms > config->output_soft_ms;
+}
+
 static void flush(client *c)
 {
     size_t taken = 0;
-    if (c->out.failed || c->writing + c->out.size > c->node->config.output_limit) {
+    if (c->out.failed || over_limit(c)) {
         node_log(LOG_WARN, "client closed: it reads too slowly", "id=%llu addr=%s bytes=%zu",
                  (unsigned long long)c->id, c->peer, c->writing + c->out.size);
         client_close(c);
@@ -238,7 +252,7 @@ static void take_input(client *c, const uint8_t *data, size_t size)
         return;
     }
     c->in.size += size;
-    if (c->in.size - c->in_at > n->config.query_limit) {
+    if (c->in.size - c->in_at > n->config.query_buffer_bytes) {
         node_log(LOG_WARN, "client closed: its request is too large", "id=%llu addr=%s bytes=%zu",
                  (unsigned long long)c->id, c->peer, c->in.size - c->in_at);
         reply_error(&c->reply, "ERR request exceeds client-query-buffer-limit");
@@ -350,7 +364,8 @@ static void begin(client *c)
     if (c->next != NULL) c->next->previous = c;
     n->clients = c;
     n->clients_count++;
-    resp_limits limits = {n->config.args_limit, n->config.bulk_limit, 65536};
+    resp_limits limits = resp_limits_default();
+    limits.bulk = n->config.bulk_bytes;
     resp_init(&c->parser, NULL, limits);
     c->parser.anonymous = !c->authed;
     crdt_buf_init(&c->in, NULL);
@@ -363,14 +378,14 @@ static void begin(client *c)
     node_log(LOG_DEBUG, "client connected", "id=%llu addr=%s", (unsigned long long)c->id, c->peer);
 }
 
-void client_accept(node *n)
+void client_accept(node *n, uv_stream_t *listener)
 {
     client *c = calloc(1, sizeof *c);
     if (c == NULL) return; /* it waits in the queue of the listener */
     c->node = n;
     uv_tcp_init(&n->loop, &c->tcp);
     c->tcp.data = c;
-    if (uv_accept((uv_stream_t *)&n->listener, (uv_stream_t *)&c->tcp) != 0) {
+    if (uv_accept(listener, (uv_stream_t *)&c->tcp) != 0) {
         uv_close((uv_handle_t *)&c->tcp, on_closed);
         return;
     }

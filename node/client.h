@@ -28,6 +28,7 @@ struct client {
     crdt_buf    in; /* came and not consumed, from in_at on */
     size_t      in_at;
     crdt_buf    out; /* replies of this turn */
+    uint64_t    soft_since_ms; /* its replies are beyond the soft limit since; 0: they are not */
     size_t      writing; /* bytes handed to the kernel's queue by uv_write, not yet taken */
     reply       reply;
     bool        authed, dirty, wrote, closing, closed, ending, reading; /* ending: closes once
@@ -42,7 +43,7 @@ struct client {
 };
 
 /* Take a connection that waits at the listener. */
-void client_accept(node *n);
+void client_accept(node *n, uv_stream_t *listener);
 /* Replies of this turn are written; `held`: not of those who have written in it. */
 void client_flush_all(node *n);
 /* No more is read; closes once its replies are written. */

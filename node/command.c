@@ -224,23 +224,23 @@ static void run(call *c)
     if (c->failed) counted->failed++;
 }
 
-void command_run(client *client, const crdt_view *args, size_t count)
+void command_run(client *who, const crdt_view *args, size_t count)
 {
-    call c = {.node = client->node, .client = client, .args = args, .count = count};
-    c.reply = &client->reply;
-    c.command = is_named(client->last, args[0]) ? client->last : command_find(args[0]);
-    c.at = client->out.size;
-    client->commands++;
+    call c = {.node = who->node, .client = who, .args = args, .count = count};
+    c.reply = &who->reply;
+    c.command = is_named(who->last, args[0]) ? who->last : command_find(args[0]);
+    c.at = who->out.size;
+    who->commands++;
     c.node->totals.commands++;
     if (may_run(&c)) {
-        client->last = c.command;
-        client->last_sub = NULL;
+        who->last = c.command;
+        who->last_sub = NULL;
         run(&c);
     } else if (c.command != NULL) {
         counts_of(c.command)->rejected++;
     }
-    if (client->noreply || client->skip > 0) client->out.size = c.at;
-    if (client->skip > 0) client->skip--;
+    if (who->noreply || who->skip > 0) who->out.size = c.at;
+    if (who->skip > 0) who->skip--;
 }
 
 /* -- Commands of commands ---------------------------------------------------------------------- */

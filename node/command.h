@@ -59,7 +59,7 @@ size_t         command_count(void);
 const command_counts *command_counts_of(const command *cmd); /* of the table, not of subs */
 void                  command_counts_reset(void);
 /* Run one request and append its reply. */
-void command_run(client *c, const crdt_view *args, size_t count);
+void command_run(client *who, const crdt_view *args, size_t count);
 
 /* -- For commands ------------------------------------------------------------------------------ */
 

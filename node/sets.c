@@ -163,8 +163,8 @@ void command_smembers(call *c)
 static bool matches(crdt_view pattern, crdt_value elem)
 {
     char text[NUMBER_INT_MAX];
-    if (elem.kind == CRDT_BYTES) return glob_matches(pattern, elem.bytes);
-    return glob_matches(pattern, crdt_view_of(text, number_print_int64(elem.i, text)));
+    if (elem.kind == CRDT_BYTES) return glob_match(pattern, elem.bytes);
+    return glob_match(pattern, crdt_view_of(text, number_print_int64(elem.i, text)));
 }
 
 /* All members in one reply: COUNT is a hint, and a set is walked as fast as it is told. */
