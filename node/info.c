@@ -80,7 +80,7 @@ static void server(const node *n, crdt_buf *out)
     line(out, "process_supervised:no");
     line(out, "run_id:%016" PRIx64 "%016" PRIx64 "%08x", n->data.node_id, n->data.replica,
          (unsigned)n->started_ms);
-    line(out, "tcp_port:%d", n->config.port);
+    count(out, "tcp_port", n->config.port);
     line(out, "server_time_usec:%" PRIu64, n->ms * 1000);
     count(out, "uptime_in_seconds", up);
     count(out, "uptime_in_days", up / 86400);
