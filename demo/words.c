@@ -1,0 +1,83 @@
+/* words.c: see demo.h. */
+#include <string.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "demo/demo.h"
+
+/* In the current directory, or in the repository that this program was built in: BUILD/gcc/ is two
+ * below it. */
+static FILE *open_document(const char *name)
+{
+    FILE *file = fopen(name, "r");
+    char  path[512];
+    if (file != NULL) return file;
+    ssize_t size = readlink("/proc/self/exe", path, sizeof path - 64);
+    path[size > 0 ? size : 0] = 0;
+    for (int up = 0; up < 3; up++) {
+        char *slash = strrchr(path, '/');
+        if (slash != NULL) *slash = 0;
+    }
+    size_t used = strlen(path);
+    snprintf(path + used, sizeof path - used, "/%s", name);
+    return fopen(path, "r");
+}
+
+bool words_open(words *w, const char *name, char ret_problem[512])
+{
+    *w = (words){.file = name};
+    FILE *file = open_document(name);
+    if (file == NULL) {
+        snprintf(ret_problem, 512, "there is no %s: run this in the folder of the repository", name);
+        return false;
+    }
+    size_t room = 1 << 20;
+    w->bytes = malloc(room + 1);
+    size_t got = w->bytes == NULL ? 0 : fread(w->bytes, 1, room, file);
+    fclose(file);
+    if (got == 0) {
+        snprintf(ret_problem, 512, "%s cannot be read", name);
+        return false;
+    }
+    w->bytes[got] = 0;
+    w->size = got;
+    for (size_t i = 0; i < got; i++) { /* words become strings, in place */
+        if ((unsigned char)w->bytes[i] <= ' ') w->bytes[i] = 0;
+    }
+    return true;
+}
+
+void words_close(words *w)
+{
+    free(w->bytes);
+    w->bytes = NULL;
+}
+
+/* Something to read: not the frame of a table, no address. */
+static bool is_word(const char *text)
+{
+    size_t size = strlen(text);
+    if (size == 0 || size > 40) return false;
+    for (const char *c = text; *c != 0; c++) {
+        if ((*c >= 'a' && *c <= 'z') || (*c >= 'A' && *c <= 'Z')) return true;
+    }
+    return false;
+}
+
+const char *words_next(words *w)
+{
+    for (size_t tries = 0; tries <= w->size; tries++) {
+        const char *word = w->bytes + w->at;
+        w->at += strlen(word) + 1;
+        if (w->at >= w->size) w->at = 0;
+        if (is_word(word)) return word;
+    }
+    return "word"; /* the file has none */
+}
+
+size_t words_length(const char *text)
+{
+    size_t points = 0;
+    for (; *text != 0; text++) points += ((unsigned char)*text & 0xc0) != 0x80;
+    return points;
+}
