@@ -76,6 +76,8 @@ MAN_PAGES   := $(wildcard docs/man/*.3)
 SUPPORT_SRC := $(wildcard tests/lib/*.c)
 LAWLIB_SRC  := $(wildcard tests/laws/lib/*.c)
 CLUSTER_SRC := $(wildcard tests/gossip/lib/*.c)
+NODE_SRC    := $(wildcard node/*.c)
+NODELIB_SRC := $(wildcard tests/node/lib/*.c)
 WIRELIB_SRC := $(wildcard tests/wire/lib/*.c)
 TEST_SRC    := $(wildcard tests/unit/*.c tests/laws/*.c tests/golden/*.c tests/wire/*.c tests/node/*.c \
                $(if $(wildcard gossip/core/peers.c),tests/gossip/*.c tests/sim/*.c))
@@ -85,7 +87,7 @@ HARNESS_SRC := $(wildcard fuzz/*_fuzz.c)
 FUZZLIB_SRC := $(filter-out fuzz/standalone.c $(HARNESS_SRC),$(wildcard fuzz/*.c))
 BENCH_SRC   := $(wildcard bench/*.c)
 TRACE_SRC   := $(wildcard $(addprefix bench/traces/,trace.c model.c generate.c))
-C_FILES     := $(wildcard $(foreach d,crdt crdt/* gossip gossip/* sim tests/* tests/laws/lib tests/wire/lib tests/gossip/lib fuzz bench \
+C_FILES     := $(wildcard $(foreach d,crdt crdt/* gossip gossip/* node sim tests/* tests/*/lib fuzz bench \
                bench/* examples tools,$(d)/*.c $(d)/*.h))
 
 OBJ       = $(B)/obj
@@ -104,7 +106,7 @@ only = $(if $(ONLY),$(foreach f,$(1),$(if $(findstring $(ONLY),$(f)),$(f))),$(1)
 
 # ---- Libraries ---------------------------------------------------------------------------------
 .PHONY: all
-all: $(CRDT_A) $(CRDT_SO) $(LAWS_A) $(LAWS_SO) $(CODEC_A) $(CODEC_SO) $(GOSSIP_A) $(GOSSIP_SO)
+all: $(B)/concurd $(CRDT_A) $(CRDT_SO) $(LAWS_A) $(LAWS_SO) $(CODEC_A) $(CODEC_SO) $(GOSSIP_A) $(GOSSIP_SO)
 
 CODEC_OBJ = $(CODEC_SRC:%.c=$(OBJ)/%.o)
 CODEC_LIBS = -llz4 $(if $(ZSTD),-lzstd)
@@ -189,8 +191,34 @@ $(B)/gossip.list: FORCE
 .PHONY: FORCE
 FORCE:
 
+# ---- The node ----------------------------------------------------------------------------------
+NODE_A   = $(B)/libnode.a
+NODE_OBJ = $(patsubst %.c,$(OBJ)/%.o,$(filter-out node/main.c,$(NODE_SRC)))
+$(OBJ)/node/%.o: CPPFLAGS += -D_GNU_SOURCE -DNODE_VERSION='"$(VERSION)"'
+$(NODE_A): $(NODE_OBJ) $(B)/node.list
+	$(call say,AR,$@)
+	@rm -f $@
+	$(Q)ar qcs $@ $(NODE_OBJ)
+$(B)/node.list: FORCE
+	@mkdir -p $(@D); echo '$(NODE_OBJ)' | cmp -s - $@ || echo '$(NODE_OBJ)' >$@
+$(B)/concurd: $(OBJ)/node/main.o $(NODE_A) $(NNG_A) $(GOSSIP_A) $(CRDT_A)
+	$(call say,LD,$@)
+	$(Q)$(LINK) -o $@ $^ $(NNG_LIBS) $(GOSSIP_LIBS) -luv -lm $(LDLIBS)
+
+# Five real nodes, clients, partitions, kill -9, for CHAOS_SECONDS.
+.PHONY: chaos run-chaos
+CHAOS_SECONDS = 300
+chaos: | deps-node
+	@$(MAKE) --no-print-directory run-chaos
+run-chaos: $(B)/concur-chaos $(B)/concurd
+	$(B)/concur-chaos --seconds $(CHAOS_SECONDS) $(if $(SEED),--seed $(SEED))
+$(B)/concur-chaos: $(OBJ)/tests/chaos/main.o $(NODELIB_SRC:%.c=$(OBJ)/%.o)
+	$(call say,LD,$@)
+	$(Q)$(LINK) -o $@ $^ -lhiredis
+$(OBJ)/tests/chaos/main.o $(NODELIB_SRC:%.c=$(OBJ)/%.o): | deps-node
+
 # ---- Dependencies: tools/deps, once per checkout and target -------------------------------------
-DEPS_TARGETS = build test lint sanitize format fuzz bench coverage clang install-check traces peers
+DEPS_TARGETS = build node test lint sanitize format fuzz bench coverage clang install-check traces peers
 .PHONY: $(DEPS_TARGETS:%=deps-%)
 $(DEPS_TARGETS:%=deps-%): deps-%: build/.deps/%
 $(DEPS_TARGETS:%=build/.deps/%): build/.deps/%: tools/deps
@@ -235,6 +263,10 @@ $(GOSSIP_TESTS): LDLIBS += $(GOSSIP_LIBS)
 $(filter $(B)/$(MODE)/sim/%,$(ALL_TEST_BIN)): $(SIM_OBJ)
 # The disk that breaks.
 $(filter $(B)/$(MODE)/gossip/%,$(ALL_TEST_BIN)): $(TEST_OBJ)/sim/files.o
+# Those of the node link its pure parts, and run the rest as a process.
+NODE_TESTS := $(filter $(B)/$(MODE)/node/%,$(ALL_TEST_BIN))
+$(NODE_TESTS): $(NODE_A) $(NODELIB_SRC:%.c=$(OBJ)/%.o) | $(B)/concurd
+$(NODE_TESTS): LDLIBS += -lhiredis -lm
 # One runs an example as processes.
 $(filter %/gossip/maelstrom_test,$(ALL_TEST_BIN)): $(B)/examples/maelstrom
 $(filter %/gossip/maelstrom_test,$(ALL_TEST_BIN)): LDLIBS += -ljansson
@@ -331,7 +363,7 @@ HARNESS_BIN = $(HARNESS_SRC:%.c=$(B)/%)
 FUZZ_OBJ    = $(patsubst %.c,$(B)/plain/obj/%.o,sim/files.c $(FUZZLIB_SRC) $(LAWLIB_SRC) $(WIRELIB_SRC) \
               $(filter-out tests/lib/main.c,$(SUPPORT_SRC)))
 FUZZ_DRIVER = $(if $(filter fuzz,$(V)),,$(B)/plain/obj/fuzz/standalone.o)
-$(HARNESS_BIN): $(B)/fuzz/%: $(B)/plain/obj/fuzz/%.o $(FUZZ_DRIVER) $(FUZZ_OBJ) $(GOSSIP_A) \
+$(HARNESS_BIN): $(B)/fuzz/%: $(B)/plain/obj/fuzz/%.o $(FUZZ_DRIVER) $(FUZZ_OBJ) $(NODE_A) $(GOSSIP_A) \
     $(LAWS_A) $(CRDT_A)
 	$(call say,LD,$@)
 	@mkdir -p $(@D)

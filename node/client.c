@@ -16,7 +16,7 @@
 static void on_closed(uv_handle_t *handle)
 {
     client *c = handle->data;
-    resp_parser_clear(&c->parser);
+    resp_clear(&c->parser);
     crdt_buf_clear(&c->in);
     crdt_buf_clear(&c->out);
     free(c->name);
@@ -40,6 +40,8 @@ void client_close(client *c)
     node *n = c->node;
     if (c->closed) return;
     c->closed = c->closing = true;
+    if (c->wait.on) n->waiting--;
+    c->wait.on = false;
     if (c->dirty) unlink_dirty(c);
     if (c->previous != NULL) c->previous->next = c->next;
     else n->clients = c->next;
@@ -103,10 +105,24 @@ static void write_later(client *c, size_t taken)
     client_close(c);
 }
 
+/* Too much waits: more than the hard limit, or more than the soft one for too long. */
+static bool over_limit(client *c)
+{
+    const node_config *config = &c->node->config;
+    uint64_t           waits = c->writing + c->out.size;
+    if (config->output_hard_bytes != 0 && waits > config->output_hard_bytes) return true;
+    if (config->output_soft_bytes == 0 || waits <= config->output_soft_bytes) {
+        c->soft_since_ms = 0;
+        return false;
+    }
+    if (c->soft_since_ms == 0) c->soft_since_ms = c->node->ms;
+    return c->node->ms - c->soft_since_ms > config->output_soft_ms;
+}
+
 static void flush(client *c)
 {
     size_t taken = 0;
-    if (c->out.failed || c->writing + c->out.size > c->node->config.output_limit) {
+    if (c->out.failed || over_limit(c)) {
         node_log(LOG_WARN, "client closed: it reads too slowly", "id=%llu addr=%s bytes=%zu",
                  (unsigned long long)c->id, c->peer, c->writing + c->out.size);
         client_close(c);
@@ -173,6 +189,7 @@ static size_t run_requests(client *c, const uint8_t *data, size_t size)
         const char *error;
         resp_status status =
             resp_parse(&c->parser, data + at, size - at, &args, &count, &used, &error);
+        at += used;
         if (status == RESP_MORE) break;
         if (status == RESP_ERROR) {
             reply_error(&c->reply, "ERR %s", error);
@@ -180,7 +197,6 @@ static size_t run_requests(client *c, const uint8_t *data, size_t size)
             return size;
         }
         command_run(c, args, count);
-        at += used;
     }
     if (c->out.size > 0) client_mark_dirty(c);
     return at;
@@ -236,7 +252,7 @@ static void take_input(client *c, const uint8_t *data, size_t size)
         return;
     }
     c->in.size += size;
-    if (c->in.size - c->in_at > n->config.query_limit) {
+    if (c->in.size - c->in_at > n->config.query_buffer_bytes) {
         node_log(LOG_WARN, "client closed: its request is too large", "id=%llu addr=%s bytes=%zu",
                  (unsigned long long)c->id, c->peer, c->in.size - c->in_at);
         reply_error(&c->reply, "ERR request exceeds client-query-buffer-limit");
@@ -259,6 +275,12 @@ static void on_read(uv_stream_t *stream, ssize_t size, const uv_buf_t *buf)
 
 /* -- WAIT -------------------------------------------------------------------------------------- */
 
+uint32_t client_holders(const client *c)
+{
+    if (c->written.seq == 0) return gossip_engine_stats(c->node->engine).links;
+    return gossip_engine_holders(c->node->engine, c->written);
+}
+
 gossip_time client_deadline(const node *n)
 {
     gossip_time at = GOSSIP_NEVER;
@@ -268,21 +290,35 @@ gossip_time client_deadline(const node *n)
     return at;
 }
 
+void client_begin_wait(client *c, client_wait_kind kind, uint32_t nodes, gossip_time until)
+{
+    c->wait = (client_wait){kind, nodes, until, true};
+    c->node->waiting++;
+}
+
+void client_end_wait(client *c)
+{
+    c->wait.on = false;
+    c->node->waiting--;
+    client_mark_dirty(c);
+    client_go_on(c);
+}
+
 void client_wake_waiting(node *n)
 {
     client *next;
     for (client *c = n->clients; c != NULL; c = next) {
         next = c->next;
-        if (!c->wait.on) continue;
-        uint32_t have = c->written.seq == 0 ? UINT32_MAX
-                                            : gossip_engine_holders(n->engine, c->written);
-        if (c->written.seq == 0) have = gossip_engine_stats(n->engine).links;
+        if (!c->wait.on || c->wait.kind == CLIENT_WAITS_DIFF) continue;
+        if (c->wait.kind == CLIENT_WAITS_NO_MORE) {
+            reply_error(&c->reply, "UNBLOCKED client unblocked via CLIENT UNBLOCK");
+            client_end_wait(c);
+            continue;
+        }
+        uint32_t have = client_holders(c);
         if (have < c->wait.nodes && n->now < c->wait.until) continue;
-        c->wait.on = false;
-        n->waiting--;
         reply_int(&c->reply, have);
-        client_mark_dirty(c);
-        client_go_on(c);
+        client_end_wait(c);
     }
 }
 
@@ -328,8 +364,10 @@ static void begin(client *c)
     if (c->next != NULL) c->next->previous = c;
     n->clients = c;
     n->clients_count++;
-    resp_limits limits = {n->config.args_limit, n->config.bulk_limit, 65536};
-    resp_parser_init(&c->parser, limits);
+    resp_limits limits = resp_limits_default();
+    limits.bulk = n->config.bulk_bytes;
+    resp_init(&c->parser, NULL, limits);
+    c->parser.anonymous = !c->authed;
     crdt_buf_init(&c->in, NULL);
     crdt_buf_init(&c->out, NULL);
     c->reply = (reply){&c->out, 2};
@@ -340,14 +378,14 @@ static void begin(client *c)
     node_log(LOG_DEBUG, "client connected", "id=%llu addr=%s", (unsigned long long)c->id, c->peer);
 }
 
-void client_accept(node *n)
+void client_accept(node *n, uv_stream_t *listener)
 {
     client *c = calloc(1, sizeof *c);
     if (c == NULL) return; /* it waits in the queue of the listener */
     c->node = n;
     uv_tcp_init(&n->loop, &c->tcp);
     c->tcp.data = c;
-    if (uv_accept((uv_stream_t *)&n->listener, (uv_stream_t *)&c->tcp) != 0) {
+    if (uv_accept(listener, (uv_stream_t *)&c->tcp) != 0) {
         uv_close((uv_handle_t *)&c->tcp, on_closed);
         return;
     }

@@ -1,6 +1,7 @@
 /* command.c: see command.h. */
 #include "node/command.h"
 
+#include <ctype.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,8 +15,9 @@
 
 /* -- The table --------------------------------------------------------------------------------- */
 
-static command *table;
-static size_t   table_count;
+static command        *table;
+static command_counts *counts; /* by place in the table */
+static size_t          table_count;
 
 static int by_name(const void *a, const void *b)
 {
@@ -28,22 +30,40 @@ bool command_open(void)
     const command *list = commands_list(&ours);
     command       *types = commands_of_types(&made);
     table = types == NULL ? NULL : malloc((ours + made) * sizeof *table);
-    if (table != NULL) {
+    counts = table == NULL ? NULL : calloc(ours + made, sizeof *counts);
+    if (counts != NULL) {
         memcpy(table, list, ours * sizeof *table);
         memcpy(table + ours, types, made * sizeof *table);
         table_count = ours + made;
         qsort(table, table_count, sizeof *table, by_name);
     }
     free(types);
-    return table != NULL;
+    return counts != NULL;
 }
 
 void command_close(void)
 {
     for (size_t i = 0; i < table_count; i++) commands_free_made(&table[i]);
     free(table);
+    free(counts);
     table = NULL;
+    counts = NULL;
     table_count = 0;
+}
+
+static command_counts *counts_of(const command *cmd)
+{
+    return &counts[cmd - table];
+}
+
+const command_counts *command_counts_of(const command *cmd)
+{
+    return counts_of(cmd);
+}
+
+void command_counts_reset(void)
+{
+    memset(counts, 0, table_count * sizeof *counts);
 }
 
 const command *command_at(size_t i)
@@ -189,19 +209,92 @@ static bool may_run(call *c)
     return !c->failed;
 }
 
-void command_run(client *client, const crdt_view *args, size_t count)
+static void run(call *c)
 {
-    call c = {.node = client->node, .client = client, .args = args, .count = count};
-    c.reply = &client->reply;
-    c.command = is_named(client->last, args[0]) ? client->last : command_find(args[0]);
-    c.at = client->out.size;
-    client->commands++;
+    command_counts *counted = counts_of(c->command);
+    const command  *cmd = c->command;
+    uint64_t        from = counted->calls % COMMAND_SAMPLE == 0 ? uv_hrtime() : 0;
+    cmd->run(c);
+    call_commit(c);
+    if (from != 0) {
+        counted->timed++;
+        counted->timed_ns += uv_hrtime() - from;
+    }
+    counted->calls++;
+    if (c->failed) counted->failed++;
+}
+
+void command_run(client *who, const crdt_view *args, size_t count)
+{
+    call c = {.node = who->node, .client = who, .args = args, .count = count};
+    c.reply = &who->reply;
+    c.command = is_named(who->last, args[0]) ? who->last : command_find(args[0]);
+    c.at = who->out.size;
+    who->commands++;
     c.node->totals.commands++;
-    if (!may_run(&c)) return;
-    client->last = c.command;
-    c.command->run(&c);
-    call_commit(&c);
-    if (client->noreply) client->out.size = c.at;
+    if (may_run(&c)) {
+        who->last = c.command;
+        who->last_sub = NULL;
+        run(&c);
+    } else if (c.command != NULL) {
+        counts_of(c.command)->rejected++;
+    }
+    if (who->noreply || who->skip > 0) who->out.size = c.at;
+    if (who->skip > 0) who->skip--;
+}
+
+/* -- Commands of commands ---------------------------------------------------------------------- */
+
+static const char *sub_name(const command *sub)
+{
+    return strchr(sub->name, '|') + 1;
+}
+
+static void upper(const char *name, char out[32])
+{
+    size_t i = 0;
+    for (; name[i] != 0 && i < 31; i++) out[i] = (char)toupper((unsigned char)name[i]);
+    out[i] = 0;
+}
+
+void call_sub(call *c)
+{
+    const command *family = c->command, *sub = family->subs;
+    char           name[32];
+    while (sub->name != NULL && !call_is(c, 1, sub_name(sub))) sub++;
+    if (sub->name == NULL) {
+        int size = c->args[1].size < 128 ? (int)c->args[1].size : 128;
+        upper(family->name, name);
+        call_error(c, "ERR unknown subcommand '%.*s'. Try %s HELP.", size,
+                   (const char *)c->args[1].data, name);
+        return;
+    }
+    c->command = c->client->last_sub = sub;
+    if (sub->arity >= 0 ? c->count != (size_t)sub->arity : c->count < (size_t)-sub->arity) {
+        call_wrong_arity(c);
+        return;
+    }
+    sub->run(c);
+}
+
+/* c->command is the HELP of a family: the family's name is before the bar. */
+void call_help(call *c)
+{
+    const command *family = command_find(c->args[0]);
+    char           line[512], name[32];
+    size_t         subs = 0;
+    while (family->subs[subs].name != NULL) subs++;
+    upper(family->name, name);
+    reply_array(c->reply, 1 + 2 * subs);
+    snprintf(line, sizeof line, "%s <subcommand> [<arg> [value] [opt] ...]. Subcommands are:", name);
+    reply_simple(c->reply, line);
+    for (const command *sub = family->subs; sub->name != NULL; sub++) {
+        upper(sub_name(sub), name);
+        snprintf(line, sizeof line, "%s%s%s", name, sub->syntax[0] != 0 ? " " : "", sub->syntax);
+        reply_simple(c->reply, line);
+        snprintf(line, sizeof line, "    %s", sub->summary);
+        reply_simple(c->reply, line);
+    }
 }
 
 /* -- Arguments --------------------------------------------------------------------------------- */

@@ -11,12 +11,21 @@ void           commands_free_made(command *cmd);
 
 /* connection.c */
 void command_ping(call *c), command_echo(call *c), command_hello(call *c), command_auth(call *c),
-    command_select(call *c), command_quit(call *c), command_client(call *c), command_reset(call *c);
+    command_select(call *c), command_quit(call *c), command_reset(call *c);
+/* clients.c */
+extern const command client_commands[];
 /* server.c */
-void command_command(call *c), command_info(call *c), command_config(call *c),
-    command_dbsize(call *c), command_time(call *c), command_lolwut(call *c),
-    command_shutdown(call *c), command_debug(call *c), command_memory(call *c), command_save(call *c),
-    command_slowlog(call *c), command_latency(call *c), command_object(call *c);
+void command_dbsize(call *c), command_time(call *c), command_lolwut(call *c),
+    command_shutdown(call *c), command_debug(call *c), command_save(call *c),
+    command_bgsave(call *c), command_lastsave(call *c), command_role(call *c);
+extern const command memory_commands[], slowlog_commands[], latency_commands[], object_commands[];
+/* info.c */
+void command_info(call *c);
+/* settings.c */
+extern const command config_commands[];
+/* describe.c */
+void command_command(call *c);
+extern const command command_commands[];
 /* keyspace.c */
 void command_del(call *c), command_exists(call *c), command_type(call *c), command_keys(call *c),
     command_scan(call *c), command_randomkey(call *c), command_rename(call *c),
@@ -45,7 +54,8 @@ void command_text_insert(call *c), command_text_delete(call *c), command_text_ge
 /* cluster.c */
 void command_wait(call *c), command_crdt_peers(call *c), command_crdt_lag(call *c),
     command_crdt_digest(call *c), command_crdt_diff(call *c), command_crdt_conflicts(call *c),
-    command_crdt_explain(call *c), command_crdt_log(call *c), command_crdt_peer(call *c),
-    command_crdt_partition(call *c), command_crdt_heal(call *c), command_crdt_types(call *c);
+    command_crdt_explain(call *c), command_crdt_log(call *c), command_crdt_partition(call *c),
+    command_crdt_heal(call *c), command_crdt_types(call *c);
+extern const command crdt_peer_commands[];
 
 #endif

@@ -1,5 +1,4 @@
 /* data.c: see data.h. */
-#define _GNU_SOURCE
 #include "node/data.h"
 
 #include <errno.h>

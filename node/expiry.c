@@ -1,5 +1,4 @@
 /* expiry.c: see expiry.h. The names are a tree of tsearch(3), in order of bytes. */
-#define _GNU_SOURCE /* tdestroy */
 #include "node/expiry.h"
 
 #include <search.h>

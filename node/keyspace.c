@@ -103,7 +103,7 @@ void command_keys(call *c)
     gathered        found;
     gather_begin(&found);
     while (crdt_store_next(&it, &name, &ref) && begins_with(name, prefix)) {
-        if (glob_matches(pattern, name) && !expiry_passed(c->node, name)) gather(c, &found, name);
+        if (glob_match(pattern, name) && !expiry_passed(c->node, name)) gather(c, &found, name);
     }
     gather_end(c, &found);
 }
@@ -193,7 +193,7 @@ static bool parse_scan(call *c, scan *s)
 static bool fits(call *c, const scan *s, crdt_view name, const crdt_type *type)
 {
     if (expiry_passed(c->node, name)) return false;
-    if (s->pattern.data != NULL && !glob_matches(s->pattern, name)) return false;
+    if (s->pattern.data != NULL && !glob_match(s->pattern, name)) return false;
     return s->type.data == NULL ||
            crdt_view_compare(s->type, crdt_text_view(key_type_name(type))) == 0;
 }

@@ -8,7 +8,7 @@
 static node_level        limit = LOG_INFO;
 static const char *const levels[] = {"error", "warn", "info", "debug"};
 
-void node_log_level(node_level level)
+void node_log_limit(node_level level)
 {
     limit = level;
 }

@@ -6,7 +6,7 @@
 typedef enum node_level { LOG_ERROR, LOG_WARN, LOG_INFO, LOG_DEBUG } node_level;
 
 /* What is above the level is not written. For the whole process; LOG_INFO at first. */
-void node_log_level(node_level level);
+void node_log_limit(node_level level);
 bool node_logs(node_level level);
 /* event: a few words; format: key=value pairs, or NULL. Values with spaces are to be quoted by the
  * caller (node_log_quote). */

@@ -1,5 +1,4 @@
 /* node.c: see node.h. */
-#define _GNU_SOURCE
 #include "node/node.h"
 
 #include <inttypes.h>
@@ -8,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <xxhash.h>
 
 #include "node/client.h"
 #include "node/command.h"
@@ -153,7 +153,7 @@ static void on_connection(uv_stream_t *stream, int status)
         return;
     }
     node_clock(n);
-    client_accept(n);
+    client_accept(n, stream);
 }
 
 static void on_signal(uv_signal_t *signal, int number)
@@ -175,11 +175,18 @@ static void send_nothing(void *user, crdt_view address, crdt_view bytes, bool re
     (void)user, (void)address, (void)bytes, (void)reply, (void)from;
 }
 
+/* Nodes are of one cluster if it has one name. */
+static uint64_t node_cluster_id(const node_config *config)
+{
+    uint64_t id = XXH3_64bits(config->cluster, strlen(config->cluster));
+    return id != 0 ? id : 1;
+}
+
 static gossip_config gossip_options(const node_config *config)
 {
     gossip_config gossip = gossip_config_default();
-    gossip.cluster = config->cluster_id;
-    gossip.topology = config->topology;
+    gossip.cluster = node_cluster_id(config);
+    gossip.topology = (gossip_topology)config->topology;
     gossip.hub = config->hub;
     gossip.learn = config->learn;
     gossip.address = crdt_text_view(config->advertise[0] != 0 ? config->advertise : config->gossip);
@@ -209,9 +216,9 @@ static bool open_data(node *n, char ret_problem[512])
 {
     gossip_config     gossip = gossip_options(&n->config);
     node_data_options options = {
-        .dir = n->config.memory ? NULL : n->config.dir,
+        .dir = n->config.store == NODE_STORE_MEMORY ? NULL : n->config.dir,
         .node_id = n->config.node_id,
-        .sync = n->config.sync,
+        .sync = (gossip_sync)n->config.sync,
         .config = &gossip,
     };
     gossip_transport none = {send_nothing, NULL};
@@ -225,21 +232,37 @@ static bool open_data(node *n, char ret_problem[512])
     return true;
 }
 
-static bool listen_clients(node *n, char ret_problem[512])
+static bool listen_at(node *n, const char *host, char ret_problem[512])
 {
     struct sockaddr_storage address;
-    const char             *host = n->config.bind;
-    int err = uv_ip4_addr(host, n->config.port, (struct sockaddr_in *)&address);
-    if (err != 0) err = uv_ip6_addr(host, n->config.port, (struct sockaddr_in6 *)&address);
-    uv_tcp_init(&n->loop, &n->listener);
-    n->listener.data = n;
-    if (err == 0) err = uv_tcp_bind(&n->listener, (struct sockaddr *)&address, 0);
-    if (err == 0) err = uv_listen((uv_stream_t *)&n->listener, 511, on_connection);
+    uv_tcp_t               *listener = &n->listeners[n->listeners_count++];
+    int                     port = (int)n->config.port;
+    int err = uv_ip4_addr(host, port, (struct sockaddr_in *)&address);
+    if (err != 0) err = uv_ip6_addr(host, port, (struct sockaddr_in6 *)&address);
+    uv_tcp_init(&n->loop, listener);
+    listener->data = n;
+    if (err == 0) err = uv_tcp_bind(listener, (struct sockaddr *)&address, 0);
+    if (err == 0) err = uv_listen((uv_stream_t *)listener, 511, on_connection);
     if (err == 0) return true;
-    snprintf(ret_problem, 512, "cannot listen for clients on %s port %d: %s%s", host, n->config.port,
+    snprintf(ret_problem, 512, "cannot listen for clients on %s port %d: %s%s", host, port,
              uv_strerror(err),
              err == UV_EADDRINUSE ? ": another process has the port; use another --port" : "");
     return false;
+}
+
+static bool listen_clients(node *n, char ret_problem[512])
+{
+    char  hosts[NODE_TEXT_MAX], *rest = hosts, *host;
+    snprintf(hosts, sizeof hosts, "%s", n->config.bind);
+    while ((host = strsep(&rest, " ")) != NULL) {
+        if (host[0] == 0) continue;
+        if (n->listeners_count == NODE_LISTENERS) {
+            snprintf(ret_problem, 512, "bind names more than %d addresses", NODE_LISTENERS);
+            return false;
+        }
+        if (!listen_at(n, host, ret_problem)) return false;
+    }
+    return true;
 }
 
 static void open_loop(node *n)
@@ -259,8 +282,8 @@ static void open_loop(node *n)
 static void log_start(const node *n)
 {
     const gossip_recovery *found = &n->data.found;
-    node_log(LOG_INFO, "concurd listens", "clients=%s:%d gossip=%s node=%016" PRIx64 " replica=%016" PRIx64,
-             n->config.bind, n->config.port, n->config.gossip[0] != 0 ? n->config.gossip : "none",
+    node_log(LOG_INFO, "concurd listens", "clients=%s:%llu gossip=%s node=%016" PRIx64 " replica=%016" PRIx64,
+             n->config.bind, (unsigned long long)n->config.port, n->config.gossip[0] != 0 ? n->config.gossip : "none",
              n->data.node_id, n->data.replica);
     if (n->data.disk == NULL) {
         node_log(LOG_INFO, "store", "kind=memory (nothing is kept when this process ends)");
@@ -318,7 +341,7 @@ static void close_handle(uv_handle_t *handle, void *user)
     if (!uv_is_closing(handle)) uv_close(handle, NULL);
 }
 
-void node_close(node *n)
+bool node_close(node *n)
 {
     node_clock(n);
     if (n->driver != NULL) {
@@ -328,12 +351,15 @@ void node_close(node *n)
     while (n->clients != NULL) client_close(n->clients);
     uv_walk(&n->loop, close_handle, NULL);
     uv_run(&n->loop, UV_RUN_DEFAULT);
-    if (n->nng != NULL) gossip_nng_close(n->nng);
+    gossip_nng_close(n->nng);
     expiry_close(n);
     keyspace_close(n);
     bool kept = node_data_close(&n->data, n->driver != NULL);
-    if (!kept) node_log(LOG_ERROR, "the last writes could not be synced", "dir=\"%s\"", n->config.dir);
+    if (!kept) {
+        node_log(LOG_ERROR, "the last writes could not be synced", "dir=\"%s\"", n->config.dir);
+    }
     command_close();
     free(n->input);
     uv_loop_close(&n->loop);
+    return kept;
 }

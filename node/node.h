@@ -19,6 +19,8 @@
 typedef struct client  client;
 typedef struct command command;
 
+#define NODE_LISTENERS 8 /* addresses that clients come to */
+
 /* What INFO counts. */
 typedef struct node_totals {
     uint64_t connections, refused_connections, commands, errors;
@@ -30,7 +32,8 @@ typedef struct node_totals {
 typedef struct node {
     node_config config;
     uv_loop_t   loop;
-    uv_tcp_t    listener;
+    uv_tcp_t    listeners[NODE_LISTENERS];
+    int         listeners_count;
     uv_prepare_t before;
     uv_check_t  after;
     uv_timer_t  timer, second;
@@ -70,8 +73,8 @@ typedef struct node {
 bool node_open(node *n, const node_config *config, char ret_problem[512]);
 /* Until SIGTERM or SIGINT, or SHUTDOWN. */
 void node_run(node *n);
-/* A clean stop: what was accepted is synced, clients get their replies. */
-void node_close(node *n);
+/* A clean stop: what was accepted is synced, clients get their replies. False: the disk refused. */
+bool node_close(node *n);
 void node_stop(node *n);
 
 /* Something of this turn is for the driver: it runs before the loop sleeps. */

@@ -3,7 +3,6 @@
  * A backup is a line of text, and what gossip_engine_snapshot wrote:
  *      concurd-backup 1 CLUSTER NODE REPLICA SIZE XXH3     (hexadecimal, 16 digits each)
  */
-#define _GNU_SOURCE
 #include "node/offline.h"
 
 #include <errno.h>
@@ -11,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 #include <xxhash.h>
 
 #include "crdt/types.h"

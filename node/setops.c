@@ -71,7 +71,8 @@ static size_t compute(const operand *sets, size_t count, set_operation what, siz
 
 static void tell(void *user, crdt_value elem)
 {
-    reply_bulk(user, elem.bytes);
+    if (elem.kind == CRDT_BYTES) reply_bulk(user, elem.bytes);
+    else reply_bulk_int(user, elem.i);
 }
 
 static void read_operation(call *c, set_operation what)
@@ -93,7 +94,7 @@ static void read_operation(call *c, set_operation what)
 /* Elements are copied before the target, which may be an operand, is written. */
 static void gather_elem(void *user, crdt_value elem)
 {
-    crdt_buf_view(user, elem.bytes);
+    crdt_buf_value(user, elem);
 }
 
 static void store_operation(call *c, set_operation what)
@@ -113,8 +114,7 @@ static void store_operation(call *c, set_operation what)
         crdt_limits limits = crdt_limits_default();
         crdt_dec_init(&dec, crdt_buf_bytes(&found), &limits);
         for (size_t i = 0; i < n && !c->failed; i++) {
-            crdt_view elem = crdt_dec_view(&dec, CRDT_VALUE_BYTES_MAX, "element");
-            call_fails(c, crdt_orset_add(c->txn, c->args[1], crdt_bytes(elem.data, elem.size)));
+            call_fails(c, crdt_orset_add(c->txn, c->args[1], crdt_dec_value(&dec)));
         }
     }
     crdt_buf_clear(&found);

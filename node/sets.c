@@ -1,6 +1,6 @@
 /* sets.c: the commands of sets, over crdt_orset: additions win, removals take what they have seen.
  *
- * Members are byte strings. A set that becomes empty goes, as in Redis; whoever adds to it at the
+ * A member that is an integer in its usual form is kept as one. A set that becomes empty goes, as in Redis; whoever adds to it at the
  * same time keeps it. */
 #include <stdlib.h>
 #include <string.h>
@@ -13,7 +13,8 @@
 
 static crdt_value member(crdt_view bytes)
 {
-    return crdt_bytes(bytes.data, bytes.size);
+    int64_t i;
+    return number_int64(bytes, &i) ? crdt_int(i) : crdt_bytes(bytes.data, bytes.size);
 }
 
 /* The set; absent: *ret_there is false. False: an error was replied. */
@@ -60,7 +61,7 @@ void command_sadd(call *c)
 }
 
 /* Those that are there; the transaction is open. */
-static int64_t remove_members(call *c, crdt_view name, const crdt_view *elems, size_t count)
+static int64_t remove_members(call *c, crdt_view name, const crdt_value *elems, size_t count)
 {
     crdt_ref set;
     int64_t  removed = 0;
@@ -68,8 +69,8 @@ static int64_t remove_members(call *c, crdt_view name, const crdt_view *elems, s
         crdt_err err = crdt_txn_find(c->txn, name, &crdt_orset_type, &set);
         if (err == CRDT_ENOENT) break;
         if (call_fails(c, err)) return 0;
-        if (!crdt_orset_has(set, member(elems[i]))) continue;
-        if (call_fails(c, crdt_orset_remove(c->txn, name, member(elems[i])))) return 0;
+        if (!crdt_orset_has(set, elems[i])) continue;
+        if (call_fails(c, crdt_orset_remove(c->txn, name, elems[i]))) return 0;
         removed++;
     }
     if (removed > 0 && !remove_if_empty(c, name)) return 0;
@@ -78,9 +79,19 @@ static int64_t remove_members(call *c, crdt_view name, const crdt_view *elems, s
 
 void command_srem(call *c)
 {
-    if (key_write(c, c->args[1], &crdt_orset_type) == NULL) return;
-    int64_t removed = remove_members(c, c->args[1], c->args + 2, c->count - 2);
-    if (!c->failed) reply_int(c->reply, removed);
+    crdt_value one, *elems = &one;
+    size_t     count = c->count - 2;
+    if (count > 1) elems = malloc(count * sizeof *elems);
+    if (elems == NULL) {
+        call_fails(c, CRDT_ENOMEM);
+        return;
+    }
+    for (size_t i = 0; i < count; i++) elems[i] = member(c->args[i + 2]);
+    if (key_write(c, c->args[1], &crdt_orset_type) != NULL) {
+        int64_t removed = remove_members(c, c->args[1], elems, count);
+        if (!c->failed) reply_int(c->reply, removed);
+    }
+    if (elems != &one) free(elems);
 }
 
 void command_smove(call *c)
@@ -96,7 +107,8 @@ void command_smove(call *c)
     if (moves && crdt_view_compare(c->args[1], c->args[2]) != 0) {
         if (key_write(c, c->args[2], &crdt_orset_type) == NULL) return;
         if (call_fails(c, crdt_orset_add(c->txn, c->args[2], member(c->args[3])))) return;
-        remove_members(c, c->args[1], &c->args[3], 1);
+        crdt_value moved = member(c->args[3]);
+        remove_members(c, c->args[1], &moved, 1);
     }
     if (!c->failed) reply_int(c->reply, moves);
 }
@@ -127,9 +139,8 @@ void command_scard(call *c)
 
 static void reply_member(reply *to, crdt_value elem)
 {
-    char text[24];
     if (elem.kind == CRDT_BYTES) reply_bulk(to, elem.bytes);
-    else reply_bulk(to, crdt_view_of(text, number_format_int64(elem.i, text)));
+    else reply_bulk_int(to, elem.i);
 }
 
 static void reply_members(call *c, crdt_ref set, bool there)
@@ -147,6 +158,13 @@ void command_smembers(call *c)
     crdt_ref set;
     bool     there;
     if (find_set(c, c->args[1], &set, &there)) reply_members(c, set, there);
+}
+
+static bool matches(crdt_view pattern, crdt_value elem)
+{
+    char text[NUMBER_INT_MAX];
+    if (elem.kind == CRDT_BYTES) return glob_match(pattern, elem.bytes);
+    return glob_match(pattern, crdt_view_of(text, number_print_int64(elem.i, text)));
 }
 
 /* All members in one reply: COUNT is a hint, and a set is walked as fast as it is told. */
@@ -178,7 +196,7 @@ void command_sscan(call *c)
     if (there && cursor == 0) {
         it = crdt_orset_iterate(set);
         while (crdt_orset_next(&it, &elem)) {
-            if (pattern.data != NULL && !glob_matches(pattern, elem.bytes)) continue;
+            if (pattern.data != NULL && !matches(pattern, elem)) continue;
             reply_member(&to, elem);
             n++;
         }
@@ -255,30 +273,25 @@ void command_srandmember(call *c)
     }
 }
 
-/* Replies the members and removes them. */
-static void pop(call *c, crdt_ref set, crdt_value *elems, size_t count)
+/* Replies the members and removes them; their bytes are copied, for they are the set's. */
+static void pop(call *c, crdt_value *elems, size_t count)
 {
-    crdt_buf   copy;
-    crdt_view *names = malloc(count * sizeof *names);
-    size_t     at = 0;
-    (void)set;
+    crdt_buf copy;
+    size_t   at = 0;
     crdt_buf_init(&copy, NULL);
     for (size_t i = 0; i < count; i++) {
         reply_member(c->reply, elems[i]);
-        crdt_buf_put(&copy, elems[i].bytes.data, elems[i].bytes.size);
+        if (elems[i].kind == CRDT_BYTES) crdt_buf_put(&copy, elems[i].bytes.data, elems[i].bytes.size);
     }
-    if (names == NULL || copy.failed) {
-        call_fails(c, CRDT_ENOMEM);
-    } else {
-        for (size_t i = 0; i < count; i++) {
-            names[i] = crdt_view_of(copy.data + at, elems[i].bytes.size);
-            at += names[i].size;
-        }
-        if (key_write(c, c->args[1], &crdt_orset_type) != NULL) {
-            remove_members(c, c->args[1], names, count);
-        }
+    if (copy.failed) call_fails(c, CRDT_ENOMEM);
+    for (size_t i = 0; i < count && !c->failed; i++) {
+        if (elems[i].kind != CRDT_BYTES) continue;
+        elems[i].bytes.data = copy.data + at;
+        at += elems[i].bytes.size;
     }
-    free(names);
+    if (!c->failed && key_write(c, c->args[1], &crdt_orset_type) != NULL) {
+        remove_members(c, c->args[1], elems, count);
+    }
     crdt_buf_clear(&copy);
 }
 
@@ -303,7 +316,7 @@ void command_spop(call *c)
             return;
         }
         one = pick(c, set);
-        pop(c, set, &one, 1);
+        pop(c, &one, 1);
         return;
     }
     size_t size = there ? crdt_orset_count(set) : 0, n = (uint64_t)count < size ? (size_t)count : size;
@@ -313,6 +326,6 @@ void command_spop(call *c)
         return;
     }
     reply_set(c->reply, n);
-    if (n > 0) pop(c, set, elems, pick_different(c, set, elems, n));
+    if (n > 0) pop(c, elems, pick_different(c, set, elems, n));
     free(elems);
 }

@@ -13,8 +13,15 @@
 /* The bytes that GET shows; text is for those that are made. */
 static bool shown(call *c, crdt_ref ref, crdt_buf *text, crdt_view *ret_bytes)
 {
-    if (crdt_cell_peek(ref, ret_bytes)) return true;
+    crdt_value value;
     crdt_buf_reset(text);
+    if (crdt_cell_peek(ref, &value)) {
+        *ret_bytes = value.bytes;
+        if (value.kind == CRDT_BYTES) return true;
+        crdt_buf_decimal(text, value.i);
+        *ret_bytes = crdt_buf_bytes(text);
+        return !call_fails(c, crdt_buf_status(text));
+    }
     if (call_fails(c, crdt_cell_get(ref, text))) return false;
     *ret_bytes = crdt_buf_bytes(text);
     return true;
@@ -45,7 +52,19 @@ static void reply_cell(call *c, crdt_view name)
 
 void command_get(call *c)
 {
-    reply_cell(c, c->args[1]);
+    crdt_ref   ref;
+    crdt_value value;
+    switch (key_typed(c, c->args[1], &crdt_cell_type, &ref)) {
+    case KEY_ABSENT:
+        if (!c->failed) reply_null(c->reply);
+        break;
+    case KEY_THERE:
+        if (!crdt_cell_peek(ref, &value)) reply_cell(c, c->args[1]);
+        else if (value.kind == CRDT_BYTES) reply_bulk(c->reply, value.bytes);
+        else reply_bulk_int(c->reply, value.i);
+        break;
+    case KEY_OTHER: break;
+    }
 }
 
 void command_mget(call *c)
@@ -359,8 +378,10 @@ void command_incrbyfloat(call *c)
     if (txn == NULL) return;
     crdt_buf_init(&text, NULL);
     crdt_err err = crdt_txn_find(txn, c->args[1], &crdt_cell_type, &ref);
-    if (err == CRDT_OK && !crdt_cell_is_number(ref)) {
+    crdt_i128 now;
+    if (err == CRDT_OK && crdt_cell_number(ref, &now) == CRDT_EINVAL) {
         call_error(c, "ERR value is not a valid float");
+        crdt_buf_clear(&text);
         return;
     }
     err = crdt_cell_incrfloat(txn, c->args[1], c->args[2]);
