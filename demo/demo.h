@@ -18,10 +18,10 @@
 
 /* What the clients write. */
 #define KEY_VISITS "visits" /* a counter: INCR */
-#define KEY_STOCK  "stock"  /* a counter: INCRBY, DECRBY */
-#define KEY_CART   "cart"   /* a set: SADD, SREM */
-#define KEY_PAGE   "page"   /* a text: TEXT.INSERT, TEXT.DELETE */
-#define KEY_TITLE  "title"  /* a register: SET */
+#define KEY_STOCK "stock"   /* a counter: INCRBY, DECRBY */
+#define KEY_CART "cart"     /* a set: SADD, SREM */
+#define KEY_PAGE "page"     /* a text: TEXT.INSERT, TEXT.DELETE */
+#define KEY_TITLE "title"   /* a register: SET */
 
 typedef struct demo_options {
     const char *topology, *sync, *store;
@@ -36,17 +36,17 @@ static inline int side_of(uint32_t node)
 
 /* -- words.c ----------------------------------------------------------------------------------- */
 
-typedef struct words {
+typedef struct document {
     char       *bytes;
     size_t      size, at;
     const char *file;
-} words;
+} document;
 
 /* From a file of the repository (name kept). False: ret_problem says why. */
-bool words_open(words *w, const char *file, char ret_problem[512]);
-void words_close(words *w);
+bool words_open(document *d, const char *file, char ret_problem[512]);
+void words_close(document *d);
 /* The next word, without end; borrowed until words_close. */
-const char *words_next(words *w);
+const char *words_next(document *d);
 /* In code points. */
 size_t words_length(const char *text);
 
@@ -65,12 +65,12 @@ typedef struct worker {
     uint64_t      random;
     uint64_t      writes; /* acknowledged; read while it runs, atomically */
     /* The rest is for others only while all pause. */
-    char    problem[256];
-    int64_t visits, stock;         /* what it added */
-    int64_t visits_apart, stock_apart; /* of it since the cut */
-    uint32_t added;                /* things put into the cart */
-    bool     removed[ITEMS_MAX];   /* those taken out again */
-    words    source;
+    char     problem[256];
+    int64_t  visits, stock;             /* what it added */
+    int64_t  visits_apart, stock_apart; /* of it since the cut */
+    uint32_t added;                     /* things put into the cart */
+    bool     removed[ITEMS_MAX];        /* those taken out again */
+    document source;
     char    *typed; /* what it typed and did not delete, words with a blank behind each */
     size_t   typed_size, typed_room;
     uint32_t deleted;
@@ -98,7 +98,7 @@ void          work_item(const worker *who, uint32_t i, char out[32]);
 
 typedef struct view_row {
     bool    there;
-    int64_t peers, lag_entries, conflicts, visits, cart, letters;
+    int64_t links, lag, conflicts, visits, cart, letters;
     char    digest[65], title[96], tail[96];
 } view_row;
 
@@ -113,7 +113,7 @@ typedef struct view {
     view_row     row[DEMO_NODES];
 } view;
 
-void view_open(view *v, const demo_options *options, nodes *cluster, work *work);
+void view_open(view *v, const demo_options *options, nodes *cluster, work *w);
 /* Look at all nodes, and draw. False: a node gave no answer. */
 bool view_look(view *v);
 /* A sentence of the story; it stays above the table. */

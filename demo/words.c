@@ -1,6 +1,6 @@
 /* words.c: see demo.h. */
-#include <string.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "demo/demo.h"
@@ -23,34 +23,35 @@ static FILE *open_document(const char *name)
     return fopen(path, "r");
 }
 
-bool words_open(words *w, const char *name, char ret_problem[512])
+bool words_open(document *d, const char *name, char ret_problem[512])
 {
-    *w = (words){.file = name};
+    *d = (document){.file = name};
     FILE *file = open_document(name);
     if (file == NULL) {
-        snprintf(ret_problem, 512, "there is no %s: run this in the folder of the repository", name);
+        snprintf(ret_problem, 512, "there is no %s: run this in the folder of the repository",
+                 name);
         return false;
     }
     size_t room = 1 << 20;
-    w->bytes = malloc(room + 1);
-    size_t got = w->bytes == NULL ? 0 : fread(w->bytes, 1, room, file);
+    d->bytes = malloc(room + 1);
+    size_t got = d->bytes == NULL ? 0 : fread(d->bytes, 1, room, file);
     fclose(file);
     if (got == 0) {
         snprintf(ret_problem, 512, "%s cannot be read", name);
         return false;
     }
-    w->bytes[got] = 0;
-    w->size = got;
+    d->bytes[got] = 0;
+    d->size = got;
     for (size_t i = 0; i < got; i++) { /* words become strings, in place */
-        if ((unsigned char)w->bytes[i] <= ' ') w->bytes[i] = 0;
+        if ((unsigned char)d->bytes[i] <= ' ') d->bytes[i] = 0;
     }
     return true;
 }
 
-void words_close(words *w)
+void words_close(document *d)
 {
-    free(w->bytes);
-    w->bytes = NULL;
+    free(d->bytes);
+    d->bytes = NULL;
 }
 
 /* Something to read: not the frame of a table, no address. */
@@ -64,12 +65,12 @@ static bool is_word(const char *text)
     return false;
 }
 
-const char *words_next(words *w)
+const char *words_next(document *d)
 {
-    for (size_t tries = 0; tries <= w->size; tries++) {
-        const char *word = w->bytes + w->at;
-        w->at += strlen(word) + 1;
-        if (w->at >= w->size) w->at = 0;
+    for (size_t tries = 0; tries <= d->size; tries++) {
+        const char *word = d->bytes + d->at;
+        d->at += strlen(word) + 1;
+        if (d->at >= d->size) d->at = 0;
         if (is_word(word)) return word;
     }
     return "word"; /* the file has none */

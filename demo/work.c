@@ -26,14 +26,23 @@ struct work {
 };
 
 static const struct {
-    job      job;
-    uint32_t node;
+    job         job;
+    uint32_t    node;
     const char *file;
 } jobs[] = {
-    {JOB_COUNT, 0, NULL}, {JOB_COUNT, 1, NULL}, {JOB_COUNT, 2, NULL}, {JOB_COUNT, 3, NULL},
-    {JOB_COUNT, 4, NULL}, {JOB_SHOP, 0, NULL},  {JOB_SHOP, 2, NULL},  {JOB_SHOP, 4, NULL},
-    {JOB_WRITE, 0, "README.md"}, {JOB_WRITE, 1, "docs/ARCHITECTURE.md"},
-    {JOB_WRITE, 3, "docs/GUARANTEES.md"}, {JOB_TITLE, 1, NULL}, {JOB_TITLE, 4, NULL},
+    {JOB_COUNT, 0, NULL},
+    {JOB_COUNT, 1, NULL},
+    {JOB_COUNT, 2, NULL},
+    {JOB_COUNT, 3, NULL},
+    {JOB_COUNT, 4, NULL},
+    {JOB_SHOP, 0, NULL},
+    {JOB_SHOP, 2, NULL},
+    {JOB_SHOP, 4, NULL},
+    {JOB_WRITE, 0, "README.md"},
+    {JOB_WRITE, 1, "docs/ARCHITECTURE.md"},
+    {JOB_WRITE, 3, "docs/GUARANTEES.md"},
+    {JOB_TITLE, 1, NULL},
+    {JOB_TITLE, 4, NULL},
 };
 
 /* xorshift64*: what is random here decides nothing that is checked. */
@@ -90,8 +99,8 @@ static bool count(worker *who)
 /* Things of one worker have names of their own: what is in the cart at the end is known exactly. */
 void work_item(const worker *who, uint32_t i, char out[32])
 {
-    static const char *const kinds[] = {"apple", "bread", "cheese", "dates", "eggs", "flour",
-                                        "grapes", "honey"};
+    static const char *const kinds[] = {"apple", "bread", "cheese", "dates",
+                                        "eggs",  "flour", "grapes", "honey"};
     snprintf(out, 32, "%s-%u.%u", kinds[i % 8], who->node + 1, i);
 }
 
@@ -159,8 +168,9 @@ static bool type(worker *who)
 
 static bool name(worker *who)
 {
-    static const char *const names[] = {"Many leaders", "No leader", "All agree", "Apart, then not"};
-    char title[96];
+    static const char *const names[] = {"Many leaders", "No leader", "All agree",
+                                        "Apart, then not"};
+    char                     title[96];
     snprintf(title, sizeof title, "%s (draft %u of node %u)", names[random_below(who, 4)],
              (uint32_t)who->writes + 1, who->node + 1);
     if (!acknowledged(who, "SET", redisCommand(who->redis, "SET " KEY_TITLE " %s", title))) {
