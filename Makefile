@@ -218,7 +218,7 @@ $(B)/concur-chaos: $(OBJ)/tests/chaos/main.o $(NODELIB_SRC:%.c=$(OBJ)/%.o)
 $(OBJ)/tests/chaos/main.o $(NODELIB_SRC:%.c=$(OBJ)/%.o): | deps-node
 
 # ---- Dependencies: tools/deps, once per checkout and target -------------------------------------
-DEPS_TARGETS = build node test lint sanitize format fuzz bench coverage clang install-check traces peers
+DEPS_TARGETS = build node bench-node test lint sanitize format fuzz bench coverage clang install-check traces peers
 .PHONY: $(DEPS_TARGETS:%=deps-%)
 $(DEPS_TARGETS:%=deps-%): deps-%: build/.deps/%
 $(DEPS_TARGETS:%=build/.deps/%): build/.deps/%: tools/deps
@@ -427,6 +427,17 @@ $(B)/bench-gossip: $(patsubst %.c,$(B)/plain/obj/%.o,bench/kit.c bench/rows.c $(
     $(GOSSIP_A) $(CRDT_A)
 	$(call say,LD,$@)
 	$(Q)$(LINK) -o $@ $^ $(GOSSIP_LIBS) $(LDLIBS)
+
+# concurd beside redis-server.
+.PHONY: bench-node run-bench-node
+bench-node: | deps-bench-node
+	@$(MAKE) --no-print-directory V=bench run-bench-node
+run-bench-node: $(B)/bench-node $(B)/concurd
+	@$(B)/bench-node $(if $(ONLY),--only $(ONLY)) $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(JSON),--json)
+$(B)/bench-node: $(patsubst %.c,$(OBJ)/%.o,$(wildcard bench/node/*.c) $(NODELIB_SRC))
+	$(call say,LD,$@)
+	$(Q)$(LINK) -o $@ $^ -lhiredis
+$(OBJ)/bench/node/%.o: | deps-node
 
 # Editing histories: bench/traces/README.md. The data is optional, and converted once.
 DATA     = $(or $(CONCUR_DATA),$(wildcard ../shared/data))

@@ -204,7 +204,7 @@ static const command list[] = {
 
     /* -- The cluster --------------------------------------------------------------------------- */
     COMMAND("crdt.conflicts", command_crdt_conflicts, -1, READ | OURS, 0, 0, 0, "crdt",
-            "[key | MATCH pattern] [COUNT count]",
+            "[key]",
             "The keys for which several contents compete; or those of one key."),
     COMMAND("crdt.diff", command_crdt_diff, 2, READ | OURS | COMMAND_BLOCKING, 0, 0, 0, "crdt",
             "peer", "What is different at a peer (its address or node id), and how."),

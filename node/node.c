@@ -11,7 +11,9 @@
 
 #include "node/client.h"
 #include "node/command.h"
+#include "node/conflicts.h"
 #include "node/expiry.h"
+#include "node/info.h"
 #include "node/log.h"
 #include "node/peers.h"
 
@@ -62,6 +64,15 @@ static void note_disk(node *n, bool held)
     }
 }
 
+void node_changes(node *n)
+{
+    crdt_change change;
+    while (crdt_store_next_change(n->store, &change)) {
+        expiry_note(n, &change);
+        conflicts_note(n, &change);
+    }
+}
+
 static void run_driver(node *n)
 {
     n->busy = false;
@@ -71,7 +82,7 @@ static void run_driver(node *n)
         node_log(LOG_WARN, "gossip", "error=%s", crdt_err_name(err));
     }
     peers_take_notices(n);
-    expiry_drain(n);
+    node_changes(n);
 }
 
 static void on_timer(uv_timer_t *timer)
@@ -143,6 +154,7 @@ static void on_second(uv_timer_t *timer)
                  n->config.gossip);
     }
     expiry_sweep(n);
+    info_sample(n);
 }
 
 static void on_connection(uv_stream_t *stream, int status)
@@ -170,9 +182,9 @@ void node_stop(node *n)
 
 /* -- Start ------------------------------------------------------------------------------------- */
 
-static void send_nothing(void *user, crdt_view address, crdt_view bytes, bool reply, uint64_t from)
+static void send_nothing(void *user, crdt_view address, crdt_view bytes, bool answers, uint64_t from)
 {
-    (void)user, (void)address, (void)bytes, (void)reply, (void)from;
+    (void)user, (void)address, (void)bytes, (void)answers, (void)from;
 }
 
 /* Nodes are of one cluster if it has one name. */
@@ -208,7 +220,7 @@ static bool open_gossip(node *n, char ret_problem[512])
     options.wake = wake;
     options.user = &n->wake;
     if (gossip_nng_open(&options, NULL, &n->nng, problem) == CRDT_OK) return true;
-    snprintf(ret_problem, 512, "cannot listen for peers on %s: %s", n->config.gossip, problem);
+    snprintf(ret_problem, 512, "cannot listen for peers on %.200s: %s", n->config.gossip, problem);
     return false;
 }
 
@@ -317,7 +329,9 @@ bool node_open(node *n, const node_config *config, char ret_problem[512])
     }
     if (!open_data(n, ret_problem) || !listen_clients(n, ret_problem)) return false;
     if (!peers_open(n, ret_problem)) return false;
+    node_changes(n);
     expiry_open(n);
+    conflicts_open(n);
     uv_prepare_start(&n->before, on_before);
     uv_check_start(&n->after, on_after);
     uv_timer_start(&n->second, on_second, 1000, 1000);
@@ -353,6 +367,7 @@ bool node_close(node *n)
     uv_run(&n->loop, UV_RUN_DEFAULT);
     gossip_nng_close(n->nng);
     expiry_close(n);
+    conflicts_close(n);
     keyspace_close(n);
     bool kept = node_data_close(&n->data, n->driver != NULL);
     if (!kept) {
