@@ -1,3 +1,4 @@
+#define _POSIX_C_SOURCE 200809L /* popen */
 /* load.c: requests per CPU second under redis-benchmark. */
 #include <stdio.h>
 #include <stdlib.h>

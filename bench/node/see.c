@@ -1,3 +1,4 @@
+#define _POSIX_C_SOURCE 200809L
 /* see.c: how long until a write at one node shows at all others. */
 #include <poll.h>
 #include <stdio.h>
