@@ -17,7 +17,7 @@ gossip_nng_options gossip_nng_options_default(void)
     gossip_nng_options options;
     memset(&options, 0, sizeof options);
     options.struct_size = sizeof options;
-    options.frame_max = 1u << 20;
+    options.frame_max = 4u << 20;
     options.queue_bytes = 8u << 20;
     options.queue_frames = 1024;
     options.connections_max = 128;

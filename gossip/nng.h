@@ -1,4 +1,4 @@
-/* nng.h: a gossip_transport over NNG: tcp, ipc, inproc, and tls+tcp with certificates on both sides.
+/* nng.h: a gossip_transport over NNG: tcp, ipc, inproc, and tls+tcp with certificates on both ends.
  * Made for NNG 1.5.2 (Debian 12), whose traps are worked round as told below.
  *
  *      gossip_nng_options options = gossip_nng_options_default();
@@ -15,9 +15,9 @@
  *      about once a second:
  *          gossip_nng_check(nng, now);
  *
- * Threads   NNG's own only queue what came and call wake; all calls here are made by one thread, the
- *           owner, and so is all use of mem (NNG takes what it needs itself from malloc). Do not
- *           fork once this is open.
+ * Threads   NNG's own only queue what came and call wake; all calls here are made by one thread,
+ *           the owner, and so is all use of mem (NNG itself takes what it needs from malloc). Do
+ *           not fork once this is open.
  * Sockets   one REP socket that listens; one REQ socket per peer address, made when it is first
  *           sent to. A request has a context of its own and is never sent twice by NNG. Engines ask
  *           nothing but requests like these: the path that a failure detector will probe by is
@@ -38,12 +38,13 @@
  * Watchdog  in 1.5.2 a peer that disconnects while the connection begins can stop a listener on tcp
  *           and ipc for good (nanomsg/nng#1518). So this node dials itself every watch_ms, and at
  *           once when the listener has counted an odd error; if that does not come in, the listener
- *           is closed and opened again. That closes the connections which it had accepted, too.
- * TLS       with tls_ca, tls_cert and tls_key only tls+tcp addresses are listened on or dialled. Each
- *           side must show a certificate of the CA, and the listener's must bear the host that was
- *           dialled as a DNS name (or, without any alternative names, as its common name); 1.5.2
- *           cannot look for an IP address in a certificate: for tls+tcp://127.0.0.1:7500 write it as
- *           a DNS name. TLS shows "of our CA"; which node it is, HELLO says.
+ *           is closed and opened again. That closes the connections which it had accepted, too. A
+ *           dialer that no longer tries is replaced.
+ * TLS       with tls_ca, tls_cert and tls_key only tls+tcp addresses are listened on or dialled.
+ *           Each side must show a certificate of the CA, and the listener's must bear the host that
+ *           was dialled as a DNS name (or, without any alternative names, as its common name);
+ *           1.5.2 cannot look for an IP address in a certificate: for tls+tcp://127.0.0.1:7500
+ *           write it as a DNS name. TLS shows "of our CA"; which node it is, HELLO says.
  */
 #ifndef GOSSIP_NNG_H
 #define GOSSIP_NNG_H
@@ -61,7 +62,7 @@ typedef struct gossip_nng_options {
     const char *listen; /* tcp://127.0.0.1:7500 (port 0: any), ipc:///path, inproc://name,
                            tls+tcp://host:port; NULL: only dials */
     const char *tls_ca, *tls_cert, *tls_key; /* PEM files: all or none */
-    uint32_t    frame_max;                   /* as gossip_config.frame_max: 1 MiB */
+    uint32_t    frame_max;                   /* as gossip_config.frame_max: 4 MiB */
     uint32_t    queue_bytes, queue_frames;   /* of what waits for the owner: 8 MiB, 1,024 */
     uint32_t    connections_max;             /* accepted ones: 128 */
     uint32_t    dial_min_ms, dial_max_ms;    /* a lost connection is dialled again: 100, 5,000 */

@@ -6,9 +6,9 @@
  *
  * Quiet first: in 1.5.2 a connection that is closed here just when a part of a message has been
  * read, and its callback has not run yet, is never taken down: it blocks NNG's one thread for that,
- * and nng_close for ever. So nothing is closed over which something may be arriving: a peer's socket
- * only once no reply is awaited; a listener only once nothing is received any more, when each
- * connection stops at the next whole message; for want of room only what has been silent.
+ * and nng_close for ever. So nothing is closed over which something may be arriving: a peer's
+ * socket only once no reply is awaited; a listener only once nothing is received any more, when
+ * each connection stops at the next whole message; for want of room only what has been silent.
  */
 #ifndef GOSSIP_NNG_IMPL_H
 #define GOSSIP_NNG_IMPL_H

@@ -8,7 +8,7 @@
 #define SILENT_MS 1000 /* what was silent for so long may be closed for a new one */
 #define QUIET_MS 50
 
-/* -- Connections: the lock is held unless it says otherwise ------------------------------------- */
+/* -- Connections: the lock is held unless it says otherwise ------------------------------------ */
 
 static gossip__nng_pipe *find_pipe(gossip_nng *nng, uint32_t id)
 {

@@ -45,7 +45,7 @@ void net_expect_notice(net *n, const char *part);
 int net_connect(const char *url);
 /* The SP header of a REQ socket is sent, the other's is read. True if it came. */
 bool net_greet(int fd);
-/* A message: its length in 8 bytes, then the bytes. ipc: a byte 1 before it. False: the peer went. */
+/* A message: its length in 8 bytes, then the bytes; ipc: a byte 1 before it. False: it went. */
 bool net_put(int fd, bool ipc, uint64_t claimed, const void *bytes, size_t size);
 /* All that is there was read, and the peer has closed: true. Waits up to ms. */
 bool net_is_closed(int fd, unsigned ms);
