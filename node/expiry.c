@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "crdt/types.h"
+#include "node/conflicts.h"
 
 #define SWEEP_MAX 1000 /* names removed in one sweep */
 
@@ -65,7 +66,10 @@ void expiry_note(node *n, const crdt_change *change)
 void expiry_drain(node *n)
 {
     crdt_change change;
-    while (crdt_store_next_change(n->store, &change)) expiry_note(n, &change);
+    while (crdt_store_next_change(n->store, &change)) {
+        expiry_note(n, &change);
+        conflicts_note(n, &change);
+    }
 }
 
 void expiry_open(node *n)

@@ -11,7 +11,10 @@
 
 #include "node/client.h"
 #include "node/command.h"
+#include "node/conflicts.h"
+#include "node/diff.h"
 #include "node/expiry.h"
+#include "node/info.h"
 #include "node/log.h"
 #include "node/peers.h"
 
@@ -143,6 +146,7 @@ static void on_second(uv_timer_t *timer)
                  n->config.gossip);
     }
     expiry_sweep(n);
+    info_sample(n);
 }
 
 static void on_connection(uv_stream_t *stream, int status)
@@ -318,6 +322,7 @@ bool node_open(node *n, const node_config *config, char ret_problem[512])
     if (!open_data(n, ret_problem) || !listen_clients(n, ret_problem)) return false;
     if (!peers_open(n, ret_problem)) return false;
     expiry_open(n);
+    conflicts_open(n);
     uv_prepare_start(&n->before, on_before);
     uv_check_start(&n->after, on_after);
     uv_timer_start(&n->second, on_second, 1000, 1000);
@@ -353,6 +358,8 @@ bool node_close(node *n)
     uv_run(&n->loop, UV_RUN_DEFAULT);
     gossip_nng_close(n->nng);
     expiry_close(n);
+    conflicts_close(n);
+    diff_close(n);
     keyspace_close(n);
     bool kept = node_data_close(&n->data, n->driver != NULL);
     if (!kept) {

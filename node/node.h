@@ -29,6 +29,13 @@ typedef struct node_totals {
     uint64_t bad_frames, notices[32]; /* by gossip_notice */
 } node_totals;
 
+/* What INFO tells per second: node/info.c. */
+typedef struct node_rates {
+    gossip_time at; /* when these were last taken; 0: never */
+    uint64_t    commands, bytes_in, bytes_out;
+    uint64_t    commands_per_second, in_per_second, out_per_second;
+} node_rates;
+
 typedef struct node {
     node_config config;
     uv_loop_t   loop;
@@ -64,7 +71,12 @@ typedef struct node {
     void       *expiries; /* names with a deadline: node/expiry.c */
     size_t      expiries_count;
     struct keyspace_cursors *cursors; /* of SCAN */
+    void       *conflicts; /* names: node/conflicts.c */
+    size_t      conflicts_count;
+    struct node_diff *diff; /* CRDT.DIFF under way: node/diff.c */
+    uint64_t    saved_ms;   /* when a snapshot was last asked for; 0: not yet */
     node_totals totals;
+    node_rates  rates;
 } node;
 
 #define NODE_INPUT 65536u
