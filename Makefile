@@ -87,7 +87,7 @@ HARNESS_SRC := $(wildcard fuzz/*_fuzz.c)
 FUZZLIB_SRC := $(filter-out fuzz/standalone.c $(HARNESS_SRC),$(wildcard fuzz/*.c))
 BENCH_SRC   := $(wildcard bench/*.c)
 TRACE_SRC   := $(wildcard $(addprefix bench/traces/,trace.c model.c generate.c))
-C_FILES     := $(wildcard $(foreach d,crdt crdt/* gossip gossip/* node sim tests/* tests/*/lib fuzz bench \
+C_FILES     := $(wildcard $(foreach d,crdt crdt/* gossip gossip/* node demo sim tests/* tests/*/lib fuzz bench \
                bench/* examples tools,$(d)/*.c $(d)/*.h))
 
 OBJ       = $(B)/obj
@@ -217,8 +217,21 @@ $(B)/concur-chaos: $(OBJ)/tests/chaos/main.o $(NODELIB_SRC:%.c=$(OBJ)/%.o)
 	$(Q)$(LINK) -o $@ $^ -lhiredis
 $(OBJ)/tests/chaos/main.o $(NODELIB_SRC:%.c=$(OBJ)/%.o): | deps-node
 
+# ---- The demonstration: five nodes, a cut, agreement; make demo ARGS="--once --topology ring" ----
+.PHONY: demo run-demo
+DEMO_OBJ = $(patsubst %.c,$(OBJ)/%.o,$(wildcard demo/*.c))
+$(DEMO_OBJ): CPPFLAGS += -D_GNU_SOURCE
+$(DEMO_OBJ): | deps-demo
+demo: | deps-demo
+	@$(MAKE) --no-print-directory $(if $(findstring -j,$(MAKEFLAGS)),,-j$(JOBS)) run-demo
+run-demo: $(B)/concur-demo $(B)/concurd
+	@$(B)/concur-demo $(ARGS)
+$(B)/concur-demo: $(DEMO_OBJ) $(NODELIB_SRC:%.c=$(OBJ)/%.o)
+	$(call say,LD,$@)
+	$(Q)$(LINK) -pthread -o $@ $^ -lhiredis
+
 # ---- Dependencies: tools/deps, once per checkout and target -------------------------------------
-DEPS_TARGETS = build node test lint sanitize format fuzz bench coverage clang install-check traces peers
+DEPS_TARGETS = build node demo bench-node test lint sanitize format fuzz bench coverage clang install-check traces peers
 .PHONY: $(DEPS_TARGETS:%=deps-%)
 $(DEPS_TARGETS:%=deps-%): deps-%: build/.deps/%
 $(DEPS_TARGETS:%=build/.deps/%): build/.deps/%: tools/deps
@@ -428,6 +441,17 @@ $(B)/bench-gossip: $(patsubst %.c,$(B)/plain/obj/%.o,bench/kit.c bench/rows.c $(
 	$(call say,LD,$@)
 	$(Q)$(LINK) -o $@ $^ $(GOSSIP_LIBS) $(LDLIBS)
 
+# concurd beside redis-server.
+.PHONY: bench-node run-bench-node
+bench-node: | deps-bench-node
+	@$(MAKE) --no-print-directory V=bench run-bench-node
+run-bench-node: $(B)/bench-node $(B)/concurd
+	@$(B)/bench-node $(if $(ONLY),--only $(ONLY)) $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(JSON),--json)
+$(B)/bench-node: $(patsubst %.c,$(OBJ)/%.o,$(wildcard bench/node/*.c) $(NODELIB_SRC))
+	$(call say,LD,$@)
+	$(Q)$(LINK) -o $@ $^ -lhiredis
+$(OBJ)/bench/node/%.o: | deps-node
+
 # Editing histories: bench/traces/README.md. The data is optional, and converted once.
 DATA     = $(or $(CONCUR_DATA),$(wildcard ../shared/data))
 JSON_DIR = $(if $(DATA),$(DATA)/traces)
@@ -564,6 +588,7 @@ clean:
 help:
 	@echo 'make             libcrdt, its codecs and the law kit, static and shared, in $(B)/'
 	@echo 'make test        tests, examples, fuzz corpus; ONLY=name picks; ends in "N passed, N failed"'
+	@echo 'make demo        five nodes, a cut, agreement; ARGS="--once --topology ring", --help'
 	@echo 'make golden-update  write tests/golden/ anew, after a change of a byte format'
 	@echo 'make lint        layers, symbols, headers, tidy, format, cppcheck, generated docs'
 	@echo 'make sanitize    the tests under ASan+UBSan+LSan, TSan, valgrind (also sanitize-asan, ...)'

@@ -1,5 +1,4 @@
 /* conflicts.c: see conflicts.h. The names are a tree of tsearch(3), in order of bytes. */
-#define _GNU_SOURCE /* tdestroy, twalk_r */
 #include "node/conflicts.h"
 
 #include <search.h>

@@ -6,7 +6,6 @@
 #include <string.h>
 
 #include "crdt/types.h"
-#include "node/conflicts.h"
 
 #define SWEEP_MAX 1000 /* names removed in one sweep */
 
@@ -63,21 +62,11 @@ void expiry_note(node *n, const crdt_change *change)
     know(n, change->name);
 }
 
-void expiry_drain(node *n)
-{
-    crdt_change change;
-    while (crdt_store_next_change(n->store, &change)) {
-        expiry_note(n, &change);
-        conflicts_note(n, &change);
-    }
-}
-
 void expiry_open(node *n)
 {
     crdt_store_iter it = crdt_store_iterate(n->store);
     crdt_view       name;
     crdt_ref        ref;
-    expiry_drain(n);
     while (crdt_store_next(&it, &name, &ref)) know(n, name);
 }
 
@@ -137,7 +126,7 @@ void expiry_sweep(node *n)
         if (err == CRDT_OK) n->totals.expired += s->count;
         else gossip_engine_rollback(n->engine);
         node_touch(n);
-        expiry_drain(n);
+        node_changes(n);
     }
     free(s);
 }

@@ -16,7 +16,5 @@ bool expiry_deadline(const node *n, crdt_view name, int64_t *ret_ms);
 bool expiry_passed(const node *n, crdt_view name);
 /* Remove what has expired everywhere: some names a call. */
 void expiry_sweep(node *n);
-/* Take in what the store's change list has: after a write that changed deadlines. */
-void expiry_drain(node *n);
 
 #endif

@@ -65,6 +65,15 @@ static void note_disk(node *n, bool held)
     }
 }
 
+void node_changes(node *n)
+{
+    crdt_change change;
+    while (crdt_store_next_change(n->store, &change)) {
+        expiry_note(n, &change);
+        conflicts_note(n, &change);
+    }
+}
+
 static void run_driver(node *n)
 {
     n->busy = false;
@@ -74,7 +83,7 @@ static void run_driver(node *n)
         node_log(LOG_WARN, "gossip", "error=%s", crdt_err_name(err));
     }
     peers_take_notices(n);
-    expiry_drain(n);
+    node_changes(n);
 }
 
 static void on_timer(uv_timer_t *timer)
@@ -174,9 +183,9 @@ void node_stop(node *n)
 
 /* -- Start ------------------------------------------------------------------------------------- */
 
-static void send_nothing(void *user, crdt_view address, crdt_view bytes, bool reply, uint64_t from)
+static void send_nothing(void *user, crdt_view address, crdt_view bytes, bool answers, uint64_t from)
 {
-    (void)user, (void)address, (void)bytes, (void)reply, (void)from;
+    (void)user, (void)address, (void)bytes, (void)answers, (void)from;
 }
 
 /* Nodes are of one cluster if it has one name. */
@@ -212,7 +221,7 @@ static bool open_gossip(node *n, char ret_problem[512])
     options.wake = wake;
     options.user = &n->wake;
     if (gossip_nng_open(&options, NULL, &n->nng, problem) == CRDT_OK) return true;
-    snprintf(ret_problem, 512, "cannot listen for peers on %s: %s", n->config.gossip, problem);
+    snprintf(ret_problem, 512, "cannot listen for peers on %.200s: %s", n->config.gossip, problem);
     return false;
 }
 
@@ -321,6 +330,7 @@ bool node_open(node *n, const node_config *config, char ret_problem[512])
     }
     if (!open_data(n, ret_problem) || !listen_clients(n, ret_problem)) return false;
     if (!peers_open(n, ret_problem)) return false;
+    node_changes(n);
     expiry_open(n);
     conflicts_open(n);
     uv_prepare_start(&n->before, on_before);

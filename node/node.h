@@ -29,10 +29,10 @@ typedef struct node_totals {
     uint64_t bad_frames, notices[32]; /* by gossip_notice */
 } node_totals;
 
-/* What INFO tells per second: node/info.c. */
+/* What happened in the last second, for INFO. */
 typedef struct node_rates {
-    gossip_time at; /* when these were last taken; 0: never */
-    uint64_t    commands, bytes_in, bytes_out;
+    gossip_time at;
+    uint64_t    commands, bytes_in, bytes_out; /* totals then */
     uint64_t    commands_per_second, in_per_second, out_per_second;
 } node_rates;
 
@@ -71,12 +71,12 @@ typedef struct node {
     void       *expiries; /* names with a deadline: node/expiry.c */
     size_t      expiries_count;
     struct keyspace_cursors *cursors; /* of SCAN */
-    void       *conflicts; /* names: node/conflicts.c */
+    void       *conflicts; /* names with several contents: node/conflicts.c */
     size_t      conflicts_count;
     struct node_diff *diff; /* CRDT.DIFF under way: node/diff.c */
-    uint64_t    saved_ms;   /* when a snapshot was last asked for; 0: not yet */
-    node_totals totals;
+    uint64_t    saved_ms; /* when SAVE last succeeded */
     node_rates  rates;
+    node_totals totals;
 } node;
 
 #define NODE_INPUT 65536u
@@ -94,6 +94,8 @@ static inline void node_touch(node *n)
 {
     n->busy = true;
 }
+/* What the store's change list tells goes to those who keep names by kind. */
+void node_changes(node *n);
 /* Time of this turn, looked up anew. */
 /* keyspace.c: the cursors of SCAN go. */
 void keyspace_close(node *n);

@@ -208,6 +208,7 @@ static size_t size_of(unsigned level)
 
 static void free_node(crdt__omap *map, void *node, unsigned level)
 {
+    if (map->recent == node) map->recent = NULL;
     crdt__release(map->mem, node, size_of(level));
     map->bytes -= size_of(level);
 }
@@ -242,14 +243,29 @@ static inline void load_ahead(const void *node)
 #endif
 }
 
+/* True if key is neither before the first nor after the last of the entries. */
+static inline bool spans(const entries *e, const crdt__okey *key)
+{
+    unsigned last = e->count - 1;
+    if (key->bytes.size < e->skip) return false;
+    if (e->skip > 0 && memcmp(key->bytes.data, e->key[0]->bytes.data, e->skip) != 0) return false;
+    uint64_t prefix = prefix_of(&key->bytes, e->skip);
+    if (prefix < e->prefix[0] || prefix > e->prefix[last]) return false;
+    if (prefix == e->prefix[0] && compare(key, e->key[0]) < 0) return false;
+    return prefix < e->prefix[last] || compare(key, e->key[last]) <= 0;
+}
+
+/* Who looks for a key often looks for it again: the leaf of the last search is tried first. */
 static leaf *leaf_of(const crdt__omap *map, const crdt__okey *key)
 {
     void *node = map->root;
+    if (map->recent != NULL && spans(&((leaf *)map->recent)->e, key)) return map->recent;
     for (unsigned level = map->height; level > 0; level--) {
         inner *in = node;
         node = in->child[seek_child(&in->e, key)];
         load_ahead(node);
     }
+    ((crdt__omap *)(uintptr_t)map)->recent = node;
     return node;
 }
 

@@ -19,6 +19,7 @@ typedef struct crdt__okey {
 typedef struct crdt__omap {
     const crdt_mem *mem;
     void           *root; /* NULL when empty */
+    void           *recent; /* the leaf of the last search; NULL: none. A cache: reads set it, too */
     size_t          count;
     unsigned        height; /* 0: root is a leaf */
     size_t          bytes;  /* memory in use */

@@ -464,6 +464,31 @@ bool nodes_settle(nodes *cluster, uint32_t ms)
     }
 }
 
+/* -- Partitions -------------------------------------------------------------------------------- */
+
+bool nodes_cut(nodes *cluster, uint64_t mask)
+{
+    for (uint32_t i = 0; i < cluster->options.count; i++) {
+        const char *argv[NODES_MAX + 1] = {"CRDT.PARTITION"};
+        int         argc = 1;
+        for (uint32_t k = 0; k < cluster->options.count; k++) {
+            if ((mask >> i & 1) != (mask >> k & 1)) argv[argc++] = cluster->node[k].gossip;
+        }
+        if (argc == 1) continue;
+        redisReply *reply = nodes_command_argv(cluster, i, argc, argv, NULL);
+        if (!take_error(cluster, i, "CRDT.PARTITION", reply)) return false;
+    }
+    return true;
+}
+
+bool nodes_heal(nodes *cluster)
+{
+    for (uint32_t i = 0; i < cluster->options.count; i++) {
+        if (!nodes_ok(cluster, i, "CRDT.HEAL")) return false;
+    }
+    return true;
+}
+
 /* -- What a process costs ---------------------------------------------------------------------- */
 
 /* The fields of /proc/PID/stat after the name, from the state (field 3) on. */
