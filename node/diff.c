@@ -57,8 +57,10 @@ void diff_end(node *n, uint64_t count, crdt_err err)
         reply_array(&c->reply, n->diff->count);
         crdt_buf_put(&c->out, items.data, items.size);
     } else if (waits) {
-        reply_error(&c->reply, "ERR the peer did not answer to the end (%s): %" PRIu64
-                               " differences were found so far", crdt_err_text(err), count);
+        reply_error(&c->reply,
+                    "ERR the peer did not answer to the end (%s): %" PRIu64
+                    " differences were found so far",
+                    crdt_err_text(err), count);
     }
     diff_close(n);
     if (waits) client_end_wait(c);

@@ -134,7 +134,8 @@ static const char *rule_of(const crdt_type *type, bool competes)
     if (type == &crdt_cell_type && competes) {
         return "values were set at the same time: the one stamped last shows; increments add up";
     }
-    if (type == &crdt_cell_type) return "what was set last, and all increments that it had not seen";
+    if (type == &crdt_cell_type)
+        return "what was set last, and all increments that it had not seen";
     if (competes) return "values were written at the same time: contents lists them";
     return type->summary;
 }

@@ -121,7 +121,8 @@ static void log_notice(const node *n, const gossip_action *a)
     char      name[280];
     size_t    known = sizeof words / sizeof words[0];
     crdt_view peer = address_of(n, a->peer);
-    if (a->notice >= known || words[a->notice].event == NULL || !node_logs(words[a->notice].level)) {
+    if (a->notice >= known || words[a->notice].event == NULL ||
+        !node_logs(words[a->notice].level)) {
         return;
     }
     node_log(words[a->notice].level, words[a->notice].event,
