@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "node/command.h"
+#include "node/diff.h"
 #include "node/log.h"
 
 #define INPUT_STEP 16384u /* room for one read behind what is unread */
@@ -309,7 +310,11 @@ void client_wake_waiting(node *n)
     client *next;
     for (client *c = n->clients; c != NULL; c = next) {
         next = c->next;
-        if (!c->wait.on || c->wait.kind == CLIENT_WAITS_DIFF) continue;
+        if (!c->wait.on) continue;
+        if (c->wait.kind == CLIENT_WAITS_DIFF) {
+            if (n->now >= c->wait.until) diff_end(n, 0, CRDT_EIO); /* its end was not told */
+            continue;
+        }
         if (c->wait.kind == CLIENT_WAITS_NO_MORE) {
             reply_error(&c->reply, "UNBLOCKED client unblocked via CLIENT UNBLOCK");
             client_end_wait(c);

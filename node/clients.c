@@ -42,8 +42,8 @@ static void describe(crdt_buf *out, const client *cl)
         " rbs=%zu rbp=%zu obl=%zu oll=%d omem=%zu tot-mem=%zu events=%s cmd=%s user=default"
         " redir=-1 resp=%d",
         cl->id, cl->peer, cl->local, fd, cl->name != NULL ? cl->name : "",
-        (n->ms - cl->since_ms) / 1000, (n->ms - cl->last_ms) / 1000, cl->wait.on ? "b" : "N", unread,
-        cl->in.cap - cl->in.size, cl->out.cap, cl->out.cap, cl->out.size, waits > 0, waits,
+        (n->ms - cl->since_ms) / 1000, (n->ms - cl->last_ms) / 1000, cl->wait.on ? "b" : "N",
+        unread, cl->in.cap - cl->in.size, cl->out.cap, cl->out.cap, cl->out.size, waits > 0, waits,
         sizeof *cl + cl->in.cap + cl->out.cap + waits, waits > 0 ? "rw" : "r",
         last != NULL ? last->name : "NULL", cl->reply.protocol);
     crdt_buf_put(out, line, size < (int)sizeof line ? (size_t)size : sizeof line - 1);
@@ -132,7 +132,8 @@ static void client_setinfo(call *c)
     if (name == NULL) {
         call_error(c, "ERR Unrecognized option '%.*s'", (int)c->args[2].size,
                    (const char *)c->args[2].data);
-    } else if (names_set(c, name, c->args[3], name == &c->client->library ? "lib-name" : "lib-ver")) {
+    } else if (names_set(c, name, c->args[3],
+                         name == &c->client->library ? "lib-name" : "lib-ver")) {
         reply_ok(c->reply);
     }
 }
@@ -140,10 +141,10 @@ static void client_setinfo(call *c)
 /* -- KILL -------------------------------------------------------------------------------------- */
 
 typedef struct kill_filter {
-    int64_t    id; /* 0: any */
-    crdt_view  address, local; /* no bytes: any */
-    bool       none;           /* a type that no client here has */
-    bool       skip_me;
+    int64_t   id;             /* 0: any */
+    crdt_view address, local; /* no bytes: any */
+    bool      none;           /* a type that no client here has */
+    bool      skip_me;
 } kill_filter;
 
 static bool parse_kill(call *c, kill_filter *f)
@@ -239,7 +240,8 @@ static void client_pause(call *c)
         call_error(c, "ERR timeout is not an integer or out of range");
     } else if (ms < 0) {
         call_error(c, "ERR timeout is negative");
-    } else if (c->count > 4 || (c->count == 4 && !call_is(c, 3, "write") && !call_is(c, 3, "all"))) {
+    } else if (c->count > 4 ||
+               (c->count == 4 && !call_is(c, 3, "write") && !call_is(c, 3, "all"))) {
         call_error(c, "ERR CLIENT PAUSE mode must be WRITE or ALL");
     } else {
         call_error(c, "ERR CLIENT PAUSE is not supported: every node takes writes, so there is no "

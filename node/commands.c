@@ -2,11 +2,16 @@
  * redis-server 7.0.15 tells of its own; the words are ours. */
 #include "node/commands.h"
 
-#define COMMAND(name, run, arity, flags, first, last, step, group, syntax, summary)                \
-    {name, run, arity, flags, first, last, step, group, syntax, summary, NULL, NULL}
+#define COMMAND(name, run, arity, flags, first, last, step, group, syntax, summary)    \
+    {                                                                                  \
+        name, run, arity, flags, first, last, step, group, syntax, summary, NULL, NULL \
+    }
 /* One with commands of its own: CLIENT ID ... */
-#define FAMILY(name, flags, group, summary, subs)                                                  \
-    {name, call_sub, -2, flags, 0, 0, 0, group, "subcommand [argument ...]", summary, subs, NULL}
+#define FAMILY(name, flags, group, summary, subs)                                              \
+    {                                                                                          \
+        name, call_sub, -2, flags, 0, 0, 0, group, "subcommand [argument ...]", summary, subs, \
+            NULL                                                                               \
+    }
 
 #define READ COMMAND_READ
 #define WRITE COMMAND_WRITE
@@ -130,8 +135,8 @@ static const command list[] = {
             "Add 1; what others add at the same time adds up."),
     COMMAND("incrby", command_incrby, 3, WRITE | FAST, 1, 1, 1, "string", "key increment",
             "Add to an integer; what others add at the same time adds up."),
-    COMMAND("incrbyfloat", command_incrbyfloat, 3, WRITE | FAST, 1, 1, 1, "string",
-            "key increment", "Add to a decimal number, exactly."),
+    COMMAND("incrbyfloat", command_incrbyfloat, 3, WRITE | FAST, 1, 1, 1, "string", "key increment",
+            "Add to a decimal number, exactly."),
     COMMAND("mget", command_mget, -2, READ | FAST, 1, -1, 1, "string", "key [key ...]",
             "The strings of many keys."),
     COMMAND("mset", command_mset, -3, WRITE, 1, -1, 2, "string", "key value [key value ...]",
@@ -203,8 +208,7 @@ static const command list[] = {
             "key [UNIT unit]", "The length of the text."),
 
     /* -- The cluster --------------------------------------------------------------------------- */
-    COMMAND("crdt.conflicts", command_crdt_conflicts, -1, READ | OURS, 0, 0, 0, "crdt",
-            "[key]",
+    COMMAND("crdt.conflicts", command_crdt_conflicts, -1, READ | OURS, 0, 0, 0, "crdt", "[key]",
             "The keys for which several contents compete; or those of one key."),
     COMMAND("crdt.diff", command_crdt_diff, 2, READ | OURS | COMMAND_BLOCKING, 0, 0, 0, "crdt",
             "peer", "What is different at a peer (its address or node id), and how."),

@@ -24,7 +24,7 @@ void command_info(call *c);
 /* settings.c */
 extern const command config_commands[];
 /* describe.c */
-void command_command(call *c);
+void                 command_command(call *c);
 extern const command command_commands[];
 /* keyspace.c */
 void command_del(call *c), command_exists(call *c), command_type(call *c), command_keys(call *c),

@@ -39,7 +39,8 @@ static void keep(node *n, crdt_view name)
     if (kept == NULL) return; /* it is not listed, and competes all the same */
     if (name.size > 0) memcpy(kept + 1, name.data, name.size);
     *kept = crdt_view_of(kept + 1, name.size);
-    if (tsearch(kept, &n->conflicts, by_name) == NULL) free(kept);
+    crdt_view **at = tsearch(kept, &n->conflicts, by_name);
+    if (at == NULL || *at != kept) free(kept);
     else n->conflicts_count++;
 }
 

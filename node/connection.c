@@ -108,9 +108,10 @@ void command_hello(call *c)
     if (!parse_hello(c, &o)) return;
     if (o.auth != 0 && !log_in(c, &c->args[o.auth], c->args[o.auth + 1])) return;
     if (!c->client->authed) {
-        call_error(c, "NOAUTH HELLO must be called with the client already authenticated, otherwise "
-                      "the HELLO AUTH <user> <pass> option can be used to authenticate the client "
-                      "and select the RESP protocol version at the same time");
+        call_error(c,
+                   "NOAUTH HELLO must be called with the client already authenticated, otherwise "
+                   "the HELLO AUTH <user> <pass> option can be used to authenticate the client "
+                   "and select the RESP protocol version at the same time");
         return;
     }
     if (o.name != 0 && !names_set(c, &c->client->name, c->args[o.name], "Client names")) return;

@@ -78,8 +78,8 @@ static bool in_category(const command *cmd, const char *category)
 
 static void reply_categories(reply *r, const command *cmd)
 {
-    static const char *const names[] = {"@keyspace", "@read",  "@write",  "@set",
-                                        "@string",   "@admin", "@fast",   "@slow",
+    static const char *const names[] = {"@keyspace",  "@read",      "@write", "@set",
+                                        "@string",    "@admin",     "@fast",  "@slow",
                                         "@dangerous", "@connection"};
     words                    w = {.count = 0};
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
@@ -380,8 +380,8 @@ const command command_commands[] = {
      "How many commands there are.", NULL, NULL},
     {"command|docs", command_command_docs, -2, 0, 0, 0, 0, "server",
      "[command-name [command-name ...]]", "What commands do, and their arguments.", NULL, NULL},
-    {"command|getkeys", command_command_getkeys, -4, 0, 0, 0, 0, "server",
-     "command [argument ...]", "The keys of a whole command.", NULL, NULL},
+    {"command|getkeys", command_command_getkeys, -4, 0, 0, 0, 0, "server", "command [argument ...]",
+     "The keys of a whole command.", NULL, NULL},
     {"command|info", command_command_info, -2, 0, 0, 0, 0, "server",
      "[command-name [command-name ...]]", "Commands, in detail.", NULL, NULL},
     {"command|list", command_command_list, -2, 0, 0, 0, 0, "server",

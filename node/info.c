@@ -169,10 +169,11 @@ static void persistence(const node *n, crdt_buf *out)
     line(out, "store:%s", disk ? "disk" : "memory");
     line(out, "sync:%s", disk ? info_sync_name(n->data.sync) : "none");
     line(out, "readonly:%d", n->held);
-    line(out, "last_stop:%s", !disk                  ? "none"
-                              : n->data.found.fresh ? "none"
-                              : n->data.found.clean ? "clean"
-                                                    : "unclean");
+    line(out, "last_stop:%s",
+         !disk                 ? "none"
+         : n->data.found.fresh ? "none"
+         : n->data.found.clean ? "clean"
+                               : "unclean");
     count(out, "start_entries", n->data.read_entries);
     count(out, "start_lost_entries", n->data.lost_entries);
     count(out, "start_snapshot_bytes", n->data.snapshot_bytes);

@@ -12,6 +12,7 @@
 #include "node/client.h"
 #include "node/command.h"
 #include "node/conflicts.h"
+#include "node/diff.h"
 #include "node/expiry.h"
 #include "node/info.h"
 #include "node/log.h"
@@ -368,6 +369,7 @@ bool node_close(node *n)
     gossip_nng_close(n->nng);
     expiry_close(n);
     conflicts_close(n);
+    diff_close(n);
     keyspace_close(n);
     bool kept = node_data_close(&n->data, n->driver != NULL);
     if (!kept) {

@@ -73,6 +73,7 @@ typedef struct node {
     struct keyspace_cursors *cursors; /* of SCAN */
     void       *conflicts; /* names with several contents: node/conflicts.c */
     size_t      conflicts_count;
+    struct node_diff *diff; /* CRDT.DIFF under way: node/diff.c */
     uint64_t    saved_ms; /* when SAVE last succeeded */
     node_rates  rates;
     node_totals totals;

@@ -29,13 +29,13 @@ static void read_pncounter(call *c, crdt_ref ref)
     reply_int128(c->reply, crdt_pncounter_value_wide(ref));
 }
 
-#define READ_SET(set)                                                                              \
-    static void read_##set(call *c, crdt_ref ref)                                                  \
-    {                                                                                              \
-        crdt_value elem;                                                                           \
-        reply_set(c->reply, crdt_##set##_count(ref));                                              \
-        crdt_##set##_iter it = crdt_##set##_iterate(ref);                                          \
-        while (crdt_##set##_next(&it, &elem)) reads_value(c->reply, elem);                         \
+#define READ_SET(set)                                                      \
+    static void read_##set(call *c, crdt_ref ref)                          \
+    {                                                                      \
+        crdt_value elem;                                                   \
+        reply_set(c->reply, crdt_##set##_count(ref));                      \
+        crdt_##set##_iter it = crdt_##set##_iterate(ref);                  \
+        while (crdt_##set##_next(&it, &elem)) reads_value(c->reply, elem); \
     }
 READ_SET(gset)
 READ_SET(twopset)
@@ -158,24 +158,15 @@ static const struct reader {
     void (*read)(call *c, crdt_ref ref);
     bool part;
 } readers[] = {
-    {&crdt_gcounter_type, read_gcounter, false},
-    {&crdt_pncounter_type, read_pncounter, false},
-    {&crdt_gset_type, read_gset, false},
-    {&crdt_twopset_type, read_twopset, false},
-    {&crdt_orset_type, read_orset, false},
-    {&crdt_rwset_type, read_rwset, false},
-    {&crdt_lww_type, read_lww, false},
-    {&crdt_lwwts_type, read_lwwts, false},
-    {&crdt_mvreg_type, read_mvreg, false},
-    {&crdt_max_type, read_max, false},
-    {&crdt_min_type, read_min, false},
-    {&crdt_ewflag_type, read_ewflag, false},
-    {&crdt_dwflag_type, read_dwflag, false},
-    {&crdt_rga_type, read_rga, true},
-    {&crdt_rga_classic_type, read_rga, true},
-    {&crdt_text_type, read_text, true},
-    {&crdt_text_classic_type, read_text, true},
-    {&crdt_cell_type, read_cell, false},
+    {&crdt_gcounter_type, read_gcounter, false}, {&crdt_pncounter_type, read_pncounter, false},
+    {&crdt_gset_type, read_gset, false},         {&crdt_twopset_type, read_twopset, false},
+    {&crdt_orset_type, read_orset, false},       {&crdt_rwset_type, read_rwset, false},
+    {&crdt_lww_type, read_lww, false},           {&crdt_lwwts_type, read_lwwts, false},
+    {&crdt_mvreg_type, read_mvreg, false},       {&crdt_max_type, read_max, false},
+    {&crdt_min_type, read_min, false},           {&crdt_ewflag_type, read_ewflag, false},
+    {&crdt_dwflag_type, read_dwflag, false},     {&crdt_rga_type, read_rga, true},
+    {&crdt_rga_classic_type, read_rga, true},    {&crdt_text_type, read_text, true},
+    {&crdt_text_classic_type, read_text, true},  {&crdt_cell_type, read_cell, false},
     {&crdt_expiry_type, read_expiry, false},
 };
 

@@ -189,9 +189,8 @@ const command slowlog_commands[] = {
 };
 
 const command latency_commands[] = {
-    {"latency|histogram", latency_histogram, -2, COMMAND_ADMIN, 0, 0, 0, "server",
-     "[command ...]", "None are recorded; INFO commandstats has the mean time of commands.", NULL,
-     NULL},
+    {"latency|histogram", latency_histogram, -2, COMMAND_ADMIN, 0, 0, 0, "server", "[command ...]",
+     "None are recorded; INFO commandstats has the mean time of commands.", NULL, NULL},
     {"latency|history", reply_none, 3, COMMAND_ADMIN, 0, 0, 0, "server", "event",
      "What was recorded of an event: nothing is.", NULL, NULL},
     {"latency|latest", reply_none, 2, COMMAND_ADMIN, 0, 0, 0, "server", "",

@@ -29,7 +29,7 @@ static void config_set(call *c)
     } else if (!node_config_set(&c->node->config, c->args + 2, c->count - 2, problem)) {
         call_error(c, "ERR %s", problem);
     } else {
-        node_log_level((node_level)c->node->config.log_level);
+        node_log_limit((node_level)c->node->config.log_level);
         reply_ok(c->reply);
     }
 }

@@ -49,11 +49,11 @@ static uint64_t length_of(crdt_ref text, bool there, crdt_unit unit)
 static bool place(call *c, const text_args *o, int64_t position, uint64_t length, uint64_t places,
                   uint64_t *ret_at)
 {
-    uint64_t back = (uint64_t)-(position + 1) + 1; /* of a negative one: how far from the end */
+    uint64_t back = (uint64_t) - (position + 1) + 1; /* of a negative one: how far from the end */
     bool     fits = position < 0 ? back <= places : (uint64_t)position <= length;
     if (!fits) {
-        call_error(c, "ERR position %" PRId64 " is out of range: the text has %" PRIu64 " %s", position,
-                   length, unit_names[o->unit]);
+        call_error(c, "ERR position %" PRId64 " is out of range: the text has %" PRIu64 " %s",
+                   position, length, unit_names[o->unit]);
         return false;
     }
     *ret_at = position < 0 ? places - back : (uint64_t)position;
@@ -114,8 +114,8 @@ void command_text_insert(call *c)
 
 /* The arguments position and count, as those of units that are there. False: an error was
  * replied. */
-static bool parse_range(call *c, const text_args *o, uint64_t length, bool may_pass, uint64_t *ret_at,
-                        uint64_t *ret_count)
+static bool parse_range(call *c, const text_args *o, uint64_t length, bool may_pass,
+                        uint64_t *ret_at, uint64_t *ret_count)
 {
     int64_t position, count;
     if (!call_int(c, 2, &position) || !call_int(c, 3, &count)) return false;
@@ -128,7 +128,8 @@ static bool parse_range(call *c, const text_args *o, uint64_t length, bool may_p
     if (*ret_count <= length - *ret_at) return true;
     *ret_count = length - *ret_at;
     if (may_pass) return true;
-    call_error(c, "ERR count %" PRId64 " is out of range: %" PRIu64 " of %" PRIu64 " %s are behind it",
+    call_error(c,
+               "ERR count %" PRId64 " is out of range: %" PRIu64 " of %" PRIu64 " %s are behind it",
                count, *ret_count, length, unit_names[o->unit]);
     return false;
 }

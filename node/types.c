@@ -50,8 +50,8 @@ static bool parse_integer(call *c, size_t i, char letter, crdt_value *ret_value)
 {
     int64_t n = 0, least = letter == 'n' ? 1 : letter == 'i' ? INT64_MIN : 0;
     if (!number_int64(c->args[i], &n) || n < least) {
-        call_error(c, "ERR %s must be an integer from %" PRId64 " to %" PRId64, word_of(letter), least,
-                   INT64_MAX);
+        call_error(c, "ERR %s must be an integer from %" PRId64 " to %" PRId64, word_of(letter),
+                   least, INT64_MAX);
         return false;
     }
     *ret_value = crdt_int(n);
@@ -132,7 +132,8 @@ static void write_syntax(made *m)
         snprintf(m->syntax, sizeof m->syntax, "key [position count]");
     }
     for (const char *letter = m->op == NULL ? "" : m->op->args; *letter != 0; letter++) {
-        used += (size_t)snprintf(m->syntax + used, sizeof m->syntax - used, " %s", word_of(*letter));
+        used +=
+            (size_t)snprintf(m->syntax + used, sizeof m->syntax - used, " %s", word_of(*letter));
     }
 }
 
@@ -152,7 +153,9 @@ static bool make(const crdt_type *type, const crdt_op *op, command *ret_command)
     *ret_command = (command){
         .name = m->name,
         .run = op != NULL ? run_operation : run_read,
-        .arity = op != NULL ? 2 + (int32_t)strlen(op->args) : part ? -2 : 2,
+        .arity = op != NULL ? 2 + (int32_t)strlen(op->args)
+                 : part     ? -2
+                            : 2,
         .flags = (op != NULL ? COMMAND_WRITE : COMMAND_READ) | COMMAND_OURS,
         .first_key = 1,
         .last_key = 1,
