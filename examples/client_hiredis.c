@@ -76,7 +76,7 @@ int main(int argc, char **argv)
     show("page", ask(here, "TEXT.GET c:page"));
 
     /* Until the other node has it all: WAIT counts the peers that hold what this client wrote. */
-    if (argc > 2) printf("held by a peer: %lld\n", number(ask(here, "WAIT 1 10000")) >= 1);
+    if (argc > 2) printf("held by a peer: %d\n", number(ask(here, "WAIT 1 10000")) >= 1);
     printf("there: %lld\n", number(ask(there, "SCARD c:cart")));
     redisFree(here);
     redisFree(there);

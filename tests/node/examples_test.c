@@ -1,5 +1,6 @@
 /* The examples that need nodes or peers, run as people run them; their output is that of
  * examples/NAME.out. And what tests/node/lib promises: that nothing is left behind. */
+#define _GNU_SOURCE
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
