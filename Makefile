@@ -214,7 +214,7 @@ FORCE:
 # ---- The node ----------------------------------------------------------------------------------
 NODE_A   = $(B)/libnode.a
 NODE_OBJ = $(patsubst %.c,$(OBJ)/%.o,$(filter-out node/main.c,$(NODE_SRC)))
-$(OBJ)/node/%.o: CPPFLAGS += -D_GNU_SOURCE -DNODE_VERSION='"$(VERSION)"'
+$(OBJ)/node/%.o: override CPPFLAGS += -D_GNU_SOURCE -DNODE_VERSION='"$(VERSION)"'
 $(NODE_A): $(NODE_OBJ) $(B)/node.list
 	$(call say,AR,$@)
 	@rm -f $@
