@@ -19,7 +19,8 @@ typedef struct crdt__okey {
 typedef struct crdt__omap {
     const crdt_mem *mem;
     void           *root; /* NULL when empty */
-    void           *recent; /* the leaf of the last search; NULL: none. A cache: reads set it, too */
+    void           *recent; /* a cache, set by reads, too: the leaf where a search last found its */
+    unsigned        recent_at; /* bytes, and the place in it; NULL: none */
     size_t          count;
     unsigned        height; /* 0: root is a leaf */
     size_t          bytes;  /* memory in use */
