@@ -12,6 +12,7 @@
 #include "node/client.h"
 #include "node/command.h"
 #include "node/conflicts.h"
+#include "node/cut.h"
 #include "node/diff.h"
 #include "node/expiry.h"
 #include "node/info.h"
@@ -44,6 +45,7 @@ static void take_messages(node *n)
     gossip_nng_item item;
     for (int i = 0; n->nng != NULL && gossip_nng_take(n->nng, &item); i++) {
         if (item.kind == GOSSIP_NNG_LOST) continue; /* the engine has its own timeouts */
+        if (cut_drops(n, item.bytes)) continue;
         crdt_err err = gossip_driver_receive(n->driver, n->now, n->ms, item.bytes, item.from);
         if (err != CRDT_OK) n->totals.bad_frames++;
         n->busy = true;
@@ -237,7 +239,7 @@ static bool open_data(node *n, char ret_problem[512])
     gossip_transport none = {send_nothing, NULL};
     if (!node_data_open(&n->data, &options, ret_problem)) return false;
     if (!open_gossip(n, ret_problem)) return false;
-    gossip_transport transport = n->nng != NULL ? gossip_nng_transport(n->nng) : none;
+    gossip_transport transport = n->nng != NULL ? cut_transport(n) : none;
     if (!node_data_drive(&n->data, &transport, ret_problem)) return false;
     n->store = n->data.store;
     n->engine = n->data.engine;
@@ -371,6 +373,7 @@ bool node_close(node *n)
     conflicts_close(n);
     diff_close(n);
     keyspace_close(n);
+    cut_close(n);
     bool kept = node_data_close(&n->data, n->driver != NULL);
     if (!kept) {
         node_log(LOG_ERROR, "the last writes could not be synced", "dir=\"%s\"", n->config.dir);

@@ -49,6 +49,7 @@ typedef struct node {
 
     node_data      data; /* store, engine, driver, disk */
     gossip_nng    *nng;  /* NULL: no gossip */
+    gossip_transport send; /* NNG's */
     crdt_store    *store; /* data's */
     gossip_engine *engine;
     gossip_driver *driver;
@@ -66,6 +67,7 @@ typedef struct node {
     bool        busy;    /* something of this turn is for the driver */
     bool        held;    /* the disk refuses: what was written is not acknowledged */
     bool        cut;     /* CRDT.PARTITION */
+    struct node_cut *cut_from; /* from whom; NULL: from all */
     bool        stopping;
     uint64_t    started_ms, random;
     void       *expiries; /* names with a deadline: node/expiry.c */

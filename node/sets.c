@@ -53,9 +53,10 @@ void command_sadd(call *c)
     for (size_t i = 2; i < c->count; i++) {
         crdt_err err = crdt_txn_find(txn, name, &crdt_orset_type, &set);
         if (err != CRDT_ENOENT && call_fails(c, err)) return;
-        if (err == CRDT_OK && crdt_orset_has(set, member(c->args[i]))) continue;
+        /* What is there is added again, too: whoever removes it at the same time has not seen this
+         * addition, and does not undo it. */
+        added += err == CRDT_ENOENT || !crdt_orset_has(set, member(c->args[i]));
         if (call_fails(c, crdt_orset_add(txn, name, member(c->args[i])))) return;
-        added++;
     }
     reply_int(c->reply, added);
 }
