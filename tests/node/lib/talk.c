@@ -1,3 +1,4 @@
+#define _POSIX_C_SOURCE 200809L /* fdopen */
 /* talk.c: see talk.h. */
 #include "tests/node/lib/talk.h"
 
@@ -6,6 +7,7 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/time.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
