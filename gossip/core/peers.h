@@ -25,6 +25,7 @@
 #define GOSSIP__STRANGERS_MAX 65536 /* ids that one peer makes known by vectors alone */
 #define GOSSIP__TELL_MAX 32768      /* components of a vector in one message */
 #define GOSSIP__SILENT_TIMEOUTS 4   /* requests lost in a row, nothing heard: the peer is down */
+#define GOSSIP__DEAF_TIMEOUTS 2   /* so many of them: it may be out of reach, and yet reach us */
 #define GOSSIP__DIAL_US 250000      /* first wait before dialling again; doubles up to ... */
 #define GOSSIP__DIAL_MAX_US 10000000
 #define GOSSIP__HELLO_PEERS 64                   /* addresses told in a HELLO */
@@ -68,6 +69,11 @@ typedef struct gossip__reply {
     uint8_t        *name; /* allocated */
     uint32_t        name_size;
 } gossip__reply;
+
+typedef struct gossip__address {
+    uint8_t size; /* 0: none */
+    uint8_t bytes[GOSSIP__ADDRESS_MAX];
+} gossip__address;
 
 typedef struct gossip__peer {
     gossip_peer handle;
@@ -142,8 +148,9 @@ typedef struct gossip__peer {
     uint64_t    sent_messages, received, entries_sent, entries_received, duplicates, resent;
     uint64_t    refused, malformed;
     crdt_err    error;
-    uint8_t     address_size;
-    uint8_t     address[GOSSIP__ADDRESS_MAX]; /* last: what is looked at often is close together */
+    /* Last: what is looked at often is close together. */
+    gossip__address address;
+    gossip__address other; /* of the same node: tried when that one does not answer */
 } gossip__peer;
 
 /* Replicas in order of when their held dots were last raised, the newest first. */
@@ -282,6 +289,16 @@ void                        gossip__bad(gossip_engine *engine, gossip__peer *pee
 static inline gossip__rank *gossip__rank_of(const gossip_engine *engine, uint32_t who)
 {
     return &engine->links->ranks[who];
+}
+static inline crdt_view gossip__address_of(const gossip__peer *peer)
+{
+    return crdt_view_of(peer->address.bytes, peer->address.size);
+}
+/* What goes to it gets no answer, perhaps for want of an address: it is not counted on that pushes
+ * arrive, so what it asks for is in the reply, too. */
+static inline bool gossip__is_deaf(const gossip__peer *peer)
+{
+    return peer->timeouts >= GOSSIP__DEAF_TIMEOUTS;
 }
 static inline gossip_time gossip__jitter(gossip_engine *engine, gossip_time us)
 {

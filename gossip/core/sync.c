@@ -184,7 +184,7 @@ static crdt_err put_state(gossip_engine *engine, gossip__peer *peer, gossip_msg_
     uint64_t    limit = engine->log.persisted;
     crdt_err    err = gossip__tell(engine, peer, &msg->vector);
     if (err != CRDT_OK || !peer->vector_known) return err;
-    bool pushing = gossip__request_flying(engine, peer, GOSSIP_PUSH);
+    bool pushing = !gossip__is_deaf(peer) && gossip__request_flying(engine, peer, GOSSIP_PUSH);
     if (asked == GOSSIP_SYNC && pushing) return CRDT_OK; /* it is getting what it lacks */
     if (asked == GOSSIP_SYNC && !peer->eager) limit = gossip__aged(engine);
     peer->pulls = false;

@@ -247,7 +247,7 @@ crdt_err gossip__offer_again(gossip_engine *engine, gossip__peer *peer)
     }
     for (uint32_t i = 0; i < engine->config.credit_frames; i++) {
         const gossip__request *request = &peer->requests[i];
-        if (request->id == 0 || request->kind != GOSSIP_PUSH) continue;
+        if (request->id == 0 || request->kind != GOSSIP_PUSH || gossip__is_deaf(peer)) continue;
         for (uint32_t n = 0; n < request->spans_count; n++) {
             const gossip__span *span = &request->spans[n];
             crdt_err err = gossip__vec_raise(engine, &peer->offered, span->who, span->to);
