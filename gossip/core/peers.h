@@ -25,7 +25,7 @@
 #define GOSSIP__STRANGERS_MAX 65536 /* ids that one peer makes known by vectors alone */
 #define GOSSIP__TELL_MAX 32768      /* components of a vector in one message */
 #define GOSSIP__SILENT_TIMEOUTS 4   /* requests lost in a row, nothing heard: the peer is down */
-#define GOSSIP__DEAF_TIMEOUTS 2   /* so many of them: it may be out of reach, and yet reach us */
+#define GOSSIP__DEAF_TIMEOUTS 2     /* so many of them: it may be out of reach, and yet reach us */
 #define GOSSIP__DIAL_US 250000      /* first wait before dialling again; doubles up to ... */
 #define GOSSIP__DIAL_MAX_US 10000000
 #define GOSSIP__HELLO_PEERS 64                   /* addresses told in a HELLO */

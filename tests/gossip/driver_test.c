@@ -61,8 +61,8 @@ static crdt_view address(uint64_t index)
 
 static void send(void *user, crdt_view to, crdt_view bytes, bool reply, uint64_t from)
 {
-    node    *n = user;
-    world   *w = n->w;
+    node  *n = user;
+    world *w = n->w;
     if (to.size == 0 && !reply) return; /* lost */
     message *m = malloc(sizeof *m);
     CHECK(m != NULL);
