@@ -32,7 +32,8 @@
 #define GOSSIP__SNAPSHOT_MAX (UINT64_C(4) << 30) /* bytes of a snapshot that is taken in */
 #define GOSSIP__SNAPSHOT_IDLE_US 60000000        /* one that nobody asks for is let go */
 #define GOSSIP__SNAP_WINDOW 4                    /* pieces of it that are asked for at a time */
-#define GOSSIP__PAGE_MAX 1024                    /* digests in one message */
+#define GOSSIP__SNAPSHOT_WAIT_US 64000000 /* after one in vain at most; it doubles up to that */
+#define GOSSIP__PAGE_MAX 1024             /* digests in one message */
 
 /* Entries of one replica in a message that is in flight: its dots from + 1 .. to. */
 typedef struct gossip__span {
@@ -140,6 +141,7 @@ typedef struct gossip__peer {
     uint64_t    owed;    /* a lazy link, too, is pushed what is before this */
     gossip_time push_due, pushed, have_due, gap_at;
     uint64_t    have_clock; /* what the last HAVE told of */
+    gossip_time fetch_at, fetch_wait; /* no snapshot before; it brought nothing: grows */
     bool        in_sync;
     uint32_t    unequal; /* syncs in a row with equal contexts and unequal roots */
 
@@ -339,6 +341,8 @@ crdt_err gossip__knows_all(gossip_engine *engine, gossip__peer *peer, uint64_t c
 crdt_err gossip__offer_again(gossip_engine *engine, gossip__peer *peer);
 bool     gossip__is_forked(const gossip__peer *peer, uint32_t who);
 void     gossip__fork(gossip_engine *engine, gossip__peer *peer, uint32_t who);
+/* Can it be served from the log alone? What it has another history of it would not take. */
+bool gossip__serves(const gossip_engine *engine, const gossip__peer *peer);
 /* The peer is known to hold dots that are not in this store. */
 bool gossip__peer_has_more(const gossip_engine *engine, const gossip__peer *peer);
 

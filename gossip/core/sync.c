@@ -188,7 +188,7 @@ static crdt_err put_state(gossip_engine *engine, gossip__peer *peer, gossip_msg_
     if (asked == GOSSIP_SYNC && pushing) return CRDT_OK; /* it is getting what it lacks */
     if (asked == GOSSIP_SYNC && !peer->eager) limit = gossip__aged(engine);
     peer->pulls = false;
-    msg->snapshot = !gossip__log_serves(engine, &peer->known);
+    msg->snapshot = !gossip__serves(engine, peer);
     if (msg->snapshot) return CRDT_OK;
     err = gossip__offer_again(engine, peer);
     if (err != CRDT_OK) return err;

@@ -122,6 +122,15 @@ bool gossip__is_forked(const gossip__peer *peer, uint32_t who)
     return false;
 }
 
+bool gossip__serves(const gossip_engine *engine, const gossip__peer *peer)
+{
+    for (uint32_t who = 0; who < engine->replicas_count; who++) {
+        if (gossip__log_serves(engine, who, gossip__vec_at(&peer->known, who))) continue;
+        if (!gossip__is_forked(peer, who)) return false;
+    }
+    return true;
+}
+
 void gossip__fork(gossip_engine *engine, gossip__peer *peer, uint32_t who)
 {
     if (gossip__is_forked(peer, who)) return;
