@@ -233,27 +233,34 @@ crdt_err crdt_target_reserve(crdt_target *target, size_t dots, size_t covers)
     return err;
 }
 
-/* The dot goes on from the last run, as those of one transaction mostly do. */
-static bool extend_last(crdt_context *ctx, crdt_dot dot)
+/* The run goes on from the last one, as those of one transaction mostly do. */
+static bool extend_last(crdt_context *ctx, crdt_run run)
 {
     if (ctx->count == 0 || ctx->later > 0) return false;
     crdt_run *last = &ctx->runs[ctx->count - 1];
-    if (last->replica != dot.replica || last->hi + 1 != dot.seq) return false;
-    last->hi++;
+    if (last->replica != run.replica || last->hi + 1 != run.lo) return false;
+    last->hi = run.hi;
     return true;
+}
+
+/* Returns the first of them; count is not 0. */
+static crdt_dot next_dots(crdt_txn *txn, uint64_t count)
+{
+    crdt_dot dot = {txn->store->replica, txn->next};
+    crdt_run run = {dot.replica, dot.seq, dot.seq + (count - 1)};
+    txn->next += count;
+    if (!extend_last(&txn->delta->context, run)) {
+        crdt_context_add_later(&txn->delta->context, run);
+    }
+    if (!extend_last(&txn->delta->brought, run)) {
+        crdt_context_add_reserved(&txn->delta->brought, run);
+    }
+    return dot;
 }
 
 static crdt_dot next_dot(crdt_txn *txn)
 {
-    crdt_dot dot = {txn->store->replica, txn->next++};
-    crdt_run run = {dot.replica, dot.seq, dot.seq};
-    if (!extend_last(&txn->delta->context, dot)) {
-        crdt_context_add_later(&txn->delta->context, run);
-    }
-    if (!extend_last(&txn->delta->brought, dot)) {
-        crdt_context_add_reserved(&txn->delta->brought, run);
-    }
-    return dot;
+    return next_dots(txn, 1);
 }
 
 crdt_err crdt_txn_mark(crdt_txn *txn)
@@ -283,6 +290,12 @@ crdt_dot crdt_target_dot(crdt_target *target)
         write_presence(target);
     }
     return next_dot(target->txn);
+}
+
+void crdt_target_dots(crdt_target *target, uint64_t count)
+{
+    CRDT_ASSERT(!((crdt__object *)target->object)->wants_presence);
+    if (count > 0) (void)next_dots(target->txn, count);
 }
 
 void crdt_target_cover(crdt_target *target, crdt_dot dot)
