@@ -1,6 +1,7 @@
 /* text.c: see text.h. The state is a slot (core/seq.h) of a sequence of UTF-8 atoms. */
 #include "crdt/text.h"
 
+#include "crdt/core/mem.h"
 #include "crdt/core/seq.h"
 #include "crdt/core/seq_snap.h"
 
@@ -62,10 +63,8 @@ static crdt_err count_text(crdt_view utf8, uint32_t *ret_count)
     return crdt__utf8_count(utf8, ret_count) ? CRDT_OK : CRDT_EINVAL;
 }
 
-/* What is apart from the hot paths leaves them without registers to save. */
-#define APART __attribute__((noinline)) static
-
-APART crdt_err insert_anywhere(crdt_text_edit *edit, crdt_unit unit, uint64_t pos, crdt_view utf8)
+CRDT__APART static crdt_err insert_anywhere(crdt_text_edit *edit, crdt_unit unit, uint64_t pos,
+                                            crdt_view utf8)
 {
     uint32_t at, count;
     crdt_err err = position(crdt__seq_in(&edit->target), unit, pos, &at);
@@ -84,7 +83,8 @@ crdt_err crdt_text_insert(crdt_text_edit *edit, crdt_unit unit, uint64_t pos, cr
     return insert_anywhere(edit, unit, pos, utf8);
 }
 
-APART crdt_err delete_anywhere(crdt_text_edit *edit, crdt_unit unit, uint64_t pos, uint64_t count)
+CRDT__APART static crdt_err delete_anywhere(crdt_text_edit *edit, crdt_unit unit, uint64_t pos,
+                                            uint64_t count)
 {
     uint32_t at, n;
     crdt_err err = range(crdt__seq_in(&edit->target), unit, pos, count, &at, &n);

@@ -161,7 +161,7 @@ uint32_t crdt__log_find(const crdt__log *log, uint64_t replica)
     return CRDT__NO_AUTHOR;
 }
 
-crdt_err crdt__log_author(crdt__log *log, uint64_t replica, uint32_t *ret_author)
+crdt_err crdt__log_any_author(crdt__log *log, uint64_t replica, uint32_t *ret_author)
 {
     uint32_t author = crdt__log_find(log, replica), count = log->author_count;
     if (author == CRDT__NO_AUTHOR) {

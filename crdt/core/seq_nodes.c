@@ -80,7 +80,7 @@ static crdt_err reserve_numbers(crdt__order *order, uint32_t more)
     return CRDT_OK;
 }
 
-static crdt_err spares(crdt__order *order, unsigned leaves, unsigned inners)
+CRDT__APART static crdt_err more_spares(crdt__order *order, unsigned leaves, unsigned inners)
 {
     crdt_err err = reserve_numbers(order, leaves);
     while (err == CRDT_OK && order->spare_leaf_count < leaves) {
@@ -88,6 +88,13 @@ static crdt_err spares(crdt__order *order, unsigned leaves, unsigned inners)
     }
     while (err == CRDT_OK && order->spare_inner_count < inners) err = make_inner_spare(order);
     return err;
+}
+
+static crdt_err spares(crdt__order *order, unsigned leaves, unsigned inners)
+{
+    bool there = order->spare_leaf_count >= leaves && order->spare_inner_count >= inners &&
+                 order->leaf_cap - order->leaf_count >= leaves;
+    return there ? CRDT_OK : more_spares(order, leaves, inners);
 }
 
 crdt_err crdt__nodes_reserve(crdt__order *order, crdt__leaf *leaf, unsigned ends)
@@ -316,7 +323,8 @@ crdt_err crdt__nodes_append(crdt__order *order)
     return CRDT_OK;
 }
 
-crdt__leaf *crdt__leaf_after(crdt__order *order, crdt__leaf *leaf)
+/* Linked behind the leaf, in no inner node yet. */
+static crdt__leaf *link_leaf(crdt__order *order, crdt__leaf *leaf)
 {
     crdt__leaf *right = take_spare(&order->spare_leaves, &order->spare_leaf_count);
     right->count = 0;
@@ -328,24 +336,23 @@ crdt__leaf *crdt__leaf_after(crdt__order *order, crdt__leaf *leaf)
     if (leaf->next != NULL) leaf->next->prev = right;
     else order->last = right;
     leaf->next = right;
+    return right;
+}
+
+crdt__leaf *crdt__leaf_after(crdt__order *order, crdt__leaf *leaf)
+{
+    crdt__leaf *right = link_leaf(order, leaf);
     hang_after(order, leaf, right, 0);
     return right;
 }
 
-/* The counts of a leaf's own entry, after spans moved. */
-static void recount(crdt__order *order, crdt__leaf *leaf)
-{
-    count_child(order, leaf->parent, leaf->slot);
-}
-
 void crdt__leaf_split(crdt__order *order, crdt__leaf *leaf, uint32_t keep)
 {
-    crdt__leaf *right = crdt__leaf_after(order, leaf);
+    crdt__leaf *right = link_leaf(order, leaf);
     right->count = (uint16_t)(leaf->count - keep);
     memcpy(right->spans, &leaf->spans[keep], right->count * sizeof right->spans[0]);
     leaf->count = (uint16_t)keep;
-    recount(order, leaf);
-    recount(order, right);
+    hang_after(order, leaf, right, 0);
     for (unsigned i = 0; i < right->count; i++) {
         crdt__index_assign(order, right->spans[i].cid, right->spans[i].len, right->number);
     }

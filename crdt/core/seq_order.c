@@ -205,11 +205,10 @@ crdt_err crdt__order_reserve_kill(crdt__order *order, uint32_t pieces, uint32_t 
     return crdt__nodes_reserve(order, NULL, 2 * ranges);
 }
 
-/* Two free slots in the place's leaf, by splitting it; the place follows. */
-static void make_room(crdt__order *order, crdt__place *place)
+/* Two free slots in the leaf, which has them not. */
+CRDT__APART static void split_for_room(crdt__order *order, crdt__place *place)
 {
     crdt__leaf *leaf = place->leaf;
-    if (leaf->count + 2u <= CRDT__FANOUT) return;
     order->finger = NULL;
     if (leaf->next == NULL && place->index + 1 >= leaf->count && leaf->count < CRDT__FANOUT) {
         bool at_end = place->index == leaf->count || place->offset == leaf->spans[place->index].len;
@@ -225,6 +224,12 @@ static void make_room(crdt__order *order, crdt__place *place)
         place->index -= leaf->count;
         place->leaf = leaf->next;
     }
+}
+
+/* Two free slots in the place's leaf, by splitting it; the place follows. */
+static inline void make_room(crdt__order *order, crdt__place *place)
+{
+    if (place->leaf->count + 2u > CRDT__FANOUT) split_for_room(order, place);
 }
 
 static void open_slots(crdt__leaf *leaf, uint32_t at, uint32_t n)
@@ -249,6 +254,32 @@ static void cut_span(crdt__order *order, crdt__place *place)
     span[1].glued = 1;
     crdt__span_resize(&span[0], keep);
     order->spans++;
+}
+
+/* Make the n elements from the place on, of one span, a span of their own: the place then is at its
+ * start. There is room. */
+static void cut_out(crdt__order *order, crdt__place *place, uint32_t n)
+{
+    uint32_t    head = place->offset, tail = place->leaf->spans[place->index].len - head - n;
+    uint32_t    more = (head > 0 ? 1u : 0) + (tail > 0 ? 1u : 0);
+    crdt__span *span = &place->leaf->spans[place->index], whole = *span;
+    if (more == 0) return;
+    open_slots(place->leaf, place->index + 1, more);
+    order->spans += more;
+    if (head > 0) {
+        crdt__span_resize(span++, head);
+        *span = whole;
+        span->cid += head;
+        span->glued = 1;
+        place->index++;
+        place->offset = 0;
+    }
+    crdt__span_resize(span, n);
+    if (tail == 0) return;
+    span[1] = whole;
+    span[1].cid += head + n;
+    span[1].glued = 1;
+    crdt__span_resize(&span[1], tail);
 }
 
 /* The place is at the end of the last leaf, which is full: append to a new one. */
@@ -379,10 +410,7 @@ uint32_t crdt__order_kill(crdt__order *order, crdt__place *place, uint32_t len, 
     if (n < span->len) make_room(order, place);
     (void)crdt__order_settle(place);
     uint32_t changed = place->index;
-    cut_span(order, place);
-    crdt__place rest = *place;
-    rest.offset = n;
-    if (n < place->leaf->spans[place->index].len) cut_span(order, &rest);
+    cut_out(order, place, n);
     place->leaf->spans[place->index].dead = 1;
     crdt__sums sums = no_sums;
     if (order->sums_kept) {

@@ -233,32 +233,37 @@ crdt_err crdt_target_reserve(crdt_target *target, size_t dots, size_t covers)
     return err;
 }
 
-/* The run goes on from the last one, as those of one transaction mostly do. */
-static bool extend_last(crdt_context *ctx, crdt_run run)
+static inline bool extends_last(const crdt_context *ctx, uint64_t replica, uint64_t seq)
 {
     if (ctx->count == 0 || ctx->later > 0) return false;
-    crdt_run *last = &ctx->runs[ctx->count - 1];
-    if (last->replica != run.replica || last->hi + 1 != run.lo) return false;
-    last->hi = run.hi;
-    return true;
+    const crdt_run *last = &ctx->runs[ctx->count - 1];
+    return last->replica == replica && last->hi + 1 == seq;
 }
 
-/* Returns the first of them; count is not 0. */
-static crdt_dot next_dots(crdt_txn *txn, uint64_t count)
+CRDT__APART static void add_dots(crdt_txn *txn, uint64_t count)
 {
-    crdt_dot dot = {txn->store->replica, txn->next};
-    crdt_run run = {dot.replica, dot.seq, dot.seq + (count - 1)};
+    crdt_run run = {txn->store->replica, txn->next, txn->next + (count - 1)};
+    crdt_context_add_later(&txn->delta->context, run);
+    crdt_context_add_reserved(&txn->delta->brought, run);
+}
+
+/* Returns the first of them; count is not 0. Mostly they go on from the last of the transaction. */
+static inline crdt_dot next_dots(crdt_txn *txn, uint64_t count)
+{
+    crdt_context *context = &txn->delta->context, *brought = &txn->delta->brought;
+    crdt_dot      dot = {txn->store->replica, txn->next};
+    if (extends_last(context, dot.replica, dot.seq) &&
+        extends_last(brought, dot.replica, dot.seq)) {
+        context->runs[context->count - 1].hi += count;
+        brought->runs[brought->count - 1].hi += count;
+    } else {
+        add_dots(txn, count);
+    }
     txn->next += count;
-    if (!extend_last(&txn->delta->context, run)) {
-        crdt_context_add_later(&txn->delta->context, run);
-    }
-    if (!extend_last(&txn->delta->brought, run)) {
-        crdt_context_add_reserved(&txn->delta->brought, run);
-    }
     return dot;
 }
 
-static crdt_dot next_dot(crdt_txn *txn)
+static inline crdt_dot next_dot(crdt_txn *txn)
 {
     return next_dots(txn, 1);
 }
@@ -272,7 +277,7 @@ crdt_err crdt_txn_mark(crdt_txn *txn)
 }
 
 /* The name exists from now on. Room for the dot and its sibling is there. */
-static void write_presence(crdt_target *target)
+CRDT__APART static void write_presence(crdt_target *target)
 {
     crdt__object *own = target->object;
     own->wants_presence = false;
