@@ -252,7 +252,7 @@ void node_start(node *n)
     n->last_change = w->now;
     add_peers(n);
     if (n->rotten) check_damage(n, &found);
-    n->rotten = false;
+    n->rotten = n->comparing = n->judged = false;
     check_resync(n);
     if (again) check_restart(n);
     if (again && !w->broken) check_shown(n);

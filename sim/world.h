@@ -79,7 +79,10 @@ typedef struct node {
         uint32_t ghost;
         bool     removed;
     } haunts[HISTORY_OPS_MAX]; /* ghosts that the open transaction added or removed */
-    size_t haunts_count;
+    size_t   haunts_count;
+    uint32_t comparisons; /* on demand, with its peers in turn */
+    bool     comparing;   /* one is under way */
+    bool     judged;      /* and must find nothing */
 } node;
 
 typedef struct world_stats {

@@ -180,7 +180,10 @@ static crdt_err open_object(crdt_txn *txn, crdt_view name, const crdt_type *type
         err = crdt__object_make(txn->store, name, type, id, &mine);
     }
     if (err != CRDT_OK) return err;
-    if (mine != NULL) end_pending(txn, mine);
+    if (mine != NULL) {
+        crdt__object_before(txn->store, mine);
+        end_pending(txn, mine);
+    }
     own->wants_presence = false;
     ret_target->state = mine == NULL ? NULL : mine->state;
     ret_target->txn = txn;

@@ -66,6 +66,7 @@ void gossip__unlink(gossip_engine *engine, gossip__peer *peer, bool redial)
         memset(links->fetched.asked, 0, sizeof links->fetched.asked);
     }
     if (links->repair.peer == peer->handle) gossip__repair_stop(engine);
+    gossip__comparison_lost(engine, peer);
     gossip__peer_reset(engine, peer);
     peer->dial_at = GOSSIP_NEVER;
     peer->dial_wait = 0;
@@ -416,12 +417,14 @@ static void request_refused(gossip_engine *engine, gossip__peer *peer, gossip__r
                             gossip_refusal refusal)
 {
     gossip_msg_kind kind = request->kind;
+    bool            compares = request->compares;
     peer->refused++;
     peer->timeouts = 0;
     if (kind == GOSSIP_PUSH) gossip__push_lost(engine, peer, request);
     gossip__request_done(peer, request);
     if (kind == GOSSIP_SNAP) gossip__fetch_failed(engine, peer, request, refusal);
-    if (kind == GOSSIP_PAGE || kind == GOSSIP_FIX) gossip__repair_stop(engine);
+    if (compares) gossip__comparison_unasked(engine, peer, refusal);
+    else if (kind == GOSSIP_PAGE || kind == GOSSIP_FIX) gossip__repair_stop(engine);
     if (refusal == GOSSIP_BUSY) peer->push_due = engine->now + engine->config.timeout_us;
 }
 

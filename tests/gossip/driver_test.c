@@ -689,6 +689,47 @@ TEST(driver, keeps_a_snapshot_that_came_from_a_peer)
 }
 
 /* The disk refuses, and so does memory. */
+/* More notices than one run usually has, with names longer than most. */
+TEST(driver, keeps_notices_whole_and_in_order)
+{
+    world        *w = begin(2);
+    gossip_action notice;
+    char          name[300];
+    uint64_t      differs = 0, ends = 0;
+    memset(name, 'x', sizeof name);
+    pass(w, 4 * SECOND);
+    while (gossip_driver_notice(w->nodes[0].driver, &notice)) {
+        if (notice.notice == GOSSIP_PEER_UP) ends = notice.peer;
+    }
+    CHECK(ends != 0);
+    gossip_engine_readonly(w->nodes[1].engine, true); /* it takes nothing in */
+    for (int i = 0; i < 200; i++) {
+        crdt_txn *txn;
+        name[0] = (char)('a' + i / 26);
+        name[1] = (char)('a' + i % 26);
+        CHECK_OK(gossip_engine_write(w->nodes[0].engine, w->now, WALL, &txn));
+        CHECK_OK(crdt_orset_add(txn, crdt_view_of(name, sizeof name), crdt_text("x")));
+        CHECK_OK(gossip_engine_commit(w->nodes[0].engine, NULL));
+    }
+    CHECK_OK(gossip_engine_compare(w->nodes[0].engine, w->now, (gossip_peer)ends));
+    pass(w, SECOND);
+    for (ends = 0; gossip_driver_notice(w->nodes[0].driver, &notice);) {
+        if (notice.notice == GOSSIP_DIFFERS) {
+            name[0] = (char)('a' + differs / 26);
+            name[1] = (char)('a' + differs % 26);
+            CHECK(crdt_view_compare(notice.name, crdt_view_of(name, sizeof name)) == 0);
+            CHECK_EQ_INT(notice.diff, GOSSIP_ONLY_HERE);
+            differs++;
+        }
+        if (notice.notice != GOSSIP_COMPARED) continue;
+        CHECK_EQ_INT(notice.count, 200);
+        ends++;
+    }
+    CHECK_EQ_INT(differs, 200);
+    CHECK_EQ_INT(ends, 1);
+    end(w);
+}
+
 TEST(driver, loses_nothing_if_disk_and_memory_refuse)
 {
     bool refused = true;

@@ -329,7 +329,10 @@ static void do_action(cluster *c, uint32_t node, const gossip_action *action)
         break;
     case GOSSIP_DO_LINK: wire_up(n, action->link); break;
     case GOSSIP_DO_UNLINK: wire_down(n, action->link); break;
-    case GOSSIP_DO_NOTIFY: n->notices[action->notice]++; break;
+    case GOSSIP_DO_NOTIFY:
+        n->notices[action->notice]++;
+        if (c->noticed != NULL) c->noticed(c, node, action);
+        break;
     }
 }
 
