@@ -367,7 +367,7 @@ static void put_lag(const gossip_engine *engine, const gossip__peer *peer, gossi
         if (info->lacks == 0 || ms < info->lacks_ms) info->lacks_ms = ms;
         info->lacks += gossip__log_count_above(engine, who, known);
     }
-    info->behind = !gossip__log_serves(engine, &peer->known);
+    info->behind = !gossip__serves(engine, peer);
 }
 
 bool gossip_engine_peer(const gossip_engine *engine, size_t i, gossip_peer_info *ret_info)
