@@ -185,7 +185,8 @@ void node_stop(node *n)
 
 /* -- Start ------------------------------------------------------------------------------------- */
 
-static void send_nothing(void *user, crdt_view address, crdt_view bytes, bool answers, uint64_t from)
+static void send_nothing(void *user, crdt_view address, crdt_view bytes, bool answers,
+                         uint64_t from)
 {
     (void)user, (void)address, (void)bytes, (void)answers, (void)from;
 }
@@ -252,7 +253,7 @@ static bool listen_at(node *n, const char *host, char ret_problem[512])
     struct sockaddr_storage address;
     uv_tcp_t               *listener = &n->listeners[n->listeners_count++];
     int                     port = (int)n->config.port;
-    int err = uv_ip4_addr(host, port, (struct sockaddr_in *)&address);
+    int                     err = uv_ip4_addr(host, port, (struct sockaddr_in *)&address);
     if (err != 0) err = uv_ip6_addr(host, port, (struct sockaddr_in6 *)&address);
     uv_tcp_init(&n->loop, listener);
     listener->data = n;
@@ -267,7 +268,7 @@ static bool listen_at(node *n, const char *host, char ret_problem[512])
 
 static bool listen_clients(node *n, char ret_problem[512])
 {
-    char  hosts[NODE_TEXT_MAX], *rest = hosts, *host;
+    char hosts[NODE_TEXT_MAX], *rest = hosts, *host;
     snprintf(hosts, sizeof hosts, "%s", n->config.bind);
     while ((host = strsep(&rest, " ")) != NULL) {
         if (host[0] == 0) continue;
@@ -297,22 +298,28 @@ static void open_loop(node *n)
 static void log_start(const node *n)
 {
     const gossip_recovery *found = &n->data.found;
-    node_log(LOG_INFO, "concurd listens", "clients=%s:%llu gossip=%s node=%016" PRIx64 " replica=%016" PRIx64,
-             n->config.bind, (unsigned long long)n->config.port, n->config.gossip[0] != 0 ? n->config.gossip : "none",
-             n->data.node_id, n->data.replica);
+    node_log(LOG_INFO, "concurd listens",
+             "clients=%s:%llu gossip=%s node=%016" PRIx64 " replica=%016" PRIx64, n->config.bind,
+             (unsigned long long)n->config.port,
+             n->config.gossip[0] != 0 ? n->config.gossip : "none", n->data.node_id,
+             n->data.replica);
     if (n->data.disk == NULL) {
         node_log(LOG_INFO, "store", "kind=memory (nothing is kept when this process ends)");
         return;
     }
     static const char *const syncs[] = {"always", "everysec", "no"};
-    node_log(LOG_INFO, "store", "kind=disk dir=\"%s\" sync=%s last_stop=%s keys=%zu entries=%" PRIu64,
-             n->config.dir, syncs[n->data.sync],
-             found->fresh ? "none" : found->clean ? "clean" : "unclean", crdt_store_count(n->store),
-             n->data.read_entries);
+    node_log(LOG_INFO, "store",
+             "kind=disk dir=\"%s\" sync=%s last_stop=%s keys=%zu entries=%" PRIu64, n->config.dir,
+             syncs[n->data.sync],
+             found->fresh   ? "none"
+             : found->clean ? "clean"
+                            : "unclean",
+             crdt_store_count(n->store), n->data.read_entries);
     if (found->problem[0] != 0 || n->data.lost_entries > 0) {
-        node_log(LOG_WARN, "damage was found in the data directory: peers are asked for what is lost",
-                 "bad_frames=%" PRIu64 " lost_entries=%" PRIu64 " torn_bytes=%" PRIu64 " first=\"%s\"",
-                 found->bad_frames, n->data.lost_entries, found->torn_bytes, found->problem);
+        node_log(
+            LOG_WARN, "damage was found in the data directory: peers are asked for what is lost",
+            "bad_frames=%" PRIu64 " lost_entries=%" PRIu64 " torn_bytes=%" PRIu64 " first=\"%s\"",
+            found->bad_frames, n->data.lost_entries, found->torn_bytes, found->problem);
     }
 }
 
