@@ -79,6 +79,8 @@ CLUSTER_SRC := $(wildcard tests/gossip/lib/*.c)
 # concurd. What its tests and harnesses link is all of it but main.
 NODE_SRC    := $(wildcard node/*.c)
 NODE_LIBS    = -luv -lm
+# What of it does no input or output: for the harnesses.
+NODE_PURE    = $(addprefix node/,config.c glob.c number.c option.c resp.c)
 WIRELIB_SRC := $(wildcard tests/wire/lib/*.c)
 TEST_SRC    := $(wildcard tests/unit/*.c tests/laws/*.c tests/golden/*.c tests/wire/*.c tests/node/*.c \
                $(if $(wildcard gossip/core/peers.c),tests/gossip/*.c tests/sim/*.c))
@@ -345,6 +347,8 @@ $(HARNESS_BIN): $(B)/fuzz/%: $(B)/plain/obj/fuzz/%.o $(FUZZ_DRIVER) $(FUZZ_OBJ) 
 	@mkdir -p $(@D)
 	$(Q)$(LINK) $(if $(filter fuzz,$(V)),-fsanitize=fuzzer) -o $@ $(filter %.o,$^) \
 	    $(filter %.a,$^) $(GOSSIP_LIBS) $(LDLIBS)
+$(filter %/resp_fuzz %/config_fuzz,$(HARNESS_BIN)): $(NODE_PURE:%.c=$(B)/plain/obj/%.o)
+$(filter %/resp_fuzz %/config_fuzz,$(HARNESS_BIN)): LDLIBS += -lm
 
 fuzz-replay:
 	@$(MAKE) --no-print-directory run-replay
