@@ -22,7 +22,9 @@ void check_object(node *n, size_t object)
     history_object *o = &w->history.objects[object];
     crdt_ref        ref;
     if (!is_judged(w) || o->full || !o->oracle || !o->type) return;
-    crdt_err err = crdt_store_find(n->store, crdt_text_view(o->name), o->type, &ref);
+    crdt_err err = o->type->beside
+                       ? crdt_store_beside(n->store, crdt_text_view(o->name), o->type, &ref)
+                       : crdt_store_find(n->store, crdt_text_view(o->name), o->type, &ref);
     if (err == CRDT_ETYPE) return; /* another type shows under its name */
     crdt_buf shown, told;
     crdt_buf_init(&shown, NULL);
