@@ -19,9 +19,9 @@
  *           the owner, and so is all use of mem (NNG itself takes what it needs from malloc). Do
  *           not fork once this is open.
  * Sockets   one REP socket that listens; one REQ socket per peer address, made when it is first
- *           sent to. A request has a context of its own and is never sent twice by NNG. Engines ask
- *           nothing but requests like these: the path that a failure detector will probe by is
- *           this one, so there is no socket beside it.
+ *           sent to. A request has a context of its own and is never sent twice by NNG. There is no
+ *           control socket beside it: the engine has no failure detector yet, and what will probe
+ *           is to go the way that the data goes, as short requests.
  * Bounds    what waits for the owner: queue_bytes and queue_frames of requests, and as many bytes of
  *           replies. Beyond it nothing is read, TCP holds the senders back, and they are let in in
  *           turn, a message each. A connection that has 16 requests here unanswered loses its

@@ -121,8 +121,9 @@ typedef struct gossip__nng_text {
 /* The watchdog. */
 typedef struct gossip__nng_watch {
     nng_socket           socket; /* dials this node */
-    bool                 open, probing, down;
+    bool                 open, due, probing, down;
     uint32_t             pipe; /* id of the connection to itself */
+    nng_time             since;
     gossip_time          next, until, looked;
     uint64_t             arrived;  /* when the probe began */
     gossip__nng_counters counters; /* of the listener, as last seen */

@@ -146,8 +146,8 @@ static uint64_t despair(const gossip__nng_pipe *pipe)
     return (pipe->answered == 0 ? UINT64_C(1) << 32 : 0) + pipe->unanswered;
 }
 
-/* Of all that was seen and not answered, what is to be given up, of any connection (id 0) or of one;
- * not what the owner looks at just now. */
+/* Of all that was seen and not answered, what is to be given up, of any connection (id 0) or of
+ * one; not what the owner looks at just now. */
 static gossip__nng_slot *least_hopeful(gossip_nng *nng, uint32_t id)
 {
     gossip__nng_slot *least = NULL;
