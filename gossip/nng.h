@@ -22,15 +22,16 @@
  *           sent to. A request has a context of its own and is never sent twice by NNG. There is no
  *           control socket beside it: the engine has no failure detector yet, and what will probe
  *           is to go the way that the data goes, as short requests.
- * Bounds    what waits for the owner: queue_bytes and queue_frames of requests, and as many bytes of
- *           replies. Beyond it nothing is read, TCP holds the senders back, and they are let in in
- *           turn, a message each. A connection that has 16 requests here unanswered loses its
- *           oldest; if there is need, what came over the one that has been answered least recently
- *           goes first: who sends rubbish pays with its own. Per connection NNG itself holds at
- *           most one message that came, one that is being read and one that is being sent, each up
- *           to frame_max. Of connections connections_max are kept; of those that are silent the one
- *           least recently answered makes room for a new one, and after a minute without an answer
- *           it is closed. To each peer 32 requests and 2 MiB may be under way; more is dropped.
+ * Bounds    what waits for the owner: queue_bytes and queue_frames of requests, and as many bytes
+ *           of replies. Beyond it nothing is read, TCP holds the senders back, and they are let in
+ *           in turn, a message each. A connection that has 16 requests here unanswered loses its
+ *           oldest; if there is need, what came over one that was never answered goes first, then
+ *           over the one with the most unanswered: who sends rubbish pays with its own. Per
+ *           connection NNG itself holds at most one message that came, one that is being read and
+ *           one that is being sent, each up to frame_max. Of connections connections_max are kept;
+ *           of those that are silent the one least recently answered makes room for a new one, and
+ *           after a minute it is closed. To each peer 32 requests and 2 MiB may be under way; more
+ *           is dropped.
  * Time      a request that is not answered within 8 s is lost; a peer that did not answer any in
  *           this time gets a fresh connection, for what came between may hold back the old one for
  *           minutes. A reply that is not taken within 5 s is dropped.
