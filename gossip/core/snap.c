@@ -1,8 +1,9 @@
 /* core/snap.c: snapshots in pieces, for those whom no log can serve (rule R9).
  *
  * The sender makes one, a slice each millisecond, keeps it while it is asked for, and pins its log
- * from where it began: so whoever has joined it can go on from the log. The taker asks for a few pieces at a time; after a loss or
- * a new link it goes on where it was, as long as the sender has that very snapshot still.
+ * from where it began: so whoever has joined it can go on from the log. The taker asks for a few
+ * pieces at a time; after a loss or a new link it goes on where it was, as long as the sender has
+ * that very snapshot still.
  */
 #include <string.h>
 
