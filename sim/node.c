@@ -360,6 +360,10 @@ void node_run(node *n)
     world *w = n->world;
     check_log(n);
     n->mem.armed = true;
+    if (w->plan->persist && w->stats.events % 64 == 0) {
+        crdt_err begun = gossip_driver_checkpoint(n->driver, w->now);
+        if (begun != CRDT_OK && begun != CRDT_EIO) must_fail("a checkpoint is refused");
+    }
     crdt_err err = gossip_driver_run(n->driver, w->now, node_ms(n));
     flush(n);
     n->mem.armed = false;

@@ -671,6 +671,8 @@ TEST(driver, keeps_a_snapshot_that_came_from_a_peer)
     CHECK(equal(w, 0, 1));
     CHECK_OK(gossip_driver_checkpoint(w->nodes[0].driver, w->now));
     CHECK_OK(gossip_driver_checkpoint(w->nodes[1].driver, w->now));
+    pass(w, SECOND);
+    CHECK(w->nodes[0].snapshots == 1 && w->nodes[1].snapshots == 1);
     for (uint64_t i = 0; i < 2; i++) { /* their logs begin with the snapshot */
         stop(w, i, 0);
         start(w, i);
@@ -688,7 +690,6 @@ TEST(driver, keeps_a_snapshot_that_came_from_a_peer)
     end(w);
 }
 
-/* The disk refuses, and so does memory. */
 /* More notices than one run usually has, with names longer than most. */
 TEST(driver, keeps_notices_whole_and_in_order)
 {
@@ -730,6 +731,7 @@ TEST(driver, keeps_notices_whole_and_in_order)
     end(w);
 }
 
+/* The disk refuses, and so does memory. */
 TEST(driver, loses_nothing_if_disk_and_memory_refuse)
 {
     bool refused = true;
