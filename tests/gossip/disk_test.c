@@ -612,14 +612,13 @@ TEST(disk, keeps_what_was_written_when_a_later_write_fails)
     }
 }
 
-/* The first copies of two entries, of which the first is damaged, stand before a whole segment that
- * has both: it is that one that tells where it begins. */
+/* Two segments in turn begin with entry 2, and one before them has it, too. Its first copies are
+ * damaged: the last segment tells where it begins. */
 TEST(disk, knows_where_entries_were_written_again_if_a_first_copy_is_damaged)
 {
     static world    w;
     gossip_recovery found;
     crdt_view       log;
-    uint64_t        first = 0;
     world_new(&w, GOSSIP_SYNC_NO);
     recover(&w, false);
     append(&w);
@@ -634,9 +633,9 @@ TEST(disk, knows_where_entries_were_written_again_if_a_first_copy_is_damaged)
         sync(&w);
     }
     CHECK(sim_files_get(w.files, "log.2", &log) && sim_files_get(w.files, "log.3", &log));
-    CHECK(sim_files_get(w.files, "log.2", &log));
-    first = 88 + gossip__frame_size(gossip__load32((const uint8_t *)log.data + 88 + 8));
-    CHECK(log.size > first + 36);
+    CHECK(sim_files_get(w.files, "log.1", &log));
+    uint64_t second = 88 + gossip__frame_size(gossip__load32((const uint8_t *)log.data + 88 + 8));
+    CHECK(sim_files_flip(w.files, "log.1", (second + 36) * 8));
     CHECK(sim_files_flip(w.files, "log.2", 40 * 8));        /* it does not tell where it begins */
     CHECK(sim_files_flip(w.files, "log.2", (88 + 36) * 8)); /* and seems to begin with entry 3 */
     begin_again(&w, false, &found);
