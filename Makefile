@@ -66,7 +66,8 @@ CODEC_ALL   := $(wildcard crdt/codec/*.c)
 CODEC_SRC   := $(if $(ZSTD),$(CODEC_ALL),$(filter-out %/zstd.c,$(CODEC_ALL)))
 CRDT_SRC    := $(filter-out $(LAWS_SRC) $(CODEC_ALL),$(wildcard crdt/*.c crdt/*/*.c))
 HEADERS     := $(wildcard crdt/*.h crdt/*.def)
-GOSSIP_SRC  := $(filter-out gossip/nng.c,$(wildcard gossip/*.c gossip/core/*.c))
+NNG_SRC     := $(wildcard gossip/nng.c gossip/nng_*.c)
+GOSSIP_SRC  := $(filter-out $(NNG_SRC),$(wildcard gossip/*.c gossip/core/*.c))
 GOSSIP_H    := $(filter-out %_impl.h,$(wildcard gossip/*.h))
 PROTO       := $(wildcard gossip/gossip.proto)
 SIM_SRC     := $(wildcard sim/*.c)
@@ -76,21 +77,19 @@ MAN_PAGES   := $(wildcard docs/man/*.3)
 SUPPORT_SRC := $(wildcard tests/lib/*.c)
 LAWLIB_SRC  := $(wildcard tests/laws/lib/*.c)
 CLUSTER_SRC := $(wildcard tests/gossip/lib/*.c)
-# concurd. What its tests and harnesses link is all of it but main.
 NODE_SRC    := $(wildcard node/*.c)
-NODE_LIBS    = -luv -lm
-# What of it does no input or output: for the harnesses.
-NODE_PURE    = $(addprefix node/,config.c glob.c number.c option.c resp.c)
+NODELIB_SRC := $(wildcard tests/node/lib/*.c)
 WIRELIB_SRC := $(wildcard tests/wire/lib/*.c)
+NNGLIB_SRC  := $(wildcard tests/nng/lib/*.c)
 TEST_SRC    := $(wildcard tests/unit/*.c tests/laws/*.c tests/golden/*.c tests/wire/*.c tests/node/*.c \
-               $(if $(wildcard gossip/core/peers.c),tests/gossip/*.c tests/sim/*.c))
+               $(if $(wildcard gossip/core/peers.c),tests/gossip/*.c tests/sim/*.c) tests/nng/*.c)
 CANARY_SRC  := $(wildcard tests/canary/*.c)
 EXAMPLE_SRC := $(wildcard examples/*.c)
 HARNESS_SRC := $(wildcard fuzz/*_fuzz.c)
 FUZZLIB_SRC := $(filter-out fuzz/standalone.c $(HARNESS_SRC),$(wildcard fuzz/*.c))
 BENCH_SRC   := $(wildcard bench/*.c)
 TRACE_SRC   := $(wildcard $(addprefix bench/traces/,trace.c model.c generate.c))
-C_FILES     := $(wildcard $(foreach d,crdt crdt/* gossip gossip/* node sim tests/* tests/laws/lib tests/wire/lib tests/gossip/lib fuzz bench \
+C_FILES     := $(wildcard $(foreach d,crdt crdt/* gossip gossip/* node demo sim tests/* tests/*/lib fuzz bench \
                bench/* examples tools,$(d)/*.c $(d)/*.h))
 
 OBJ       = $(B)/obj
@@ -104,12 +103,19 @@ CODEC_SO  = $(B)/libcrdt_codec.so.$(SOVERSION)
 # The replication engine likewise.
 GOSSIP_A  = $(if $(GOSSIP_SRC),$(B)/libgossip.a)
 GOSSIP_SO = $(if $(and $(wildcard gossip/core/peers.c),$(wildcard gossip/wire.c)),$(B)/libgossip.so.$(SOVERSION))
+# Its transport over NNG, a library of its own: programs link $(NNG_A) $(NNG_LIBS). Tests link NNG
+# statically: Criterion brings libnanomsg, whose nn_* symbols libnng has, too.
+NNG_A      = $(B)/libgossip_nng.a
+NNG_SO     = $(B)/libgossip_nng.so.$(SOVERSION)
+NNG_LIBS   = -lnng -lmbedx509 -lmbedcrypto -pthread
+NNG_STATIC = -Wl,--exclude-libs,libnng.a -l:libnng.a -lmbedtls -lmbedx509 -lmbedcrypto -pthread
 
 only = $(if $(ONLY),$(foreach f,$(1),$(if $(findstring $(ONLY),$(f)),$(f))),$(1))
 
 # ---- Libraries ---------------------------------------------------------------------------------
 .PHONY: all
-all: $(CRDT_A) $(CRDT_SO) $(LAWS_A) $(LAWS_SO) $(CODEC_A) $(CODEC_SO) $(GOSSIP_A) $(GOSSIP_SO)
+all: $(B)/concurd $(CRDT_A) $(CRDT_SO) $(LAWS_A) $(LAWS_SO) $(CODEC_A) $(CODEC_SO) $(GOSSIP_A) $(GOSSIP_SO) \
+    $(NNG_A) $(NNG_SO)
 
 CODEC_OBJ = $(CODEC_SRC:%.c=$(OBJ)/%.o)
 CODEC_LIBS = -llz4 $(if $(ZSTD),-lzstd)
@@ -122,6 +128,7 @@ GEN          = build/gen
 PROTO_H      = $(PROTO:%.proto=$(GEN)/%.pb-c.h)
 PROTO_OBJ    = $(PROTO:%.proto=$(OBJ)/%.pb-c.o)
 GOSSIP_OBJ   = $(GOSSIP_SRC:%.c=$(OBJ)/%.o) $(PROTO_OBJ)
+NNG_OBJ      = $(NNG_SRC:%.c=$(OBJ)/%.o)
 GOSSIP_LIBS  = $(if $(PROTO),-lprotobuf-c)
 $(GEN)/%.pb-c.h: %.proto | deps-build
 	$(call say,PROTO,$<)
@@ -160,6 +167,10 @@ $(CODEC_A): $(CODEC_OBJ) $(B)/codec.list
 	$(call say,AR,$@)
 	@rm -f $@
 	$(Q)ar qcs $@ $(CODEC_OBJ)
+$(NNG_A): $(NNG_OBJ) $(B)/nng.list
+	$(call say,AR,$@)
+	@rm -f $@
+	$(Q)ar qcs $@ $(NNG_OBJ)
 
 NO_UNDEFINED = $(if $(filter $(V),gcc clang),-Wl$(comma)-z$(comma)defs)
 comma := ,
@@ -182,6 +193,10 @@ $(B)/libgossip.so.$(SOVERSION): $(GOSSIP_OBJ) $(B)/gossip.list $(CRDT_SO)
 	$(Q)$(LINK) -shared -Wl,-soname,$(@F) $(NO_UNDEFINED) -o $@ $(GOSSIP_OBJ) -L$(B) -lcrdt \
 	    $(GOSSIP_LIBS) $(LDLIBS)
 	@ln -sf $(@F) $(@:.$(SOVERSION)=)
+$(NNG_SO): $(NNG_OBJ) $(B)/nng.list $(CRDT_SO)
+	$(call say,LD,$@)
+	$(Q)$(LINK) -shared -Wl,-soname,$(@F) $(NO_UNDEFINED) -o $@ $(NNG_OBJ) -L$(B) -lcrdt $(NNG_LIBS)
+	@ln -sf $(@F) $(@:.$(SOVERSION)=)
 
 $(B)/crdt.list: FORCE
 	@mkdir -p $(@D); echo '$(CRDT_OBJ)' | cmp -s - $@ || echo '$(CRDT_OBJ)' >$@
@@ -191,11 +206,52 @@ $(B)/codec.list: FORCE
 	@mkdir -p $(@D); echo '$(CODEC_OBJ)' | cmp -s - $@ || echo '$(CODEC_OBJ)' >$@
 $(B)/gossip.list: FORCE
 	@mkdir -p $(@D); echo '$(GOSSIP_OBJ)' | cmp -s - $@ || echo '$(GOSSIP_OBJ)' >$@
+$(B)/nng.list: FORCE
+	@mkdir -p $(@D); echo '$(NNG_OBJ)' | cmp -s - $@ || echo '$(NNG_OBJ)' >$@
 .PHONY: FORCE
 FORCE:
 
+# ---- The node ----------------------------------------------------------------------------------
+NODE_A   = $(B)/libnode.a
+NODE_OBJ = $(patsubst %.c,$(OBJ)/%.o,$(filter-out node/main.c,$(NODE_SRC)))
+$(OBJ)/node/%.o: override CPPFLAGS += -D_GNU_SOURCE -DNODE_VERSION='"$(VERSION)"'
+$(NODE_A): $(NODE_OBJ) $(B)/node.list
+	$(call say,AR,$@)
+	@rm -f $@
+	$(Q)ar qcs $@ $(NODE_OBJ)
+$(B)/node.list: FORCE
+	@mkdir -p $(@D); echo '$(NODE_OBJ)' | cmp -s - $@ || echo '$(NODE_OBJ)' >$@
+$(B)/concurd: $(OBJ)/node/main.o $(NODE_A) $(NNG_A) $(GOSSIP_A) $(CRDT_A)
+	$(call say,LD,$@)
+	$(Q)$(LINK) -o $@ $^ $(NNG_LIBS) $(GOSSIP_LIBS) -luv -lm $(LDLIBS)
+
+# Five real nodes, clients, partitions, kill -9, for CHAOS_SECONDS.
+.PHONY: chaos run-chaos
+CHAOS_SECONDS = 300
+chaos: | deps-node
+	@$(MAKE) --no-print-directory run-chaos
+run-chaos: $(B)/concur-chaos $(B)/concurd
+	$(B)/concur-chaos --seconds $(CHAOS_SECONDS) $(if $(SEED),--seed $(SEED))
+$(B)/concur-chaos: $(OBJ)/tests/chaos/main.o $(NODELIB_SRC:%.c=$(OBJ)/%.o)
+	$(call say,LD,$@)
+	$(Q)$(LINK) -o $@ $^ -lhiredis
+$(OBJ)/tests/chaos/main.o $(NODELIB_SRC:%.c=$(OBJ)/%.o): | deps-node
+
+# ---- The demonstration: five nodes, a cut, agreement; make demo ARGS="--once --topology ring" ----
+.PHONY: demo run-demo
+DEMO_OBJ = $(patsubst %.c,$(OBJ)/%.o,$(wildcard demo/*.c))
+$(DEMO_OBJ): CPPFLAGS += -D_GNU_SOURCE
+$(DEMO_OBJ): | deps-demo
+demo: | deps-demo
+	@$(MAKE) --no-print-directory $(if $(findstring -j,$(MAKEFLAGS)),,-j$(JOBS)) run-demo
+run-demo: $(B)/concur-demo $(B)/concurd
+	@$(B)/concur-demo $(ARGS)
+$(B)/concur-demo: $(DEMO_OBJ) $(NODELIB_SRC:%.c=$(OBJ)/%.o)
+	$(call say,LD,$@)
+	$(Q)$(LINK) -pthread -o $@ $^ -lhiredis
+
 # ---- Dependencies: tools/deps, once per checkout and target -------------------------------------
-DEPS_TARGETS = build test lint sanitize format fuzz bench coverage clang install-check traces peers redis
+DEPS_TARGETS = build node demo bench-node test lint sanitize format fuzz bench coverage clang install-check traces peers redis
 .PHONY: $(DEPS_TARGETS:%=deps-%)
 $(DEPS_TARGETS:%=deps-%): deps-%: build/.deps/%
 $(DEPS_TARGETS:%=build/.deps/%): build/.deps/%: tools/deps
@@ -210,6 +266,7 @@ TEST_OBJ     = $(B)/$(MODE)/obj
 SUPPORT_OBJ  = $(SUPPORT_SRC:%.c=$(TEST_OBJ)/%.o)
 LAWLIB_OBJ   = $(LAWLIB_SRC:%.c=$(TEST_OBJ)/%.o)
 CLUSTER_OBJ  = $(CLUSTER_SRC:%.c=$(TEST_OBJ)/%.o)
+NNGLIB_OBJ   = $(NNGLIB_SRC:%.c=$(TEST_OBJ)/%.o)
 WIRELIB_OBJ  = $(WIRELIB_SRC:%.c=$(TEST_OBJ)/%.o)
 # SKIP=suite/program... leaves some out.
 TEST_BIN     = $(patsubst tests/%.c,$(B)/$(MODE)/%,$(filter-out $(SKIP:%=tests/%.c),$(call only,$(TEST_SRC))))
@@ -233,26 +290,29 @@ $(filter %/unit/traces_test,$(ALL_TEST_BIN)): $(TRACE_SRC:%.c=$(TEST_OBJ)/%.o)
 $(filter %/unit/codec_test,$(ALL_TEST_BIN)): $(CODEC_A)
 $(filter %/unit/codec_test,$(ALL_TEST_BIN)): override LDLIBS += $(CODEC_LIBS)
 # Tests of the engine link it, and no network; those of the simulator link that, too.
-GOSSIP_TESTS := $(filter $(B)/$(MODE)/wire/% $(B)/$(MODE)/gossip/% $(B)/$(MODE)/sim/%,$(ALL_TEST_BIN))
+NNG_TESTS    := $(filter $(B)/$(MODE)/nng/%,$(ALL_TEST_BIN))
+GOSSIP_TESTS := $(filter $(B)/$(MODE)/wire/% $(B)/$(MODE)/gossip/% $(B)/$(MODE)/sim/%,$(ALL_TEST_BIN)) \
+                $(NNG_TESTS)
 SIM_OBJ       = $(patsubst %.c,$(TEST_OBJ)/%.o,$(filter-out sim/main.c,$(SIM_SRC)) $(ORACLE_SRC))
 $(GOSSIP_TESTS): $(GOSSIP_A)
 $(GOSSIP_TESTS): LDLIBS += $(GOSSIP_LIBS)
 $(filter $(B)/$(MODE)/sim/%,$(ALL_TEST_BIN)): $(SIM_OBJ)
+$(NNG_TESTS): $(NNGLIB_OBJ) $(NNG_A)
+$(NNG_TESTS): LDLIBS += $(NNG_STATIC)
 # The disk that breaks.
 $(filter $(B)/$(MODE)/gossip/%,$(ALL_TEST_BIN)): $(TEST_OBJ)/sim/files.o
-# Those of the node link all of it but main.
+# Those of the node link its pure parts, and run the rest as a process.
 NODE_TESTS := $(filter $(B)/$(MODE)/node/%,$(ALL_TEST_BIN))
-NODE_OBJ    = $(patsubst %.c,$(TEST_OBJ)/%.o,$(filter-out node/main.c,$(NODE_SRC)))
-$(NODE_TESTS): $(NODE_OBJ) $(GOSSIP_A)
-$(NODE_TESTS): LDLIBS += $(GOSSIP_LIBS) $(NODE_LIBS)
+$(NODE_TESTS): $(NODE_A) $(NODELIB_SRC:%.c=$(OBJ)/%.o) | $(B)/concurd
+$(NODE_TESTS): LDLIBS += -lhiredis -lm
 # One runs an example as processes.
 $(filter %/gossip/maelstrom_test,$(ALL_TEST_BIN)): $(B)/examples/maelstrom
 $(filter %/gossip/maelstrom_test,$(ALL_TEST_BIN)): LDLIBS += -ljansson
 $(ALL_TEST_BIN): $(B)/$(MODE)/%: $(TEST_OBJ)/tests/%.o $(SUPPORT_OBJ) $(LAWS_A) $(CRDT_A)
 	$(call say,LD,$@)
 	@mkdir -p $(@D)
-	$(Q)$(LINK) -o $@ $(filter %.o,$^) $(filter %/libgossip.a,$^) \
-	    $(filter-out %/libgossip.a,$(filter %.a,$^)) $(LDLIBS) \
+	$(Q)$(LINK) -o $@ $(filter %.o,$^) $(filter %/libgossip_nng.a %/libgossip.a,$^) \
+	    $(filter-out %/libgossip_nng.a %/libgossip.a,$(filter %.a,$^)) $(LDLIBS) \
 	    $(if $(filter criterion,$(MODE)),-lcriterion) -pthread
 
 # What the runner is given: programs, example:PROGRAM (output compared), replay:HARNESS (corpus).
@@ -346,14 +406,12 @@ HARNESS_BIN = $(HARNESS_SRC:%.c=$(B)/%)
 FUZZ_OBJ    = $(patsubst %.c,$(B)/plain/obj/%.o,sim/files.c $(FUZZLIB_SRC) $(LAWLIB_SRC) $(WIRELIB_SRC) \
               $(filter-out tests/lib/main.c,$(SUPPORT_SRC)))
 FUZZ_DRIVER = $(if $(filter fuzz,$(V)),,$(B)/plain/obj/fuzz/standalone.o)
-$(HARNESS_BIN): $(B)/fuzz/%: $(B)/plain/obj/fuzz/%.o $(FUZZ_DRIVER) $(FUZZ_OBJ) $(GOSSIP_A) \
+$(HARNESS_BIN): $(B)/fuzz/%: $(B)/plain/obj/fuzz/%.o $(FUZZ_DRIVER) $(FUZZ_OBJ) $(NODE_A) $(GOSSIP_A) \
     $(LAWS_A) $(CRDT_A)
 	$(call say,LD,$@)
 	@mkdir -p $(@D)
 	$(Q)$(LINK) $(if $(filter fuzz,$(V)),-fsanitize=fuzzer) -o $@ $(filter %.o,$^) \
 	    $(filter %.a,$^) $(GOSSIP_LIBS) $(LDLIBS)
-$(filter %/resp_fuzz %/config_fuzz,$(HARNESS_BIN)): $(NODE_PURE:%.c=$(B)/plain/obj/%.o)
-$(filter %/resp_fuzz %/config_fuzz,$(HARNESS_BIN)): LDLIBS += -lm
 
 fuzz-replay:
 	@$(MAKE) --no-print-directory run-replay
@@ -412,6 +470,17 @@ $(B)/bench-gossip: $(patsubst %.c,$(B)/plain/obj/%.o,bench/kit.c bench/rows.c $(
     $(GOSSIP_A) $(CRDT_A)
 	$(call say,LD,$@)
 	$(Q)$(LINK) -o $@ $^ $(GOSSIP_LIBS) $(LDLIBS)
+
+# concurd beside redis-server.
+.PHONY: bench-node run-bench-node
+bench-node: | deps-bench-node
+	@$(MAKE) --no-print-directory V=bench run-bench-node
+run-bench-node: $(B)/bench-node $(B)/concurd
+	@$(B)/bench-node $(if $(ONLY),--only $(ONLY)) $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(JSON),--json)
+$(B)/bench-node: $(patsubst %.c,$(OBJ)/%.o,$(wildcard bench/node/*.c) $(NODELIB_SRC))
+	$(call say,LD,$@)
+	$(Q)$(LINK) -o $@ $^ -lhiredis
+$(OBJ)/bench/node/%.o: | deps-node
 
 # Editing histories: bench/traces/README.md. The data is optional, and converted once.
 DATA     = $(or $(CONCUR_DATA),$(wildcard ../shared/data))
@@ -507,7 +576,7 @@ $(B)/types_doc: $(OBJ)/tools/types_doc.o $(CRDT_A)
 	$(Q)$(LINK) -o $@ $^ $(LDLIBS)
 
 # ---- Install -----------------------------------------------------------------------------------
-INSTALLED_LIBS = crdt $(if $(LAWS_SRC),crdt_laws) crdt_codec $(if $(GOSSIP_SO),gossip)
+INSTALLED_LIBS = crdt $(if $(LAWS_SRC),crdt_laws) crdt_codec $(if $(GOSSIP_SO),gossip) gossip_nng
 .PHONY: install uninstall install-check
 # Installs into an empty folder, and compiles and runs an example against what is there.
 install-check: all | deps-install-check
@@ -534,7 +603,7 @@ install: all
 uninstall:
 	rm -f $(addprefix $(DESTDIR)$(INCLUDEDIR)/,$(HEADERS) $(GOSSIP_H)) \
 	    $(MAN_PAGES:docs/man/%=$(DESTDIR)$(MANDIR)/man3/%)
-	@set -ex; for lib in crdt crdt_laws crdt_codec gossip; do \
+	@set -ex; for lib in crdt crdt_laws crdt_codec gossip gossip_nng; do \
 	    rm -f $(DESTDIR)$(LIBDIR)/lib$$lib.a $(DESTDIR)$(LIBDIR)/lib$$lib.so \
 	        $(DESTDIR)$(LIBDIR)/lib$$lib.so.$(SOVERSION) $(DESTDIR)$(LIBDIR)/lib$$lib.so.$(VERSION) \
 	        $(DESTDIR)$(LIBDIR)/pkgconfig/$$lib.pc; \
@@ -549,6 +618,7 @@ clean:
 help:
 	@echo 'make             libcrdt, its codecs and the law kit, static and shared, in $(B)/'
 	@echo 'make test        tests, examples, fuzz corpus; ONLY=name picks; ends in "N passed, N failed"'
+	@echo 'make demo        five nodes, a cut, agreement; ARGS="--once --topology ring", --help'
 	@echo 'make golden-update  write tests/golden/ anew, after a change of a byte format'
 	@echo 'make lint        layers, symbols, headers, tidy, format, cppcheck, generated docs'
 	@echo 'make sanitize    the tests under ASan+UBSan+LSan, TSan, valgrind (also sanitize-asan, ...)'

@@ -73,6 +73,17 @@ crdt_orset_iter crdt_orset_iterate(crdt_ref set)
     return it;
 }
 
+crdt_orset_iter crdt_orset_iterate_some(crdt_ref set, uint64_t random)
+{
+    crdt_orset_iter it = {set, {0}};
+    crdt__over      over = crdt__over_of(&set, 0);
+    if (over.state == NULL) return it;
+    crdt__elems_cursor at = crdt__elems_some(over.state, random);
+    it.at[0] = at.chunk;
+    it.at[1] = at.offset;
+    return it;
+}
+
 bool crdt_orset_next(crdt_orset_iter *it, crdt_value *ret_elem)
 {
     crdt__over over = crdt__over_of(&it->set, 0);

@@ -50,6 +50,9 @@ typedef struct crdt_orset_iter {
     uint32_t at[4];
 } crdt_orset_iter;
 CRDT_API crdt_orset_iter crdt_orset_iterate(crdt_ref set);
+/* From some element of the committed set, chosen by the random bits, to the last: for random
+ * picks. Next may be false at once: then begin again from the first. O(1). */
+CRDT_API crdt_orset_iter crdt_orset_iterate_some(crdt_ref set, uint64_t random);
 CRDT_API bool            crdt_orset_next(crdt_orset_iter *it, crdt_value *ret_elem);
 
 #ifdef __cplusplus

@@ -138,6 +138,8 @@ typedef struct crdt_store_iter {
 } crdt_store_iter;
 CRDT_API crdt_store_iter crdt_store_iterate(const crdt_store *store);
 CRDT_API crdt_store_iter crdt_store_iterate_from(const crdt_store *store, crdt_view name);
+/* From some name, chosen by the random bits, about evenly; goes on in key order to the last. */
+CRDT_API crdt_store_iter crdt_store_iterate_some(const crdt_store *store, uint64_t random);
 CRDT_API bool   crdt_store_next(crdt_store_iter *it, crdt_view *ret_name, crdt_ref *ret_ref);
 CRDT_API size_t crdt_store_count(const crdt_store *store); /* names that exist; O(1) */
 /* The i-th type that lives under name, the one that shows first; NULL past the end. */
@@ -205,6 +207,19 @@ CRDT_MUST_CHECK CRDT_API crdt_err crdt_store_retire(crdt_store *store, uint64_t 
 
 /* Canonical bytes of a state or delta: equal states, equal bytes. Errors: ENOMEM, EBUSY. */
 CRDT_MUST_CHECK CRDT_API crdt_err crdt_store_encode(const crdt_store *store, crdt_buf *out);
+/* The same bytes of a store as it is now, in slices, while it is written to and joined: begin
+ * appends what precedes its objects, each slice up to so many objects, or a few more than so many
+ * bytes, until *ret_done; end gives up what is left, and ends it in any case. What is appended in
+ * all is what encode would have appended at begin. An object that changes before its turn is
+ * encoded at once and kept until then. Errors (out unchanged): ENOMEM (begin again, or of slice:
+ * end it), EBUSY (a transaction is open; of begin: another one is under way), EINVAL (not a state
+ * of named objects; none was begun), ETYPE (there are objects of types that this store does not
+ * know: encode at once). */
+CRDT_MUST_CHECK CRDT_API crdt_err crdt_store_save_begin(crdt_store *store, crdt_buf *out);
+CRDT_MUST_CHECK CRDT_API crdt_err crdt_store_save_slice(crdt_store *store, size_t objects,
+                                                        size_t bytes, crdt_buf *out,
+                                                        bool *ret_done);
+CRDT_API void                     crdt_store_save_end(crdt_store *store);
 /* A new store (or delta) from bytes; everything that is not exactly what encode writes is refused.
  * ret_reason (may be NULL) gets a static text. Time is linear; memory at most 8 bytes per byte of
  * input and 64 KiB. Where very many small objects would take more, they are checked and stay bytes

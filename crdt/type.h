@@ -100,9 +100,9 @@ typedef struct crdt_conflict {
     bool       wins;  /* the one that reads show */
 } crdt_conflict;
 
-/* An operation as data. args: one letter an argument: v value, b bytes, i int64, n amount
- * (1..2^63-1, an INT), p position (an INT from 0), t stamp (an INT, 0..CRDT_STAMP_MAX). apply is
- * all or nothing on the transaction. */
+/* An operation as data. args: one letter an argument: v value, b bytes, d decimal number (as
+ * bytes), i int64, n amount (1..2^63-1, an INT), p position (an INT from 0), t stamp (an INT,
+ * 0..CRDT_STAMP_MAX). apply is all or nothing on the transaction. */
 typedef struct crdt_op {
     const char *name, *args, *help;
     crdt_err (*apply)(crdt_txn *txn, crdt_view name, const crdt_value *args);
@@ -217,6 +217,8 @@ CRDT_MUST_CHECK CRDT_API crdt_err crdt_target_reserve(crdt_target *target, size_
                                                       size_t covers);
 /* The next dot of the store's replica. It is in the delta's context from now on. */
 CRDT_API crdt_dot crdt_target_dot(crdt_target *target);
+/* ... and so many more, right behind one that was taken. */
+CRDT_API void crdt_target_dots(crdt_target *target, uint64_t count);
 /* The delta removes dot, which now shows: it enters the delta's context. */
 CRDT_API void crdt_target_cover(crdt_target *target, crdt_dot dot);
 /* What follows leaves only a residue: it does not make an absent name exist. Before reserve. */

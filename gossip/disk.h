@@ -83,6 +83,11 @@ typedef struct gossip_recovery {
     char     problem[256];      /* in words: the first thing that is wrong and where; "" */
 } gossip_recovery;
 
+/* Whose directory it is. Changes nothing. Errors: ENOENT (nobody's yet), EIO, EMALFORMED (node file
+ * damaged, or gone while others are there), EVERSION. */
+CRDT_MUST_CHECK CRDT_API crdt_err gossip_disk_whose(const gossip_files *files, uint64_t *ret_node,
+                                                    uint64_t *ret_cluster);
+
 /* Open or make a data directory. The table is copied, what it points to is borrowed. Errors:
  * ENOMEM, EINVAL, EIO, EVERSION (a newer format), EEXIST (the directory is another node's or
  * cluster's), EMALFORMED (node file damaged or gone); ret_problem (256 bytes) says it in words. */

@@ -7,7 +7,7 @@
 #include "gossip/bytes_impl.h"
 #include "gossip/wire.h"
 
-#define NOTICES 64u
+#define NOTICES_MAX 2048u
 #define TOKENS 512u
 #define BACKLOG_MAX (16u << 20)
 #define CHECKPOINT_BYTES (64u << 20)
@@ -27,9 +27,10 @@ typedef struct token {
     uint64_t from;
 } token;
 
+/* For the caller. The action's name is a copy. */
 typedef struct notice {
     gossip_action action;
-    uint8_t       name[64], name_size;
+    uint8_t      *name;
 } notice;
 
 struct gossip_driver {
@@ -43,8 +44,9 @@ struct gossip_driver {
     uint32_t links_count, links_cap;
     token    tokens[TOKENS]; /* a ring, the oldest is overwritten */
     uint32_t tokens_next;
-    notice   notices[NOTICES]; /* a ring */
-    uint32_t notices_at, notices_count;
+    notice  *notices; /* a ring */
+    uint32_t notices_at, notices_count, notices_cap;
+    notice   shown; /* the last that was taken */
     crdt_buf bytes;
 
     uint64_t reached; /* what precedes this position is with the disk */
@@ -86,9 +88,32 @@ crdt_err gossip_driver_new(gossip_engine *engine, const gossip_transport *transp
     return CRDT_OK;
 }
 
+static void drop_notice(const gossip_driver *driver, notice *n)
+{
+    if (n->name != NULL) {
+        driver->mem->release(driver->mem->user, n->name, n->action.name.size);
+        n->name = NULL;
+    }
+}
+
+static notice *notice_at(const gossip_driver *driver, uint32_t i)
+{
+    return &driver->notices[(driver->notices_at + i) % driver->notices_cap];
+}
+
+static void free_notices(gossip_driver *driver)
+{
+    drop_notice(driver, &driver->shown);
+    for (uint32_t i = 0; i < driver->notices_count; i++) drop_notice(driver, notice_at(driver, i));
+    if (driver->notices == NULL) return;
+    driver->mem->release(driver->mem->user, driver->notices,
+                         driver->notices_cap * sizeof *driver->notices);
+}
+
 void gossip_driver_free(gossip_driver *driver)
 {
     if (driver == NULL) return;
+    free_notices(driver);
     for (uint32_t i = 0; i < driver->links_count; i++) gossip_codec_free(driver->links[i].codec);
     if (driver->links != NULL) {
         driver->mem->release(driver->mem->user, driver->links,
@@ -130,9 +155,8 @@ static crdt_view address_of(const gossip_driver *driver, gossip_peer peer)
     return crdt_view_of(NULL, 0);
 }
 
-static void remember_address(const gossip_driver *driver, link *l)
+static void remember_address(link *l, crdt_view address)
 {
-    crdt_view address = address_of(driver, l->peer);
     if (address.size == 0 || address.size > sizeof l->address) return;
     memcpy(l->address, address.data, address.size);
     l->address_size = (uint8_t)address.size;
@@ -154,7 +178,7 @@ static crdt_err add_link(gossip_driver *driver, gossip_peer peer, uint32_t numbe
     }
     crdt_err err = gossip_codec_new(driver->mem, &l.codec);
     if (err != CRDT_OK) return err;
-    remember_address(driver, &l);
+    remember_address(&l, address_of(driver, peer));
     uint32_t at = seek(driver, number);
     memmove(&driver->links[at + 1], &driver->links[at], (driver->links_count - at) * sizeof l);
     driver->links[at] = l;
@@ -224,6 +248,16 @@ static void forget_hellos(gossip_driver *driver)
     }
 }
 
+/* A HELLO goes where the engine takes the peer to be by now: so does what follows on its link. */
+static crdt_view greet(gossip_driver *driver, gossip_peer peer)
+{
+    crdt_view address = address_of(driver, peer);
+    for (uint32_t i = 0; i < driver->links_count; i++) {
+        if (driver->links[i].peer == peer) remember_address(&driver->links[i], address);
+    }
+    return address;
+}
+
 static void send(gossip_driver *driver, const gossip_action *action)
 {
     const gossip_msg *msg = action->msg;
@@ -242,8 +276,10 @@ static void send(gossip_driver *driver, const gossip_action *action)
         fail(driver, err);
         return;
     }
-    if (l == NULL && !reply) address = address_of(driver, action->peer);
-    if (l != NULL && l->address_size == 0 && !reply) remember_address(driver, l);
+    if (l == NULL && !reply) address = greet(driver, action->peer);
+    if (l != NULL && l->address_size == 0 && !reply) {
+        remember_address(l, address_of(driver, l->peer));
+    }
     if (l != NULL) address = crdt_view_of(l->address, l->address_size);
     driver->transport.send(driver->transport.user, address, crdt_buf_bytes(&driver->bytes), reply,
                            from);
@@ -375,26 +411,50 @@ static void settle(gossip_driver *driver)
 
 /* -- Actions ----------------------------------------------------------------------------------- */
 
+/* Room for one more. False: out of memory. */
+static bool widen_notices(gossip_driver *driver)
+{
+    const crdt_mem *mem = driver->mem;
+    uint32_t        cap = driver->notices_cap == 0 ? 16 : driver->notices_cap * 2;
+    notice         *wider = mem->alloc(mem->user, cap * sizeof *wider);
+    if (wider == NULL) return false;
+    for (uint32_t i = 0; i < driver->notices_count; i++) wider[i] = *notice_at(driver, i);
+    if (driver->notices != NULL) {
+        mem->release(mem->user, driver->notices, driver->notices_cap * sizeof *wider);
+    }
+    driver->notices = wider;
+    driver->notices_cap = cap;
+    driver->notices_at = 0;
+    return true;
+}
+
+/* Too many, or no memory: the oldest go, or this one is not told. */
 static void take_notice(gossip_driver *driver, const gossip_action *action)
 {
-    if (driver->notices_count == NOTICES) {
-        driver->notices_at = (driver->notices_at + 1) % NOTICES;
+    notice n = {*action, NULL};
+    if (driver->notices_count == NOTICES_MAX) {
+        drop_notice(driver, notice_at(driver, 0));
+        driver->notices_at = (driver->notices_at + 1) % driver->notices_cap;
         driver->notices_count--;
     }
-    notice *n = &driver->notices[(driver->notices_at + driver->notices_count++) % NOTICES];
-    n->action = *action;
-    n->name_size =
-        (uint8_t)(action->name.size < sizeof n->name ? action->name.size : sizeof n->name);
-    if (n->name_size > 0) memcpy(n->name, action->name.data, n->name_size);
+    if (driver->notices_count == driver->notices_cap && !widen_notices(driver)) return;
+    n.action.name = crdt_view_of(NULL, 0);
+    if (action->name.size > 0) {
+        n.name = driver->mem->alloc(driver->mem->user, action->name.size);
+        if (n.name == NULL) return;
+        memcpy(n.name, action->name.data, action->name.size);
+        n.action.name = crdt_view_of(n.name, action->name.size);
+    }
+    *notice_at(driver, driver->notices_count++) = n;
 }
 
 bool gossip_driver_notice(gossip_driver *driver, gossip_action *ret_notice)
 {
+    drop_notice(driver, &driver->shown);
     if (driver->notices_count == 0) return false;
-    const notice *n = &driver->notices[driver->notices_at];
-    *ret_notice = n->action;
-    ret_notice->name = crdt_view_of(n->name, n->name_size);
-    driver->notices_at = (driver->notices_at + 1) % NOTICES;
+    driver->shown = *notice_at(driver, 0);
+    *ret_notice = driver->shown.action;
+    driver->notices_at = (driver->notices_at + 1) % driver->notices_cap;
     driver->notices_count--;
     return true;
 }

@@ -47,8 +47,8 @@ CRDT_MUST_CHECK CRDT_API crdt_err gossip_driver_run(gossip_driver *driver, gossi
  * once 64 MiB and as much as the last snapshot took were appended; call it after a start that found
  * a long log. Errors: EIO, ENOMEM, EBUSY: nothing has changed. */
 CRDT_MUST_CHECK CRDT_API crdt_err gossip_driver_checkpoint(gossip_driver *driver, gossip_time now);
-/* Notices, oldest first; false: none is left. name is borrowed until the next call. 64 are kept,
- * the newest. */
+/* Notices, oldest first; false: none is left. name is borrowed until the next call on the driver.
+ * The newest 2,048 are kept, if there is memory. */
 CRDT_API bool gossip_driver_notice(gossip_driver *driver, gossip_action *ret_notice);
 /* When run should be called at the latest. */
 CRDT_API gossip_time gossip_driver_deadline(const gossip_driver *driver);

@@ -59,6 +59,9 @@ void check_kept(struct world *w);
 void check_forks(struct world *w); /* what two nodes met was reported */
 void check_quiet_begin(struct world *w);
 void check_quiet_end(struct world *w);
+/* Comparisons of each node with a peer find nothing. */
+void check_compare_begin(struct world *w);
+void check_compare_end(struct world *w);
 void check_notice(struct node *n, const gossip_action *notice);
 
 #endif

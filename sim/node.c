@@ -252,7 +252,7 @@ void node_start(node *n)
     n->last_change = w->now;
     add_peers(n);
     if (n->rotten) check_damage(n, &found);
-    n->rotten = false;
+    n->rotten = n->comparing = n->judged = false;
     check_resync(n);
     if (again) check_restart(n);
     if (again && !w->broken) check_shown(n);
@@ -265,7 +265,7 @@ void node_start(node *n)
 static void take_down(node *n, bool power)
 {
     /* Without a power cut what was written is read again, and synced then. */
-    check_durable(n, power || n->vault.failing ? n->vault.safe : n->vault.durable);
+    check_durable(n, power ? n->vault.safe : n->vault.durable);
     gossip_driver_free(n->driver);
     gossip_engine_free(n->engine);
     crdt_store_free(n->store);

@@ -79,7 +79,10 @@ typedef struct node {
         uint32_t ghost;
         bool     removed;
     } haunts[HISTORY_OPS_MAX]; /* ghosts that the open transaction added or removed */
-    size_t haunts_count;
+    size_t   haunts_count;
+    uint32_t comparisons; /* on demand, with its peers in turn */
+    bool     comparing;   /* one is under way */
+    bool     judged;      /* and must find nothing */
 } node;
 
 typedef struct world_stats {
@@ -105,7 +108,7 @@ struct world {
     bool        blurred;   /* who took in which side of a fork is not known any more */
     uint64_t    last_change;
     uint64_t    standing; /* events at this very moment */
-    uint64_t    quiet_bytes, quiet_payloads;
+    uint64_t    quiet_bytes, quiet_payloads, quiet_snapshots;
     uint64_t    trace; /* of all that happened */
     world_stats stats;
 

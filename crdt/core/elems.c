@@ -434,6 +434,21 @@ crdt__elems_cursor crdt__elems_seek(const crdt__elems *e, crdt_dot dot)
     return at;
 }
 
+crdt__elems_cursor crdt__elems_some(const crdt__elems *e, uint64_t random)
+{
+    crdt__elems_cursor at = {e, 0, 0};
+    if (e->body == NULL) return at;
+    if (!e->large) {
+        const crdt__small *small = e->body;
+        at.offset = small->count == 0 ? 0 : (uint32_t)(random % small->count);
+        return at;
+    }
+    const crdt__large *large = e->body;
+    at.chunk = large->count == 0 ? 0 : (uint32_t)(random % large->count);
+    at.offset = (uint32_t)(random >> 32) % CRDT__CHUNK_DOTS;
+    return at;
+}
+
 enum { FIND_SCAN, FIND_RING };
 
 crdt__elems_finder crdt__elems_find(const crdt__elems *e, crdt_value value)

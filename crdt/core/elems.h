@@ -54,6 +54,8 @@ typedef struct crdt__elems_cursor {
 bool crdt__elems_next(crdt__elems_cursor *at, crdt_dot *ret_dot, crdt_value *ret_value);
 /* Before the first live dot that is not less than dot. */
 crdt__elems_cursor crdt__elems_seek(const crdt__elems *e, crdt_dot dot);
+/* Before some dot, chosen by the random bits; at the end now and then. */
+crdt__elems_cursor crdt__elems_some(const crdt__elems *e, uint64_t random);
 /* True if it is known that each value has one dot. O(1) with the index, which this builds. */
 bool crdt__elems_is_plain(const crdt__elems *e);
 /* True if value has a dot less than `dot` here that is not in gone (may be NULL). */

@@ -253,6 +253,32 @@ static leaf *leaf_of(const crdt__omap *map, const crdt__okey *key)
     return node;
 }
 
+static inline bool same_bytes(const crdt__okey *a, const crdt__okey *b)
+{
+    return a->bytes.size == b->bytes.size &&
+           (a->bytes.size == 0 || memcmp(a->bytes.data, b->bytes.data, a->bytes.size) == 0);
+}
+
+/* Who looks for a name often looks for it again: where the last search ended is tried first. */
+static inline void remember(const crdt__omap *map, leaf *node, unsigned at)
+{
+    crdt__omap *cache = (crdt__omap *)(uintptr_t)map;
+    cache->recent = node;
+    cache->recent_at = at;
+}
+
+static inline void forget(crdt__omap *map)
+{
+    map->recent = NULL;
+}
+
+/* The leaf where key was found last; NULL: it was another. */
+static inline leaf *recent_leaf(const crdt__omap *map, const crdt__okey *key)
+{
+    leaf *node = map->recent;
+    return node != NULL && same_bytes(node->e.key[map->recent_at], key) ? node : NULL;
+}
+
 static path path_to(const crdt__omap *map, const crdt__okey *key)
 {
     path  way;
@@ -277,10 +303,16 @@ void *crdt__omap_get(const crdt__omap *map, crdt_view bytes, uint32_t minor)
 {
     crdt__okey key = {bytes, minor, 0};
     if (map->root == NULL) return NULL;
-    const entries *e = &leaf_of(map, &key)->e;
-    if (bytes.size < e->skip) return NULL;
-    unsigned at = seek_alike(e, &key, false); /* if the key is here, it begins like all others */
-    return holds(e, at, &key) ? e->key[at] : NULL;
+    leaf *node = recent_leaf(map, &key);
+    for (int tries = node == NULL; tries < 2; tries++) {
+        if (tries == 1) node = leaf_of(map, &key);
+        if (bytes.size < node->e.skip) continue;
+        unsigned at = seek_alike(&node->e, &key, false); /* if it is here, it begins like all */
+        if (!holds(&node->e, at, &key)) continue;
+        remember(map, node, at);
+        return node->e.key[at];
+    }
+    return NULL;
 }
 
 crdt__omap_iter crdt__omap_first(const crdt__omap *map)
@@ -290,11 +322,32 @@ crdt__omap_iter crdt__omap_first(const crdt__omap *map)
     return (crdt__omap_iter){node, 0};
 }
 
+crdt__omap_iter crdt__omap_some(const crdt__omap *map, uint64_t random)
+{
+    void *node = map->root;
+    if (node == NULL) return (crdt__omap_iter){NULL, 0};
+    for (unsigned level = map->height; level > 0; level--) {
+        inner *in = node;
+        node = in->child[random % in->e.count];
+        random = random / in->e.count ^ random << 57;
+    }
+    return (crdt__omap_iter){node, (unsigned)(random % ((leaf *)node)->e.count)};
+}
+
 crdt__omap_iter crdt__omap_seek(const crdt__omap *map, crdt_view bytes, uint32_t minor)
 {
     crdt__okey key = {bytes, minor, 0};
     if (map->root == NULL) return (crdt__omap_iter){NULL, 0};
-    leaf *node = leaf_of(map, &key);
+    leaf *node = recent_leaf(map, &key);
+    for (int tries = node == NULL; tries < 2; tries++) {
+        if (tries == 1) node = leaf_of(map, &key);
+        if (bytes.size < node->e.skip) continue;
+        unsigned at = seek_alike(&node->e, &key, false); /* right, if the bytes are here */
+        if (at == node->e.count || !same_bytes(node->e.key[at], &key)) continue;
+        if (at == 0 && tries == 0) continue; /* a lesser minor may stand in the leaf before */
+        remember(map, node, at);
+        return (crdt__omap_iter){node, at};
+    }
     return (crdt__omap_iter){node, seek(&node->e, &key, false)};
 }
 
@@ -401,6 +454,7 @@ crdt_err crdt__omap_put(crdt__omap *map, void *node)
     crdt__okey *key = node;
     spares      more;
     if (map->root == NULL) return put_first(map, key);
+    forget(map);
     path way = path_to(map, key);
     CRDT_ASSERT(!holds(way.node[0], way.at[0], key));
     if (!get_spares(map, &way, &more)) return CRDT_ENOMEM;
@@ -483,6 +537,7 @@ void *crdt__omap_remove(crdt__omap *map, crdt_view bytes, uint32_t minor)
     path way = path_to(map, &key);
     if (!holds(way.node[0], way.at[0], &key)) return NULL;
     crdt__okey *node = way.node[0]->key[way.at[0]];
+    forget(map);
     erase_up(map, &way);
     map->count--;
     lower(map);

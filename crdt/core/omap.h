@@ -18,7 +18,9 @@ typedef struct crdt__okey {
 
 typedef struct crdt__omap {
     const crdt_mem *mem;
-    void           *root; /* NULL when empty */
+    void           *root;   /* NULL when empty */
+    void           *recent; /* a cache, set by reads, too: the leaf where a search last found its */
+    unsigned        recent_at; /* bytes, and the place in it; NULL: none */
     size_t          count;
     unsigned        height; /* 0: root is a leaf */
     size_t          bytes;  /* memory in use */
@@ -42,6 +44,8 @@ typedef struct crdt__omap_iter {
     unsigned index;
 } crdt__omap_iter;
 crdt__omap_iter crdt__omap_first(const crdt__omap *map);
+/* At some node, chosen by the random bits: level by level, so about evenly. */
+crdt__omap_iter crdt__omap_some(const crdt__omap *map, uint64_t random);
 /* The first node whose key is not less than (bytes, minor). */
 crdt__omap_iter crdt__omap_seek(const crdt__omap *map, crdt_view bytes, uint32_t minor);
 void           *crdt__omap_next(crdt__omap_iter *it); /* NULL at the end */

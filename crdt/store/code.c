@@ -123,6 +123,17 @@ static void put_object(const crdt__object *o, const crdt__origin *own, crdt_enc 
     crdt_buf_view(enc->out, crdt_buf_bytes(scratch));
 }
 
+void crdt__encode_head(const crdt_store *store, crdt_enc *enc, uint64_t objects)
+{
+    put_head(store, enc, false);
+    crdt_buf_varint(enc->out, objects);
+}
+
+void crdt__encode_object(const crdt__object *object, crdt_enc *enc, crdt_buf *scratch)
+{
+    put_object(object, NULL, enc, scratch);
+}
+
 crdt_err crdt_store_encode(const crdt_store *store, crdt_buf *out)
 {
     if (store->txn.delta != NULL) return CRDT_EBUSY;

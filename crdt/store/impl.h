@@ -89,6 +89,7 @@ struct crdt_store {
     crdt__object *reported; /* the change handed out last: pruned at the next call */
     crdt_clock    clock;
     crdt_txn      txn;
+    struct crdt__saving *saving; /* its bytes are asked for in slices (saving.c); NULL: not */
 };
 
 extern const crdt_type crdt__opaque_type;
@@ -151,6 +152,21 @@ crdt_err               crdt__objects_make(const crdt_store *store);
 static inline crdt_err crdt__objects_ready(const crdt_store *store)
 {
     return store->packed == NULL ? CRDT_OK : crdt__objects_make(store);
+}
+
+/* The bytes of a state of objects of known types alone: what precedes the objects; one of them.
+ * What goes wrong is told by enc->out->failed. */
+void crdt__encode_head(const crdt_store *store, crdt_enc *enc, uint64_t objects);
+void crdt__encode_object(const crdt__object *object, crdt_enc *enc, crdt_buf *scratch);
+
+/* -- saving.c */
+typedef struct crdt__saving crdt__saving;
+/* object NULL: one with this key comes into being. */
+void crdt__saving_keep(crdt_store *store, const crdt__okey *key, const crdt__object *object);
+/* The object's content is about to change, or may be. */
+static inline void crdt__object_before(crdt_store *store, const crdt__object *object)
+{
+    if (store->saving != NULL) crdt__saving_keep(store, &object->key, object);
 }
 
 /* -- join.c */

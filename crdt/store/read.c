@@ -105,6 +105,12 @@ crdt_store_iter crdt_store_iterate_from(const crdt_store *store, crdt_view name)
     return iter_of(store, crdt__omap_seek(&store->objects, name, 0), err);
 }
 
+crdt_store_iter crdt_store_iterate_some(const crdt_store *store, uint64_t random)
+{
+    crdt_err err = crdt__objects_ready(store);
+    return iter_of(store, crdt__omap_some(&store->objects, random), err);
+}
+
 bool crdt_store_next(crdt_store_iter *it, crdt_view *ret_name, crdt_ref *ret_ref)
 {
     if (it->store->only != NULL) {

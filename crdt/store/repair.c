@@ -116,6 +116,10 @@ crdt_err crdt_store_object_replace(crdt_store *store, crdt_view name, uint16_t t
     crdt_err err = read_one(store, name, type, in, &one, &fresh);
     if (err != CRDT_OK) return err;
     old = crdt__object_get(store, name, type);
+    if (old != NULL) crdt__object_before(store, old);
+    else if (fresh != NULL && store->saving != NULL) {
+        crdt__saving_keep(store, &fresh->key, NULL);
+    }
     if (fresh != NULL) {
         crdt__object_clean(one, fresh);
         (void)crdt__omap_remove(&one->objects, name, type);

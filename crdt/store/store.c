@@ -151,6 +151,7 @@ void crdt_store_free(crdt_store *store)
     if (store == NULL) return;
     const crdt_mem *mem = store->space.mem;
     if (store->txn.delta != NULL) crdt_store_rollback(store);
+    crdt_store_save_end(store);
     if (store->only != NULL) object_clear(store, store->only);
     else crdt__objects_drop(store);
     crdt__release(mem, store->packed, store->packed_size);

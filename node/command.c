@@ -1,0 +1,317 @@
+/* command.c: see command.h. */
+#include "node/command.h"
+
+#include <ctype.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "node/commands.h"
+#include "node/expiry.h"
+#include "node/log.h"
+#include "node/number.h"
+
+/* -- The table --------------------------------------------------------------------------------- */
+
+static command        *table;
+static command_counts *counts; /* by place in the table */
+static size_t          table_count;
+
+static int by_name(const void *a, const void *b)
+{
+    return strcmp(((const command *)a)->name, ((const command *)b)->name);
+}
+
+bool command_open(void)
+{
+    size_t         ours, made;
+    const command *list = commands_list(&ours);
+    command       *types = commands_of_types(&made);
+    table = types == NULL ? NULL : malloc((ours + made) * sizeof *table);
+    counts = table == NULL ? NULL : calloc(ours + made, sizeof *counts);
+    if (counts != NULL) {
+        memcpy(table, list, ours * sizeof *table);
+        memcpy(table + ours, types, made * sizeof *table);
+        table_count = ours + made;
+        qsort(table, table_count, sizeof *table, by_name);
+    }
+    free(types);
+    return counts != NULL;
+}
+
+void command_close(void)
+{
+    for (size_t i = 0; i < table_count; i++) commands_free_made(&table[i]);
+    free(table);
+    free(counts);
+    table = NULL;
+    counts = NULL;
+    table_count = 0;
+}
+
+static command_counts *counts_of(const command *cmd)
+{
+    return &counts[cmd - table];
+}
+
+const command_counts *command_counts_of(const command *cmd)
+{
+    return counts_of(cmd);
+}
+
+void command_counts_reset(void)
+{
+    memset(counts, 0, table_count * sizeof *counts);
+}
+
+const command *command_at(size_t i)
+{
+    return i < table_count ? &table[i] : NULL;
+}
+
+size_t command_count(void)
+{
+    return table_count;
+}
+
+const command *command_find(crdt_view name)
+{
+    size_t low = 0, high = table_count;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        int    order = strncasecmp(table[middle].name, name.data, name.size);
+        if (order == 0) order = table[middle].name[name.size] == 0 ? 0 : 1;
+        if (order == 0) return &table[middle];
+        if (order < 0) low = middle + 1;
+        else high = middle;
+    }
+    return NULL;
+}
+
+static bool is_named(const command *cmd, crdt_view name)
+{
+    return cmd != NULL && strncasecmp(cmd->name, name.data, name.size) == 0 &&
+           cmd->name[name.size] == 0;
+}
+
+/* -- Errors ------------------------------------------------------------------------------------ */
+
+void call_error(call *c, const char *format, ...)
+{
+    char    text[512];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    c->failed = true;
+    c->node->totals.errors++;
+    c->reply->out->size = c->at;
+    reply_error(c->reply, "%s", text);
+}
+
+void call_syntax(call *c)
+{
+    call_error(c, "ERR syntax error");
+}
+
+void call_wrong_type(call *c)
+{
+    call_error(c, "WRONGTYPE Operation against a key holding the wrong kind of value");
+}
+
+void call_wrong_arity(call *c)
+{
+    call_error(c, "ERR wrong number of arguments for '%s' command", c->command->name);
+}
+
+bool call_fails(call *c, crdt_err err)
+{
+    switch (err) {
+    case CRDT_OK: return false;
+    case CRDT_ENOMEM:
+        call_error(c, "OOM command not allowed: this process gets no more memory");
+        break;
+    case CRDT_ETYPE: call_wrong_type(c); break;
+    case CRDT_ELIMIT:
+        call_error(c, "ERR string exceeds maximum allowed size (%u bytes)", CRDT_VALUE_BYTES_MAX);
+        break;
+    case CRDT_ERANGE: call_error(c, "ERR index out of range"); break;
+    case CRDT_EIO:
+        call_error(c,
+                   "MISCONF the data directory takes no writes (disk full or failing): this node "
+                   "is read-only until it does; see the log");
+        break;
+    case CRDT_EFORK:
+        call_error(c, "MISCONF this node's replica id is written elsewhere, too (a copied data "
+                      "directory): writes are refused; restart it to take a new id");
+        break;
+    case CRDT_EBUSY: call_error(c, "BUSY too many writes wait for the disk: try again"); break;
+    case CRDT_EINVAL: call_error(c, "ERR value is not valid"); break;
+    default: call_error(c, "ERR %s", crdt_err_text(err)); break;
+    }
+    return true;
+}
+
+static void unknown_command(call *c)
+{
+    char   args[160] = "";
+    size_t used = 0;
+    for (size_t i = 1; i < c->count && used < 128; i++) {
+        int size = c->args[i].size < 128 - used ? (int)c->args[i].size : (int)(128 - used);
+        int n = snprintf(args + used, sizeof args - used, "'%.*s' ", size,
+                         (const char *)c->args[i].data);
+        used += n < 0 ? 0 : (size_t)n;
+    }
+    int size = c->args[0].size < 128 ? (int)c->args[0].size : 128;
+    call_error(c, "ERR unknown command '%.*s', with args beginning with: %s", size,
+               (const char *)c->args[0].data, args);
+}
+
+/* -- One run ----------------------------------------------------------------------------------- */
+
+crdt_txn *call_write(call *c)
+{
+    node *n = c->node;
+    if (c->txn != NULL) return c->txn;
+    crdt_err err = gossip_engine_write(n->engine, n->now, n->ms, &c->txn);
+    if (err != CRDT_OK) c->txn = NULL;
+    call_fails(c, err);
+    return c->txn;
+}
+
+void call_commit(call *c)
+{
+    node    *n = c->node;
+    crdt_dot last;
+    bool     failed = c->failed;
+    if (c->txn == NULL) return;
+    if (failed || call_fails(c, gossip_engine_commit(n->engine, &last))) {
+        gossip_engine_rollback(n->engine);
+        c->txn = NULL;
+        return;
+    }
+    c->txn = NULL;
+    if (last.seq == 0) return;
+    c->client->written = last;
+    c->client->wrote = true;
+    node_touch(n);
+    if (c->deadlines || n->expiries_count > 0) node_changes(n);
+}
+
+static bool may_run(call *c)
+{
+    const command *cmd = c->command;
+    if (cmd == NULL) unknown_command(c);
+    else if (cmd->arity >= 0 ? c->count != (size_t)cmd->arity : c->count < (size_t)-cmd->arity) {
+        call_wrong_arity(c);
+    } else if (!c->client->authed && !(cmd->flags & COMMAND_NO_AUTH)) {
+        call_error(c, "NOAUTH Authentication required.");
+    }
+    return !c->failed;
+}
+
+static void run(call *c)
+{
+    command_counts *counted = counts_of(c->command);
+    const command  *cmd = c->command;
+    uint64_t        from = counted->calls % COMMAND_SAMPLE == 0 ? uv_hrtime() : 0;
+    cmd->run(c);
+    call_commit(c);
+    if (from != 0) {
+        counted->timed++;
+        counted->timed_ns += uv_hrtime() - from;
+    }
+    counted->calls++;
+    if (c->failed) counted->failed++;
+}
+
+void command_run(client *who, const crdt_view *args, size_t count)
+{
+    call c = {.node = who->node, .client = who, .args = args, .count = count};
+    c.reply = &who->reply;
+    c.command = is_named(who->last, args[0]) ? who->last : command_find(args[0]);
+    c.at = who->out.size;
+    who->commands++;
+    c.node->totals.commands++;
+    if (may_run(&c)) {
+        who->last = c.command;
+        who->last_sub = NULL;
+        run(&c);
+    } else if (c.command != NULL) {
+        counts_of(c.command)->rejected++;
+    }
+    if (who->noreply || who->skip > 0) who->out.size = c.at;
+    if (who->skip > 0) who->skip--;
+}
+
+/* -- Commands of commands ---------------------------------------------------------------------- */
+
+static const char *sub_name(const command *sub)
+{
+    return strchr(sub->name, '|') + 1;
+}
+
+static void upper(const char *name, char out[32])
+{
+    size_t i = 0;
+    for (; name[i] != 0 && i < 31; i++) out[i] = (char)toupper((unsigned char)name[i]);
+    out[i] = 0;
+}
+
+void call_sub(call *c)
+{
+    const command *family = c->command, *sub = family->subs;
+    char           name[32];
+    while (sub->name != NULL && !call_is(c, 1, sub_name(sub))) sub++;
+    if (sub->name == NULL) {
+        int size = c->args[1].size < 128 ? (int)c->args[1].size : 128;
+        upper(family->name, name);
+        call_error(c, "ERR unknown subcommand '%.*s'. Try %s HELP.", size,
+                   (const char *)c->args[1].data, name);
+        return;
+    }
+    c->command = c->client->last_sub = sub;
+    if (sub->arity >= 0 ? c->count != (size_t)sub->arity : c->count < (size_t)-sub->arity) {
+        call_wrong_arity(c);
+        return;
+    }
+    sub->run(c);
+}
+
+/* c->command is the HELP of a family: the family's name is before the bar. */
+void call_help(call *c)
+{
+    const command *family = command_find(c->args[0]);
+    char           line[512], name[32];
+    size_t         subs = 0;
+    while (family->subs[subs].name != NULL) subs++;
+    upper(family->name, name);
+    reply_array(c->reply, 1 + 2 * subs);
+    snprintf(line, sizeof line,
+             "%s <subcommand> [<arg> [value] [opt] ...]. Subcommands are:", name);
+    reply_simple(c->reply, line);
+    for (const command *sub = family->subs; sub->name != NULL; sub++) {
+        upper(sub_name(sub), name);
+        snprintf(line, sizeof line, "%s%s%s", name, sub->syntax[0] != 0 ? " " : "", sub->syntax);
+        reply_simple(c->reply, line);
+        snprintf(line, sizeof line, "    %s", sub->summary);
+        reply_simple(c->reply, line);
+    }
+}
+
+/* -- Arguments --------------------------------------------------------------------------------- */
+
+bool call_is(const call *c, size_t i, const char *word)
+{
+    return i < c->count && c->args[i].size == strlen(word) &&
+           strncasecmp(c->args[i].data, word, c->args[i].size) == 0;
+}
+
+bool call_int(call *c, size_t i, int64_t *ret_value)
+{
+    if (number_int64(c->args[i], ret_value)) return true;
+    call_error(c, "ERR value is not an integer or out of range");
+    return false;
+}

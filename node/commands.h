@@ -1,0 +1,61 @@
+/* commands.h: what the table of commands is made of, by file. */
+#ifndef NODE_COMMANDS_H
+#define NODE_COMMANDS_H
+#include "node/command.h"
+
+/* Those written here (commands.c); and those made from the operation tables of the types, allocated
+ * (types.c): NULL: no memory. */
+const command *commands_list(size_t *ret_count);
+command       *commands_of_types(size_t *ret_count);
+void           commands_free_made(command *cmd);
+
+/* connection.c */
+void command_ping(call *c), command_echo(call *c), command_hello(call *c), command_auth(call *c),
+    command_select(call *c), command_quit(call *c), command_reset(call *c);
+/* clients.c */
+extern const command client_commands[];
+/* server.c */
+void command_dbsize(call *c), command_time(call *c), command_lolwut(call *c),
+    command_shutdown(call *c), command_debug(call *c), command_save(call *c),
+    command_bgsave(call *c), command_lastsave(call *c), command_role(call *c);
+extern const command memory_commands[], slowlog_commands[], latency_commands[], object_commands[];
+/* info.c */
+void command_info(call *c);
+/* settings.c */
+extern const command config_commands[];
+/* describe.c */
+void                 command_command(call *c);
+extern const command command_commands[];
+/* keyspace.c */
+void command_del(call *c), command_exists(call *c), command_type(call *c), command_keys(call *c),
+    command_scan(call *c), command_randomkey(call *c), command_rename(call *c),
+    command_renamenx(call *c), command_flushall(call *c), command_touch(call *c);
+/* deadline.c */
+void command_expire(call *c), command_pexpire(call *c), command_expireat(call *c),
+    command_pexpireat(call *c), command_ttl(call *c), command_pttl(call *c),
+    command_expiretime(call *c), command_pexpiretime(call *c), command_persist(call *c);
+/* strings.c */
+void command_get(call *c), command_set(call *c), command_setnx(call *c), command_setex(call *c),
+    command_psetex(call *c), command_getset(call *c), command_getdel(call *c),
+    command_getex(call *c), command_mget(call *c), command_mset(call *c), command_msetnx(call *c),
+    command_append(call *c), command_strlen(call *c), command_getrange(call *c),
+    command_setrange(call *c), command_incr(call *c), command_decr(call *c),
+    command_incrby(call *c), command_decrby(call *c), command_incrbyfloat(call *c);
+/* sets.c */
+void command_sadd(call *c), command_srem(call *c), command_sismember(call *c),
+    command_smismember(call *c), command_smembers(call *c), command_scard(call *c),
+    command_spop(call *c), command_srandmember(call *c), command_sscan(call *c),
+    command_sinter(call *c), command_sunion(call *c), command_sdiff(call *c),
+    command_sinterstore(call *c), command_sunionstore(call *c), command_sdiffstore(call *c),
+    command_smove(call *c), command_sintercard(call *c);
+/* texts.c */
+void command_text_insert(call *c), command_text_delete(call *c), command_text_get(call *c),
+    command_text_length(call *c);
+/* cluster.c */
+void command_wait(call *c), command_crdt_peers(call *c), command_crdt_lag(call *c),
+    command_crdt_digest(call *c), command_crdt_diff(call *c), command_crdt_conflicts(call *c),
+    command_crdt_explain(call *c), command_crdt_log(call *c), command_crdt_partition(call *c),
+    command_crdt_heal(call *c), command_crdt_types(call *c);
+extern const command crdt_peer_commands[];
+
+#endif

@@ -1,0 +1,104 @@
+/* conflicts.c: see conflicts.h. The names are a tree of tsearch(3), in order of bytes. */
+#include "node/conflicts.h"
+
+#include <search.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "crdt/types.h"
+
+static int by_name(const void *a, const void *b)
+{
+    return crdt_view_compare(*(const crdt_view *)a, *(const crdt_view *)b);
+}
+
+size_t conflicts_contents(const crdt_ref *ref)
+{
+    crdt_conflict content;
+    size_t        count = 0;
+    while (crdt_ref_conflict(ref, count, &content)) count++;
+    return count;
+}
+
+size_t conflicts_types(const node *n, crdt_view name)
+{
+    size_t count = 0;
+    while (crdt_store_type_at(n->store, name, count) != NULL) count++;
+    return count;
+}
+
+static bool competes(const node *n, crdt_view name, const crdt_ref *ref)
+{
+    crdt_conflict second;
+    return crdt_ref_conflict(ref, 1, &second) || crdt_store_type_at(n->store, name, 1) != NULL;
+}
+
+static void keep(node *n, crdt_view name)
+{
+    crdt_view *kept = malloc(sizeof *kept + name.size);
+    if (kept == NULL) return; /* it is not listed, and competes all the same */
+    if (name.size > 0) memcpy(kept + 1, name.data, name.size);
+    *kept = crdt_view_of(kept + 1, name.size);
+    crdt_view **at = tsearch(kept, &n->conflicts, by_name);
+    if (at == NULL || *at != kept) free(kept);
+    else n->conflicts_count++;
+}
+
+static void drop(node *n, crdt_view *kept)
+{
+    tdelete(kept, &n->conflicts, by_name);
+    n->conflicts_count--;
+    free(kept);
+}
+
+void conflicts_note(node *n, const crdt_change *change)
+{
+    crdt_ref ref;
+    if (!change->remote && n->conflicts_count == 0) return; /* only what came from elsewhere adds */
+    bool competing = crdt_store_find(n->store, change->name, NULL, &ref) == CRDT_OK &&
+                     competes(n, change->name, &ref);
+    crdt_view **kept = tfind(&change->name, &n->conflicts, by_name);
+    if (competing && kept == NULL) keep(n, change->name);
+    else if (!competing && kept != NULL) drop(n, *kept);
+}
+
+void conflicts_open(node *n)
+{
+    crdt_store_iter it = crdt_store_iterate(n->store);
+    crdt_view       name;
+    crdt_ref        ref;
+    while (crdt_store_next(&it, &name, &ref)) {
+        if (competes(n, name, &ref)) keep(n, name);
+    }
+}
+
+void conflicts_close(node *n)
+{
+    tdestroy(n->conflicts, free);
+    n->conflicts = NULL;
+    n->conflicts_count = 0;
+}
+
+size_t conflicts_count(const node *n)
+{
+    return n->conflicts_count;
+}
+
+typedef struct walk {
+    bool (*visit)(void *user, crdt_view name);
+    void *user;
+    bool  done;
+} walk;
+
+static void at_node(const void *at, VISIT order, void *user)
+{
+    walk *w = user;
+    if ((order != postorder && order != leaf) || w->done) return;
+    w->done = !w->visit(w->user, **(const crdt_view *const *)at);
+}
+
+void conflicts_each(const node *n, bool (*visit)(void *user, crdt_view name), void *user)
+{
+    walk w = {visit, user, false};
+    twalk_r(n->conflicts, at_node, &w);
+}

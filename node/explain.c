@@ -1,0 +1,261 @@
+/* explain.c: why a value is what it is: CRDT.CONFLICTS, CRDT.EXPLAIN, CRDT.LOG. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "crdt/types.h"
+#include "node/commands.h"
+#include "node/conflicts.h"
+#include "node/expiry.h"
+#include "node/keys.h"
+#include "node/number.h"
+#include "node/peers.h"
+#include "node/reads.h"
+
+#define PRINT_MAX 1024u /* bytes of a printed value */
+
+static void field_text(reply *r, const char *name, const char *text)
+{
+    reply_text(r, name);
+    reply_text(r, text);
+}
+
+static void field_int(reply *r, const char *name, uint64_t n)
+{
+    reply_text(r, name);
+    reply_int(r, (int64_t)n);
+}
+
+static void field_author(const node *n, reply *r, uint64_t replica)
+{
+    char text[32];
+    snprintf(text, sizeof text, "%016" PRIx64, replica);
+    field_text(r, "replica", text);
+    reply_text(r, "node");
+    reply_bulk(r, peers_author(n, replica));
+}
+
+/* The printed value, cut where it is long. */
+static void reply_printed(reply *r, const crdt_ref *ref)
+{
+    crdt_buf text;
+    crdt_buf_init(&text, NULL);
+    crdt_ref_print(ref, &text);
+    crdt_view all = crdt_buf_bytes(&text);
+    if (all.size > PRINT_MAX) {
+        text.size = PRINT_MAX;
+        crdt_buf_text(&text, "...");
+        all = crdt_buf_bytes(&text);
+    }
+    reply_bulk(r, all);
+    crdt_buf_clear(&text);
+}
+
+/* -- CRDT.CONFLICTS ---------------------------------------------------------------------------- */
+
+static void reply_contents(const node *n, reply *r, const crdt_ref *ref)
+{
+    crdt_conflict one;
+    reply_text(r, "contents");
+    reply_array(r, conflicts_contents(ref));
+    for (size_t i = 0; crdt_ref_conflict(ref, i, &one); i++) {
+        reply_map(r, 6);
+        reply_text(r, "value");
+        reads_value(r, one.value);
+        reply_text(r, "shows");
+        reply_int(r, one.wins);
+        field_author(n, r, one.dot.replica);
+        field_int(r, "seq", one.dot.seq);
+        field_int(r, "stamp-ms", crdt_stamp_ms(one.stamp));
+    }
+}
+
+static void reply_types(const node *n, reply *r, crdt_view name)
+{
+    size_t count = conflicts_types(n, name);
+    reply_text(r, "types");
+    reply_array(r, count);
+    for (size_t i = 0; i < count; i++) reply_text(r, crdt_store_type_at(n->store, name, i)->name);
+}
+
+static void reply_conflict(const node *n, reply *r, crdt_view name, const crdt_ref *ref)
+{
+    reply_map(r, 4);
+    reply_text(r, "key");
+    reply_bulk(r, name);
+    field_text(r, "type", ref->type->name);
+    reply_types(n, r, name);
+    reply_contents(n, r, ref);
+}
+
+typedef struct lister {
+    const node *n;
+    reply      *r;
+} lister;
+
+static bool list_one(void *user, crdt_view name)
+{
+    const lister *l = user;
+    crdt_ref      ref;
+    if (crdt_store_find(l->n->store, name, NULL, &ref) != CRDT_OK) {
+        reply_null(l->r); /* no memory to look at it */
+        return true;
+    }
+    reply_map(l->r, 4);
+    reply_text(l->r, "key");
+    reply_bulk(l->r, name);
+    field_text(l->r, "type", ref.type->name);
+    field_int(l->r, "types", conflicts_types(l->n, name));
+    field_int(l->r, "contents", conflicts_contents(&ref));
+    return true;
+}
+
+void command_crdt_conflicts(call *c)
+{
+    crdt_ref ref;
+    if (c->count > 2) {
+        call_wrong_arity(c);
+    } else if (c->count == 1) {
+        lister l = {c->node, c->reply};
+        reply_array(c->reply, conflicts_count(c->node));
+        conflicts_each(c->node, list_one, &l);
+    } else if (key_find(c, c->args[1], &ref)) {
+        reply_conflict(c->node, c->reply, c->args[1], &ref);
+    } else if (!c->failed) {
+        reply_null(c->reply);
+    }
+}
+
+/* -- CRDT.EXPLAIN ------------------------------------------------------------------------------ */
+
+static const char *rule_of(const crdt_type *type, bool competes)
+{
+    if (type == &crdt_cell_type && competes) {
+        return "values were set at the same time: the one stamped last shows; increments add up";
+    }
+    if (type == &crdt_cell_type)
+        return "what was set last, and all increments that it had not seen";
+    if (competes) return "values were written at the same time: contents lists them";
+    return type->summary;
+}
+
+/* What a single replica wrote of an object: the object without the dots of all others. NULL: no
+ * memory. */
+static crdt_delta *share_of(const crdt_store *one, uint64_t replica)
+{
+    crdt_context others;
+    crdt_delta  *share = NULL;
+    crdt_context_init(&others, NULL);
+    crdt_err err = crdt_context_copy(&others, crdt_store_context(one));
+    if (err == CRDT_OK) err = crdt_context_reserve(&others, 2);
+    if (err == CRDT_OK) {
+        crdt_context_remove_reserved(&others, (crdt_run){replica, 1, CRDT_SEQ_MAX});
+        err = crdt_store_since(one, &others, &share);
+    }
+    crdt_context_clear(&others);
+    return err == CRDT_OK ? share : NULL;
+}
+
+static bool counts(const crdt_type *type)
+{
+    return type == &crdt_gcounter_type || type == &crdt_pncounter_type || type == &crdt_cell_type;
+}
+
+static uint64_t dots_of(const crdt_context *ctx, uint32_t *at)
+{
+    uint64_t dots = 0, replica = ctx->runs[*at].replica;
+    for (; *at < ctx->count && ctx->runs[*at].replica == replica; (*at)++) {
+        dots += ctx->runs[*at].hi - ctx->runs[*at].lo + 1;
+    }
+    return dots;
+}
+
+/* Who wrote what still counts; of counters, what each has added. */
+static void reply_authors(const node *n, reply *r, crdt_view name, const crdt_type *type,
+                          const crdt_store *one, const crdt_context *dots)
+{
+    size_t authors = 0;
+    for (uint32_t at = 0; at < dots->count; authors++) dots_of(dots, &at);
+    reply_text(r, "authors");
+    reply_array(r, authors);
+    for (uint32_t at = 0; at < dots->count;) {
+        uint64_t    replica = dots->runs[at].replica;
+        crdt_delta *share = counts(type) ? share_of(one, replica) : NULL;
+        crdt_ref    ref;
+        bool        shows = share != NULL && crdt_store_find(share, name, type, &ref) == CRDT_OK;
+        reply_map(r, 3 + (size_t)shows);
+        field_author(n, r, replica);
+        field_int(r, "dots", dots_of(dots, &at));
+        if (shows) {
+            reply_text(r, "share");
+            reply_printed(r, &ref);
+        }
+        crdt_store_free(share);
+    }
+}
+
+/* The object alone, as a store of its own; and its live dots. Errors: those of the library. */
+static crdt_err take_out(const node *n, crdt_view name, const crdt_type *type, crdt_store **ret_one,
+                         crdt_delta **ret_part)
+{
+    crdt_buf bytes;
+    crdt_buf_init(&bytes, NULL);
+    crdt_err err = crdt_store_object_encode(n->store, name, type->id, &bytes);
+    if (err == CRDT_OK) err = crdt_delta_decode(n->store, crdt_buf_bytes(&bytes), ret_one, NULL);
+    if (err == CRDT_OK) {
+        err = crdt_store_part(*ret_one, 0, ret_part);
+        if (err != CRDT_OK) crdt_store_free(*ret_one);
+    }
+    crdt_buf_clear(&bytes);
+    return err;
+}
+
+static void reply_stats(reply *r, const crdt_ref *ref)
+{
+    crdt_stats  s = crdt_ref_stats(ref);
+    crdt_digest d = crdt_ref_digest(ref);
+    char        text[40];
+    snprintf(text, sizeof text, "%016" PRIx64 "%016" PRIx64, d.hi, d.lo);
+    field_int(r, "elements", s.elements);
+    field_int(r, "live-dots", s.dots);
+    field_int(r, "removals-remembered", s.residues);
+    field_int(r, "payload-bytes", s.payload);
+    field_int(r, "metadata-bytes", s.metadata);
+    field_int(r, "last-stamp-ms", crdt_stamp_ms(s.stamp_max));
+    field_text(r, "digest", text);
+}
+
+void command_crdt_explain(call *c)
+{
+    node       *n = c->node;
+    crdt_view   name = c->args[1];
+    crdt_ref    ref;
+    crdt_store *one;
+    crdt_delta *part;
+    int64_t     deadline;
+    reply      *r = c->reply;
+    crdt_err    err = crdt_store_find(n->store, name, NULL, &ref);
+    if (err == CRDT_ENOENT) {
+        reply_null(r);
+        return;
+    }
+    if (call_fails(c, err) || call_fails(c, take_out(n, name, ref.type, &one, &part))) return;
+    reply_map(r, 16);
+    reply_text(r, "key");
+    reply_bulk(r, name);
+    field_text(r, "type", ref.type->name);
+    field_text(r, "rule", rule_of(ref.type, conflicts_contents(&ref) > 1));
+    reply_text(r, "value");
+    reply_printed(r, &ref);
+    reply_text(r, "expires-ms");
+    if (expiry_deadline(n, name, &deadline)) reply_int(r, deadline);
+    else reply_null(r);
+    field_int(r, "expired", expiry_passed(n, name));
+    reply_types(n, r, name);
+    reply_contents(n, r, &ref);
+    reply_authors(n, r, name, ref.type, one, crdt_store_context(part));
+    reply_stats(r, &ref);
+    crdt_store_free(part);
+    crdt_store_free(one);
+}

@@ -1,0 +1,77 @@
+/* keys.c: see keys.h. */
+#include "node/keys.h"
+
+#include "node/expiry.h"
+
+static bool look(call *c, crdt_view name, crdt_ref *ret_ref)
+{
+    crdt_err err = c->txn != NULL ? crdt_txn_find(c->txn, name, NULL, ret_ref)
+                                  : crdt_store_find(c->node->store, name, NULL, ret_ref);
+    if (err != CRDT_OK && err != CRDT_ENOENT) call_fails(c, err);
+    return err == CRDT_OK && !expiry_passed(c->node, name);
+}
+
+bool key_find(call *c, crdt_view name, crdt_ref *ret_ref)
+{
+    bool found = look(c, name, ret_ref);
+    if (c->command->flags & COMMAND_READ) {
+        if (found) c->node->totals.hits++;
+        else c->node->totals.misses++;
+    }
+    return found;
+}
+
+key_state key_typed(call *c, crdt_view name, const crdt_type *type, crdt_ref *ret_ref)
+{
+    if (!key_find(c, name, ret_ref)) return KEY_ABSENT;
+    if (ret_ref->type == type) return KEY_THERE;
+    call_wrong_type(c);
+    return KEY_OTHER;
+}
+
+crdt_txn *key_write(call *c, crdt_view name, const crdt_type *type)
+{
+    crdt_txn *txn = call_write(c);
+    if (txn == NULL) return NULL;
+    if (expiry_passed(c->node, name)) {
+        crdt_err err = crdt_txn_remove(txn, name);
+        if (err != CRDT_ENOENT && call_fails(c, err)) return NULL;
+        return txn;
+    }
+    crdt_ref ref;
+    crdt_err err = crdt_txn_find(txn, name, NULL, &ref);
+    if (err == CRDT_OK && ref.type != type) {
+        call_wrong_type(c);
+        return NULL;
+    }
+    if (err != CRDT_ENOENT && call_fails(c, err)) return NULL;
+    return txn;
+}
+
+crdt_txn *key_replace(call *c, crdt_view name)
+{
+    crdt_txn *txn = call_write(c);
+    if (txn == NULL) return NULL;
+    crdt_err err = crdt_txn_remove(txn, name);
+    if (err != CRDT_ENOENT && call_fails(c, err)) return NULL;
+    return txn;
+}
+
+bool key_remove(call *c, crdt_view name)
+{
+    crdt_ref ref;
+    bool     shows = look(c, name, &ref);
+    if (c->failed || (!shows && !expiry_passed(c->node, name))) return false;
+    crdt_txn *txn = call_write(c);
+    if (txn == NULL) return false;
+    crdt_err err = crdt_txn_remove(txn, name);
+    if (err != CRDT_ENOENT && call_fails(c, err)) return false;
+    return shows;
+}
+
+const char *key_type_name(const crdt_type *type)
+{
+    if (type == &crdt_cell_type) return "string";
+    if (type == &crdt_orset_type) return "set";
+    return type->name;
+}

@@ -1,0 +1,24 @@
+/* keys.h: names as Redis commands see them: of one type, and gone once their deadline has passed
+ * (rule R14: expiry hides at read; whoever writes to an expired name resets it first). */
+#ifndef NODE_KEYS_H
+#define NODE_KEYS_H
+#include "crdt/types.h"
+#include "node/command.h"
+
+/* What shows under the name; false: nothing, or it has expired. Counts hits and misses of reads. */
+bool key_find(call *c, crdt_view name, crdt_ref *ret_ref);
+/* The same within the call's transaction. */
+typedef enum key_state { KEY_ABSENT, KEY_THERE, KEY_OTHER } key_state;
+/* KEY_OTHER: another type shows; WRONGTYPE was replied. ABSENT: *ret_ref is an empty one. */
+key_state key_typed(call *c, crdt_view name, const crdt_type *type, crdt_ref *ret_ref);
+/* The transaction, ready to change the object of that type: what has expired is removed first.
+ * NULL: an error was replied. */
+crdt_txn *key_write(call *c, crdt_view name, const crdt_type *type);
+/* The transaction, ready to give the name another content of any type: all that is there goes. */
+crdt_txn *key_replace(call *c, crdt_view name);
+/* Remove the name; true if it showed. False with c->failed: an error was replied. */
+bool key_remove(call *c, crdt_view name);
+/* The name of the type as TYPE tells it: Redis' own where the meaning is its own. */
+const char *key_type_name(const crdt_type *type);
+
+#endif

@@ -1,0 +1,342 @@
+/* keyspace.c: the commands that look at names whatever their type. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "node/commands.h"
+#include "node/deadline.h"
+#include "node/expiry.h"
+#include "node/glob.h"
+#include "node/keys.h"
+#include "node/number.h"
+
+void command_del(call *c)
+{
+    int64_t removed = 0;
+    for (size_t i = 1; i < c->count; i++) {
+        removed += key_remove(c, c->args[i]);
+        if (c->failed) return;
+    }
+    c->deadlines = true;
+    reply_int(c->reply, removed);
+}
+
+static void count_there(call *c)
+{
+    crdt_ref ref;
+    int64_t  there = 0;
+    for (size_t i = 1; i < c->count; i++) there += key_find(c, c->args[i], &ref);
+    if (!c->failed) reply_int(c->reply, there);
+}
+
+void command_exists(call *c)
+{
+    count_there(c);
+}
+
+void command_touch(call *c)
+{
+    count_there(c);
+}
+
+void command_type(call *c)
+{
+    crdt_ref ref;
+    bool     there = key_find(c, c->args[1], &ref);
+    if (!c->failed) reply_simple(c->reply, there ? key_type_name(ref.type) : "none");
+}
+
+/* -- Walking ----------------------------------------------------------------------------------- */
+
+/* How many bytes of the pattern stand for themselves: names that match begin with them. */
+static size_t plain_prefix(crdt_view pattern)
+{
+    const char *at = pattern.data;
+    size_t      n = 0;
+    while (n < pattern.size && strchr("*?[\\", at[n]) == NULL && at[n] != 0) n++;
+    return n;
+}
+
+static bool begins_with(crdt_view name, crdt_view prefix)
+{
+    return name.size >= prefix.size &&
+           (prefix.size == 0 || memcmp(name.data, prefix.data, prefix.size) == 0);
+}
+
+/* A reply of strings whose count is known at the end: collected beside. */
+typedef struct gathered {
+    crdt_buf bytes;
+    size_t   count;
+} gathered;
+
+static void gather_begin(gathered *g)
+{
+    g->count = 0;
+    crdt_buf_init(&g->bytes, NULL);
+}
+
+static void gather(call *c, gathered *g, crdt_view name)
+{
+    reply to = {&g->bytes, c->reply->protocol};
+    reply_bulk(&to, name);
+    g->count++;
+}
+
+static void gather_end(call *c, gathered *g)
+{
+    if (g->bytes.failed) {
+        call_fails(c, CRDT_ENOMEM);
+    } else {
+        reply_array(c->reply, g->count);
+        crdt_buf_put(c->reply->out, g->bytes.data, g->bytes.size);
+    }
+    crdt_buf_clear(&g->bytes);
+}
+
+void command_keys(call *c)
+{
+    crdt_view       pattern = c->args[1], name;
+    crdt_view       prefix = crdt_view_of(pattern.data, plain_prefix(pattern));
+    crdt_store_iter it = crdt_store_iterate_from(c->node->store, prefix);
+    crdt_ref        ref;
+    gathered        found;
+    gather_begin(&found);
+    while (crdt_store_next(&it, &name, &ref) && begins_with(name, prefix)) {
+        if (glob_match(pattern, name) && !expiry_passed(c->node, name)) gather(c, &found, name);
+    }
+    gather_end(c, &found);
+}
+
+void command_randomkey(call *c)
+{
+    crdt_view name;
+    crdt_ref  ref;
+    for (int tries = 0; tries < 100; tries++) {
+        crdt_store_iter it = crdt_store_iterate_some(c->node->store, node_random(c->node));
+        if (!crdt_store_next(&it, &name, &ref)) break;
+        if (expiry_passed(c->node, name)) continue;
+        reply_bulk(c->reply, name);
+        return;
+    }
+    reply_null(c->reply);
+}
+
+/* -- SCAN -------------------------------------------------------------------------------------- */
+
+/* A cursor is a number; where it stands is kept here. The oldest are forgotten. */
+#define CURSORS 4096u
+typedef struct cursor {
+    uint64_t  number;
+    crdt_view name; /* ours */
+} cursor;
+struct keyspace_cursors {
+    cursor   at[CURSORS];
+    uint64_t next;
+};
+
+static uint64_t keep_cursor(node *n, crdt_view name)
+{
+    if (n->cursors == NULL) n->cursors = calloc(1, sizeof *n->cursors);
+    void *copy = malloc(name.size + 1);
+    if (n->cursors == NULL || copy == NULL) {
+        free(copy);
+        return 0;
+    }
+    memcpy(copy, name.data, name.size);
+    uint64_t number = ++n->cursors->next;
+    cursor  *at = &n->cursors->at[number % CURSORS];
+    free((void *)(uintptr_t)at->name.data);
+    *at = (cursor){number, crdt_view_of(copy, name.size)};
+    return number;
+}
+
+void keyspace_close(node *n)
+{
+    for (size_t i = 0; n->cursors != NULL && i < CURSORS; i++) {
+        free((void *)(uintptr_t)n->cursors->at[i].name.data);
+    }
+    free(n->cursors);
+    n->cursors = NULL;
+}
+
+typedef struct scan {
+    uint64_t  cursor;
+    int64_t   count;
+    crdt_view pattern, type;
+} scan;
+
+static bool parse_scan(call *c, scan *s)
+{
+    *s = (scan){0, 10, {NULL, 0}, {NULL, 0}};
+    if (!number_uint64(c->args[1], &s->cursor)) {
+        call_error(c, "ERR invalid cursor");
+        return false;
+    }
+    for (size_t i = 2; i < c->count; i += 2) {
+        bool pair = i + 1 < c->count;
+        if (pair && call_is(c, i, "match")) s->pattern = c->args[i + 1];
+        else if (pair && call_is(c, i, "type")) s->type = c->args[i + 1];
+        else if (pair && call_is(c, i, "count")) {
+            if (!call_int(c, i + 1, &s->count)) return false;
+            if (s->count < 1) pair = false;
+        } else {
+            pair = false;
+        }
+        if (pair) continue;
+        call_syntax(c);
+        return false;
+    }
+    return true;
+}
+
+static bool fits(call *c, const scan *s, crdt_view name, const crdt_type *type)
+{
+    if (expiry_passed(c->node, name)) return false;
+    if (s->pattern.data != NULL && !glob_match(s->pattern, name)) return false;
+    return s->type.data == NULL ||
+           crdt_view_compare(s->type, crdt_text_view(key_type_name(type))) == 0;
+}
+
+void command_scan(call *c)
+{
+    scan     s;
+    gathered found;
+    char     next[24] = "0";
+    crdt_ref ref;
+    node    *n = c->node;
+    if (!parse_scan(c, &s)) return;
+    crdt_store_iter it = crdt_store_iterate(n->store);
+    crdt_view       name;
+    if (s.cursor != 0) {
+        const cursor *at = n->cursors != NULL ? &n->cursors->at[s.cursor % CURSORS] : NULL;
+        if (at == NULL || at->number != s.cursor) {
+            call_error(c, "ERR invalid cursor");
+            return;
+        }
+        it = crdt_store_iterate_from(n->store, at->name);
+    }
+    gather_begin(&found);
+    bool more = crdt_store_next(&it, &name, &ref);
+    for (int64_t left = s.count; more && left > 0; left--) {
+        if (fits(c, &s, name, ref.type)) gather(c, &found, name);
+        more = crdt_store_next(&it, &name, &ref);
+    }
+    if (more) snprintf(next, sizeof next, "%" PRIu64, keep_cursor(n, name));
+    reply_array(c->reply, 2);
+    reply_text(c->reply, next);
+    gather_end(c, &found);
+}
+
+/* -- RENAME ------------------------------------------------------------------------------------ */
+
+/* The content, written anew under the other name: what others change under the old one at the same
+ * time stays there. */
+static bool copy_content(call *c, crdt_view to, crdt_ref from)
+{
+    if (from.type == &crdt_cell_type) {
+        crdt_buf text;
+        crdt_buf_init(&text, NULL);
+        crdt_err err = crdt_cell_get(from, &text);
+        if (err == CRDT_OK) err = crdt_cell_set(c->txn, to, crdt_bytes(text.data, text.size));
+        crdt_buf_clear(&text);
+        return !call_fails(c, err);
+    }
+    if (from.type == &crdt_orset_type) {
+        crdt_orset_iter it = crdt_orset_iterate(from);
+        crdt_value      elem;
+        while (crdt_orset_next(&it, &elem)) {
+            if (call_fails(c, crdt_orset_add(c->txn, to, elem))) return false;
+        }
+        return true;
+    }
+    call_error(c, "ERR a name of type '%s' cannot be renamed: its history stands under its name",
+               key_type_name(from.type));
+    return false;
+}
+
+/* False: an error was replied. */
+static bool rename_key(call *c)
+{
+    crdt_ref  ref;
+    int64_t   deadline = 0;
+    crdt_view from = c->args[1], to = c->args[2];
+    bool      expires = expiry_deadline(c->node, from, &deadline);
+    if (crdt_view_compare(from, to) == 0) return true;
+    if (key_replace(c, to) == NULL) return false;
+    /* Read from the store: what the transaction changes is another name. */
+    if (call_fails(c, crdt_store_find(c->node->store, from, NULL, &ref))) return false;
+    if (!copy_content(c, to, ref)) return false;
+    c->deadlines = true;
+    if (expires && !deadline_set(c, to, deadline)) return false;
+    return !call_fails(c, crdt_txn_remove(c->txn, from));
+}
+
+void command_rename(call *c)
+{
+    crdt_ref ref;
+    if (!key_find(c, c->args[1], &ref)) {
+        if (!c->failed) call_error(c, "ERR no such key");
+        return;
+    }
+    if (rename_key(c)) reply_ok(c->reply);
+}
+
+void command_renamenx(call *c)
+{
+    crdt_ref ref;
+    if (!key_find(c, c->args[1], &ref)) {
+        if (!c->failed) call_error(c, "ERR no such key");
+        return;
+    }
+    bool there = key_find(c, c->args[2], &ref);
+    if (!c->failed && (there || rename_key(c))) reply_int(c->reply, !there);
+}
+
+/* -- FLUSHALL ---------------------------------------------------------------------------------- */
+
+/* An entry holds so many removals at most, so that it stays below the size of a message. */
+#define FLUSH_BATCH 1000u
+
+/* The next names are copied, for the walk ends with the change. */
+static size_t next_names(node *n, crdt_buf *bytes, crdt_view names[FLUSH_BATCH])
+{
+    crdt_store_iter it = crdt_store_iterate(n->store);
+    crdt_view       name;
+    crdt_ref        ref;
+    size_t          count = 0, at = 0;
+    crdt_buf_reset(bytes);
+    while (count < FLUSH_BATCH && crdt_store_next(&it, &name, &ref)) {
+        crdt_buf_put(bytes, name.data, name.size);
+        names[count++].size = name.size;
+    }
+    for (size_t i = 0; i < count; i++) {
+        names[i].data = bytes->data + at;
+        at += names[i].size;
+    }
+    return bytes->failed ? 0 : count;
+}
+
+/* Several entries: an observed removal of everything. */
+void command_flushall(call *c)
+{
+    static crdt_view names[FLUSH_BATCH];
+    crdt_buf         bytes;
+    size_t           count;
+    if (c->count > 2 || (c->count == 2 && !call_is(c, 1, "sync") && !call_is(c, 1, "async"))) {
+        call_syntax(c);
+        return;
+    }
+    crdt_buf_init(&bytes, NULL);
+    while (!c->failed && (count = next_names(c->node, &bytes, names)) > 0) {
+        if (call_write(c) == NULL) break;
+        for (size_t i = 0; i < count && !c->failed; i++) {
+            call_fails(c, crdt_txn_remove(c->txn, names[i]));
+        }
+        c->deadlines = true;
+        call_commit(c);
+    }
+    if (bytes.failed) call_fails(c, CRDT_ENOMEM);
+    crdt_buf_clear(&bytes);
+    if (!c->failed) reply_ok(c->reply);
+}

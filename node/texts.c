@@ -1,0 +1,198 @@
+/* texts.c: TEXT.*: UTF-8 texts that many write at once, over crdt_text.
+ *
+ * Units      cp: code points (if none is told), utf16: as JavaScript and Java count, byte
+ * Positions  from 0; below 0 they count from the end. TEXT.GET and TEXT.DELETE name a unit: -1 is
+ *            the last. TEXT.INSERT names a place between units: -1 is behind the last.
+ */
+#include <inttypes.h>
+
+#include "node/commands.h"
+#include "node/keys.h"
+#include "node/number.h"
+
+typedef struct text_args {
+    crdt_unit unit;
+    size_t    count; /* of arguments before UNIT */
+} text_args;
+
+static const char *const unit_names[] = {"code points", "UTF-16 units", "bytes"};
+
+/* False: an error was replied. */
+static bool parse_unit(call *c, text_args *o)
+{
+    *o = (text_args){CRDT_CODE_POINTS, c->count};
+    if (c->count < 4 || !call_is(c, c->count - 2, "unit")) return true;
+    o->count = c->count - 2;
+    if (call_is(c, c->count - 1, "cp")) o->unit = CRDT_CODE_POINTS;
+    else if (call_is(c, c->count - 1, "utf16")) o->unit = CRDT_UTF16_UNITS;
+    else if (call_is(c, c->count - 1, "byte")) o->unit = CRDT_UTF8_BYTES;
+    else call_error(c, "ERR UNIT must be cp, utf16 or byte");
+    return !c->failed;
+}
+
+/* What is there under the name: *ret_there false, if nothing. False: an error was replied. */
+static bool find_text(call *c, crdt_ref *ret_text, bool *ret_there)
+{
+    *ret_there = key_find(c, c->args[1], ret_text);
+    if (c->failed || !*ret_there) return !c->failed;
+    if (ret_text->type == &crdt_text_type || ret_text->type == &crdt_text_classic_type) return true;
+    call_wrong_type(c);
+    return false;
+}
+
+static uint64_t length_of(crdt_ref text, bool there, crdt_unit unit)
+{
+    return there ? crdt_text_length(text, unit) : 0;
+}
+
+/* position as one from 0; places: how many there are. False: an error was replied. */
+static bool place(call *c, const text_args *o, int64_t position, uint64_t length, uint64_t places,
+                  uint64_t *ret_at)
+{
+    uint64_t back = (uint64_t) - (position + 1) + 1; /* of a negative one: how far from the end */
+    bool     fits = position < 0 ? back <= places : (uint64_t)position <= length;
+    if (!fits) {
+        call_error(c, "ERR position %" PRId64 " is out of range: the text has %" PRIu64 " %s",
+                   position, length, unit_names[o->unit]);
+        return false;
+    }
+    *ret_at = position < 0 ? places - back : (uint64_t)position;
+    return true;
+}
+
+/* The reply for an error of the library. False: there was none. */
+static bool text_fails(call *c, const text_args *o, crdt_err err)
+{
+    if (err == CRDT_ERANGE) {
+        call_error(c, "ERR position or count ends inside a character: %s were counted",
+                   unit_names[o->unit]);
+        return true;
+    }
+    if (err == CRDT_EINVAL) {
+        call_error(c, "ERR value is not valid UTF-8");
+        return true;
+    }
+    return call_fails(c, err);
+}
+
+/* The text of the call's name, open for changes. False: an error was replied. */
+static bool open_text(call *c, crdt_ref text, bool there, crdt_text_edit *ret_edit)
+{
+    const crdt_type *type = there ? text.type : &crdt_text_type;
+    crdt_txn        *txn = key_write(c, c->args[1], type);
+    return txn != NULL && !call_fails(c, crdt_text_open(txn, c->args[1], type, ret_edit));
+}
+
+/* The length that it has now. */
+static void reply_length(call *c, const text_args *o)
+{
+    crdt_ref text;
+    crdt_err err = crdt_txn_find(c->txn, c->args[1], NULL, &text);
+    if (err != CRDT_ENOENT && call_fails(c, err)) return;
+    reply_int(c->reply, (int64_t)length_of(text, err == CRDT_OK, o->unit));
+}
+
+void command_text_insert(call *c)
+{
+    text_args      o;
+    int64_t        position;
+    uint64_t       at, length;
+    crdt_ref       text;
+    crdt_text_edit edit;
+    bool           there;
+    if (!parse_unit(c, &o)) return;
+    if (o.count != 4) {
+        call_wrong_arity(c);
+        return;
+    }
+    if (!call_int(c, 2, &position) || !find_text(c, &text, &there)) return;
+    length = length_of(text, there, o.unit);
+    if (!place(c, &o, position, length, length + 1, &at)) return;
+    if (!open_text(c, text, there, &edit)) return;
+    if (!text_fails(c, &o, crdt_text_insert(&edit, o.unit, at, c->args[3]))) reply_length(c, &o);
+}
+
+/* The arguments position and count, as those of units that are there. False: an error was
+ * replied. */
+static bool parse_range(call *c, const text_args *o, uint64_t length, bool may_pass,
+                        uint64_t *ret_at, uint64_t *ret_count)
+{
+    int64_t position, count;
+    if (!call_int(c, 2, &position) || !call_int(c, 3, &count)) return false;
+    if (!place(c, o, position, length, length, ret_at)) return false;
+    if (count < 0) {
+        call_error(c, "ERR count must be 0 or more");
+        return false;
+    }
+    *ret_count = (uint64_t)count;
+    if (*ret_count <= length - *ret_at) return true;
+    *ret_count = length - *ret_at;
+    if (may_pass) return true;
+    call_error(c,
+               "ERR count %" PRId64 " is out of range: %" PRIu64 " of %" PRIu64 " %s are behind it",
+               count, *ret_count, length, unit_names[o->unit]);
+    return false;
+}
+
+void command_text_delete(call *c)
+{
+    text_args      o;
+    uint64_t       at, count;
+    crdt_ref       text;
+    crdt_text_edit edit;
+    bool           there;
+    if (!parse_unit(c, &o)) return;
+    if (o.count != 4) {
+        call_wrong_arity(c);
+        return;
+    }
+    if (!find_text(c, &text, &there)) return;
+    if (!parse_range(c, &o, length_of(text, there, o.unit), false, &at, &count)) return;
+    if (count == 0) {
+        reply_int(c->reply, (int64_t)length_of(text, there, o.unit));
+        return;
+    }
+    if (!open_text(c, text, there, &edit)) return;
+    if (!text_fails(c, &o, crdt_text_delete(&edit, o.unit, at, count))) reply_length(c, &o);
+}
+
+void command_text_get(call *c)
+{
+    text_args o;
+    uint64_t  at = 0, count, length;
+    crdt_ref  text;
+    crdt_buf  out;
+    bool      there;
+    if (!parse_unit(c, &o)) return;
+    if (o.count != 2 && o.count != 4) {
+        call_wrong_arity(c);
+        return;
+    }
+    if (!find_text(c, &text, &there)) return;
+    length = count = length_of(text, there, o.unit);
+    if (o.count == 4 && !parse_range(c, &o, length, true, &at, &count)) return;
+    if (!there) {
+        reply_null(c->reply);
+        return;
+    }
+    crdt_buf_init(&out, NULL);
+    if (!text_fails(c, &o, crdt_text_read(text, o.unit, at, count, &out))) {
+        reply_bulk(c->reply, crdt_buf_bytes(&out));
+    }
+    crdt_buf_clear(&out);
+}
+
+void command_text_length(call *c)
+{
+    text_args o;
+    crdt_ref  text;
+    bool      there;
+    if (!parse_unit(c, &o)) return;
+    if (o.count != 2) {
+        call_wrong_arity(c);
+        return;
+    }
+    if (find_text(c, &text, &there)) {
+        reply_int(c->reply, (int64_t)length_of(text, there, o.unit));
+    }
+}
