@@ -20,7 +20,7 @@ static void show(const node_config *config, crdt_buf *out)
     node_option       o;
     crdt_buf          value;
     crdt_buf_init(&value, NULL);
-    for (size_t i = 0; node_config_option(i, &o, &value); i++) {
+    for (size_t i = 0; node_config_option(i, &o, NULL); i++) {
         crdt_view   name = crdt_text_view(o.name);
         const char *found;
         size_t      at = 0;
