@@ -288,31 +288,3 @@ const command crdt_peer_commands[] = {
      NULL},
     {.name = NULL},
 };
-
-/* -- CRDT.PARTITION, CRDT.HEAL ----------------------------------------------------------------- */
-
-static void cut(call *c, const char *name, bool off)
-{
-    node *n = c->node;
-    if (!n->config.demo) {
-        call_error(c, "ERR %s is for demonstrations: start concurd with --demo", name);
-        return;
-    }
-    if (!gossips(c)) return;
-    gossip_nng_cut(n->nng, off);
-    n->cut = off;
-    node_log(LOG_WARN, off ? "cut off from peers, for demonstration" : "talks with peers again",
-             "client=%" PRIu64, c->client->id);
-    node_touch(n);
-    reply_ok(c->reply);
-}
-
-void command_crdt_partition(call *c)
-{
-    cut(c, "CRDT.PARTITION", true);
-}
-
-void command_crdt_heal(call *c)
-{
-    cut(c, "CRDT.HEAL", false);
-}

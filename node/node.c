@@ -16,6 +16,7 @@
 #include "node/expiry.h"
 #include "node/info.h"
 #include "node/log.h"
+#include "node/partition.h"
 #include "node/peers.h"
 
 #define TAKE_MAX 256 /* messages of peers taken in one turn */
@@ -237,7 +238,7 @@ static bool open_data(node *n, char ret_problem[512])
     gossip_transport none = {send_nothing, NULL};
     if (!node_data_open(&n->data, &options, ret_problem)) return false;
     if (!open_gossip(n, ret_problem)) return false;
-    gossip_transport transport = n->nng != NULL ? gossip_nng_transport(n->nng) : none;
+    gossip_transport transport = n->nng != NULL ? partition_transport(n) : none;
     if (!node_data_drive(&n->data, &transport, ret_problem)) return false;
     n->store = n->data.store;
     n->engine = n->data.engine;
@@ -320,6 +321,7 @@ bool node_open(node *n, const node_config *config, char ret_problem[512])
     n->config = *config;
     n->random = node_data_random();
     n->timer_at = GOSSIP_NEVER;
+    partition_open(n);
     open_loop(n);
     node_clock(n);
     n->started_ms = n->ms;
@@ -370,6 +372,7 @@ bool node_close(node *n)
     expiry_close(n);
     conflicts_close(n);
     diff_close(n);
+    partition_close(n);
     keyspace_close(n);
     bool kept = node_data_close(&n->data, n->driver != NULL);
     if (!kept) {

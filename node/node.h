@@ -66,6 +66,7 @@ typedef struct node {
     bool        busy;    /* something of this turn is for the driver */
     bool        held;    /* the disk refuses: what was written is not acknowledged */
     bool        cut;     /* CRDT.PARTITION */
+    crdt_buf    cut_from; /* some peers only: node/partition.c */
     bool        stopping;
     uint64_t    started_ms, random;
     void       *expiries; /* names with a deadline: node/expiry.c */
