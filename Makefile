@@ -107,7 +107,7 @@ GOSSIP_SO = $(if $(and $(wildcard gossip/core/peers.c),$(wildcard gossip/wire.c)
 # statically: Criterion brings libnanomsg, whose nn_* symbols libnng has, too.
 NNG_A      = $(B)/libgossip_nng.a
 NNG_SO     = $(B)/libgossip_nng.so.$(SOVERSION)
-NNG_LIBS   = -lnng -pthread
+NNG_LIBS   = -lnng -lmbedx509 -lmbedcrypto -pthread
 NNG_STATIC = -Wl,--exclude-libs,libnng.a -l:libnng.a -lmbedtls -lmbedx509 -lmbedcrypto -pthread
 
 only = $(if $(ONLY),$(foreach f,$(1),$(if $(findstring $(ONLY),$(f)),$(f))),$(1))
@@ -214,7 +214,7 @@ FORCE:
 # ---- The node ----------------------------------------------------------------------------------
 NODE_A   = $(B)/libnode.a
 NODE_OBJ = $(patsubst %.c,$(OBJ)/%.o,$(filter-out node/main.c,$(NODE_SRC)))
-$(OBJ)/node/%.o: CPPFLAGS += -D_GNU_SOURCE -DNODE_VERSION='"$(VERSION)"'
+$(OBJ)/node/%.o: override CPPFLAGS += -D_GNU_SOURCE -DNODE_VERSION='"$(VERSION)"'
 $(NODE_A): $(NODE_OBJ) $(B)/node.list
 	$(call say,AR,$@)
 	@rm -f $@

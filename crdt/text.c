@@ -1,6 +1,7 @@
 /* text.c: see text.h. The state is a slot (core/seq.h) of a sequence of UTF-8 atoms. */
 #include "crdt/text.h"
 
+#include "crdt/core/mem.h"
 #include "crdt/core/seq.h"
 #include "crdt/core/seq_snap.h"
 
@@ -62,29 +63,42 @@ static crdt_err count_text(crdt_view utf8, uint32_t *ret_count)
     return crdt__utf8_count(utf8, ret_count) ? CRDT_OK : CRDT_EINVAL;
 }
 
-crdt_err crdt_text_insert(crdt_text_edit *edit, crdt_unit unit, uint64_t pos, crdt_view utf8)
+CRDT__APART static crdt_err insert_anywhere(crdt_text_edit *edit, crdt_unit unit, uint64_t pos,
+                                            crdt_view utf8)
 {
     uint32_t at, count;
-    if (unit == CRDT_CODE_POINTS && utf8.size == 1) {
-        uint8_t byte = *(const uint8_t *)utf8.data;
-        if (byte < 0x80 && crdt__seq_type_on(crdt__seq_in(&edit->target), pos, byte))
-            return CRDT_OK;
-    }
     crdt_err err = position(crdt__seq_in(&edit->target), unit, pos, &at);
     if (err == CRDT_OK) err = count_text(utf8, &count);
     if (err != CRDT_OK) return err;
     return crdt__seq_insert(&edit->target, at, utf8.data, utf8.size, count, 0);
 }
 
-crdt_err crdt_text_delete(crdt_text_edit *edit, crdt_unit unit, uint64_t pos, uint64_t count)
+crdt_err crdt_text_insert(crdt_text_edit *edit, crdt_unit unit, uint64_t pos, crdt_view utf8)
+{
+    if (unit == CRDT_CODE_POINTS && utf8.size == 1) {
+        uint8_t byte = *(const uint8_t *)utf8.data;
+        if (byte < 0x80 && crdt__seq_type_on(crdt__seq_in(&edit->target), pos, byte))
+            return CRDT_OK;
+    }
+    return insert_anywhere(edit, unit, pos, utf8);
+}
+
+CRDT__APART static crdt_err delete_anywhere(crdt_text_edit *edit, crdt_unit unit, uint64_t pos,
+                                            uint64_t count)
 {
     uint32_t at, n;
-    if (unit == CRDT_CODE_POINTS && crdt_target_sees_all(&edit->target) &&
-        crdt__seq_delete_on(crdt__seq_in(&edit->target), pos, count)) {
-        return CRDT_OK;
-    }
     crdt_err err = range(crdt__seq_in(&edit->target), unit, pos, count, &at, &n);
     return err == CRDT_OK ? crdt__seq_delete(&edit->target, at, n) : err;
+}
+
+crdt_err crdt_text_delete(crdt_text_edit *edit, crdt_unit unit, uint64_t pos, uint64_t count)
+{
+    crdt__seq *seq = crdt__seq_in(&edit->target);
+    if (unit == CRDT_CODE_POINTS && seq->pending.kind == CRDT__DELETING &&
+        crdt_target_sees_all(&edit->target) && crdt__seq_delete_on(seq, pos, count)) {
+        return CRDT_OK;
+    }
+    return delete_anywhere(edit, unit, pos, count);
 }
 
 /* The insertion comes first, left of what is deleted, where it would come to stand in any case: it

@@ -217,6 +217,8 @@ CRDT_MUST_CHECK CRDT_API crdt_err crdt_target_reserve(crdt_target *target, size_
                                                       size_t covers);
 /* The next dot of the store's replica. It is in the delta's context from now on. */
 CRDT_API crdt_dot crdt_target_dot(crdt_target *target);
+/* ... and so many more, right behind one that was taken. */
+CRDT_API void crdt_target_dots(crdt_target *target, uint64_t count);
 /* The delta removes dot, which now shows: it enters the delta's context. */
 CRDT_API void crdt_target_cover(crdt_target *target, crdt_dot dot);
 /* What follows leaves only a residue: it does not make an absent name exist. Before reserve. */

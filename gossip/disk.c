@@ -149,6 +149,10 @@ static void note_hole(gossip_recovery *found, const gossip__hole *hole)
         gossip__words_number(&words, hole->skipped);
         gossip__words_text(&words, " bytes; ");
     }
+    if (hole->count == 0) {
+        gossip__words_text(&words, "no entry lacks");
+        return;
+    }
     gossip__words_text(&words, "entries ");
     gossip__words_number(&words, hole->first);
     gossip__words_text(&words, " to ");
@@ -221,13 +225,13 @@ static crdt_err survey(gossip_disk *disk, gossip_recovery *found)
             found->bytes += frame.payload.size;
         } else if (err != CRDT_EMALFORMED) {
             return err;
-        } else if (hole.proven > 0) {
-            found->bad_frames += hole.proven;
+        } else if (hole.proven > 0 || hole.head) {
+            found->bad_frames += hole.proven + hole.head;
             note_hole(found, &hole);
             if (hole.skipped > 0 && aside++ < ASIDE_PLACES) keep_aside(disk, &hole);
         } else {
             found->torn_bytes += hole.skipped;
-            torn_between = true;
+            torn_between = torn_between || hole.count > 0 || hole.offset == 0;
         }
     }
     found->torn_bytes += hole.skipped;
@@ -316,7 +320,9 @@ crdt_err gossip_disk_next(gossip_disk *disk, uint64_t *ret_position, crdt_view *
     gossip__frame frame;
     gossip__hole  hole;
     if (disk->stage != GOSSIP__RECOVERED) return CRDT_EINVAL;
-    crdt_err err = gossip__walk_next(disk, &frame, &hole);
+    crdt_err err;
+    do err = gossip__walk_next(disk, &frame, &hole);
+    while (err == CRDT_EMALFORMED && hole.count == 0);
     if (err != CRDT_OK) return err;
     *ret_position = frame.number;
     *ret_entry = frame.payload;

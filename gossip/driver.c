@@ -155,9 +155,8 @@ static crdt_view address_of(const gossip_driver *driver, gossip_peer peer)
     return crdt_view_of(NULL, 0);
 }
 
-static void remember_address(const gossip_driver *driver, link *l)
+static void remember_address(link *l, crdt_view address)
 {
-    crdt_view address = address_of(driver, l->peer);
     if (address.size == 0 || address.size > sizeof l->address) return;
     memcpy(l->address, address.data, address.size);
     l->address_size = (uint8_t)address.size;
@@ -179,7 +178,7 @@ static crdt_err add_link(gossip_driver *driver, gossip_peer peer, uint32_t numbe
     }
     crdt_err err = gossip_codec_new(driver->mem, &l.codec);
     if (err != CRDT_OK) return err;
-    remember_address(driver, &l);
+    remember_address(&l, address_of(driver, peer));
     uint32_t at = seek(driver, number);
     memmove(&driver->links[at + 1], &driver->links[at], (driver->links_count - at) * sizeof l);
     driver->links[at] = l;
@@ -249,6 +248,16 @@ static void forget_hellos(gossip_driver *driver)
     }
 }
 
+/* A HELLO goes where the engine takes the peer to be by now: so does what follows on its link. */
+static crdt_view greet(gossip_driver *driver, gossip_peer peer)
+{
+    crdt_view address = address_of(driver, peer);
+    for (uint32_t i = 0; i < driver->links_count; i++) {
+        if (driver->links[i].peer == peer) remember_address(&driver->links[i], address);
+    }
+    return address;
+}
+
 static void send(gossip_driver *driver, const gossip_action *action)
 {
     const gossip_msg *msg = action->msg;
@@ -267,8 +276,10 @@ static void send(gossip_driver *driver, const gossip_action *action)
         fail(driver, err);
         return;
     }
-    if (l == NULL && !reply) address = address_of(driver, action->peer);
-    if (l != NULL && l->address_size == 0 && !reply) remember_address(driver, l);
+    if (l == NULL && !reply) address = greet(driver, action->peer);
+    if (l != NULL && l->address_size == 0 && !reply) {
+        remember_address(l, address_of(driver, l->peer));
+    }
     if (l != NULL) address = crdt_view_of(l->address, l->address_size);
     driver->transport.send(driver->transport.user, address, crdt_buf_bytes(&driver->bytes), reply,
                            from);

@@ -249,6 +249,8 @@ void gossip_nng_close(gossip_nng *nng)
     gossip__nng_pause(nng);
     gossip__nng_lock(nng);
     nng->closing = true;
+    nng->first = NULL; /* what waits is freed with what it is part of; no more is queued */
+    nng->last = &nng->first;
     gossip__nng_unlock(nng);
     if (nng->current != NULL) nng_msg_free(nng->current);
     gossip__nng_watch_stop(nng);

@@ -22,6 +22,8 @@ static bool end(gossip__nng_request *request, nng_msg *msg)
 {
     gossip__nng_peer *peer = request->peer;
     gossip_nng       *nng = peer->nng;
+    request->state = GOSSIP__NNG_QUEUED;
+    if (nng->closing) return false;
     if (msg != NULL) {
         peer->answered++;
         peer->bytes_in += nng_msg_len(msg);
@@ -31,7 +33,6 @@ static bool end(gossip__nng_request *request, nng_msg *msg)
         peer->lost++;
         nng->stats.lost++;
     }
-    request->state = GOSSIP__NNG_QUEUED;
     peer->queued++;
     request->work.kind = msg != NULL ? GOSSIP_NNG_REPLY : GOSSIP_NNG_LOST;
     request->work.msg = msg;

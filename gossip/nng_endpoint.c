@@ -1,5 +1,7 @@
 /* nng_endpoint.c: what listeners and dialers are given before they start: limits, certificates. */
 #include <errno.h>
+#include <mbedtls/pk.h>
+#include <mbedtls/x509_crt.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -52,6 +54,23 @@ static int make_config(const gossip_nng *nng, nng_tls_mode mode, nng_tls_config 
     return rv;
 }
 
+/* What NNG does not look at: a wrong key would show as refusals everywhere. */
+static bool is_pair(const gossip_nng *nng)
+{
+    mbedtls_x509_crt   cert;
+    mbedtls_pk_context key;
+    mbedtls_x509_crt_init(&cert);
+    mbedtls_pk_init(&key);
+    const unsigned char *c = (const unsigned char *)nng->cert.data;
+    const unsigned char *k = (const unsigned char *)nng->key.data;
+    bool                 is = mbedtls_x509_crt_parse(&cert, c, nng->cert.size) == 0 &&
+              mbedtls_pk_parse_key(&key, k, nng->key.size, NULL, 0) == 0 &&
+              mbedtls_pk_check_pair(&cert.pk, &key) == 0;
+    mbedtls_pk_free(&key);
+    mbedtls_x509_crt_free(&cert);
+    return is;
+}
+
 crdt_err gossip__nng_read_pem(gossip_nng *nng, char ret_problem[256])
 {
     const gossip_nng_options *o = &nng->options;
@@ -63,13 +82,14 @@ crdt_err gossip__nng_read_pem(gossip_nng *nng, char ret_problem[256])
     int             rv = make_config(nng, NNG_TLS_MODE_SERVER, &config);
     if (rv == NNG_ENOMEM) return CRDT_ENOMEM;
     if (rv != 0) {
-        (void)snprintf(ret_problem, 256,
-                       "CA, certificate and key cannot be used: %s (is the key the certificate's?)",
+        (void)snprintf(ret_problem, 256, "CA, certificate and key cannot be used: %s",
                        nng_strerror(rv));
         return CRDT_EIO;
     }
     nng_tls_config_free(config);
-    return CRDT_OK;
+    if (is_pair(nng)) return CRDT_OK;
+    (void)snprintf(ret_problem, 256, "the key %.200s is not that of the certificate", o->tls_key);
+    return CRDT_EIO;
 }
 
 static void forget_text(gossip_nng *nng, gossip__nng_text *text)

@@ -95,6 +95,7 @@ struct gossip__nng_peer {
     char                 address[256];
     uint8_t              address_size;
     bool                 open, stuck, leaving; /* stuck: it shall have a fresh connection */
+    bool                 odd;                  /* owner's: its dialer may have stopped */
     nng_socket           socket;
     nng_dialer           dialer;
     uint32_t             pipe; /* id; 0: not connected */

@@ -10,7 +10,10 @@
 
 #define LOOK_US 900000u
 #define PROBE_US 2000000u
-#define STILL_US 15000000u /* a dialer that tries nothing for so long, and its longest pause */
+/* A dialer that has tried nothing for so long, besides its longest pause, is replaced: after an odd
+ * error, and after any other one (it may wait for an answer from nowhere). */
+#define ODD_US 1000000u
+#define STILL_US 15000000u
 #define TRIES 5
 
 /* -- Counters ---------------------------------------------------------------------------------- */
@@ -76,7 +79,10 @@ static void look_at_peer(gossip_nng *nng, gossip__nng_peer *peer, nng_stat *scop
     bool connected = peer->pipe != 0;
     gossip__nng_unlock(nng);
     bool moved = c.sum != before.sum;
-    if (connected || moved || peer->moved == 0) peer->moved = now;
+    if (connected || moved || peer->moved == 0) {
+        peer->moved = now;
+        peer->odd = !connected && c.other != before.other;
+    }
     peer->counters = c;
     if (connected) {
         peer->problem[0] = 0;
@@ -87,7 +93,8 @@ static void look_at_peer(gossip_nng *nng, gossip__nng_peer *peer, nng_stat *scop
             (void)snprintf(peer->problem, sizeof peer->problem, "%s", text);
             gossip__nng_notify(nng, "peer %s: %s", peer->address, text);
         }
-    } else if (now - peer->moved > STILL_US + nng->options.dial_max_ms * UINT64_C(1000)) {
+    } else if (now - peer->moved >
+               (peer->odd ? ODD_US : STILL_US) + nng->options.dial_max_ms * UINT64_C(1000)) {
         peer->moved = now;
         memset(&peer->counters, 0, sizeof peer->counters);
         gossip__nng_redial(peer);

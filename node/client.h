@@ -20,24 +20,24 @@ typedef struct client_wait {
 } client_wait;
 
 struct client {
-    uv_tcp_t    tcp;
-    node       *node;
-    client     *previous, *next, *next_dirty;
-    uint64_t    id, since_ms, last_ms, commands;
-    resp_parser parser;
-    crdt_buf    in; /* came and not consumed, from in_at on */
-    size_t      in_at;
-    crdt_buf    out; /* replies of this turn */
-    uint64_t    soft_since_ms; /* its replies are beyond the soft limit since; 0: they are not */
-    size_t      writing; /* bytes handed to the kernel's queue by uv_write, not yet taken */
-    reply       reply;
-    bool        authed, dirty, wrote, closing, closed, ending, reading; /* ending: closes once
+    uv_tcp_t       tcp;
+    node          *node;
+    client        *previous, *next, *next_dirty;
+    uint64_t       id, since_ms, last_ms, commands;
+    resp_parser    parser;
+    crdt_buf       in; /* came and not consumed, from in_at on */
+    size_t         in_at;
+    crdt_buf       out;           /* replies of this turn */
+    uint64_t       soft_since_ms; /* its replies are beyond the soft limit since; 0: they are not */
+    size_t         writing; /* bytes handed to the kernel's queue by uv_write, not yet taken */
+    reply          reply;
+    bool           authed, dirty, wrote, closing, closed, ending, reading; /* ending: closes once
                                                           written; wrote: in this turn */
-    bool           noreply; /* CLIENT REPLY OFF */
-    uint8_t        skip;    /* CLIENT REPLY SKIP: so many replies from this one on are not sent */
-    const command *last;    /* that ran */
+    bool           noreply;                                                /* CLIENT REPLY OFF */
+    uint8_t        skip;     /* CLIENT REPLY SKIP: so many replies from this one on are not sent */
+    const command *last;     /* that ran */
     const command *last_sub; /* which of its subs; NULL: none */
-    crdt_dot       written; /* by its last write */
+    crdt_dot       written;  /* by its last write */
     client_wait    wait;
     char           peer[64], local[64], *name, *library, *library_version;
 };

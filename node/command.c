@@ -26,7 +26,7 @@ static int by_name(const void *a, const void *b)
 
 bool command_open(void)
 {
-    size_t ours, made;
+    size_t         ours, made;
     const command *list = commands_list(&ours);
     command       *types = commands_of_types(&made);
     table = types == NULL ? NULL : malloc((ours + made) * sizeof *table);
@@ -130,15 +130,18 @@ bool call_fails(call *c, crdt_err err)
 {
     switch (err) {
     case CRDT_OK: return false;
-    case CRDT_ENOMEM: call_error(c, "OOM command not allowed: this process gets no more memory"); break;
+    case CRDT_ENOMEM:
+        call_error(c, "OOM command not allowed: this process gets no more memory");
+        break;
     case CRDT_ETYPE: call_wrong_type(c); break;
     case CRDT_ELIMIT:
         call_error(c, "ERR string exceeds maximum allowed size (%u bytes)", CRDT_VALUE_BYTES_MAX);
         break;
     case CRDT_ERANGE: call_error(c, "ERR index out of range"); break;
     case CRDT_EIO:
-        call_error(c, "MISCONF the data directory takes no writes (disk full or failing): this node "
-                      "is read-only until it does; see the log");
+        call_error(c,
+                   "MISCONF the data directory takes no writes (disk full or failing): this node "
+                   "is read-only until it does; see the log");
         break;
     case CRDT_EFORK:
         call_error(c, "MISCONF this node's replica id is written elsewhere, too (a copied data "
@@ -286,7 +289,8 @@ void call_help(call *c)
     while (family->subs[subs].name != NULL) subs++;
     upper(family->name, name);
     reply_array(c->reply, 1 + 2 * subs);
-    snprintf(line, sizeof line, "%s <subcommand> [<arg> [value] [opt] ...]. Subcommands are:", name);
+    snprintf(line, sizeof line,
+             "%s <subcommand> [<arg> [value] [opt] ...]. Subcommands are:", name);
     reply_simple(c->reply, line);
     for (const command *sub = family->subs; sub->name != NULL; sub++) {
         upper(sub_name(sub), name);

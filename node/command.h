@@ -14,7 +14,7 @@ typedef enum command_flags {
     COMMAND_FAST = 8,
     COMMAND_NO_AUTH = 16, /* before AUTH, too */
     COMMAND_BLOCKING = 32,
-    COMMAND_OURS = 64, /* Redis has no such command */
+    COMMAND_OURS = 64,         /* Redis has no such command */
     COMMAND_COUNTED_KEYS = 128 /* its first argument says how many keys follow it */
 } command_flags;
 
@@ -26,19 +26,19 @@ typedef struct call {
     const crdt_view *args; /* [0] is the command's name */
     size_t           count;
     reply           *reply;
-    size_t           at;     /* where the reply begins */
-    crdt_txn        *txn;    /* open once something is written */
-    bool             failed; /* an error was the reply: nothing is kept */
+    size_t           at;        /* where the reply begins */
+    crdt_txn        *txn;       /* open once something is written */
+    bool             failed;    /* an error was the reply: nothing is kept */
     bool             deadlines; /* it has changed some */
 } call;
 
 struct command {
     const char *name; /* lower case */
     void (*run)(call *c);
-    int32_t     arity; /* with the name; negative: at least */
-    uint32_t    flags;
-    int8_t      first_key, last_key, key_step; /* as COMMAND tells; 0: no keys */
-    const char *group, *syntax, *summary; /* syntax: what follows the name */
+    int32_t        arity; /* with the name; negative: at least */
+    uint32_t       flags;
+    int8_t         first_key, last_key, key_step; /* as COMMAND tells; 0: no keys */
+    const char    *group, *syntax, *summary;      /* syntax: what follows the name */
     const command *subs;   /* of CLIENT and its like, named "client|id"; the last has no name */
     const void    *detail; /* of commands made from a type's operation table */
 };
@@ -53,9 +53,9 @@ typedef struct command_counts {
 bool command_open(void);
 void command_close(void);
 /* By name in any case; NULL: there is none. */
-const command *command_find(crdt_view name);
-const command *command_at(size_t i); /* in order of names; NULL past the end */
-size_t         command_count(void);
+const command        *command_find(crdt_view name);
+const command        *command_at(size_t i); /* in order of names; NULL past the end */
+size_t                command_count(void);
 const command_counts *command_counts_of(const command *cmd); /* of the table, not of subs */
 void                  command_counts_reset(void);
 /* Run one request and append its reply. */

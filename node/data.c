@@ -27,7 +27,8 @@ uint64_t node_data_random(void)
 static bool fails(crdt_err err, const char *what, const char *detail, char ret_problem[512])
 {
     if (err == CRDT_OK) return false;
-    snprintf(ret_problem, 512, "%s: %s%s%s", what, crdt_err_text(err), detail[0] ? ": " : "", detail);
+    snprintf(ret_problem, 512, "%s: %s%s%s", what, crdt_err_text(err), detail[0] ? ": " : "",
+             detail);
     return true;
 }
 
@@ -49,14 +50,16 @@ static bool know_node(node_data *data, const node_data_options *options, char re
     data->node_id = options->node_id != 0 ? options->node_id : node_data_random();
     if (err == CRDT_ENOENT) return true;
     if (err == CRDT_EVERSION) {
-        snprintf(ret_problem, 512, "%s was written by a newer concurd: start that one", options->dir);
+        snprintf(ret_problem, 512, "%s was written by a newer concurd: start that one",
+                 options->dir);
         return false;
     }
     if (err == CRDT_EMALFORMED) {
-        snprintf(ret_problem, 512,
-                 "%s/node, which says whose directory it is, is damaged or gone: put it back from a "
-                 "backup, or restore the whole (concurd restore)",
-                 options->dir);
+        snprintf(
+            ret_problem, 512,
+            "%s/node, which says whose directory it is, is damaged or gone: put it back from a "
+            "backup, or restore the whole (concurd restore)",
+            options->dir);
         return false;
     }
     if (fails(err, options->dir, "its file `node`", ret_problem)) return false;
@@ -117,10 +120,12 @@ static crdt_err replay_entries(node_data *data)
     while ((err = gossip_disk_next(data->disk, &position, &bytes)) != CRDT_ENOENT) {
         gossip_entry entry;
         const char  *reason;
-        if (err == CRDT_OK) err = gossip_entry_decode(bytes, &deps, crdt_mem_default(), &entry, &reason);
+        if (err == CRDT_OK)
+            err = gossip_entry_decode(bytes, &deps, crdt_mem_default(), &entry, &reason);
         if (err == CRDT_OK) err = gossip_engine_replay(data->engine, &entry);
         if (err == CRDT_OK) data->read_entries++;
-        else if (err == CRDT_EMALFORMED || err == CRDT_EGAP || err == CRDT_EFORK) data->lost_entries++;
+        else if (err == CRDT_EMALFORMED || err == CRDT_EGAP || err == CRDT_EFORK)
+            data->lost_entries++;
         else break;
     }
     gossip_deps_clear(&deps, crdt_mem_default());
@@ -260,7 +265,8 @@ bool node_data_close(node_data *data, bool clean)
     crdt_err err = CRDT_OK;
     if (clean && data->disk != NULL && data->driver != NULL) {
         uint64_t id = crdt_store_replica(data->store);
-        err = gossip_disk_stop(data->disk, id, crdt_context_base(crdt_store_context(data->store), id));
+        err = gossip_disk_stop(data->disk, id,
+                               crdt_context_base(crdt_store_context(data->store), id));
     }
     gossip_driver_free(data->driver);
     gossip_engine_free(data->engine);

@@ -8,19 +8,19 @@
 #include "gossip/gossip.h"
 
 typedef struct node_data {
-    gossip_files   files;
-    gossip_disk   *disk; /* NULL: --store memory */
-    crdt_store    *store;
-    gossip_engine *engine;
-    gossip_driver *driver; /* NULL until node_data_drive */
+    gossip_files    files;
+    gossip_disk    *disk; /* NULL: --store memory */
+    crdt_store     *store;
+    gossip_engine  *engine;
+    gossip_driver  *driver; /* NULL until node_data_drive */
     gossip_recovery found;
-    uint64_t       node_id, replica;
-    uint64_t       read_entries, lost_entries, snapshot_bytes; /* at start */
-    gossip_sync    sync;
+    uint64_t        node_id, replica;
+    uint64_t        read_entries, lost_entries, snapshot_bytes; /* at start */
+    gossip_sync     sync;
 } node_data;
 
 typedef struct node_data_options {
-    const char          *dir; /* NULL: memory */
+    const char          *dir;     /* NULL: memory */
     uint64_t             node_id; /* 0: as in the directory, or a new one */
     gossip_sync          sync;
     const gossip_config *config; /* cluster set; node, boot and seed are filled in */
@@ -30,7 +30,8 @@ typedef struct node_data_options {
 uint64_t node_data_random(void);
 /* Reads everything back. False: ret_problem (512 bytes) is a sentence: what, where, what to do. */
 bool node_data_open(node_data *data, const node_data_options *options, char ret_problem[512]);
-/* Reads a directory that a node wrote, and changes nothing in it. False as above; close it anyway. */
+/* Reads a directory that a node wrote, and changes nothing in it. False as above; close it
+ * anyway. */
 bool node_data_read(node_data *data, const char *dir, uint64_t *ret_cluster, char ret_problem[512]);
 /* Makes a directory that holds this snapshot, of a node that was stopped uncleanly. */
 bool node_data_restore(const char *dir, uint64_t cluster, uint64_t node, uint64_t replica,

@@ -29,7 +29,7 @@ static bool to_ms(const call *c, int64_t n, deadline_form form, int64_t *ret_ms)
     if (seconds && __builtin_mul_overflow(n, 1000, &n)) return false;
     if (from_now && __builtin_add_overflow(n, (int64_t)c->node->ms, &n)) return false;
     *ret_ms = n;
-    return n <= CRDT_EXPIRY_MS_MAX;
+    return n < INT64_MAX;
 }
 
 bool deadline_parse(call *c, size_t i, deadline_form form, int64_t *ret_ms)

@@ -47,6 +47,6 @@ void node_log(node_level level, const char *event, const char *format, ...)
         n = vsnprintf(text, sizeof text, format, args);
         va_end(args);
     }
-    fprintf(stderr, "%s.%03ldZ %-5s %s%s%s\n", time_text, now.tv_nsec / 1000000, levels[level], event,
-            n > 0 ? " " : "", n > 0 ? text : "");
+    fprintf(stderr, "%s.%03ldZ %-5s %s%s%s\n", time_text, now.tv_nsec / 1000000, levels[level],
+            event, n > 0 ? " " : "", n > 0 ? text : "");
 }

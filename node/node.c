@@ -12,6 +12,7 @@
 #include "node/client.h"
 #include "node/command.h"
 #include "node/conflicts.h"
+#include "node/cut.h"
 #include "node/diff.h"
 #include "node/expiry.h"
 #include "node/info.h"
@@ -45,6 +46,7 @@ static void take_messages(node *n)
     gossip_nng_item item;
     for (int i = 0; n->nng != NULL && gossip_nng_take(n->nng, &item); i++) {
         if (item.kind == GOSSIP_NNG_LOST) continue; /* the engine has its own timeouts */
+        if (cut_drops(n, item.bytes)) continue;
         crdt_err err = gossip_driver_receive(n->driver, n->now, n->ms, item.bytes, item.from);
         if (err != CRDT_OK) n->totals.bad_frames++;
         n->busy = true;
@@ -184,7 +186,8 @@ void node_stop(node *n)
 
 /* -- Start ------------------------------------------------------------------------------------- */
 
-static void send_nothing(void *user, crdt_view address, crdt_view bytes, bool answers, uint64_t from)
+static void send_nothing(void *user, crdt_view address, crdt_view bytes, bool answers,
+                         uint64_t from)
 {
     (void)user, (void)address, (void)bytes, (void)answers, (void)from;
 }
@@ -238,7 +241,11 @@ static bool open_data(node *n, char ret_problem[512])
     gossip_transport none = {send_nothing, NULL};
     if (!node_data_open(&n->data, &options, ret_problem)) return false;
     if (!open_gossip(n, ret_problem)) return false;
+<<<<<<< HEAD
     gossip_transport transport = n->nng != NULL ? partition_transport(n) : none;
+=======
+    gossip_transport transport = n->nng != NULL ? cut_transport(n) : none;
+>>>>>>> node
     if (!node_data_drive(&n->data, &transport, ret_problem)) return false;
     n->store = n->data.store;
     n->engine = n->data.engine;
@@ -251,7 +258,7 @@ static bool listen_at(node *n, const char *host, char ret_problem[512])
     struct sockaddr_storage address;
     uv_tcp_t               *listener = &n->listeners[n->listeners_count++];
     int                     port = (int)n->config.port;
-    int err = uv_ip4_addr(host, port, (struct sockaddr_in *)&address);
+    int                     err = uv_ip4_addr(host, port, (struct sockaddr_in *)&address);
     if (err != 0) err = uv_ip6_addr(host, port, (struct sockaddr_in6 *)&address);
     uv_tcp_init(&n->loop, listener);
     listener->data = n;
@@ -266,7 +273,7 @@ static bool listen_at(node *n, const char *host, char ret_problem[512])
 
 static bool listen_clients(node *n, char ret_problem[512])
 {
-    char  hosts[NODE_TEXT_MAX], *rest = hosts, *host;
+    char hosts[NODE_TEXT_MAX], *rest = hosts, *host;
     snprintf(hosts, sizeof hosts, "%s", n->config.bind);
     while ((host = strsep(&rest, " ")) != NULL) {
         if (host[0] == 0) continue;
@@ -296,22 +303,28 @@ static void open_loop(node *n)
 static void log_start(const node *n)
 {
     const gossip_recovery *found = &n->data.found;
-    node_log(LOG_INFO, "concurd listens", "clients=%s:%llu gossip=%s node=%016" PRIx64 " replica=%016" PRIx64,
-             n->config.bind, (unsigned long long)n->config.port, n->config.gossip[0] != 0 ? n->config.gossip : "none",
-             n->data.node_id, n->data.replica);
+    node_log(LOG_INFO, "concurd listens",
+             "clients=%s:%llu gossip=%s node=%016" PRIx64 " replica=%016" PRIx64, n->config.bind,
+             (unsigned long long)n->config.port,
+             n->config.gossip[0] != 0 ? n->config.gossip : "none", n->data.node_id,
+             n->data.replica);
     if (n->data.disk == NULL) {
         node_log(LOG_INFO, "store", "kind=memory (nothing is kept when this process ends)");
         return;
     }
     static const char *const syncs[] = {"always", "everysec", "no"};
-    node_log(LOG_INFO, "store", "kind=disk dir=\"%s\" sync=%s last_stop=%s keys=%zu entries=%" PRIu64,
-             n->config.dir, syncs[n->data.sync],
-             found->fresh ? "none" : found->clean ? "clean" : "unclean", crdt_store_count(n->store),
-             n->data.read_entries);
+    node_log(LOG_INFO, "store",
+             "kind=disk dir=\"%s\" sync=%s last_stop=%s keys=%zu entries=%" PRIu64, n->config.dir,
+             syncs[n->data.sync],
+             found->fresh   ? "none"
+             : found->clean ? "clean"
+                            : "unclean",
+             crdt_store_count(n->store), n->data.read_entries);
     if (found->problem[0] != 0 || n->data.lost_entries > 0) {
-        node_log(LOG_WARN, "damage was found in the data directory: peers are asked for what is lost",
-                 "bad_frames=%" PRIu64 " lost_entries=%" PRIu64 " torn_bytes=%" PRIu64 " first=\"%s\"",
-                 found->bad_frames, n->data.lost_entries, found->torn_bytes, found->problem);
+        node_log(
+            LOG_WARN, "damage was found in the data directory: peers are asked for what is lost",
+            "bad_frames=%" PRIu64 " lost_entries=%" PRIu64 " torn_bytes=%" PRIu64 " first=\"%s\"",
+            found->bad_frames, n->data.lost_entries, found->torn_bytes, found->problem);
     }
 }
 
@@ -374,6 +387,7 @@ bool node_close(node *n)
     diff_close(n);
     partition_close(n);
     keyspace_close(n);
+    cut_close(n);
     bool kept = node_data_close(&n->data, n->driver != NULL);
     if (!kept) {
         node_log(LOG_ERROR, "the last writes could not be synced", "dir=\"%s\"", n->config.dir);

@@ -37,47 +37,49 @@ typedef struct node_rates {
 } node_rates;
 
 typedef struct node {
-    node_config config;
-    uv_loop_t   loop;
-    uv_tcp_t    listeners[NODE_LISTENERS];
-    int         listeners_count;
+    node_config  config;
+    uv_loop_t    loop;
+    uv_tcp_t     listeners[NODE_LISTENERS];
+    int          listeners_count;
     uv_prepare_t before;
-    uv_check_t  after;
-    uv_timer_t  timer, second;
-    uv_async_t  wake;
-    uv_signal_t terminate, interrupt;
+    uv_check_t   after;
+    uv_timer_t   timer, second;
+    uv_async_t   wake;
+    uv_signal_t  terminate, interrupt;
 
-    node_data      data; /* store, engine, driver, disk */
-    gossip_nng    *nng;  /* NULL: no gossip */
-    crdt_store    *store; /* data's */
-    gossip_engine *engine;
-    gossip_driver *driver;
+    node_data        data;  /* store, engine, driver, disk */
+    gossip_nng      *nng;   /* NULL: no gossip */
+    gossip_transport send;  /* NNG's */
+    crdt_store      *store; /* data's */
+    gossip_engine   *engine;
+    gossip_driver   *driver;
 
     client  *clients; /* a list, newest first */
     uint32_t clients_count;
-    client  *dirty;   /* those with replies to be written, by next_dirty */
+    client  *dirty; /* those with replies to be written, by next_dirty */
     uint64_t next_client;
-    uint8_t *input;   /* where reads go while a client has nothing unread: NODE_INPUT bytes */
+    uint8_t *input; /* where reads go while a client has nothing unread: NODE_INPUT bytes */
 
-    gossip_time now;     /* of this turn, monotonic microseconds */
-    uint64_t    ms;      /* of this turn, since 1970 */
-    uint64_t    ms_ceiling, timer_at;
-    uint32_t    waiting; /* clients in WAIT */
-    bool        busy;    /* something of this turn is for the driver */
-    bool        held;    /* the disk refuses: what was written is not acknowledged */
-    bool        cut;     /* CRDT.PARTITION */
-    crdt_buf    cut_from; /* some peers only: node/partition.c */
-    bool        stopping;
-    uint64_t    started_ms, random;
-    void       *expiries; /* names with a deadline: node/expiry.c */
-    size_t      expiries_count;
-    struct keyspace_cursors *cursors; /* of SCAN */
-    void       *conflicts; /* names with several contents: node/conflicts.c */
-    size_t      conflicts_count;
-    struct node_diff *diff; /* CRDT.DIFF under way: node/diff.c */
-    uint64_t    saved_ms; /* when SAVE last succeeded */
-    node_rates  rates;
-    node_totals totals;
+    gossip_time              now; /* of this turn, monotonic microseconds */
+    uint64_t                 ms;  /* of this turn, since 1970 */
+    uint64_t                 ms_ceiling, timer_at;
+    uint32_t                 waiting;  /* clients in WAIT */
+    bool                     busy;     /* something of this turn is for the driver */
+    bool                     held;     /* the disk refuses: what was written is not acknowledged */
+    bool                     cut;      /* CRDT.PARTITION */
+    struct node_cut         *cut_from; /* from whom; NULL: from all */
+    bool                     stopping;
+    uint64_t                 started_ms, random;
+    void                    *expiries; /* names with a deadline: node/expiry.c */
+    size_t                   expiries_count;
+    struct keyspace_cursors *cursors;   /* of SCAN */
+    void                    *conflicts; /* names with several contents: node/conflicts.c */
+    size_t                   conflicts_count;
+    struct node_diff        *diff;     /* CRDT.DIFF under way: node/diff.c */
+    uint64_t                 saved_ms; /* when SAVE last succeeded */
+    node_rates               rates;
+    node_totals              totals;
+    crdt_buf                 cut_from; /* some peers only: node/partition.c */
 } node;
 
 #define NODE_INPUT 65536u
@@ -99,7 +101,7 @@ static inline void node_touch(node *n)
 void node_changes(node *n);
 /* Time of this turn, looked up anew. */
 /* keyspace.c: the cursors of SCAN go. */
-void keyspace_close(node *n);
+void     keyspace_close(node *n);
 void     node_clock(node *n);
 uint64_t node_random(node *n);
 

@@ -45,15 +45,19 @@ static void tell(const char *dir, const node_data *data, uint64_t cluster)
     const gossip_recovery *found = &data->found;
     gossip_stats           stats = gossip_engine_stats(data->engine);
     printf("%s: node %016" PRIx64 ", cluster %016" PRIx64 "\n", dir, data->node_id, cluster);
-    printf("  last stop      %s\n", found->fresh ? "never started" : found->clean ? "clean" : "unclean");
+    printf("  last stop      %s\n", found->fresh   ? "never started"
+                                    : found->clean ? "clean"
+                                                   : "unclean");
     printf("  last replica   %016" PRIx64 "\n", found->replica);
     printf("  snapshot       %" PRIu64 " bytes, of the entries before number %" PRIu64 "\n",
            data->snapshot_bytes, found->snapshot_position);
-    printf("  log            %" PRIu64 " entries, %" PRIu64 " bytes\n", found->entries, found->bytes);
+    printf("  log            %" PRIu64 " entries, %" PRIu64 " bytes\n", found->entries,
+           found->bytes);
     printf("  names          %zu, written by %u replica ids\n", crdt_store_count(data->store),
            stats.members);
     if (found->torn_bytes > 0) {
-        printf("  torn           %" PRIu64 " bytes of a write that the last stop cut short: no damage\n",
+        printf("  torn           %" PRIu64
+               " bytes of a write that the last stop cut short: no damage\n",
                found->torn_bytes);
     }
 }
@@ -71,8 +75,9 @@ int offline_check(int argc, char **argv)
         printf("  DAMAGE         %" PRIu64 " bad frames, %" PRIu64 " entries that cannot be used\n",
                data.found.bad_frames, data.lost_entries);
         printf("  first          %s\n", data.found.problem);
-        printf("  what to do     start the node: it keeps the damaged bytes aside, and fetches from "
-               "its peers\n                 what they hold\n");
+        printf(
+            "  what to do     start the node: it keeps the damaged bytes aside, and fetches from "
+            "its peers\n                 what they hold\n");
     }
     if (!crdt_store_check(data.store, &reason)) {
         printf("  BROKEN         the content is not consistent: %s\n", reason);
@@ -97,7 +102,8 @@ static int write_backup(const char *path, const node_data *data, uint64_t cluste
         crdt_buf_clear(&bytes);
         return complain(temporary, err != CRDT_OK ? crdt_err_text(err) : strerror(errno));
     }
-    fprintf(file, "concurd-backup 1 %016" PRIx64 " %016" PRIx64 " %016" PRIx64 " %016zx %016" PRIx64 "\n",
+    fprintf(file,
+            "concurd-backup 1 %016" PRIx64 " %016" PRIx64 " %016" PRIx64 " %016zx %016" PRIx64 "\n",
             cluster, data->node_id, data->found.replica, bytes.size,
             (uint64_t)XXH3_64bits(bytes.data, bytes.size));
     bool good = fwrite(bytes.data, 1, bytes.size, file) == bytes.size && fflush(file) == 0 &&
@@ -149,13 +155,16 @@ static bool read_backup(const char *path, backup *b)
         b->cluster == 0 || b->node == 0) {
         problem = "it is no backup of concurd, or of a newer one";
     }
-    while (problem == NULL && b->bytes.size < size) { /* grows with what is there, not by the size told */
+    while (problem == NULL &&
+           b->bytes.size < size) { /* grows with what is there, not by the size told */
         size_t step = size - b->bytes.size < (1u << 20) ? (size_t)(size - b->bytes.size) : 1u << 20;
         if (!crdt_buf_reserve(&b->bytes, step)) problem = "out of memory";
-        else if (fread(b->bytes.data + b->bytes.size, 1, step, file) != step) problem = "it is cut short";
+        else if (fread(b->bytes.data + b->bytes.size, 1, step, file) != step)
+            problem = "it is cut short";
         else b->bytes.size += step;
     }
-    if (problem == NULL && XXH3_64bits(b->bytes.data, b->bytes.size) != hash) problem = "it is damaged";
+    if (problem == NULL && XXH3_64bits(b->bytes.data, b->bytes.size) != hash)
+        problem = "it is damaged";
     fclose(file);
     if (problem == NULL) return true;
     complain(path, problem);
@@ -169,7 +178,8 @@ int offline_restore(int argc, char **argv)
     char   problem[512] = "";
     if (argc != 2) return usage("restore FILE DIR");
     if (!read_backup(argv[0], &b)) return 1;
-    bool good = node_data_restore(argv[1], b.cluster, b.node, b.replica, crdt_buf_bytes(&b.bytes), problem);
+    bool good =
+        node_data_restore(argv[1], b.cluster, b.node, b.replica, crdt_buf_bytes(&b.bytes), problem);
     crdt_buf_clear(&b.bytes);
     if (!good) return complain(argv[1], problem);
     printf("%s: restored; start it with concurd --dir %s\n", argv[1], argv[1]);

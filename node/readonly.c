@@ -73,8 +73,8 @@ static int64_t read_identity(void *user, int64_t fd, uint64_t *ret_machine, uint
 
 gossip_files readonly_files(gossip_files *real)
 {
-    gossip_files files = {open_to_read,    read_close,  read_read,     refuse_write,
-                          refuse_truncate, no_sync,     refuse_rename, no_unlink,
-                          read_size,       read_list,   read_identity, real};
+    gossip_files files = {open_to_read,    read_close, read_read,     refuse_write,
+                          refuse_truncate, no_sync,    refuse_rename, no_unlink,
+                          read_size,       read_list,  read_identity, real};
     return files;
 }

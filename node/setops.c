@@ -34,7 +34,8 @@ static bool in(const operand *o, crdt_value elem)
 }
 
 /* elem, of the set `of`, belongs to the outcome, and no earlier set of a union has told it. */
-static bool belongs(const operand *sets, size_t count, size_t of, set_operation what, crdt_value elem)
+static bool belongs(const operand *sets, size_t count, size_t of, set_operation what,
+                    crdt_value elem)
 {
     size_t end = what == SET_UNION ? of : count;
     for (size_t i = 0; i < end; i++) {
@@ -175,8 +176,8 @@ void command_sintercard(call *c)
     }
     operand *sets = find_operands(c, 2, (size_t)keys);
     if (sets == NULL) return;
-    size_t n = compute(sets, (size_t)keys, SET_INTER, limit == 0 ? SIZE_MAX : (size_t)limit, NULL,
-                       NULL);
+    size_t n =
+        compute(sets, (size_t)keys, SET_INTER, limit == 0 ? SIZE_MAX : (size_t)limit, NULL, NULL);
     free(sets);
     reply_int(c->reply, (int64_t)n);
 }

@@ -1,7 +1,7 @@
 /* sets.c: the commands of sets, over crdt_orset: additions win, removals take what they have seen.
  *
- * A member that is an integer in its usual form is kept as one. A set that becomes empty goes, as in Redis; whoever adds to it at the
- * same time keeps it. */
+ * A member that is an integer in its usual form is kept as one. A set that becomes empty goes, as
+ * in Redis; whoever adds to it at the same time keeps it. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -53,9 +53,10 @@ void command_sadd(call *c)
     for (size_t i = 2; i < c->count; i++) {
         crdt_err err = crdt_txn_find(txn, name, &crdt_orset_type, &set);
         if (err != CRDT_ENOENT && call_fails(c, err)) return;
-        if (err == CRDT_OK && crdt_orset_has(set, member(c->args[i]))) continue;
+        /* What is there is added again, too: whoever removes it at the same time has not seen this
+         * addition, and does not undo it. */
+        added += err == CRDT_ENOENT || !crdt_orset_has(set, member(c->args[i]));
         if (call_fails(c, crdt_orset_add(txn, name, member(c->args[i])))) return;
-        added++;
     }
     reply_int(c->reply, added);
 }
@@ -281,7 +282,8 @@ static void pop(call *c, crdt_value *elems, size_t count)
     crdt_buf_init(&copy, NULL);
     for (size_t i = 0; i < count; i++) {
         reply_member(c->reply, elems[i]);
-        if (elems[i].kind == CRDT_BYTES) crdt_buf_put(&copy, elems[i].bytes.data, elems[i].bytes.size);
+        if (elems[i].kind == CRDT_BYTES)
+            crdt_buf_put(&copy, elems[i].bytes.data, elems[i].bytes.size);
     }
     if (copy.failed) call_fails(c, CRDT_ENOMEM);
     for (size_t i = 0; i < count && !c->failed; i++) {
@@ -319,7 +321,8 @@ void command_spop(call *c)
         pop(c, &one, 1);
         return;
     }
-    size_t size = there ? crdt_orset_count(set) : 0, n = (uint64_t)count < size ? (size_t)count : size;
+    size_t size = there ? crdt_orset_count(set) : 0,
+           n = (uint64_t)count < size ? (size_t)count : size;
     crdt_value *elems = n > 0 ? malloc(n * sizeof *elems) : NULL;
     if (n > 0 && elems == NULL) {
         call_fails(c, CRDT_ENOMEM);

@@ -28,7 +28,8 @@ static bool shown(call *c, crdt_ref ref, crdt_buf *text, crdt_view *ret_bytes)
 }
 
 /* False: an error was replied. Absent: *ret_there is false, and the bytes are empty. */
-static bool read_cell(call *c, crdt_view name, crdt_buf *text, crdt_view *ret_bytes, bool *ret_there)
+static bool read_cell(call *c, crdt_view name, crdt_buf *text, crdt_view *ret_bytes,
+                      bool *ret_there)
 {
     crdt_ref  ref;
     key_state state = key_typed(c, name, &crdt_cell_type, &ref);
@@ -329,8 +330,8 @@ void command_setrange(call *c)
 
 static void count_by(call *c, int64_t amount)
 {
-    crdt_ref ref;
-    int64_t  now = 0, sum;
+    crdt_ref  ref;
+    int64_t   now = 0, sum;
     crdt_txn *txn = key_write(c, c->args[1], &crdt_cell_type);
     if (txn == NULL) return;
     crdt_err err = crdt_txn_find(txn, c->args[1], &crdt_cell_type, &ref);
@@ -377,7 +378,7 @@ void command_incrbyfloat(call *c)
     crdt_txn *txn = key_write(c, c->args[1], &crdt_cell_type);
     if (txn == NULL) return;
     crdt_buf_init(&text, NULL);
-    crdt_err err = crdt_txn_find(txn, c->args[1], &crdt_cell_type, &ref);
+    crdt_err  err = crdt_txn_find(txn, c->args[1], &crdt_cell_type, &ref);
     crdt_i128 now;
     if (err == CRDT_OK && crdt_cell_number(ref, &now) == CRDT_EINVAL) {
         call_error(c, "ERR value is not a valid float");

@@ -138,6 +138,15 @@ static uint64_t payloads(const world *w)
         for (size_t k = 0; node_counts(n) && gossip_engine_peer(n->engine, k, &info); k++) {
             sum += info.entries_sent + info.resent;
         }
+    }
+    return sum;
+}
+
+static uint64_t snapshots(const world *w)
+{
+    uint64_t sum = 0;
+    for (size_t i = 0; i < w->nodes_count; i++) {
+        const node *n = &w->nodes[i];
         if (node_counts(n)) sum += gossip_engine_stats(n->engine).snapshots_sent;
     }
     return sum;
@@ -147,6 +156,18 @@ void check_quiet_begin(world *w)
 {
     w->quiet_bytes = w->stats.bytes;
     w->quiet_payloads = payloads(w);
+    w->quiet_snapshots = snapshots(w);
+}
+
+/* Two histories of one id never become one: no node goes on sending all that it has for that. */
+static void check_quarrel(world *w, uint64_t span)
+{
+    uint64_t sent = snapshots(w) - w->quiet_snapshots, pairs = w->nodes_count * w->nodes_count;
+    uint64_t bound = pairs * (span / 30000000 + 1);
+    w->stats.checks++;
+    if (sent <= bound) return;
+    check_fail(w, CHECK_QUIET, "%llu snapshots in %llu s between two histories, %llu are the most",
+               (ull)sent, (ull)(span / 1000000), (ull)bound);
 }
 
 /* Each node asks one peer a round; and a peer that is gone for good is greeted now and then. */
@@ -156,7 +177,12 @@ void check_quiet_end(world *w)
     uint64_t sent = payloads(w) - w->quiet_payloads, bytes = w->stats.bytes - w->quiet_bytes;
     uint64_t greetings = span / 1000000 + 2, peers = w->nodes_count;
     uint64_t bound = w->nodes_count * (rounds * 200 + greetings * peers * 400);
-    if (w->broken || w->forked || w->forged) return;
+    if (w->broken || w->forged) return;
+    if (w->forked) {
+        check_quarrel(w, span);
+        return;
+    }
+    sent += snapshots(w) - w->quiet_snapshots;
     if (sent > 0) {
         check_fail(w, CHECK_QUIET, "%llu entries were sent after all had converged", (ull)sent);
     } else if (bytes > bound) {

@@ -265,7 +265,7 @@ void node_start(node *n)
 static void take_down(node *n, bool power)
 {
     /* Without a power cut what was written is read again, and synced then. */
-    check_durable(n, power || n->vault.failing ? n->vault.safe : n->vault.durable);
+    check_durable(n, power ? n->vault.safe : n->vault.durable);
     gossip_driver_free(n->driver);
     gossip_engine_free(n->engine);
     crdt_store_free(n->store);

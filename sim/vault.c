@@ -23,7 +23,6 @@ static bool refuses(vault *v)
 static crdt_err told(vault *v, crdt_err err)
 {
     if (err != CRDT_OK) v->refused++;
-    v->failing = err != CRDT_OK;
     return err;
 }
 
@@ -231,19 +230,6 @@ bool vault_keeps_aside(const vault *v)
 
 /* -- Starting ---------------------------------------------------------------------------------- */
 
-#define SEGMENT_HEAD 88 /* bytes of a segment's first frame */
-
-static bool is_headless(const vault *v)
-{
-    for (size_t i = 0; i < sim_files_count(v->files); i++) {
-        crdt_view   bytes;
-        const char *name = sim_files_name(v->files, i);
-        if (strncmp(name, "log.", 4) != 0 || !sim_files_get(v->files, name, &bytes)) continue;
-        if (bytes.size < SEGMENT_HEAD) return true;
-    }
-    return false;
-}
-
 static crdt_err open_files(vault *v, uint64_t cluster, uint64_t node, const crdt_mem *mem,
                            vault_found *ret_found)
 {
@@ -256,15 +242,9 @@ static crdt_err open_files(vault *v, uint64_t cluster, uint64_t node, const crdt
     crdt_err err = gossip_disk_open(&options, &table, mem, &v->disk, problem);
     if (err == CRDT_OK) err = gossip_disk_recover(v->disk, &found);
     if (err != CRDT_OK) return err;
-    *ret_found = (vault_found){found.fresh || found.replica == 0,
-                               found.clean,
-                               found.replica,
-                               found.last_seq,
-                               found.snapshot_position,
-                               found.bad_frames,
-                               found.torn_bytes,
-                               strstr(found.problem, "too short") != NULL,
-                               is_headless(v)};
+    *ret_found = (vault_found){
+        found.fresh || found.replica == 0, found.clean,      found.replica,   found.last_seq,
+        found.snapshot_position,           found.bad_frames, found.torn_bytes};
     v->replica = found.replica;
     return CRDT_OK;
 }
@@ -273,7 +253,6 @@ crdt_err vault_open(vault *v, uint64_t cluster, uint64_t node, const crdt_mem *m
                     vault_found *ret_found)
 {
     v->dead = false;
-    v->failing = false;
     v->next = 0;
     v->refused = 0;
     if (v->files) return open_files(v, cluster, node, mem, ret_found);

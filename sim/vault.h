@@ -40,7 +40,6 @@ typedef struct vault {
     uint64_t     machine;           /* a clean stop counts only there */
     uint64_t     stopped_on;        /* machine of the clean stop; 0: it was none */
 
-    bool     failing;    /* as files: the last call was refused, so what is not synced may go */
     bool     full, dead; /* it refuses everything; its node died */
     uint64_t fail_in;    /* in memory: that many calls from now one fails; 0: none */
     uint64_t appended;   /* positions before it were appended in this run */
@@ -53,8 +52,6 @@ typedef struct vault_found {
     bool     fresh, clean;
     uint64_t replica, last_seq, snapshot_position;
     uint64_t damaged, torn; /* frames; bytes */
-    bool     at_start;      /* what is damaged stands where a segment begins */
-    bool     headless;      /* a segment is empty: torn bytes before it are not told of */
 } vault_found;
 
 void vault_init(vault *v, uint64_t machine);

@@ -246,6 +246,8 @@ void world_run(world *w, const plan *p)
             check_compare_begin(w);
             world_until(w, w->now + RESEND_US);
             check_compare_end(w);
+        }
+        if (!w->broken && (settled || w->forked)) {
             check_quiet_begin(w);
             world_until(w, w->now + 4 * p->round_max_us);
             check_quiet_end(w);

@@ -108,7 +108,7 @@ struct world {
     bool        blurred;   /* who took in which side of a fork is not known any more */
     uint64_t    last_change;
     uint64_t    standing; /* events at this very moment */
-    uint64_t    quiet_bytes, quiet_payloads;
+    uint64_t    quiet_bytes, quiet_payloads, quiet_snapshots;
     uint64_t    trace; /* of all that happened */
     world_stats stats;
 

@@ -16,7 +16,8 @@ bool bench_see(const bench_options *options);
 bool bench_start(const bench_options *options);
 bool bench_memory(const bench_options *options);
 
-/* A row: what, the value with its unit, the goal (0: none; at_most: it is an upper bound), a remark. */
+/* A row: what, the value with its unit, the goal (0: none; at_most: it is an upper bound), a
+ * remark. */
 void bench_row(const bench_options *options, const char *name, double value, const char *unit,
                double goal, bool at_most, const char *remark);
 /* The q-quantile (0..1) of the values, which are sorted. */

@@ -16,7 +16,8 @@ void bench_row(const bench_options *options, const char *name, double value, con
     } else {
         char text[64] = "";
         if (goal != 0) {
-            snprintf(text, sizeof text, "%s %.4g %s", at_most ? "<=" : ">=", goal, met ? "met" : "MISSED");
+            snprintf(text, sizeof text, "%s %.4g %s", at_most ? "<=" : ">=", goal,
+                     met ? "met" : "MISSED");
         }
         printf("%-34s %10.4g %-10s %-16s %s\n", name, value, unit, text, remark);
     }

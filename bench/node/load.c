@@ -26,7 +26,7 @@ static bool measure(const server *s, const char *test, int pipe, uint32_t reques
     char   line[512], command[512];
     double cpu = nodes_cpu_seconds(s->cluster, 0);
     snprintf(command, sizeof command,
-             "redis-benchmark -p %u -c 50 -n %u -P %d -r 100000 -d 64 -t %s --csv", 
+             "redis-benchmark -p %u -c 50 -n %u -P %d -r 100000 -d 64 -t %s --csv",
              (unsigned)nodes_port(s->cluster, 0), requests, pipe, test);
     FILE *out = popen(command, "r");
     if (out == NULL) return bench_fail(command, "cannot be run");
@@ -116,23 +116,25 @@ static bool run_pair(const bench_options *o, const char *kind, const server *our
 bool bench_load(const bench_options *o)
 {
     static const char *const none[] = {"--save", "", "--appendonly", "no", NULL};
-    static const char *const aof[] = {"--save", "", "--appendonly", "yes", "--appendfsync",
+    static const char *const aof[] = {"--save",   "",  "--appendonly", "yes", "--appendfsync",
                                       "everysec", NULL};
-    nodes_options one = nodes_options_default(), disk = one, three = one;
+    nodes_options            one = nodes_options_default(), disk = one, three = one;
     one.store = "memory";
     one.alone = true;
     disk.alone = true;
     three.store = "memory";
     three.count = 3;
-    server memory = {"concurd", open_nodes(one)}, redis = {"redis-server, no AOF", open_redis(none)};
-    bool   good = run_pair(o, "memory", &memory, &redis, 0.9, 0.85);
+    server memory = {"concurd", open_nodes(one)},
+           redis = {"redis-server, no AOF", open_redis(none)};
+    bool good = run_pair(o, "memory", &memory, &redis, 0.9, 0.85);
     nodes_free(redis.cluster);
     server gossips = {"three", open_nodes(three)};
     memory.name = "one node";
     good = good && run_pair(o, "three", &gossips, &memory, 0, 0.6);
     nodes_free(gossips.cluster);
     nodes_free(memory.cluster);
-    server everysec = {"concurd", open_nodes(disk)}, kept = {"redis-server, AOF everysec", open_redis(aof)};
+    server everysec = {"concurd", open_nodes(disk)},
+           kept = {"redis-server, AOF everysec", open_redis(aof)};
     good = good && run_pair(o, "everysec", &everysec, &kept, 0, 0.8);
     nodes_free(kept.cluster);
     nodes_free(everysec.cluster);

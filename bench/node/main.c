@@ -1,4 +1,4 @@
-/* bench-node: concurd beside redis-server, in one run, by redis-benchmark and by clients of our own.
+/* bench-node: concurd beside redis-server, in one run, by redis-benchmark and by clients of ours.
  *
  *      bench-node [--only NAME] [--rounds N] [--json] [--quick]
  *
@@ -26,7 +26,8 @@ static const struct {
 
 static int usage(void)
 {
-    fprintf(stderr, "usage: bench-node [--only load|see|start|memory] [--rounds N] [--json] [--quick]\n");
+    fprintf(stderr,
+            "usage: bench-node [--only load|see|start|memory] [--rounds N] [--json] [--quick]\n");
     return 2;
 }
 
@@ -38,13 +39,15 @@ int main(int argc, char **argv)
         if (strcmp(argv[i], "--json") == 0) options.json = true;
         else if (strcmp(argv[i], "--quick") == 0) options.quick = true;
         else if (strcmp(argv[i], "--only") == 0 && i + 1 < argc) options.only = argv[++i];
-        else if (strcmp(argv[i], "--rounds") == 0 && i + 1 < argc) options.rounds = atoi(argv[++i]);
-        else return usage();
+        else if (strcmp(argv[i], "--rounds") == 0 && i + 1 < argc) {
+            options.rounds = (int)strtol(argv[++i], NULL, 10);
+        } else return usage();
     }
     if (options.rounds < 1 || options.rounds > BENCH_ROUNDS_MAX) return usage();
     if (options.quick) options.rounds = 1;
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
-        if (options.only != NULL && strncmp(options.only, parts[i].name, strlen(parts[i].name)) != 0) {
+        if (options.only != NULL &&
+            strncmp(options.only, parts[i].name, strlen(parts[i].name)) != 0) {
             continue;
         }
         good = parts[i].run(&options) && good;

@@ -57,7 +57,7 @@ static bool see(const bench_options *o, uint32_t count, double goal)
     good = good && nodes_ok(cluster, 0, "SET first 1") && nodes_settle(cluster, 60000);
     double next = now_ms();
     for (; good && n < writes; n++) {
-        uint32_t from = (uint32_t)rand() % count; /* any will do */
+        uint32_t from = (uint32_t)(n * 2654435761u >> 7) % count; /* any will do */
         char     key[32];
         snprintf(key, sizeof key, "seen:%zu", n);
         if (now_ms() < next) poll(NULL, 0, (int)(next - now_ms()));
@@ -70,8 +70,8 @@ static bool see(const bench_options *o, uint32_t count, double goal)
     if (!good) bench_fail("see", cluster != NULL ? nodes_problem(cluster) : problem);
     snprintf(name, sizeof name, "see/%u", count);
     double median = bench_quantile(taken, n, 0.5), p90 = bench_quantile(taken, n, 0.9);
-    snprintf(remark, sizeof remark, "p99 of %zu writes; median %.3g, p90 %.3g, most %.3g", n, median,
-             p90, bench_quantile(taken, n, 1));
+    snprintf(remark, sizeof remark, "p99 of %zu writes; median %.3g, p90 %.3g, most %.3g", n,
+             median, p90, bench_quantile(taken, n, 1));
     if (good) bench_row(o, name, bench_quantile(taken, n, 0.99), "ms", goal, true, remark);
     for (uint32_t i = 0; i < count; i++) {
         if (at[i] != NULL) redisFree(at[i]);

@@ -5,14 +5,16 @@
 
 #define MILLION 1000000u
 
-static bool timed_start(const bench_options *o, nodes *cluster, const char *name, const char *remark)
+static bool timed_start(const bench_options *o, nodes *cluster, const char *name,
+                        const char *remark)
 {
     if (!nodes_stop(cluster, 0)) return bench_fail(name, nodes_problem(cluster));
     uint64_t began = nodes_now_ms();
     if (!nodes_start(cluster, 0)) return bench_fail(name, nodes_problem(cluster));
-    double seconds = (double)(nodes_now_ms() - began) / 1e3;
+    double  seconds = (double)(nodes_now_ms() - began) / 1e3;
     int64_t keys = 0;
-    if (!nodes_integer(cluster, 0, &keys, "DBSIZE") || keys == 0) return bench_fail(name, "no keys");
+    if (!nodes_integer(cluster, 0, &keys, "DBSIZE") || keys == 0)
+        return bench_fail(name, "no keys");
     bench_row(o, name, seconds, "s", 3, true, remark);
     return true;
 }

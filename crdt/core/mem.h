@@ -7,6 +7,9 @@
 #define CRDT_ASSERT(cond) ((cond) ? (void)0 : crdt__assert_failed())
 _Noreturn void crdt__assert_failed(void);
 
+/* What is rare stays apart from a hot path, which then has no registers to save for it. */
+#define CRDT__APART __attribute__((noinline))
+
 static inline void *crdt__alloc(const crdt_mem *mem, size_t size)
 {
     return mem->alloc(mem->user, size);

@@ -18,7 +18,7 @@ typedef struct crdt__okey {
 
 typedef struct crdt__omap {
     const crdt_mem *mem;
-    void           *root; /* NULL when empty */
+    void           *root;   /* NULL when empty */
     void           *recent; /* a cache, set by reads, too: the leaf where a search last found its */
     unsigned        recent_at; /* bytes, and the place in it; NULL: none */
     size_t          count;

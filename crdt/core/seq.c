@@ -90,27 +90,30 @@ static void settle_typing(crdt__seq *seq)
     if (seq->classic) seq->lamport = crdt__lamport_on(p->row.lamport, p->count - 1);
 }
 
-static void log_deletion(crdt__seq *seq, crdt__del *row)
+/* The first dot is asked for, those after it follow: *dots is how many there are. */
+static void log_deletion(crdt__seq *seq, crdt__del *row, uint32_t *dots)
 {
     if (row->each == 0) return;
-    row->dot = crdt_target_dot(&seq->pending.target).seq;
+    if (*dots == 0) row->dot = crdt_target_dot(&seq->pending.target).seq;
+    ++*dots;
     crdt__log_add_del(&seq->log, seq->pending.author, row);
+    row->dot++;
     row->each = 0;
 }
 
-/* Elements cid .. cid + len - 1 are dead: onto the row if they go on from it, else it is logged. */
-static void add_killed(crdt__seq *seq, crdt__del *row, uint32_t cid, uint32_t len)
+/* Elements cid .. cid + len - 1, of one span, are dead: onto the row if they go on from it, else it
+ * is logged. */
+static void add_killed(crdt__seq *seq, crdt__del *row, uint32_t *dots, uint32_t cid, uint32_t len)
 {
-    while (len > 0) {
-        crdt__idrange id = crdt__log_id(&seq->log, cid);
-        uint32_t      n = id.len < len ? id.len : len;
-        if (row->of != id.author || row->ctr + row->each != id.ctr) log_deletion(seq, row);
-        if (row->each == 0) *row = (crdt__del){0, 1, 0, id.author, id.ctr, false};
-        row->each += n;
-        if (seq->sets.count > 0) crdt__seq_drop_sets(seq, crdt__seq_elem(seq, cid), n);
-        cid += n;
-        len -= n;
+    crdt__idrange id = crdt__log_id(&seq->log, cid);
+    CRDT_ASSERT(id.len >= len);
+    if (row->of != id.author || row->ctr + row->each != id.ctr) log_deletion(seq, row, dots);
+    if (row->each == 0) {
+        row->of = id.author;
+        row->ctr = id.ctr;
     }
+    row->each += len;
+    if (seq->sets.count > 0) crdt__seq_drop_sets(seq, crdt__seq_elem(seq, cid), len);
 }
 
 /* A dot for each stretch of visible elements whose ids follow on one another: so how many a
@@ -119,13 +122,15 @@ static void settle_deleting(crdt__seq *seq)
 {
     crdt__pending *p = &seq->pending;
     crdt__place    place = crdt__order_at(&seq->order, p->pos);
-    crdt__del      row = {0};
-    for (uint32_t left = p->count; left > 0;) {
-        uint32_t cid, n = crdt__order_kill(&seq->order, &place, left, &cid);
-        if (n > 0) add_killed(seq, &row, cid, n);
-        left -= n;
+    crdt__del      row = {.dots = 1};
+    uint32_t       dots = 0;
+    for (uint32_t left = p->count, cid, n; left > 0; left -= n) {
+        crdt__order_pass_dead(&place);
+        n = crdt__order_kill(&seq->order, &place, left, &cid);
+        add_killed(seq, &row, &dots, cid, n);
     }
-    log_deletion(seq, &row);
+    log_deletion(seq, &row, &dots);
+    crdt_target_dots(&p->target, dots - 1);
 }
 
 void crdt__seq_settle(crdt__seq *seq)

@@ -187,8 +187,7 @@ static inline bool crdt__seq_type_on(crdt__seq *seq, uint64_t pos, uint8_t byte)
     if (p->kind != CRDT__TYPING || pos != (uint64_t)p->pos + p->count || p->count >= p->room) {
         return false;
     }
-    if (crdt__atoms_reserve(&seq->atoms, 1, 1) != CRDT_OK) return false;
-    crdt__atoms_append(&seq->atoms, &byte, 1, 1);
+    if (!crdt__atoms_append_one(&seq->atoms, byte)) return false;
     p->count++;
     return true;
 }

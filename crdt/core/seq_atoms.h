@@ -48,17 +48,22 @@ static inline crdt_err crdt__atoms_reserve(crdt__atoms *atoms, size_t size, uint
     if ((uint64_t)atoms->used + size <= atoms->room) return CRDT_OK;
     return crdt__atoms_make_room(atoms, size, count);
 }
+/* Append an atom of one byte where such atoms are just copied. False: there is no room for that. */
+static inline bool crdt__atoms_append_one(crdt__atoms *atoms, uint8_t byte)
+{
+    if (atoms->used >= atoms->plain) return false;
+    atoms->open[atoms->used++] = byte;
+    atoms->bytes++;
+    atoms->count++;
+    return true;
+}
 /* Append `count` whole atoms of `size` bytes together; they must be valid and room reserved. */
 static inline void crdt__atoms_append(crdt__atoms *atoms, const uint8_t *bytes, size_t size,
                                       uint32_t count)
 {
-    if (size != 1 || atoms->used >= atoms->plain) {
+    if (size != 1 || !crdt__atoms_append_one(atoms, *bytes)) {
         crdt__atoms_put(atoms, bytes, size, count);
-        return;
     }
-    atoms->open[atoms->used++] = *bytes;
-    atoms->bytes++;
-    atoms->count++;
 }
 /* Append atoms of one byte, at most FEW of them, out of as many bytes that can be read. False: that
  * is not the case, or they have no room where such atoms are just copied; nothing is changed. */

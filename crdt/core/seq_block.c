@@ -360,7 +360,9 @@ bool crdt__track_add_ins(crdt__log *log, crdt__track **track, crdt__ins_tail *ta
         return false;
     }
     block->rows++;
-    *tail = (crdt__ins_tail){.base = tail->last, .last = *row, .at = at, .known = true};
+    tail->base = tail->last;
+    tail->last = *row;
+    tail->at = at;
     return true;
 }
 
@@ -410,7 +412,9 @@ static bool append_del(crdt__log *log, crdt__track **track, crdt__del_tail *tail
         return false;
     }
     block->rows++;
-    *tail = (crdt__del_tail){.base = tail->last, .last = *row, .at = at, .known = true};
+    tail->base = tail->last;
+    tail->last = *row;
+    tail->at = at;
     return true;
 }
 

@@ -181,25 +181,17 @@ static crdt_err delete_later(crdt_target *target, crdt__seq *seq, uint32_t autho
     return CRDT_OK;
 }
 
-/* Stretches of ids among the count visible elements from pos on. */
+/* Spans that hold the count visible elements from pos on: as many stretches of ids at most. */
 static uint32_t count_pieces(crdt__seq *seq, uint32_t pos, uint32_t count)
 {
     crdt__place place = crdt__order_at(&seq->order, pos);
     uint32_t    pieces = 0;
-    while (count > 0 && crdt__order_settle(&place)) {
-        const crdt__span *span = &place.leaf->spans[place.index];
-        uint32_t          cid = crdt__order_cid(place), len = span->len - place.offset;
-        place.offset = span->len;
-        if (span->dead) continue;
-        if (len > count) len = count;
-        count -= len;
-        while (len > 0) {
-            uint32_t n = crdt__log_id(&seq->log, cid).len;
-            if (n > len) n = len;
-            cid += n;
-            len -= n;
-            pieces++;
-        }
+    while (count > 0) {
+        crdt__order_pass_dead(&place);
+        uint32_t len = place.leaf->spans[place.index].len - place.offset;
+        place.offset += len;
+        count -= len < count ? len : count;
+        pieces++;
     }
     return pieces;
 }
@@ -253,7 +245,7 @@ static uint32_t next_seen(crdt_target *target, crdt__seq *seq, uint32_t *pos, ui
     return n;
 }
 
-/* Stretches of elements that the transaction may remove, and of ids in them. */
+/* Stretches of elements that the transaction may remove, and of ids in them at most. */
 static uint32_t count_seen(crdt_target *target, crdt__seq *seq, uint32_t pos, uint32_t count,
                            uint32_t *ret_pieces)
 {

@@ -26,15 +26,22 @@ _Static_assert(sizeof(crdt__author) <= 56, "there may be very many authors");
 /* -- Memory ------------------------------------------------------------------------------------ */
 
 /* The array, now with room for need items (more than it has). NULL: refused, all as it was. Large
- * arrays grow by an eighth only, for the sake of memory. */
-static void *fit(crdt__log *log, void *array, uint32_t *cap, uint64_t need, size_t size)
+ * arrays that stay grow by an eighth only, for the sake of memory; those of rows not yet settled
+ * soon go. */
+static void *fit_by(crdt__log *log, void *array, uint32_t *cap, uint64_t need, size_t size,
+                    uint32_t part)
 {
-    uint64_t next = *cap + *cap / (*cap < 1024 ? 2 : 8) + UINT64_C(1);
+    uint64_t next = *cap + *cap / (*cap < 1024 ? 2 : part) + UINT64_C(1);
     if (next < need) next = need;
     if (next > UINT32_MAX) return NULL;
     array = crdt__log_resize(log, array, *cap * size, next * size);
     if (array != NULL) *cap = (uint32_t)next;
     return array;
+}
+
+static void *fit(crdt__log *log, void *array, uint32_t *cap, uint64_t need, size_t size)
+{
+    return fit_by(log, array, cap, need, size, 8);
 }
 
 /* The array, now with room for no more than `keep` items, if the allocator agrees. */
@@ -154,7 +161,7 @@ uint32_t crdt__log_find(const crdt__log *log, uint64_t replica)
     return CRDT__NO_AUTHOR;
 }
 
-crdt_err crdt__log_author(crdt__log *log, uint64_t replica, uint32_t *ret_author)
+crdt_err crdt__log_any_author(crdt__log *log, uint64_t replica, uint32_t *ret_author)
 {
     uint32_t author = crdt__log_find(log, replica), count = log->author_count;
     if (author == CRDT__NO_AUTHOR) {
@@ -328,12 +335,12 @@ static bool make_room(crdt__log *log, crdt__fresh *fresh, uint32_t ins_rows, uin
     uint64_t      del = (uint64_t)fresh->del_count + del_rows;
     uint64_t      cidruns = log->cidrun_count + room;
     if (ins > fresh->ins_cap) {
-        crdt__ins *rows = fit(log, fresh->ins, &fresh->ins_cap, ins, sizeof *rows);
+        crdt__ins *rows = fit_by(log, fresh->ins, &fresh->ins_cap, ins, sizeof *rows, 1);
         if (rows == NULL) return false;
         fresh->ins = rows;
     }
     if (del > fresh->del_cap) {
-        crdt__fresh_del *rows = fit(log, fresh->del, &fresh->del_cap, del, sizeof *rows);
+        crdt__fresh_del *rows = fit_by(log, fresh->del, &fresh->del_cap, del, sizeof *rows, 1);
         if (rows == NULL) return false;
         fresh->del = rows;
     }

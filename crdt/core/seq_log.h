@@ -95,7 +95,13 @@ void crdt__log_clear(crdt__log *log);
  * by crdt__log_author. */
 uint32_t crdt__log_find(const crdt__log *log, uint64_t replica);
 /* ... made if there is none. Errors: ENOMEM. An author without rows is harmless. */
-crdt_err crdt__log_author(crdt__log *log, uint64_t replica, uint32_t *ret_author);
+crdt_err               crdt__log_any_author(crdt__log *log, uint64_t replica, uint32_t *ret_author);
+static inline crdt_err crdt__log_author(crdt__log *log, uint64_t replica, uint32_t *ret_author)
+{
+    *ret_author = log->last;
+    bool same = log->author_count > 0 && log->authors[log->last].replica == replica;
+    return same ? CRDT_OK : crdt__log_any_author(log, replica, ret_author);
+}
 /* The author's index at place i in order of replica ids. */
 uint32_t crdt__log_at(const crdt__log *log, uint32_t i);
 /* The first place in that order whose replica id is not below `replica`. */

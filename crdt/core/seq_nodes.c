@@ -80,7 +80,7 @@ static crdt_err reserve_numbers(crdt__order *order, uint32_t more)
     return CRDT_OK;
 }
 
-static crdt_err spares(crdt__order *order, unsigned leaves, unsigned inners)
+CRDT__APART static crdt_err more_spares(crdt__order *order, unsigned leaves, unsigned inners)
 {
     crdt_err err = reserve_numbers(order, leaves);
     while (err == CRDT_OK && order->spare_leaf_count < leaves) {
@@ -90,11 +90,18 @@ static crdt_err spares(crdt__order *order, unsigned leaves, unsigned inners)
     return err;
 }
 
+static crdt_err spares(crdt__order *order, unsigned leaves, unsigned inners)
+{
+    bool there = order->spare_leaf_count >= leaves && order->spare_inner_count >= inners &&
+                 order->leaf_cap - order->leaf_count >= leaves;
+    return there ? CRDT_OK : more_spares(order, leaves, inners);
+}
+
 crdt_err crdt__nodes_reserve(crdt__order *order, crdt__leaf *leaf, unsigned ends)
 {
     if (order->root == NULL) return spares(order, 1, 0);
     if (leaf == NULL) return spares(order, ends, ends * (order->height + 1));
-    if (leaf->count + 2 <= CRDT__FANOUT) return CRDT_OK;
+    if (leaf->count + 2u <= CRDT__FANOUT) return CRDT_OK;
     unsigned     inners = 0;
     crdt__inner *up = leaf->parent;
     while (up != NULL && up->count == CRDT__FANOUT) {
@@ -144,11 +151,10 @@ void crdt__leaf_add(crdt__order *order, crdt__leaf *leaf, uint32_t visible, crdt
 {
     order->visible += visible;
     if (order->sums_kept) order->sums = crdt__sums_add(order->sums, sums);
-    void *child = leaf;
-    for (crdt__inner *up = leaf->parent; up != NULL; child = up, up = up->parent) {
-        unsigned i = crdt__child_index(up, child);
-        up->visible[i] += visible;
-        if (up->sums != NULL) up->sums[i] = crdt__sums_add(up->sums[i], sums);
+    unsigned slot = leaf->slot;
+    for (crdt__inner *up = leaf->parent; up != NULL; slot = up->slot, up = up->parent) {
+        up->visible[slot] += visible;
+        if (up->sums != NULL) up->sums[slot] = crdt__sums_add(up->sums[slot], sums);
     }
 }
 
@@ -156,7 +162,7 @@ uint32_t crdt__leaf_visible(const crdt__leaf *leaf)
 {
     uint32_t sum = 0;
     for (unsigned i = 0; i < leaf->count; i++) {
-        sum += leaf->spans[i].dead ? 0 : leaf->spans[i].len;
+        sum += crdt__span_visible(&leaf->spans[i]);
     }
     return sum;
 }
@@ -201,10 +207,25 @@ static void count_child(const crdt__order *order, crdt__inner *inner, unsigned i
 
 /* -- Growing ----------------------------------------------------------------------------------- */
 
-static void set_parent(void *child, unsigned height, crdt__inner *parent)
+static unsigned slot_of(const void *node, unsigned height)
 {
-    if (height == 0) ((crdt__leaf *)child)->parent = parent;
-    else ((crdt__inner *)child)->parent = parent;
+    return height == 0 ? ((const crdt__leaf *)node)->slot : ((const crdt__inner *)node)->slot;
+}
+
+/* The children from the slot on are told where they are. */
+static void place_children(crdt__inner *inner, unsigned from)
+{
+    for (unsigned i = from; i < inner->count; i++) {
+        if (inner->height == 1) {
+            crdt__leaf *leaf = inner->child[i];
+            leaf->parent = inner;
+            leaf->slot = (uint16_t)i;
+        } else {
+            crdt__inner *below = inner->child[i];
+            below->parent = inner;
+            below->slot = (uint16_t)i;
+        }
+    }
 }
 
 static crdt__inner *new_inner(crdt__order *order, unsigned height)
@@ -228,7 +249,7 @@ static void put_child(crdt__inner *inner, unsigned at, void *child)
     inner->child[at] = child;
     inner->visible[at] = 0;
     inner->count++;
-    set_parent(child, inner->height - 1u, inner);
+    place_children(inner, at);
 }
 
 static void hang_after(crdt__order *order, void *old, void *node, unsigned height);
@@ -245,7 +266,7 @@ static void split_inner(crdt__order *order, crdt__inner *inner, unsigned keep)
     }
     right->count = (uint16_t)moved;
     inner->count = (uint16_t)keep;
-    for (unsigned i = 0; i < moved; i++) set_parent(right->child[i], right->height - 1u, right);
+    place_children(right, 0);
     hang_after(order, inner, right, inner->height);
 }
 
@@ -259,13 +280,13 @@ static void hang_after(crdt__order *order, void *old, void *node, unsigned heigh
         order->height = height + 1;
         put_child(parent, 0, old);
     }
-    unsigned at = crdt__child_index(parent, old) + 1;
+    unsigned at = slot_of(old, height) + 1;
     if (parent->count == CRDT__FANOUT) {
         unsigned keep = at == CRDT__FANOUT ? CRDT__FANOUT - 2 : HALF;
         split_inner(order, parent, keep);
         if (at > keep) {
             parent = height == 0 ? ((crdt__leaf *)old)->parent : ((crdt__inner *)old)->parent;
-            at = crdt__child_index(parent, old) + 1;
+            at = slot_of(old, height) + 1;
         }
     }
     put_child(parent, at, node);
@@ -302,7 +323,8 @@ crdt_err crdt__nodes_append(crdt__order *order)
     return CRDT_OK;
 }
 
-crdt__leaf *crdt__leaf_after(crdt__order *order, crdt__leaf *leaf)
+/* Linked behind the leaf, in no inner node yet. */
+static crdt__leaf *link_leaf(crdt__order *order, crdt__leaf *leaf)
 {
     crdt__leaf *right = take_spare(&order->spare_leaves, &order->spare_leaf_count);
     right->count = 0;
@@ -314,24 +336,23 @@ crdt__leaf *crdt__leaf_after(crdt__order *order, crdt__leaf *leaf)
     if (leaf->next != NULL) leaf->next->prev = right;
     else order->last = right;
     leaf->next = right;
+    return right;
+}
+
+crdt__leaf *crdt__leaf_after(crdt__order *order, crdt__leaf *leaf)
+{
+    crdt__leaf *right = link_leaf(order, leaf);
     hang_after(order, leaf, right, 0);
     return right;
 }
 
-/* The counts of a leaf's own entry, after spans moved. */
-static void recount(crdt__order *order, crdt__leaf *leaf)
-{
-    count_child(order, leaf->parent, crdt__child_index(leaf->parent, leaf));
-}
-
 void crdt__leaf_split(crdt__order *order, crdt__leaf *leaf, uint32_t keep)
 {
-    crdt__leaf *right = crdt__leaf_after(order, leaf);
-    right->count = leaf->count - keep;
+    crdt__leaf *right = link_leaf(order, leaf);
+    right->count = (uint16_t)(leaf->count - keep);
     memcpy(right->spans, &leaf->spans[keep], right->count * sizeof right->spans[0]);
-    leaf->count = keep;
-    recount(order, leaf);
-    recount(order, right);
+    leaf->count = (uint16_t)keep;
+    hang_after(order, leaf, right, 0);
     for (unsigned i = 0; i < right->count; i++) {
         crdt__index_assign(order, right->spans[i].cid, right->spans[i].len, right->number);
     }

@@ -24,20 +24,22 @@ void crdt__order_clear(crdt__order *order)
 
 /* -- Finding ----------------------------------------------------------------------------------- */
 
-/* The leaf of the visible element pos - 1, or for pos 0 the first; *ret_start: visible elements
- * before it. */
-static crdt__leaf *leaf_after(crdt__order *order, uint32_t pos, uint32_t *ret_start)
+/* The finger goes to the leaf of the visible element pos - 1, or for pos 0 the first. */
+static void move_finger_to(crdt__order *order, uint32_t pos)
 {
     void    *node = order->root;
-    uint32_t left = pos;
+    uint32_t left = pos, visible = order->visible;
     for (unsigned h = order->height; h > 0; h--) {
         crdt__inner *inner = node;
         unsigned     i = 0;
         while (left > inner->visible[i]) left -= inner->visible[i++];
+        visible = inner->visible[i];
         node = inner->child[i];
     }
-    *ret_start = pos - left;
-    return node;
+    order->finger = node;
+    order->finger_start = pos - left;
+    order->finger_visible = visible;
+    order->finger_index = order->finger_before = 0;
 }
 
 /* Does the leaf visited last hold the visible element pos - 1? */
@@ -51,19 +53,20 @@ crdt__place crdt__order_after(crdt__order *order, uint32_t pos)
 {
     crdt__place place = {NULL, 0, 0};
     if (order->root == NULL) return place;
-    if (!finger_has(order, pos)) {
-        order->finger = leaf_after(order, pos, &order->finger_start);
-        order->finger_visible = crdt__leaf_visible(order->finger);
-    }
+    if (!finger_has(order, pos)) move_finger_to(order, pos);
     place.leaf = order->finger;
     uint32_t left = pos - order->finger_start;
     if (left == 0) return place;
     const crdt__span *spans = place.leaf->spans;
-    while (spans[place.index].dead || left > spans[place.index].len) {
-        if (!spans[place.index].dead) left -= spans[place.index].len;
-        place.index++;
+    uint32_t          index = order->finger_index, before = order->finger_before, visible;
+    while (left <= before) before -= crdt__span_visible(&spans[--index]);
+    while (visible = crdt__span_visible(&spans[index]), left - before > visible) {
+        before += visible;
+        index++;
     }
-    place.offset = left;
+    order->finger_index = place.index = index;
+    order->finger_before = before;
+    place.offset = left - before;
     return place;
 }
 
@@ -98,14 +101,14 @@ uint32_t crdt__order_rank(const crdt__order *order, crdt__place place)
     if (place.leaf == NULL) return 0;
     uint32_t rank = 0;
     for (uint32_t i = 0; i < place.index; i++) {
-        rank += place.leaf->spans[i].dead ? 0 : place.leaf->spans[i].len;
+        rank += crdt__span_visible(&place.leaf->spans[i]);
     }
     if (place.index < place.leaf->count && !place.leaf->spans[place.index].dead) {
         rank += place.offset;
     }
-    void *child = place.leaf;
-    for (crdt__inner *up = place.leaf->parent; up != NULL; child = up, up = up->parent) {
-        for (unsigned i = crdt__child_index(up, child); i-- > 0;) rank += up->visible[i];
+    unsigned slot = place.leaf->slot;
+    for (crdt__inner *up = place.leaf->parent; up != NULL; slot = up->slot, up = up->parent) {
+        for (unsigned i = slot; i-- > 0;) rank += up->visible[i];
     }
     return rank;
 }
@@ -113,15 +116,15 @@ uint32_t crdt__order_rank(const crdt__order *order, crdt__place place)
 /* Does leaf a stand before leaf b? Both climb to where their ways meet. */
 static int compare_leaves(const crdt__leaf *a, const crdt__leaf *b)
 {
-    const void        *x = a, *y = b;
+    unsigned           x = a->slot, y = b->slot;
     const crdt__inner *up_x = a->parent, *up_y = b->parent;
     while (up_x != up_y) {
-        x = up_x;
-        y = up_y;
+        x = up_x->slot;
+        y = up_y->slot;
         up_x = up_x->parent;
         up_y = up_y->parent;
     }
-    return crdt__child_index(up_x, x) < crdt__child_index(up_y, y) ? -1 : 1;
+    return x < y ? -1 : 1;
 }
 
 int crdt__order_compare(const crdt__order *order, crdt__place a, crdt__place b)
@@ -202,11 +205,10 @@ crdt_err crdt__order_reserve_kill(crdt__order *order, uint32_t pieces, uint32_t 
     return crdt__nodes_reserve(order, NULL, 2 * ranges);
 }
 
-/* Two free slots in the place's leaf, by splitting it; the place follows. */
-static void make_room(crdt__order *order, crdt__place *place)
+/* Two free slots in the leaf, which has them not. */
+CRDT__APART static void split_for_room(crdt__order *order, crdt__place *place)
 {
     crdt__leaf *leaf = place->leaf;
-    if (leaf->count + 2 <= CRDT__FANOUT) return;
     order->finger = NULL;
     if (leaf->next == NULL && place->index + 1 >= leaf->count && leaf->count < CRDT__FANOUT) {
         bool at_end = place->index == leaf->count || place->offset == leaf->spans[place->index].len;
@@ -215,7 +217,7 @@ static void make_room(crdt__order *order, crdt__place *place)
     /* What goes on from the last change leaves full leaves behind. */
     uint32_t ahead = place->index - order->recent_index, keep = CRDT__FANOUT / 2;
     if (order->recent == leaf && ahead <= 3 && place->index > keep) keep = place->index;
-    if (keep > leaf->count - 1) keep = leaf->count - 1;
+    if (keep > leaf->count - 1u) keep = leaf->count - 1u;
     crdt__leaf_split(order, leaf, keep);
     if (place->index > leaf->count ||
         (place->index == leaf->count && leaf->next->count > 0 && place->offset > 0)) {
@@ -224,10 +226,16 @@ static void make_room(crdt__order *order, crdt__place *place)
     }
 }
 
+/* Two free slots in the place's leaf, by splitting it; the place follows. */
+static inline void make_room(crdt__order *order, crdt__place *place)
+{
+    if (place->leaf->count + 2u > CRDT__FANOUT) split_for_room(order, place);
+}
+
 static void open_slots(crdt__leaf *leaf, uint32_t at, uint32_t n)
 {
     memmove(&leaf->spans[at + n], &leaf->spans[at], (leaf->count - at) * sizeof leaf->spans[0]);
-    leaf->count += n;
+    leaf->count = (uint16_t)(leaf->count + n);
 }
 
 /* Cut the span at the place in two: the place then is at the second's start. There is room. */
@@ -246,6 +254,32 @@ static void cut_span(crdt__order *order, crdt__place *place)
     span[1].glued = 1;
     crdt__span_resize(&span[0], keep);
     order->spans++;
+}
+
+/* Make the n elements from the place on, of one span, a span of their own: the place then is at its
+ * start. There is room. */
+static void cut_out(crdt__order *order, crdt__place *place, uint32_t n)
+{
+    uint32_t    head = place->offset, tail = place->leaf->spans[place->index].len - head - n;
+    uint32_t    more = (head > 0 ? 1u : 0) + (tail > 0 ? 1u : 0);
+    crdt__span *span = &place->leaf->spans[place->index], whole = *span;
+    if (more == 0) return;
+    open_slots(place->leaf, place->index + 1, more);
+    order->spans += more;
+    if (head > 0) {
+        crdt__span_resize(span++, head);
+        *span = whole;
+        span->cid += head;
+        span->glued = 1;
+        place->index++;
+        place->offset = 0;
+    }
+    crdt__span_resize(span, n);
+    if (tail == 0) return;
+    span[1] = whole;
+    span[1].cid += head + n;
+    span[1].glued = 1;
+    crdt__span_resize(&span[1], tail);
 }
 
 /* The place is at the end of the last leaf, which is full: append to a new one. */
@@ -280,11 +314,17 @@ static void note_change(crdt__order *order, crdt__place place)
     order->recent_index = place.index;
 }
 
-/* The finger follows a change of its own leaf and is lost with one of another. */
-static void move_finger(crdt__order *order, const crdt__leaf *leaf, uint32_t visible)
+/* The finger follows a change of its own leaf, of spans from the index on, and is lost with one of
+ * another. */
+static void move_finger(crdt__order *order, const crdt__leaf *leaf, uint32_t index,
+                        uint32_t visible)
 {
-    if (order->finger == leaf) order->finger_visible += visible;
-    else order->finger = NULL;
+    if (order->finger != leaf) {
+        order->finger = NULL;
+        return;
+    }
+    order->finger_visible += visible;
+    if (order->finger_index > index) order->finger_index = order->finger_before = 0;
 }
 
 void crdt__order_insert(crdt__order *order, crdt__place place, uint32_t cid, uint32_t len,
@@ -297,11 +337,14 @@ void crdt__order_insert(crdt__order *order, crdt__place place, uint32_t cid, uin
     }
     crdt__sums  sums = order->sums_kept ? crdt__atoms_sums(order->atoms, cid, len) : no_sums;
     crdt__span *span = glued ? span_to_extend(place, cid, len) : NULL;
+    uint32_t    changed = place.index;
     if (span != NULL) {
         crdt__span_resize(span, span->len + len);
+        changed = (uint32_t)(span - place.leaf->spans);
     } else {
         if (!append_leaf(order, &place)) {
             make_room(order, &place);
+            changed = place.index;
             cut_span(order, &place);
         }
         open_slots(place.leaf, place.index, 1);
@@ -315,7 +358,7 @@ void crdt__order_insert(crdt__order *order, crdt__place place, uint32_t cid, uin
     crdt__leaf_add(order, place.leaf, len, sums);
     crdt__index_assign(order, cid, len, place.leaf->number);
     note_change(order, place);
-    move_finger(order, place.leaf, len);
+    move_finger(order, place.leaf, changed, len);
 }
 
 /* Put cid .. cid + len - 1 into the journal, onto its last entry if they meet; true if so. */
@@ -366,10 +409,8 @@ uint32_t crdt__order_kill(crdt__order *order, crdt__place *place, uint32_t len, 
     }
     if (n < span->len) make_room(order, place);
     (void)crdt__order_settle(place);
-    cut_span(order, place);
-    crdt__place rest = *place;
-    rest.offset = n;
-    if (n < place->leaf->spans[place->index].len) cut_span(order, &rest);
+    uint32_t changed = place->index;
+    cut_out(order, place, n);
     place->leaf->spans[place->index].dead = 1;
     crdt__sums sums = no_sums;
     if (order->sums_kept) {
@@ -377,7 +418,7 @@ uint32_t crdt__order_kill(crdt__order *order, crdt__place *place, uint32_t len, 
         sums = (crdt__sums){0 - sums.bytes, 0 - sums.units16, 0 - sums.lines};
     }
     crdt__leaf_add(order, place->leaf, 0 - n, sums);
-    move_finger(order, place->leaf, 0 - n);
+    move_finger(order, place->leaf, changed, 0 - n);
     note_change(order, *place);
     place->offset = n;
     if (note_killed(order, *ret_cid, n)) {
@@ -386,6 +427,7 @@ uint32_t crdt__order_kill(crdt__order *order, crdt__place *place, uint32_t len, 
             uint32_t before = place->leaf->spans[place->index - 1].len;
             if (merge_dead(order, place->leaf, place->index - 1)) {
                 place->index--;
+                if (order->finger_index > place->index) order->finger_index--; /* dead: as many */
                 place->offset += before;
             }
         }
@@ -471,10 +513,9 @@ uint64_t crdt__order_units(crdt__order *order, crdt__measure measure, uint32_t p
         if (span->dead || len == 0) continue;
         units += sum_of(crdt__atoms_sums(order->atoms, span->cid, len), measure);
     }
-    void *child = place.leaf;
-    for (crdt__inner *up = place.leaf->parent; up != NULL; child = up, up = up->parent) {
-        for (unsigned i = crdt__child_index(up, child); i-- > 0;)
-            units += sum_of(up->sums[i], measure);
+    unsigned slot = place.leaf->slot;
+    for (crdt__inner *up = place.leaf->parent; up != NULL; slot = up->slot, up = up->parent) {
+        for (unsigned i = slot; i-- > 0;) units += sum_of(up->sums[i], measure);
     }
     return units;
 }

@@ -31,10 +31,17 @@ static inline void crdt__span_resize(crdt__span *span, uint32_t len)
     span->len = len & CRDT__SPAN_MAX;
 }
 
+/* Its visible elements; without a branch, which nobody could foretell. */
+static inline uint32_t crdt__span_visible(const crdt__span *span)
+{
+    return span->len & ((uint32_t)span->dead - 1);
+}
+
 typedef struct crdt__inner {
     struct crdt__inner *parent;
     crdt__sums         *sums;          /* one a child, or NULL: not kept */
     uint16_t            count, height; /* height 1: the children are leaves */
+    uint16_t            slot;          /* its place among its parent's children */
     void               *child[CRDT__FANOUT];
     uint32_t            visible[CRDT__FANOUT];
 } crdt__inner;
@@ -43,7 +50,8 @@ typedef struct crdt__leaf {
     crdt__inner       *parent;
     struct crdt__leaf *next, *prev;
     uint32_t           number; /* its place in crdt__order.leaves */
-    uint32_t           count;
+    uint16_t           count;
+    uint16_t           slot; /* its place among its parent's children */
     crdt__span         spans[CRDT__FANOUT];
 } crdt__leaf;
 
@@ -77,6 +85,7 @@ typedef struct crdt__order {
     unsigned           spare_leaf_count, spare_inner_count;
     crdt__leaf        *finger;                       /* a leaf visited last, or NULL */
     uint32_t           finger_start, finger_visible; /* visible elements before it, in it */
+    uint32_t           finger_index, finger_before;  /* a span of it; visible ones before that */
     crdt__killed      *journal;                      /* since the last keep */
     uint32_t           journal_count, journal_cap;
     uint32_t           mark;   /* elements from this cid on came since the last keep */
@@ -129,6 +138,17 @@ crdt_err crdt__order_reserve_kill(crdt__order *order, uint32_t pieces, uint32_t 
 /* Put the elements cid .. cid + len - 1 there. len is at most SPAN_MAX. */
 void crdt__order_insert(crdt__order *order, crdt__place place, uint32_t cid, uint32_t len,
                         bool glued);
+/* To the next alive element from the place on; there is one. */
+static inline void crdt__order_pass_dead(crdt__place *place)
+{
+    while (place->index == place->leaf->count || place->leaf->spans[place->index].dead ||
+           place->offset == place->leaf->spans[place->index].len) {
+        bool at_end = place->index == place->leaf->count;
+        place->leaf = at_end ? place->leaf->next : place->leaf;
+        place->index = at_end ? 0 : place->index + 1;
+        place->offset = 0;
+    }
+}
 /* Kill the stretch of alive elements from the place on, at most len of them, all of one span; the
  * place moves behind. Returns their number; *ret_cid: the first. A dead span is passed: 0. */
 uint32_t crdt__order_kill(crdt__order *order, crdt__place *place, uint32_t len, uint32_t *ret_cid);
@@ -154,13 +174,6 @@ uint32_t crdt__index_get(const crdt__order *order, uint32_t cid);
 void     crdt__index_assign(crdt__order *order, uint32_t cid, uint32_t len, uint32_t leaf);
 
 /* -- seq_nodes.c: nodes, splits and counts; for seq_order.c and seq_undo.c only */
-static inline unsigned crdt__child_index(const crdt__inner *parent, const void *child)
-{
-    unsigned i = 0;
-    while (parent->child[i] != child) i++;
-    return i;
-}
-
 static inline crdt__sums crdt__sums_add(crdt__sums a, crdt__sums b)
 {
     a.bytes += b.bytes;

@@ -172,6 +172,9 @@ static bool check_node(const crdt__order *order, const void *node, unsigned heig
     for (unsigned i = 0; i < inner->count; i++) {
         const crdt__leaf *first = *leaf;
         if (!check_node(order, inner->child[i], height - 1, inner, leaf, ret_reason)) return false;
+        unsigned slot = height == 1 ? ((const crdt__leaf *)inner->child[i])->slot
+                                    : ((const crdt__inner *)inner->child[i])->slot;
+        if (slot != i) return fail(ret_reason, "a node does not know its place in its parent");
         uint32_t   visible = 0;
         crdt__sums sums = {0, 0, 0};
         for (const crdt__leaf *l = first; l != *leaf; l = l->next) {
@@ -187,6 +190,17 @@ static bool check_node(const crdt__order *order, const void *node, unsigned heig
     return true;
 }
 
+static bool check_finger(const crdt__order *order)
+{
+    crdt__leaf *leaf = order->finger;
+    if (leaf == NULL) return true;
+    crdt__place start = {leaf, 0, 0}, at = {leaf, order->finger_index, 0};
+    if (order->finger_index > leaf->count) return false;
+    return order->finger_visible == crdt__leaf_visible(leaf) &&
+           order->finger_start == crdt__order_rank(order, start) &&
+           order->finger_start + order->finger_before == crdt__order_rank(order, at);
+}
+
 bool crdt__order_check(const crdt__order *order, const char **ret_reason)
 {
     const crdt__leaf *leaf = order->first;
@@ -196,6 +210,7 @@ bool crdt__order_check(const crdt__order *order, const char **ret_reason)
     }
     if (!check_node(order, order->root, order->height, NULL, &leaf, ret_reason)) return false;
     if (leaf != NULL) return fail(ret_reason, "a leaf is in no node");
+    if (!check_finger(order)) return fail(ret_reason, "the finger's counts are wrong");
     uint32_t visible = 0, spans = 0;
     uint64_t elements = 0;
     for (leaf = order->first; leaf != NULL; leaf = leaf->next) {

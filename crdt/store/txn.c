@@ -236,27 +236,39 @@ crdt_err crdt_target_reserve(crdt_target *target, size_t dots, size_t covers)
     return err;
 }
 
-/* The dot goes on from the last run, as those of one transaction mostly do. */
-static bool extend_last(crdt_context *ctx, crdt_dot dot)
+static inline bool extends_last(const crdt_context *ctx, uint64_t replica, uint64_t seq)
 {
     if (ctx->count == 0 || ctx->later > 0) return false;
-    crdt_run *last = &ctx->runs[ctx->count - 1];
-    if (last->replica != dot.replica || last->hi + 1 != dot.seq) return false;
-    last->hi++;
-    return true;
+    const crdt_run *last = &ctx->runs[ctx->count - 1];
+    return last->replica == replica && last->hi + 1 == seq;
 }
 
-static crdt_dot next_dot(crdt_txn *txn)
+CRDT__APART static void add_dots(crdt_txn *txn, uint64_t count)
 {
-    crdt_dot dot = {txn->store->replica, txn->next++};
-    crdt_run run = {dot.replica, dot.seq, dot.seq};
-    if (!extend_last(&txn->delta->context, dot)) {
-        crdt_context_add_later(&txn->delta->context, run);
+    crdt_run run = {txn->store->replica, txn->next, txn->next + (count - 1)};
+    crdt_context_add_later(&txn->delta->context, run);
+    crdt_context_add_reserved(&txn->delta->brought, run);
+}
+
+/* Returns the first of them; count is not 0. Mostly they go on from the last of the transaction. */
+static inline crdt_dot next_dots(crdt_txn *txn, uint64_t count)
+{
+    crdt_context *context = &txn->delta->context, *brought = &txn->delta->brought;
+    crdt_dot      dot = {txn->store->replica, txn->next};
+    if (extends_last(context, dot.replica, dot.seq) &&
+        extends_last(brought, dot.replica, dot.seq)) {
+        context->runs[context->count - 1].hi += count;
+        brought->runs[brought->count - 1].hi += count;
+    } else {
+        add_dots(txn, count);
     }
-    if (!extend_last(&txn->delta->brought, dot)) {
-        crdt_context_add_reserved(&txn->delta->brought, run);
-    }
+    txn->next += count;
     return dot;
+}
+
+static inline crdt_dot next_dot(crdt_txn *txn)
+{
+    return next_dots(txn, 1);
 }
 
 crdt_err crdt_txn_mark(crdt_txn *txn)
@@ -268,7 +280,7 @@ crdt_err crdt_txn_mark(crdt_txn *txn)
 }
 
 /* The name exists from now on. Room for the dot and its sibling is there. */
-static void write_presence(crdt_target *target)
+CRDT__APART static void write_presence(crdt_target *target)
 {
     crdt__object *own = target->object;
     own->wants_presence = false;
@@ -286,6 +298,12 @@ crdt_dot crdt_target_dot(crdt_target *target)
         write_presence(target);
     }
     return next_dot(target->txn);
+}
+
+void crdt_target_dots(crdt_target *target, uint64_t count)
+{
+    CRDT_ASSERT(!((crdt__object *)target->object)->wants_presence);
+    if (count > 0) (void)next_dots(target->txn, count);
 }
 
 void crdt_target_cover(crdt_target *target, crdt_dot dot)

@@ -142,6 +142,7 @@ typedef struct gossip__walk {
 typedef struct gossip__hole {
     uint64_t segment, offset, skipped; /* where; bytes */
     uint64_t first, count, proven;     /* entries that lack; of them known to have been durable */
+    bool     head;                     /* the segment's first frame was durable, and is damaged */
 } gossip__hole;
 
 struct gossip_disk {
@@ -173,6 +174,7 @@ struct gossip_disk {
     uint64_t tail_position, last_position; /* of the first entry in tail; of the last appended */
     uint64_t covered;                      /* the position of this run's last snapshot */
     bool     appended;                     /* in this run */
+    bool     named;                        /* the segment: it ends in .new until then */
     bool     entered;                      /* the segment's name in the directory is synced */
     crdt_buf scratch;
 };
@@ -186,8 +188,8 @@ crdt_err gossip__log_gather(gossip_disk *disk, uint64_t end);
 void gossip__log_head(crdt_buf *out, const gossip_disk *disk, const gossip__segment *segment);
 void gossip__walk_begin(gossip_disk *disk);
 void gossip__walk_end(gossip_disk *disk);
-/* The next entry; EMALFORMED: a hole; ENOENT: the end, hole->skipped bytes of it were torn. Errors:
- * ENOMEM (try again), EIO. */
+/* The next entry; EMALFORMED: a hole, perhaps without entries; ENOENT: the end, hole->skipped bytes
+ * of it were torn. Errors: ENOMEM (try again), EIO. */
 crdt_err gossip__walk_next(gossip_disk *disk, gossip__frame *ret_frame, gossip__hole *ret_hole);
 void     gossip__log_drop(gossip_disk *disk, uint64_t below); /* segments below this number */
 crdt_err gossip__segment_add(gossip_disk *disk, const gossip__segment *segment);

@@ -195,8 +195,8 @@ void gossip__log_cut(gossip_engine *engine, uint64_t position);
 void gossip__log_free(gossip_engine *engine);
 /* Held vectors and floors follow: called when the driver has persisted. */
 void gossip__log_persisted(gossip_engine *engine, uint64_t position);
-/* Can whoever holds `known` be served from the log alone? */
-bool gossip__log_serves(const gossip_engine *engine, const gossip__vec *known);
+/* Does the log have all of the replica that whoever holds it up to `known` lacks? */
+bool gossip__log_serves(const gossip_engine *engine, uint32_t who, uint64_t known);
 
 /* Walks the persisted entries that a holder of `known` lacks, in order of position. Errors:
  * ENOMEM. Ends with any change of the log. cost: O(log replicas) an entry. */
@@ -273,7 +273,7 @@ void     gossip__past_add(gossip_engine *engine, uint32_t who, const gossip_entr
 /* -- restore.c */
 /* Only what is persisted may be told: true if all is. */
 bool gossip__snapshot_ready(const gossip_engine *engine);
-/* Joins a snapshot; a checkpoint enters the log. Errors: ENOMEM, EMALFORMED, EVERSION, EFORK,
+/* Joins a snapshot; a checkpoint enters the log, if it brings anything. Errors: ENOMEM, EMALFORMED, EVERSION, EFORK,
  * ELIMIT. */
 crdt_err gossip__snapshot_join(gossip_engine *engine, uint64_t ms, crdt_view bytes,
                                const char **ret_reason);

@@ -26,13 +26,15 @@
 #define GOSSIP__STRANGERS_MAX 65536 /* ids that one peer makes known by vectors alone */
 #define GOSSIP__TELL_MAX 32768      /* components of a vector in one message */
 #define GOSSIP__SILENT_TIMEOUTS 4   /* requests lost in a row, nothing heard: the peer is down */
+#define GOSSIP__DEAF_TIMEOUTS 2     /* so many of them: it may be out of reach, and yet reach us */
 #define GOSSIP__DIAL_US 250000      /* first wait before dialling again; doubles up to ... */
 #define GOSSIP__DIAL_MAX_US 10000000
 #define GOSSIP__HELLO_PEERS 64                   /* addresses told in a HELLO */
 #define GOSSIP__SNAPSHOT_MAX (UINT64_C(4) << 30) /* bytes of a snapshot that is taken in */
 #define GOSSIP__SNAPSHOT_IDLE_US 60000000        /* one that nobody asks for is let go */
 #define GOSSIP__SNAP_WINDOW 4                    /* pieces of it that are asked for at a time */
-#define GOSSIP__PAGE_MAX 1024                    /* digests in one message */
+#define GOSSIP__SNAPSHOT_WAIT_US 64000000 /* after one in vain at most; it doubles up to that */
+#define GOSSIP__PAGE_MAX 1024             /* digests in one message */
 
 /* Entries of one replica in a message that is in flight: its dots from + 1 .. to. */
 typedef struct gossip__span {
@@ -70,6 +72,11 @@ typedef struct gossip__reply {
     uint8_t        *name; /* allocated */
     uint32_t        name_size;
 } gossip__reply;
+
+typedef struct gossip__address {
+    uint8_t size; /* 0: none */
+    uint8_t bytes[GOSSIP__ADDRESS_MAX];
+} gossip__address;
 
 typedef struct gossip__peer {
     gossip_peer handle;
@@ -135,7 +142,8 @@ typedef struct gossip__peer {
     uint64_t    push_at; /* log positions before this were offered */
     uint64_t    owed;    /* a lazy link, too, is pushed what is before this */
     gossip_time push_due, pushed, have_due, gap_at;
-    uint64_t    have_clock; /* what the last HAVE told of */
+    uint64_t    have_clock;           /* what the last HAVE told of */
+    gossip_time fetch_at, fetch_wait; /* no snapshot before; it brought nothing: grows */
     bool        in_sync;
     uint32_t    unequal; /* syncs in a row with equal contexts and unequal roots */
 
@@ -144,8 +152,9 @@ typedef struct gossip__peer {
     uint64_t    sent_messages, received, entries_sent, entries_received, duplicates, resent;
     uint64_t    refused, malformed;
     crdt_err    error;
-    uint8_t     address_size;
-    uint8_t     address[GOSSIP__ADDRESS_MAX]; /* last: what is looked at often is close together */
+    /* Last: what is looked at often is close together. */
+    gossip__address address;
+    gossip__address other; /* of the same node: tried when that one does not answer */
 } gossip__peer;
 
 /* Replicas in order of when their held dots were last raised, the newest first. */
@@ -317,6 +326,16 @@ static inline gossip__rank *gossip__rank_of(const gossip_engine *engine, uint32_
 {
     return &engine->links->ranks[who];
 }
+static inline crdt_view gossip__address_of(const gossip__peer *peer)
+{
+    return crdt_view_of(peer->address.bytes, peer->address.size);
+}
+/* What goes to it gets no answer, perhaps for want of an address: it is not counted on that pushes
+ * arrive, so what it asks for is in the reply, too. */
+static inline bool gossip__is_deaf(const gossip__peer *peer)
+{
+    return peer->timeouts >= GOSSIP__DEAF_TIMEOUTS;
+}
 static inline bool gossip__is_none(crdt_digest digest)
 {
     return digest.lo == 0 && digest.hi == 0;
@@ -360,6 +379,8 @@ crdt_err gossip__knows_all(gossip_engine *engine, gossip__peer *peer, uint64_t c
 crdt_err gossip__offer_again(gossip_engine *engine, gossip__peer *peer);
 bool     gossip__is_forked(const gossip__peer *peer, uint32_t who);
 void     gossip__fork(gossip_engine *engine, gossip__peer *peer, uint32_t who);
+/* Can it be served from the log alone? What it has another history of it would not take. */
+bool gossip__serves(const gossip_engine *engine, const gossip__peer *peer);
 /* The peer is known to hold dots that are not in this store. */
 bool gossip__peer_has_more(const gossip_engine *engine, const gossip__peer *peer);
 

@@ -203,6 +203,11 @@ static crdt_err join_state(gossip_engine *engine, uint64_t ms, const gossip_snap
     if (err == CRDT_OK) err = reserve_floors(engine, snapshot);
     if (err == CRDT_OK) err = reserve_checkpoint(engine, snapshot, &record);
     if (err != CRDT_OK) return err;
+    if (record.deps_count == 0) { /* all of it is held: rule R10 forbids a join */
+        gossip__log_unreserve(engine, &record);
+        crdt_store_free(state);
+        return CRDT_OK;
+    }
     err = crdt_store_take(engine->store, state, ms);
     if (err != CRDT_OK) {
         gossip__log_unreserve(engine, &record);
@@ -254,8 +259,9 @@ static crdt_err read_and_join(gossip_engine *engine, uint64_t ms, crdt_view byte
 crdt_err gossip__snapshot_join(gossip_engine *engine, uint64_t ms, crdt_view bytes,
                                const char **ret_reason)
 {
+    uint64_t end = engine->log.end;
     crdt_err err = read_and_join(engine, ms, bytes, false, ret_reason);
-    if (err != CRDT_OK) return err;
+    if (err != CRDT_OK || engine->log.end == end) return err;
     if (!engine->ack_due) {
         engine->ack_due = true;
         engine->ack_at = engine->now + engine->config.ack_us;

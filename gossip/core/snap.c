@@ -137,6 +137,7 @@ void gossip__fetch(gossip_engine *engine, gossip__peer *peer)
     gossip__fetched *fetched = &engine->links->fetched;
     gossip__peer    *other = gossip__peer_get(engine, fetched->peer);
     if (engine->log.persisted < fetched->joined) return; /* one is on its way to the disk */
+    if (engine->now < peer->fetch_at) return;
     if (other == peer || (other != NULL && other->link != 0)) return;
     drop(engine);
     fetched->peer = peer->handle;
@@ -188,6 +189,17 @@ crdt_err gossip__snap_build(gossip_engine *engine, gossip__peer *peer, bool *ret
     return CRDT_OK;
 }
 
+/* One that brings nothing, or cannot be joined, is not asked for again at once: two histories of
+ * one id never become one. */
+static void put_off(const gossip_engine *engine, gossip__peer *peer, bool news)
+{
+    gossip_time wait = peer->fetch_wait * 2;
+    if (wait < engine->config.timeout_us) wait = engine->config.timeout_us;
+    if (wait > GOSSIP__SNAPSHOT_WAIT_US) wait = GOSSIP__SNAPSHOT_WAIT_US;
+    peer->fetch_wait = news ? 0 : wait;
+    peer->fetch_at = engine->now + peer->fetch_wait;
+}
+
 /* All its bytes are here: join it. */
 static crdt_err join(gossip_engine *engine, uint64_t ms, gossip__peer *peer)
 {
@@ -195,6 +207,7 @@ static crdt_err join(gossip_engine *engine, uint64_t ms, gossip__peer *peer)
     crdt_view        bytes = crdt_buf_bytes(&fetched->bytes);
     const char      *reason;
     crdt_err         err = CRDT_EMALFORMED;
+    uint64_t         end = engine->log.end;
     if (crdt_digest_equal(crdt_digest_of(bytes.data, bytes.size), fetched->whole)) {
         err = gossip__snapshot_join(engine, ms, bytes, &reason);
     }
@@ -202,6 +215,7 @@ static crdt_err join(gossip_engine *engine, uint64_t ms, gossip__peer *peer)
     if (err == CRDT_ENOMEM || err == CRDT_EBUSY) return err; /* once more, later */
     drop(engine);
     fetched->peer = 0;
+    put_off(engine, peer, engine->log.end != end);
     if (err != CRDT_OK) {
         gossip__bad(engine, peer, err);
         return CRDT_OK;

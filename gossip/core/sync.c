@@ -179,11 +179,11 @@ static crdt_err put_state(gossip_engine *engine, gossip__peer *peer, gossip_msg_
     uint64_t    limit = engine->log.persisted;
     crdt_err    err = gossip__tell(engine, peer, &msg->vector);
     if (err != CRDT_OK || !peer->vector_known) return err;
-    bool pushing = gossip__request_flying(engine, peer, GOSSIP_PUSH);
+    bool pushing = !gossip__is_deaf(peer) && gossip__request_flying(engine, peer, GOSSIP_PUSH);
     if (asked == GOSSIP_SYNC && pushing) return CRDT_OK; /* it is getting what it lacks */
     if (asked == GOSSIP_SYNC && !peer->eager) limit = gossip__aged(engine);
     peer->pulls = false;
-    msg->snapshot = !gossip__log_serves(engine, &peer->known);
+    msg->snapshot = !gossip__serves(engine, peer);
     if (msg->snapshot) return CRDT_OK;
     err = gossip__offer_again(engine, peer);
     if (err != CRDT_OK) return err;

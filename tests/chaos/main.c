@@ -77,8 +77,8 @@ static void increment(chaos *c, uint32_t node)
 {
     uint32_t which = below(c, COUNTERS);
     int64_t  amount = 1 + below(c, 100);
-    outcome  o = judge(c, nodes_command(c->cluster, node, "INCRBY count:%u %lld", which,
-                                        (long long)amount));
+    outcome  o =
+        judge(c, nodes_command(c->cluster, node, "INCRBY count:%u %lld", which, (long long)amount));
     if (o == DONE) c->sure[which] += amount;
     else if (o == UNKNOWN) c->perhaps[which] += amount;
 }
@@ -100,8 +100,8 @@ static void add_member(chaos *c, uint32_t node)
         memset(c->told + c->told_cap, 0, cap - c->told_cap);
         c->told_cap = cap;
     }
-    outcome o = judge(c, nodes_command(c->cluster, node, "SADD set:%" PRIu64 " s%" PRIu64,
-                                       id % SETS, id));
+    outcome o =
+        judge(c, nodes_command(c->cluster, node, "SADD set:%" PRIu64 " s%" PRIu64, id % SETS, id));
     c->told[id] = o == DONE ? 1 : o == UNKNOWN ? 2 : 0;
 }
 
@@ -109,20 +109,47 @@ static void add_member(chaos *c, uint32_t node)
 static void anything(chaos *c, uint32_t node)
 {
     static const char *const forms[] = {
-        "SET name:%u v%u",          "APPEND name:%u %u",        "DEL name:%u",
-        "GETSET name:%u %u",        "SETRANGE name:%u 3 %u",    "EXPIRE name:%u %u",
-        "PERSIST name:%u",          "INCRBY name:%u %u",        "SADD any:%u m%u",
-        "SREM any:%u m%u",          "SPOP any:%u",              "SUNIONSTORE any:%u any:%u any:1",
-        "DEL any:%u",               "RENAME name:%u name:%u",   "CRDT.GCOUNTER.INC gc:%u %u",
-        "CRDT.PNCOUNTER.INC pn:%u %u", "CRDT.PNCOUNTER.DEC pn:%u %u", "CRDT.PNCOUNTER.RESET pn:%u",
-        "CRDT.GSET.ADD gs:%u m%u",  "CRDT.TWOPSET.ADD tp:%u m%u", "CRDT.TWOPSET.REMOVE tp:%u m%u",
-        "CRDT.RWSET.ADD rw:%u m%u", "CRDT.RWSET.REMOVE rw:%u m%u", "CRDT.LWW.SET lw:%u v%u",
-        "CRDT.LWWTS.SET lt:%u v%u 7", "CRDT.MVREG.SET mv:%u v%u",  "CRDT.MAX.SET mx:%u %u",
-        "CRDT.MIN.SET mn:%u %u",    "CRDT.EWFLAG.ENABLE ef:%u",  "CRDT.EWFLAG.DISABLE ef:%u",
-        "CRDT.DWFLAG.ENABLE df:%u", "CRDT.DWFLAG.DISABLE df:%u", "CRDT.RGA.INSERT li:%u 0 %u",
-        "CRDT.RGA.DELETE li:%u 0 1", "TEXT.INSERT tx:%u 0 word%u", "TEXT.DELETE tx:%u 0 2",
-        "CRDT.TEXT_CLASSIC.INSERT tc:%u 0 w%u", "CRDT.RGA_CLASSIC.INSERT lc:%u 0 %u",
-        "DEL tx:%u",                "DEL li:%u",                 "DEL pn:%u",
+        "SET name:%u v%u",
+        "APPEND name:%u %u",
+        "DEL name:%u",
+        "GETSET name:%u %u",
+        "SETRANGE name:%u 3 %u",
+        "EXPIRE name:%u %u",
+        "PERSIST name:%u",
+        "INCRBY name:%u %u",
+        "SADD any:%u m%u",
+        "SREM any:%u m%u",
+        "SPOP any:%u",
+        "SUNIONSTORE any:%u any:%u any:1",
+        "DEL any:%u",
+        "RENAME name:%u name:%u",
+        "CRDT.GCOUNTER.INC gc:%u %u",
+        "CRDT.PNCOUNTER.INC pn:%u %u",
+        "CRDT.PNCOUNTER.DEC pn:%u %u",
+        "CRDT.PNCOUNTER.RESET pn:%u",
+        "CRDT.GSET.ADD gs:%u m%u",
+        "CRDT.TWOPSET.ADD tp:%u m%u",
+        "CRDT.TWOPSET.REMOVE tp:%u m%u",
+        "CRDT.RWSET.ADD rw:%u m%u",
+        "CRDT.RWSET.REMOVE rw:%u m%u",
+        "CRDT.LWW.SET lw:%u v%u",
+        "CRDT.LWWTS.SET lt:%u v%u 7",
+        "CRDT.MVREG.SET mv:%u v%u",
+        "CRDT.MAX.SET mx:%u %u",
+        "CRDT.MIN.SET mn:%u %u",
+        "CRDT.EWFLAG.ENABLE ef:%u",
+        "CRDT.EWFLAG.DISABLE ef:%u",
+        "CRDT.DWFLAG.ENABLE df:%u",
+        "CRDT.DWFLAG.DISABLE df:%u",
+        "CRDT.RGA.INSERT li:%u 0 %u",
+        "CRDT.RGA.DELETE li:%u 0 1",
+        "TEXT.INSERT tx:%u 0 word%u",
+        "TEXT.DELETE tx:%u 0 2",
+        "CRDT.TEXT_CLASSIC.INSERT tc:%u 0 w%u",
+        "CRDT.RGA_CLASSIC.INSERT lc:%u 0 %u",
+        "DEL tx:%u",
+        "DEL li:%u",
+        "DEL pn:%u",
     };
     const char *form = forms[below(c, sizeof forms / sizeof *forms)];
     uint32_t    name = below(c, NAMES);
@@ -201,8 +228,8 @@ static void check_counters(chaos *c, uint32_t node)
             die(c, "%s", nodes_problem(c->cluster));
         }
         if (value < c->sure[i] || value > c->sure[i] + c->perhaps[i]) {
-            die(c, "count:%u at node %u is %" PRId64 "; acknowledged %" PRId64 ", unknown %" PRId64, i,
-                node, value, c->sure[i], c->perhaps[i]);
+            die(c, "count:%u at node %u is %" PRId64 "; acknowledged %" PRId64 ", unknown %" PRId64,
+                i, node, value, c->sure[i], c->perhaps[i]);
         }
     }
     redisReply *reply = nodes_command(c->cluster, node, "GET sum");
@@ -220,19 +247,20 @@ static void check_sets(chaos *c, uint32_t node)
     uint8_t *seen = calloc(c->members + 1, 1);
     for (uint32_t i = 0; i < SETS && seen != NULL; i++) {
         redisReply *reply = nodes_command(c->cluster, node, "SMEMBERS set:%u", i);
-        if (reply == NULL || reply->type != REDIS_REPLY_ARRAY) die(c, "SMEMBERS set:%u gave nothing", i);
+        if (reply == NULL || reply->type != REDIS_REPLY_ARRAY)
+            die(c, "SMEMBERS set:%u gave nothing", i);
         for (size_t k = 0; k < reply->elements; k++) {
             uint64_t id = strtoull(reply->element[k]->str + 1, NULL, 10);
-            if (id >= c->members || c->told[id] == 0) die(c, "set:%u has %s, which nobody added", i,
-                                                          reply->element[k]->str);
+            if (id >= c->members || c->told[id] == 0)
+                die(c, "set:%u has %s, which nobody added", i, reply->element[k]->str);
             seen[id] = 1;
         }
         freeReplyObject(reply);
     }
     for (uint64_t id = 0; id < c->members && seen != NULL; id++) {
         if (c->told[id] == 1 && !seen[id]) {
-            die(c, "node %u lacks s%" PRIu64 " of set:%" PRIu64 ", which was acknowledged", node, id,
-                id % SETS);
+            die(c, "node %u lacks s%" PRIu64 " of set:%" PRIu64 ", which was acknowledged", node,
+                id, id % SETS);
         }
     }
     free(seen);
@@ -264,10 +292,10 @@ static uint64_t number(chaos *c, int argc, char **argv, int *at)
 static void progress(chaos *c, uint64_t began_ms)
 {
     fprintf(stderr,
-            "  %4" PRIu64 " s  %" PRIu64 " writes, %" PRIu64 " refused, %" PRIu64 " unknown; %" PRIu64
-            " kills, %" PRIu64 " stops, %" PRIu64 " cuts, %" PRIu64 " heals\n",
-            (nodes_now_ms() - began_ms) / 1000, c->writes, c->refused, c->unknown, c->kills, c->stops,
-            c->cuts, c->heals);
+            "  %4" PRIu64 " s  %" PRIu64 " writes, %" PRIu64 " refused, %" PRIu64
+            " unknown; %" PRIu64 " kills, %" PRIu64 " stops, %" PRIu64 " cuts, %" PRIu64 " heals\n",
+            (nodes_now_ms() - began_ms) / 1000, c->writes, c->refused, c->unknown, c->kills,
+            c->stops, c->cuts, c->heals);
 }
 
 int main(int argc, char **argv)

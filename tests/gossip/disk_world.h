@@ -135,14 +135,6 @@ static inline void raise_fates(world *w, fate from, fate to)
     }
 }
 
-/* An error: what was written is perhaps no more. */
-static inline void lower_fates(world *w)
-{
-    for (uint64_t id = 0; id < w->next; id++) {
-        if (w->fates[id] == WRITTEN) w->fates[id] = IN_MEMORY;
-    }
-}
-
 /* -- Steps ------------------------------------------------------------------------------------- */
 
 static inline void append(world *w)
@@ -162,7 +154,6 @@ static inline void sync(world *w)
         raise_fates(w, IN_MEMORY, w->policy == GOSSIP_SYNC_ALWAYS ? DURABLE : WRITTEN);
     } else {
         CHECK_ERR(err, CRDT_EIO);
-        lower_fates(w);
         w->failures++;
     }
 }
@@ -170,12 +161,8 @@ static inline void sync(world *w)
 static inline void flush(world *w)
 {
     crdt_err err = gossip_disk_flush(w->disk);
-    if (err == CRDT_OK) {
-        raise_fates(w, IN_MEMORY, DURABLE);
-    } else {
-        CHECK_ERR(err, CRDT_EIO);
-        lower_fates(w);
-    }
+    if (err == CRDT_OK) raise_fates(w, IN_MEMORY, DURABLE);
+    else CHECK_ERR(err, CRDT_EIO);
 }
 
 static inline void snapshot(world *w)
@@ -199,7 +186,6 @@ static inline void snapshot(world *w)
         w->snapshots++;
     } else {
         CHECK_ERR(err, CRDT_EIO);
-        lower_fates(w);
     }
 }
 
@@ -211,7 +197,6 @@ static inline void stop(world *w)
         w->must_be_clean = true;
     } else {
         CHECK_ERR(err, CRDT_EIO);
-        lower_fates(w);
     }
     w->may_be_clean = true;
     w->stops++;

@@ -19,7 +19,8 @@ typedef struct world world;
 
 typedef struct node {
     world         *w;
-    uint64_t       index, replica;
+    uint64_t       index, id, replica;
+    bool           nowhere; /* it tells no address */
     testmem        m;
     sim_files     *files;
     gossip_disk   *disk;
@@ -60,8 +61,9 @@ static crdt_view address(uint64_t index)
 
 static void send(void *user, crdt_view to, crdt_view bytes, bool reply, uint64_t from)
 {
-    node    *n = user;
-    world   *w = n->w;
+    node  *n = user;
+    world *w = n->w;
+    if (to.size == 0 && !reply) return; /* lost */
     message *m = malloc(sizeof *m);
     CHECK(m != NULL);
     memset(m, 0, sizeof *m);
@@ -149,7 +151,7 @@ static void replay(node *n, const gossip_recovery *found)
 static void start(world *w, uint64_t index)
 {
     node               *n = &w->nodes[index];
-    gossip_disk_options options = gossip_disk_options_default(1, index + 1);
+    gossip_disk_options options = gossip_disk_options_default(1, n->id);
     gossip_files        table = sim_files_table(n->files);
     gossip_transport    transport = {send, n};
     gossip_persist      persist = {append, sync, snapshot, n};
@@ -163,9 +165,9 @@ static void start(world *w, uint64_t index)
     crdt_options store = crdt_options_default(n->replica, crdt_types_builtin());
     store.mem = &n->m.mem;
     CHECK_OK(crdt_store_new(&store, &n->store));
-    n->config.node = index + 1;
+    n->config.node = n->id;
     n->config.boot = next_random(&w->random) | 1;
-    n->config.address = address(index);
+    n->config.address = n->nowhere ? crdt_view_of(NULL, 0) : address(index);
     CHECK_OK(gossip_engine_new(&n->config, n->store, &n->m.mem, &n->engine));
     replay(n, &found);
     CHECK_OK(gossip_disk_begin(n->disk, n->replica));
@@ -205,6 +207,7 @@ static world *begin(unsigned up)
     for (uint64_t i = 0; i < NODES; i++) {
         w->nodes[i].w = w;
         w->nodes[i].index = i;
+        w->nodes[i].id = i + 1;
         w->nodes[i].files = sim_files_new(i);
         w->nodes[i].config = gossip_config_default();
         w->nodes[i].config.cluster = 1;
@@ -335,6 +338,59 @@ TEST(driver, nodes_become_equal_and_stay_so_over_restarts)
         }
         pass(w, 8 * SECOND);
         CHECK(equal(w, 0, 1) && equal(w, 0, 2));
+    }
+    end(w);
+}
+
+static void meet(world *w, uint64_t from, uint64_t to)
+{
+    gossip_peer peer;
+    CHECK_OK(gossip_engine_add_peer(w->nodes[from].engine, address(to), &peer));
+}
+
+TEST(driver, finds_a_node_that_has_moved)
+{
+    world *w = begin(0);
+    w->alone = true;
+    start(w, 0);
+    start(w, 1);
+    meet(w, 1, 0);
+    CHECK_OK(write(w, 0, "before"));
+    pass(w, 5 * SECOND);
+    CHECK(has(w, 1, "before"));
+    stop(w, 1, 0);
+    sim_files *disk = w->nodes[1].files;
+    w->nodes[1].files = w->nodes[2].files;
+    w->nodes[2].files = disk;
+    w->nodes[2].id = w->nodes[1].id;
+    start(w, 2);
+    meet(w, 2, 0);
+    CHECK_OK(write(w, 0, "x"));
+    pass(w, 40 * SECOND);
+    CHECK(has(w, 2, "x"));
+    gossip_peer_info info;
+    CHECK(gossip_engine_peer(w->nodes[0].engine, 0, &info));
+    CHECK(crdt_view_compare(info.address, address(2)) == 0);
+    CHECK_OK(write(w, 0, "y")); /* it is pushed, as to any other */
+    pass(w, SECOND / 10);
+    CHECK(has(w, 2, "y"));
+    end(w);
+}
+
+TEST(driver, serves_a_node_that_cannot_be_called)
+{
+    world *w = begin(0);
+    w->alone = true;
+    w->nodes[1].nowhere = true;
+    start(w, 0);
+    start(w, 1);
+    meet(w, 1, 0);
+    pass(w, 5 * SECOND);
+    for (unsigned i = 0; i < 3; i++) {
+        char name[] = {'x', (char)('0' + i), 0};
+        CHECK_OK(write(w, 0, name));
+        pass(w, 20 * SECOND);
+        CHECK(has(w, 1, name));
     }
     end(w);
 }

@@ -1,0 +1,294 @@
+/* The commands made from the operation tables of the library's types, and TEXT.*, as clients see
+ * them. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "crdt/types.h"
+#include "tests/lib/t.h"
+#include "tests/node/lib/nodes.h"
+#include "tests/node/lib/talk.h"
+
+static nodes *start(void)
+{
+    char          problem[512];
+    nodes_options options = nodes_options_default();
+    options.store = "memory";
+    options.alone = true;
+    nodes *cluster = nodes_new(&options, problem);
+    CHECK_MSG(cluster != NULL, "%s", problem);
+    CHECK_MSG(nodes_start_all(cluster), "%s", nodes_problem(cluster));
+    return cluster;
+}
+
+static void expect(talk *t, const char *say, const char *expected)
+{
+    const char *got = talk_say(t, say);
+    CHECK_MSG(strcmp(got, expected) == 0, "%s\n  says     %s\n  expected %s", say, got, expected);
+}
+
+typedef struct line {
+    const char *say, *expect;
+} line;
+
+static void converse(const line *lines, size_t count)
+{
+    nodes *cluster = start();
+    talk  *t = talk_new(nodes_port(cluster, 0));
+    CHECK(t != NULL);
+    for (size_t i = 0; i < count; i++) expect(t, lines[i].say, lines[i].expect);
+    talk_free(t);
+    nodes_free(cluster);
+}
+#define CONVERSE(lines) converse(lines, sizeof(lines) / sizeof(lines)[0])
+
+#define WRONG_TYPE "-WRONGTYPE Operation against a key holding the wrong kind of value"
+
+TEST(types, counters)
+{
+    static const line lines[] = {
+        {"CRDT.PNCOUNTER.GET c", ":0"},
+        {"EXISTS c", ":0"},
+        {"CRDT.PNCOUNTER.INC c 5", "+OK"},
+        {"CRDT.PNCOUNTER.DEC c 7", "+OK"},
+        {"CRDT.PNCOUNTER.GET c", ":-2"},
+        {"CRDT.PNCOUNTER.INC c 0",
+         "-ERR amount must be an integer from 1 to 9223372036854775807"},
+        {"CRDT.PNCOUNTER.INC c x",
+         "-ERR amount must be an integer from 1 to 9223372036854775807"},
+        {"CRDT.PNCOUNTER.INC c",
+         "-ERR wrong number of arguments for 'crdt.pncounter.inc' command"},
+        {"CRDT.PNCOUNTER.RESET c", "+OK"},
+        {"CRDT.PNCOUNTER.GET c", ":0"},
+        {"CRDT.GCOUNTER.INC g 9223372036854775807", "+OK"},
+        {"CRDT.GCOUNTER.INC g 9223372036854775807", "+OK"},
+        {"CRDT.GCOUNTER.GET g", "\"18446744073709551614\""},
+        {"CRDT.GCOUNTER.INC g 9223372036854775807", "-ERR increment or decrement would overflow"},
+        {"HELLO 3 SETNAME x", NULL},
+        {"CRDT.GCOUNTER.GET g", "(18446744073709551614"},
+        {"CRDT.GCOUNTER.GET c", WRONG_TYPE},
+        {"CRDT.GCOUNTER.INC c 1", WRONG_TYPE},
+        {"GET c", WRONG_TYPE},
+        {"TYPE c", "+pncounter"},
+    };
+    nodes *cluster = start();
+    talk  *t = talk_new(nodes_port(cluster, 0));
+    CHECK(t != NULL);
+    for (size_t i = 0; i < sizeof lines / sizeof lines[0]; i++) {
+        if (lines[i].expect != NULL) expect(t, lines[i].say, lines[i].expect);
+        else talk_say(t, lines[i].say);
+    }
+    talk_free(t);
+    nodes_free(cluster);
+}
+
+TEST(types, sets)
+{
+    static const line lines[] = {
+        {"CRDT.ORSET.GET s", "[]"},
+        {"CRDT.ORSET.ADD s x", "+OK"},
+        {"CRDT.ORSET.ADD s 10", "+OK"},
+        {"CRDT.ORSET.ADD s 010", "+OK"},
+        {"SISMEMBER s 10", ":1"},
+        {"SREM s 10", ":1"},
+        {"SADD s 7", ":1"},
+        {"CRDT.ORSET.REMOVE s 7", "+OK"},
+        {"CRDT.ORSET.GET s", "[\"x\", \"010\"]"},
+        {"SMISMEMBER s x 010 7", "[:1, :1, :0]"},
+        {"CRDT.RWSET.ADD r a", "+OK"},
+        {"CRDT.RWSET.ADD r b", "+OK"},
+        {"CRDT.RWSET.REMOVE r a", "+OK"},
+        {"CRDT.RWSET.GET r", "[\"b\"]"},
+        {"CRDT.GSET.ADD g a", "+OK"},
+        {"CRDT.GSET.GET g", "[\"a\"]"},
+        {"CRDT.TWOPSET.ADD p a", "+OK"},
+        {"CRDT.TWOPSET.REMOVE p a", "+OK"},
+        {"CRDT.TWOPSET.ADD p a", "+OK"},
+        {"CRDT.TWOPSET.GET p", "[]"},
+        {"SADD g b", WRONG_TYPE},
+    };
+    CONVERSE(lines);
+}
+
+TEST(types, registers_and_flags)
+{
+    static const line lines[] = {
+        {"CRDT.LWW.GET l", "nil"},
+        {"CRDT.LWW.SET l hello", "+OK"},
+        {"CRDT.LWW.GET l", "\"hello\""},
+        {"CRDT.LWW.SET l 5", "+OK"},
+        {"CRDT.LWW.GET l", "\"5\""},
+        {"CRDT.LWW.CLEAR l", "+OK"},
+        {"CRDT.LWW.GET l", "nil"},
+        {"CRDT.LWWTS.PUT t new 10", "+OK"},
+        {"CRDT.LWWTS.PUT t old 9", "+OK"},
+        {"CRDT.LWWTS.GET t", "\"new\""},
+        {"CRDT.LWWTS.DEL t 10", "+OK"},
+        {"CRDT.LWWTS.GET t", "nil"},
+        {"CRDT.LWWTS.PUT t x -1", "-ERR stamp must be an integer from 0 to 9223372036854775807"},
+        {"CRDT.MVREG.GET m", "[]"},
+        {"CRDT.MVREG.SET m a", "+OK"},
+        {"CRDT.MVREG.GET m", "[\"a\"]"},
+        {"CRDT.MAX.GET x", "nil"},
+        {"CRDT.MAX.WRITE x -3", "+OK"},
+        {"CRDT.MAX.WRITE x -5", "+OK"},
+        {"CRDT.MAX.GET x", ":-3"},
+        {"CRDT.MIN.WRITE n -3", "+OK"},
+        {"CRDT.MIN.WRITE n -5", "+OK"},
+        {"CRDT.MIN.GET n", ":-5"},
+        {"CRDT.MIN.WRITE n 1.5",
+         "-ERR integer must be an integer from -9223372036854775808 to 9223372036854775807"},
+        {"CRDT.EWFLAG.GET e", ":0"},
+        {"CRDT.EWFLAG.ENABLE e", "+OK"},
+        {"CRDT.EWFLAG.GET e", ":1"},
+        {"CRDT.DWFLAG.ENABLE d", "+OK"},
+        {"CRDT.DWFLAG.DISABLE d", "+OK"},
+        {"CRDT.DWFLAG.GET d", ":0"},
+    };
+    CONVERSE(lines);
+}
+
+TEST(types, cells_are_the_strings_and_counters_of_redis)
+{
+    static const line lines[] = {
+        {"CRDT.CELL.GET c", "nil"},
+        {"INCR c", ":1"},
+        {"CRDT.CELL.INCR c 4", "+OK"},
+        {"GET c", "\"5\""},
+        {"CRDT.CELL.INCRFLOAT c 0.25", "+OK"},
+        {"CRDT.CELL.GET c", "\"5.25\""},
+        {"CRDT.CELL.INCRFLOAT c x", "-ERR value is not a valid float"},
+        {"CRDT.CELL.SET c hello", "+OK"},
+        {"GET c", "\"hello\""},
+        {"CRDT.EXPIRY.GET c", "nil"},
+        {"PEXPIREAT c 4102444800000", ":1"},
+        {"CRDT.EXPIRY.GET c", ":4102444800000"},
+        {"PERSIST c", ":1"},
+        {"CRDT.EXPIRY.GET c", "nil"},
+    };
+    CONVERSE(lines);
+}
+
+TEST(types, lists)
+{
+    static const line lines[] = {
+        {"CRDT.RGA.GET l", "[]"},
+        {"CRDT.RGA.INSERT l 0 b", "+OK"},
+        {"CRDT.RGA.INSERT l 0 a", "+OK"},
+        {"CRDT.RGA.INSERT l 2 3", "+OK"},
+        {"CRDT.RGA.GET l", "[\"a\", \"b\", \"3\"]"},
+        {"CRDT.RGA.GET l 1 1", "[\"b\"]"},
+        {"CRDT.RGA.GET l 1 100", "[\"b\", \"3\"]"},
+        {"CRDT.RGA.GET l 9 1", "[]"},
+        {"CRDT.RGA.GET l 1", "-ERR syntax error"},
+        {"CRDT.RGA.GET l -1 1", "-ERR position and count must be 0 or more"},
+        {"CRDT.RGA.INSERT l 9 x", "-ERR position or count is beyond the end"},
+        {"CRDT.RGA.INSERT l -1 x",
+         "-ERR position must be an integer from 0 to 9223372036854775807"},
+        {"CRDT.RGA.DELETE l 0 2", "+OK"},
+        {"CRDT.RGA.SET l 0 z", "+OK"},
+        {"CRDT.RGA.GET l", "[\"z\"]"},
+        {"CRDT.RGA_CLASSIC.INSERT c 0 a", "+OK"},
+        {"CRDT.RGA_CLASSIC.GET c", "[\"a\"]"},
+        {"CRDT.TEXT.INSERT t 0 abc", "+OK"},
+        {"CRDT.TEXT.GET t 1 1", "\"b\""},
+        {"CRDT.TEXT.INSERT t 4 x", "-ERR position or count is beyond the end"},
+    };
+    CONVERSE(lines);
+}
+
+TEST(types, text_in_three_units)
+{
+    static const line lines[] = {
+        {"TEXT.GET t", "nil"},
+        {"TEXT.LENGTH t", ":0"},
+        {"TEXT.INSERT t 0 'a€😀b'", ":4"},
+        {"TEXT.LENGTH t", ":4"},
+        {"TEXT.LENGTH t UNIT utf16", ":5"},
+        {"TEXT.LENGTH t UNIT byte", ":9"},
+        {"TEXT.LENGTH t UNIT foo", "-ERR UNIT must be cp, utf16 or byte"},
+        {"TEXT.GET t", "\"a€😀b\""},
+        {"TEXT.GET t 1 2", "\"€😀\""},
+        {"TEXT.GET t -1 5", "\"b\""},
+        {"TEXT.GET t -2 2", "\"😀b\""},
+        {"TEXT.GET t 4 1", "\"\""},
+        {"TEXT.GET t 5 1", "-ERR position 5 is out of range: the text has 4 code points"},
+        {"TEXT.GET t -5 1", "-ERR position -5 is out of range: the text has 4 code points"},
+        {"TEXT.GET t 1 3 UNIT byte", "\"€\""},
+        {"TEXT.GET t 1 2 UNIT byte",
+         "-ERR position or count ends inside a character: bytes were counted"},
+        {"TEXT.INSERT t 3 x UNIT utf16",
+         "-ERR position or count ends inside a character: UTF-16 units were counted"},
+        {"TEXT.INSERT t -1 '!'", ":5"},
+        {"TEXT.INSERT t -2 c", ":6"},
+        {"TEXT.GET t", "\"a€😀bc!\""},
+        {"TEXT.INSERT t 9 x", "-ERR position 9 is out of range: the text has 6 code points"},
+        {"TEXT.INSERT t x x", "-ERR value is not an integer or out of range"},
+        {"TEXT.INSERT t 0", "-ERR wrong number of arguments for 'text.insert' command"},
+        {"TEXT.INSERT t 0 x y", "-ERR wrong number of arguments for 'text.insert' command"},
+        {"TEXT.DELETE t 1 2", ":4"},
+        {"TEXT.GET t", "\"abc!\""},
+        {"TEXT.DELETE t -1 1", ":3"},
+        {"TEXT.DELETE t 1 9", "-ERR count 9 is out of range: 2 of 3 code points are behind it"},
+        {"TEXT.DELETE t 1 -1", "-ERR count must be 0 or more"},
+        {"TEXT.DELETE t 1 0", ":3"},
+        {"TEXT.GET t", "\"abc\""},
+        {"TEXT.INSERT empty -9223372036854775808 x",
+         "-ERR position -9223372036854775808 is out of range: the text has 0 code points"},
+        {"EXISTS empty", ":0"},
+        {"TYPE t", "+text"},
+        {"SADD s x", ":1"},
+        {"TEXT.GET s", WRONG_TYPE},
+        {"TEXT.INSERT s 0 x", WRONG_TYPE},
+        {"CRDT.TEXT_CLASSIC.INSERT k 0 ab", "+OK"},
+        {"TEXT.INSERT k 1 x", ":3"},
+        {"CRDT.TEXT_CLASSIC.GET k", "\"axb\""},
+    };
+    CONVERSE(lines);
+}
+
+TEST(types, bytes_that_are_no_text_are_refused)
+{
+    static const char bad[] = "*4\r\n$11\r\nTEXT.INSERT\r\n$1\r\nt\r\n$1\r\n0\r\n$2\r\n\xc3(\r\n";
+    nodes            *cluster = start();
+    talk             *t = talk_new(nodes_port(cluster, 0));
+    CHECK(t != NULL);
+    talk_raw(t, bad, sizeof bad - 1);
+    CHECK_EQ_STR(talk_read(t), "-ERR value is not valid UTF-8");
+    expect(t, "EXISTS t", ":0");
+    talk_free(t);
+    nodes_free(cluster);
+}
+
+/* Each operation of each type has its command, with just the arity of its arguments; each type can
+ * be read when it is not there, in both protocols. */
+TEST(types, all_operations_have_commands)
+{
+    const crdt_types *types = crdt_types_builtin();
+    nodes            *cluster = start();
+    char              name[96];
+    for (size_t i = 0; i < types->count; i++) {
+        const crdt_type *type = types->list[i];
+        for (size_t op = 0; op <= type->ops_count; op++) {
+            bool        read = op == type->ops_count;
+            const char *word = read ? "get" : type->ops[op].name;
+            snprintf(name, sizeof name, "crdt.%s.%s", type->name, word);
+            redisReply *info = nodes_command(cluster, 0, "COMMAND INFO %s", name);
+            CHECK(info != NULL);
+            CHECK_MSG(info->elements == 1 && info->element[0]->elements == 10, "no %s", name);
+            long long arity = info->element[0]->element[1]->integer;
+            if (read) CHECK_MSG(arity == 2 || arity == -2, "%s", name);
+            else CHECK_EQ_INT(arity, 2 + (int)strlen(type->ops[op].args));
+            freeReplyObject(info);
+        }
+        redisReply *empty = nodes_command(cluster, 0, "CRDT.%s.GET none", type->name);
+        CHECK(empty != NULL);
+        CHECK_MSG(empty->type != REDIS_REPLY_ERROR, "%s: %s", type->name, empty->str);
+        freeReplyObject(empty);
+    }
+    redisReply *told = nodes_command(cluster, 0, "CRDT.TYPES");
+    CHECK(told != NULL);
+    CHECK_EQ_INT(told->elements, 2 * types->count);
+    freeReplyObject(told);
+    nodes_free(cluster);
+}
