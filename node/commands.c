@@ -223,15 +223,8 @@ static const command list[] = {
             "How far behind peers are, in entries and milliseconds."),
     COMMAND("crdt.log", command_crdt_log, -2, READ | OURS, 1, 1, 1, "crdt", "key [COUNT count]",
             "What was done to a key, as far as the log goes back; the newest last."),
-<<<<<<< HEAD
-    COMMAND("crdt.partition", command_crdt_partition, -1, ADMIN | OURS, 0, 0, 0, "crdt",
-            "[address ...]",
-            "Cut this node off from all peers, or from those at some addresses, which have to be "
-            "cut off from it, too; for demonstrations (with --demo only)."),
-=======
     COMMAND("crdt.partition", command_crdt_partition, -1, ADMIN | OURS, 0, 0, 0, "crdt", "[peer ...]",
             "Cut this node off from its peers, for demonstrations (with --demo only)."),
->>>>>>> node
     FAMILY("crdt.peer", ADMIN | OURS, "crdt", "Whom this node gossips with.", crdt_peer_commands),
     COMMAND("crdt.peers", command_crdt_peers, 1, READ | OURS, 0, 0, 0, "crdt", "",
             "All about each peer."),

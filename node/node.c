@@ -17,7 +17,6 @@
 #include "node/expiry.h"
 #include "node/info.h"
 #include "node/log.h"
-#include "node/partition.h"
 #include "node/peers.h"
 
 #define TAKE_MAX 256 /* messages of peers taken in one turn */
@@ -241,11 +240,7 @@ static bool open_data(node *n, char ret_problem[512])
     gossip_transport none = {send_nothing, NULL};
     if (!node_data_open(&n->data, &options, ret_problem)) return false;
     if (!open_gossip(n, ret_problem)) return false;
-<<<<<<< HEAD
-    gossip_transport transport = n->nng != NULL ? partition_transport(n) : none;
-=======
     gossip_transport transport = n->nng != NULL ? cut_transport(n) : none;
->>>>>>> node
     if (!node_data_drive(&n->data, &transport, ret_problem)) return false;
     n->store = n->data.store;
     n->engine = n->data.engine;
@@ -334,7 +329,6 @@ bool node_open(node *n, const node_config *config, char ret_problem[512])
     n->config = *config;
     n->random = node_data_random();
     n->timer_at = GOSSIP_NEVER;
-    partition_open(n);
     open_loop(n);
     node_clock(n);
     n->started_ms = n->ms;
@@ -385,7 +379,6 @@ bool node_close(node *n)
     expiry_close(n);
     conflicts_close(n);
     diff_close(n);
-    partition_close(n);
     keyspace_close(n);
     cut_close(n);
     bool kept = node_data_close(&n->data, n->driver != NULL);

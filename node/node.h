@@ -79,7 +79,6 @@ typedef struct node {
     uint64_t                 saved_ms; /* when SAVE last succeeded */
     node_rates               rates;
     node_totals              totals;
-    crdt_buf                 cut_from; /* some peers only: node/partition.c */
 } node;
 
 #define NODE_INPUT 65536u
