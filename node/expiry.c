@@ -78,7 +78,7 @@ static void take_out(struct node_expiries *x, expiring *e)
 }
 
 /* What has passed by now goes from the heap to the list. */
-static void pass(node *n)
+static void pass(const node *n)
 {
     struct node_expiries *x = n->expiries;
     while (x != NULL && x->to_come.count > 0 && x->to_come.of[0]->deadline <= (int64_t)n->ms) {
@@ -188,7 +188,7 @@ size_t expiry_count(const node *n)
     return n->expiries != NULL ? n->expiries->count : 0;
 }
 
-size_t expiry_passed_count(node *n)
+size_t expiry_passed_count(const node *n)
 {
     pass(n);
     return n->expiries != NULL ? n->expiries->passed.count : 0;
