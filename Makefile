@@ -251,7 +251,7 @@ $(B)/concur-demo: $(DEMO_OBJ) $(NODELIB_SRC:%.c=$(OBJ)/%.o)
 	$(Q)$(LINK) -pthread -o $@ $^ -lhiredis
 
 # ---- Dependencies: tools/deps, once per checkout and target -------------------------------------
-DEPS_TARGETS = build node demo bench-node test lint sanitize format fuzz bench coverage clang install-check traces peers
+DEPS_TARGETS = build node demo bench-node test lint sanitize format fuzz bench coverage clang install-check traces peers redis
 .PHONY: $(DEPS_TARGETS:%=deps-%)
 $(DEPS_TARGETS:%=deps-%): deps-%: build/.deps/%
 $(DEPS_TARGETS:%=build/.deps/%): build/.deps/%: tools/deps
@@ -316,7 +316,10 @@ $(ALL_TEST_BIN): $(B)/$(MODE)/%: $(TEST_OBJ)/tests/%.o $(SUPPORT_OBJ) $(LAWS_A) 
 	    $(if $(filter criterion,$(MODE)),-lcriterion) -pthread
 
 # What the runner is given: programs, example:PROGRAM (output compared), replay:HARNESS (corpus).
-EXAMPLE_ITEMS = $(patsubst examples/%.c,example:$(B)/examples/%,$(call only,$(EXAMPLE_SRC)))
+# Those that need nodes or peers are run by tests/node/examples_test.
+PEER_EXAMPLES = examples/client_hiredis.c examples/counter_service.c
+EXAMPLE_ITEMS = $(patsubst examples/%.c,example:$(B)/examples/%, \
+                $(call only,$(filter-out $(PEER_EXAMPLES),$(EXAMPLE_SRC))))
 REPLAY_ITEMS  = $(patsubst fuzz/%.c,replay:$(B)/fuzz/%,$(call only,$(HARNESS_SRC)))
 RUN           = tools/run-tests -j $(JOBS)
 
@@ -348,6 +351,11 @@ run-law-tests: $(filter $(B)/$(MODE)/laws/%,$(TEST_BIN))
 canary: | deps-test deps-sanitize
 	@+tools/check-canaries
 
+# The same scripts to redis-server and to concurd, in RESP2 and RESP3: the replies are equal. ONLY=sets
+.PHONY: compare-redis
+compare-redis: $(B)/concurd | deps-redis
+	@tools/compare-redis --node $< $(call only,$(wildcard tests/node/replies/*.txt))
+
 # ---- Examples: against the public headers and the shared libraries only, warnings are errors ----
 PUBLIC      = build/include
 EXAMPLE_BIN = $(EXAMPLE_SRC:%.c=$(B)/%)
@@ -363,6 +371,11 @@ $(EXAMPLE_BIN): $(B)/examples/%: examples/%.c $(patsubst %,$(PUBLIC)/%,$(HEADERS
 	    $(CFLAGS) $(LDFLAGS) -o $@ $< -L$(B) -Wl,--as-needed $(if $(GOSSIP_SRC),-lgossip) \
 	    $(if $(LAWS_SRC),-lcrdt_laws) -lcrdt $(EXAMPLE_LIBS) -Wl,-rpath,$(abspath $(B))
 $(B)/examples/maelstrom: EXAMPLE_LIBS = -ljansson
+$(B)/examples/client_hiredis: EXAMPLE_LIBS = -lhiredis
+$(B)/examples/client_hiredis: | deps-node
+$(B)/examples/counter_service: EXAMPLE_LIBS = -lgossip_nng $(NNG_LIBS)
+$(B)/examples/counter_service: $(NNG_SO)
+$(filter %/node/examples_test,$(ALL_TEST_BIN)): $(PEER_EXAMPLES:%.c=$(B)/%)
 
 # ---- The simulator -----------------------------------------------------------------------------
 # sim-test: 60 s of random worlds, and scenarios (part of `make test`). soak-sim: 10^5 worlds on two
@@ -407,6 +420,7 @@ $(HARNESS_BIN): $(B)/fuzz/%: $(B)/plain/obj/fuzz/%.o $(FUZZ_DRIVER) $(FUZZ_OBJ) 
 	@mkdir -p $(@D)
 	$(Q)$(LINK) $(if $(filter fuzz,$(V)),-fsanitize=fuzzer) -o $@ $(filter %.o,$^) \
 	    $(filter %.a,$^) $(GOSSIP_LIBS) $(LDLIBS)
+$(filter %/resp_fuzz %/config_fuzz,$(HARNESS_BIN)): LDLIBS += -lm
 
 fuzz-replay:
 	@$(MAKE) --no-print-directory run-replay
@@ -617,6 +631,7 @@ help:
 	@echo 'make golden-update  write tests/golden/ anew, after a change of a byte format'
 	@echo 'make lint        layers, symbols, headers, tidy, format, cppcheck, generated docs'
 	@echo 'make sanitize    the tests under ASan+UBSan+LSan, TSan, valgrind (also sanitize-asan, ...)'
+	@echo 'make compare-redis  the replies of concurd beside those of redis-server; ONLY='
 	@echo 'make canary      shows that leaks, overflows, races and so on are found'
 	@echo 'make soak        the law tests at full length'
 	@echo 'make sim         concur-sim, a world in virtual time: build/gcc/concur-sim --help'
