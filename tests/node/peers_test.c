@@ -26,7 +26,15 @@ static void settle(nodes *cluster)
 
 static redisReply *ask(nodes *cluster, uint32_t i, const char *line)
 {
-    redisReply *reply = nodes_command(cluster, i, line, NULL);
+    const char *words[8];
+    size_t      sizes[8];
+    int         count = 0;
+    for (const char *at = line; *at != 0 && count < 8; at += strspn(at, " ")) {
+        words[count] = at;
+        sizes[count] = strcspn(at, " ");
+        at += sizes[count++];
+    }
+    redisReply *reply = nodes_command_argv(cluster, i, count, words, sizes);
     CHECK_MSG(reply != NULL, "%s: %s", line, nodes_problem(cluster));
     return reply;
 }
