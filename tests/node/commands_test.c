@@ -365,7 +365,7 @@ static const line command_lines[] = {
     {"COMMAND LIST foo", "-ERR syntax error"},
     {"COMMAND LIST FILTERBY MODULE foo", "[]"},
     {"COMMAND LIST FILTERBY PATTERN getr*", "[\"getrange\"]"},
-    {"COMMAND INFO nosuch", "[nil[]]"},
+    {"COMMAND INFO nosuch", "[nil]"},
     {"COMMAND INFO client|id",
      "[[\"client|id\", :2, [], :0, :0, :0, [+@slow, +@connection], [], [], []]]"},
     {"COMMAND GETKEYS get", "-ERR wrong number of arguments for 'command|getkeys' command"},
