@@ -251,7 +251,7 @@ $(B)/concur-demo: $(DEMO_OBJ) $(NODELIB_SRC:%.c=$(OBJ)/%.o)
 	$(Q)$(LINK) -pthread -o $@ $^ -lhiredis
 
 # ---- Dependencies: tools/deps, once per checkout and target -------------------------------------
-DEPS_TARGETS = build node demo bench-node test lint sanitize format fuzz bench coverage clang install-check traces peers
+DEPS_TARGETS = build node demo bench-node test lint sanitize format fuzz bench coverage clang install-check traces peers redis
 .PHONY: $(DEPS_TARGETS:%=deps-%)
 $(DEPS_TARGETS:%=deps-%): deps-%: build/.deps/%
 $(DEPS_TARGETS:%=build/.deps/%): build/.deps/%: tools/deps
@@ -351,6 +351,11 @@ run-law-tests: $(filter $(B)/$(MODE)/laws/%,$(TEST_BIN))
 canary: | deps-test deps-sanitize
 	@+tools/check-canaries
 
+# The same scripts to redis-server and to concurd, in RESP2 and RESP3: the replies are equal. ONLY=sets
+.PHONY: compare-redis
+compare-redis: $(B)/concurd | deps-redis
+	@tools/compare-redis --node $< $(call only,$(wildcard tests/node/replies/*.txt))
+
 # ---- Examples: against the public headers and the shared libraries only, warnings are errors ----
 PUBLIC      = build/include
 EXAMPLE_BIN = $(EXAMPLE_SRC:%.c=$(B)/%)
@@ -415,6 +420,7 @@ $(HARNESS_BIN): $(B)/fuzz/%: $(B)/plain/obj/fuzz/%.o $(FUZZ_DRIVER) $(FUZZ_OBJ) 
 	@mkdir -p $(@D)
 	$(Q)$(LINK) $(if $(filter fuzz,$(V)),-fsanitize=fuzzer) -o $@ $(filter %.o,$^) \
 	    $(filter %.a,$^) $(GOSSIP_LIBS) $(LDLIBS)
+$(filter %/resp_fuzz %/config_fuzz,$(HARNESS_BIN)): LDLIBS += -lm
 
 fuzz-replay:
 	@$(MAKE) --no-print-directory run-replay
@@ -625,6 +631,7 @@ help:
 	@echo 'make golden-update  write tests/golden/ anew, after a change of a byte format'
 	@echo 'make lint        layers, symbols, headers, tidy, format, cppcheck, generated docs'
 	@echo 'make sanitize    the tests under ASan+UBSan+LSan, TSan, valgrind (also sanitize-asan, ...)'
+	@echo 'make compare-redis  the replies of concurd beside those of redis-server; ONLY='
 	@echo 'make canary      shows that leaks, overflows, races and so on are found'
 	@echo 'make soak        the law tests at full length'
 	@echo 'make sim         concur-sim, a world in virtual time: build/gcc/concur-sim --help'

@@ -369,6 +369,75 @@ static void session_seeds(maker *m)
     }
 }
 
+/* -- Clients and configuration ----------------------------------------------------------------- */
+
+/* Streams of resp_fuzz.c: options, a count of piece sizes and these, then the stream. */
+static void resp_seeds(maker *m)
+{
+    static const char *const streams[] = {
+        "*3\r\n$3\r\nSET\r\n$1\r\nk\r\n$0\r\n\r\n*1\r\n$4\r\nPING\r\n",
+        "PING\r\nset \"a b\" '\\'' \"\\x41\\n\"\n\r\n*0\r\n*-1\r\nx\n",
+        "*1\r\n$blabla\r\n",
+        "*10\r\n$1\r\na\r\n$17\r\n01234567890123456\r\n",
+        "*11\r\n$16385\r\n",
+        "*1048576\r\n$1\r\na\r\n",
+        "*1048577\r\n",
+        "*1\r\n$536870912\r\nx",
+        "*2\r\n$1\r\na\r\nfoo\r\n",
+        "set \"\"\"k\"\"\" v\r\n",
+        "*1\r\n$1\r\nab\r\n",
+        "*0000000000000000000000000000000000001\r\n",
+    };
+    for (unsigned n = 0; n < sizeof streams / sizeof *streams; n++) {
+        crdt_buf seed;
+        crdt_buf_init(&seed, NULL);
+        crdt_buf_byte(&seed, (uint8_t)n);
+        crdt_buf_byte(&seed, (uint8_t)(n % 4));
+        crdt_buf_put(&seed, "\3\1\7", n % 4);
+        crdt_buf_text(&seed, streams[n]);
+        write_seed(m, "resp", "stream", n, -1, crdt_buf_bytes(&seed));
+        crdt_buf_clear(&seed);
+    }
+}
+
+/* Of config_fuzz.c: files, flags, words; each of the latter ends in a bar here, in NUL there. */
+static void config_seeds(maker *m)
+{
+    static const struct {
+        uint8_t     pick;
+        const char *text;
+    } rows[] = {
+        {0, "# all of it\nport 8000\nbind 127.0.0.1 ::1\nrequirepass \"a \\x41\"\ndir '/a b'\n"
+            "store memory\nsync always\ncluster x\nnode-id 00ff\nlearn no\ndemo yes\n"},
+        {0, "gossip tls+tcp://10.0.0.1:17379\nadvertise tls+tcp://[::1]:1\ntls-ca a\ntls-cert b\n"
+            "tls-key c\npeers tcp://localhost:1,ipc:///tmp/x inproc://y\ntopology star\nhub a\n"},
+        {0, "timeout 250ms\nclient-query-buffer-limit 64mb\nproto-max-bulk-len 16777216\n"
+            "client-output-buffer-limit normal 1gb 1mb 1m\nmaxclients 7\nlog-bytes 1g\n"
+            "log-level debug\n"},
+        {0, "prot 1\n"},
+        {0, "port 70000\n"},
+        {0, "dir 'a\n"},
+        {1, "concurd|--port|8000|--dir=/tmp/x|--demo|--learn|no|--peers|tcp://127.0.0.1:1|"},
+        {1, "concurd|--bind|0.0.0.0|"},
+        {1, "concurd|--help|"},
+        {1, "concurd|--prot|5|"},
+        {2, "timeout|30|maxclients|5|requirepass|x|"},
+        {2, "port|8000|"},
+        {2, "save||appendonly|yes|"},
+        {2, "log-level|loud|"},
+    };
+    for (unsigned n = 0; n < sizeof rows / sizeof *rows; n++) {
+        crdt_buf seed;
+        crdt_buf_init(&seed, NULL);
+        crdt_buf_text(&seed, rows[n].text);
+        for (size_t i = 0; i < seed.size && rows[n].pick > 0; i++) {
+            if (seed.data[i] == '|') seed.data[i] = 0;
+        }
+        write_seed(m, "config", "text", n, rows[n].pick, crdt_buf_bytes(&seed));
+        crdt_buf_clear(&seed);
+    }
+}
+
 int fuzz_make_corpus(const char *directory)
 {
     const crdt_types *types = fuzz_types();
@@ -380,6 +449,8 @@ int fuzz_make_corpus(const char *directory)
     snapshot_seeds(&m);
     disk_seeds(&m);
     session_seeds(&m);
+    resp_seeds(&m);
+    config_seeds(&m);
     for (size_t i = 0; i <= types->count; i++) {
         m.solo = i < types->count ? types->list[i] : NULL;
         m.options = fuzz_options(m.solo, 1, NULL);

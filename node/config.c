@@ -370,12 +370,14 @@ static void help_text(const char *text, crdt_buf *out)
 
 bool node_config_option(size_t n, node_option *ret_option, crdt_buf *value)
 {
-    node_config initial;
     if (n >= OPTIONS || option_table[n].group == NULL) return false;
     const option *o = &option_table[n];
-    node_config_default(&initial);
-    option_print(o, &initial, true, value);
     *ret_option = (node_option){o->group, o->name, o->argument, o->help, o->settable};
+    if (value != NULL) {
+        node_config initial;
+        node_config_default(&initial);
+        option_print(o, &initial, true, value);
+    }
     return true;
 }
 

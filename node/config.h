@@ -103,7 +103,8 @@ typedef struct node_option {
     const char *group, *name, *argument, *help;
     bool        settable; /* by CONFIG SET */
 } node_option;
-/* The nth option of a file; its default is appended to value. False: there is none. */
+/* The nth option of a file; its default is appended to value, unless that is NULL. False: there is
+ * none. */
 bool node_config_option(size_t n, node_option *ret_option, crdt_buf *value);
 
 #endif
