@@ -2,7 +2,8 @@
  *
  * The units' parents are sorted, and the tree is walked once, which links stretches of cids in the
  * order of elements. They are written into leaves that are full, and where each has its text is
- * noted; then the texts are copied in order of cids. Each step takes the memory of the one before.
+ * noted; then the texts are copied in order of cids. Each step takes the memory of the one before,
+ * and little is left over where arrays grow: the whole may take 8 times its bytes.
  */
 #include <string.h>
 
@@ -58,7 +59,7 @@ typedef struct builder {
 static void *room(builder *b, void *items, uint32_t count, uint32_t *cap, size_t size)
 {
     if (count < *cap) return items;
-    uint32_t next = *cap + *cap / 2 + 16;
+    uint32_t next = *cap + *cap / 4 + 16;
     void    *more = crdt__resize(b->mem, items, *cap * size, next * size);
     if (more == NULL) {
         b->err = CRDT_ENOMEM;
@@ -474,7 +475,7 @@ static crdt_err append(builder *b, uint32_t cid, uint32_t end)
     return err;
 }
 
-static crdt_err append_all(builder *b, const uint32_t *order)
+static crdt_err append_all(builder *b)
 {
     const crdt__snap *snap = b->snap;
     crdt_err          err = CRDT_OK;
@@ -486,7 +487,7 @@ static crdt_err append_all(builder *b, const uint32_t *order)
             b->at[false] = snap->units[u].live;
         }
         while (cid < end && err == CRDT_OK) {
-            const piece *next = p < b->piece_count ? &b->pieces[order[p]] : NULL;
+            const piece *next = p < b->piece_count ? &b->pieces[p] : NULL;
             bool         inside = next != NULL && next->cid < end;
             uint32_t     to = inside ? next->cid : end;
             err = append(b, cid, to);
@@ -500,31 +501,49 @@ static crdt_err append_all(builder *b, const uint32_t *order)
     return err;
 }
 
-/* The places of pieces in order of cids; *ret_size: of the memory. NULL: refused. Before there are
- * leaves, for the sake of memory. */
-static uint32_t *order_pieces(builder *b, size_t *ret_size)
+/* The stretch is called otherwise, if it is a piece: places tells its new place. */
+static uint32_t renamed(const uint32_t *places, uint32_t name)
 {
-    uint32_t  n = b->piece_count;
-    size_t    size = *ret_size = (n + (size_t)1) * sizeof(uint32_t);
-    uint32_t *x = crdt__alloc(b->mem, size), *y = crdt__alloc(b->mem, size), *order = x;
-    if (x != NULL && y != NULL && n > 0) {
-        order = sort(&b->pieces[0].cid, 3, n, b->snap->seq->log.cid_end, x, y);
-    }
-    bool ok = x != NULL && y != NULL;
-    crdt__release(b->mem, order == x ? y : x, size);
-    if (ok) return order;
-    crdt__release(b->mem, order, size);
-    return NULL;
+    return name == NONE || !(name & INSIDE) ? name : places[name & ~INSIDE] | INSIDE;
 }
 
-/* Give back the slack of the pieces; a refusal leaves it. */
-static void trim_pieces(builder *b)
+/* The pieces in order of cids, without slack: sorted holds their numbers, places is for the inverse
+ * of that. */
+static crdt_err move_pieces(builder *b, const uint32_t *sorted, uint32_t *places)
 {
-    size_t had = b->piece_cap * sizeof *b->pieces, need = b->piece_count * sizeof *b->pieces;
-    piece *less = need == 0 || need == had ? NULL : crdt__resize(b->mem, b->pieces, had, need);
-    if (less == NULL) return;
-    b->pieces = less;
-    b->piece_cap = b->piece_count;
+    uint32_t n = b->piece_count;
+    piece   *pieces = crdt__alloc(b->mem, n * sizeof *pieces);
+    if (pieces == NULL) return CRDT_ENOMEM;
+    for (uint32_t i = 0; i < n; i++) places[sorted[i]] = i;
+    for (uint32_t i = 0; i < n; i++) {
+        pieces[i] = b->pieces[sorted[i]];
+        pieces[i].it.next = renamed(places, pieces[i].it.next);
+    }
+    for (uint32_t u = 0; u < b->snap->unit_count; u++) {
+        b->snap->units[u].next = renamed(places, b->snap->units[u].next);
+    }
+    b->head = renamed(places, b->head);
+    crdt__release(b->mem, b->pieces, b->piece_cap * sizeof *b->pieces);
+    b->pieces = pieces;
+    b->piece_cap = n;
+    return CRDT_OK;
+}
+
+/* Before there are leaves, for the sake of memory. */
+static crdt_err sort_pieces(builder *b)
+{
+    uint32_t n = b->piece_count;
+    size_t   size = n * sizeof(uint32_t);
+    if (n == 0) return CRDT_OK;
+    uint32_t *x = crdt__alloc(b->mem, size), *y = crdt__alloc(b->mem, size);
+    crdt_err  err = x == NULL || y == NULL ? CRDT_ENOMEM : CRDT_OK;
+    if (err == CRDT_OK) {
+        uint32_t *sorted = sort(&b->pieces[0].cid, 3, n, b->snap->seq->log.cid_end, x, y);
+        err = move_pieces(b, sorted, sorted == x ? y : x);
+    }
+    crdt__release(b->mem, x, size);
+    crdt__release(b->mem, y, size);
+    return err;
 }
 
 crdt_err crdt__snap_build(crdt__snap *snap)
@@ -543,13 +562,9 @@ crdt_err crdt__snap_build(crdt__snap *snap)
     crdt__release(b.mem, b.children, size);
     crdt__release(b.mem, b.first, size);
     crdt__release(b.mem, b.tasks, b.task_cap * sizeof *b.tasks);
-    trim_pieces(&b);
-    size_t    order_size;
-    uint32_t *order = err == CRDT_OK ? order_pieces(&b, &order_size) : NULL;
-    if (err == CRDT_OK && order == NULL) err = CRDT_ENOMEM;
+    if (err == CRDT_OK) err = sort_pieces(&b);
     if (err == CRDT_OK) err = write_all(&b);
-    if (err == CRDT_OK) err = append_all(&b, order);
-    if (order != NULL) crdt__release(b.mem, order, order_size);
+    if (err == CRDT_OK) err = append_all(&b);
     crdt__release(b.mem, b.pieces, b.piece_cap * sizeof *b.pieces);
     return err;
 }

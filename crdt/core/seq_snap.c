@@ -23,6 +23,8 @@
 #define LIVE_ALWAYS 2048u
 /* So many replicas' ends of the log are at hand. */
 #define TAILS 16u
+/* So many replicas' authors, and where in their elements we are. */
+#define RECENT_BITS 6
 
 /* -- Texts ------------------------------------------------------------------------------------- */
 
@@ -150,11 +152,18 @@ typedef struct strand {
     bool           open;
 } strand;
 
-/* What a row refers to: its left origin or the last element that it deletes, and its right parent;
- * or of what is not there author and counter. */
+/* What a row refers to: its left origin or the last element that it deletes, before which `run`
+ * others have the cids and counters before, and its right parent; or of what is not there author
+ * and counter. */
 typedef struct links {
-    uint32_t author, ctr, cid, right;
+    uint32_t author, ctr, cid, run, right;
 } links;
+
+/* Of a replica referred to lately: its author, and where in the author's runs. */
+typedef struct recent {
+    uint64_t replica; /* 0: none */
+    uint32_t author, at;
+} recent;
 
 /* Where an author's rows in the log end. */
 typedef struct tails {
@@ -168,8 +177,9 @@ typedef struct reader {
     crdt_dec   *dec;
     strand     *strands;
     size_t      count;
-    const char *reason;       /* what is malformed, once something is */
-    tails       tails[TAILS]; /* by author, modulo */
+    const char *reason;                    /* what is malformed, once something is */
+    tails       tails[TAILS];              /* by author, modulo */
+    recent      recent[1u << RECENT_BITS]; /* by a hash of the replica */
     uint64_t    insertions;
 } reader;
 
@@ -427,7 +437,7 @@ static crdt_err put_deletion(reader *r, uint32_t author, const crdt__row *row, c
     crdt__log *log = &r->snap.seq->log;
     uint32_t   of = at->author, len = crdt__row_len(row), ctr = row->first.ctr;
     crdt__del  del = {row->dot, row->dots, row->each, of, ctr, row->back};
-    if (log->authors[of].run_cap == 1) {
+    if (at->run >= len - 1) {
         crdt__snap_set(&r->snap, CRDT__SNAP_DEAD, at->cid - (len - 1), len);
         return crdt__log_load_del(log, author, &tails_of(r, author)->del, &del);
     }
@@ -441,34 +451,64 @@ static crdt_err put_deletion(reader *r, uint32_t author, const crdt__row *row, c
 
 /* -- Reading replicas side by side ------------------------------------------------------------- */
 
-/* Is the element there? Its author and cid; NO_CID for none. */
-static inline bool resolve(const reader *r, const strand *s, crdt__elem elem, uint32_t *ret_author,
-                           uint32_t *ret_cid)
+static recent *recent_of(reader *r, const strand *s, uint64_t replica)
 {
-    const crdt__log *log = &r->snap.seq->log;
+    recent *known = &r->recent[replica * UINT64_C(0x9e3779b97f4a7c15) >> (64 - RECENT_BITS)];
+    if (known->replica == replica) return known;
+    known->replica = replica;
+    known->at = 0;
+    known->author = replica == s->trail.replica ? (uint32_t)(s - r->strands)
+                                                : crdt__log_find(&r->snap.seq->log, replica);
+    return known;
+}
+
+/* The author's run that the counter is in, in which it was lately, or the one after it. */
+static uint32_t run_near(const crdt__author *a, uint32_t at, uint32_t ctr)
+{
+    const crdt__idrun *runs = crdt__log_runs(a);
+    uint32_t           n = a->run_count;
+    for (int i = 0; i < 2 && at < n && runs[at].ctr <= ctr; i++, at++) {
+        if (at + 1 == n || runs[at + 1].ctr > ctr) return at;
+    }
+    for (at = 0; n > 1;) {
+        uint32_t half = n / 2;
+        at = runs[at + half].ctr <= ctr ? at + half : at;
+        n -= half;
+    }
+    return at;
+}
+
+/* Is the element there? Its author and cid; NO_CID for none. *ret_run: elements before it with the
+ * cids before. */
+static inline bool resolve(reader *r, const strand *s, crdt__elem elem, uint32_t *ret_author,
+                           uint32_t *ret_cid, uint32_t *ret_run)
+{
     *ret_cid = CRDT__NO_CID;
     if (elem.replica == 0) return true;
-    *ret_author = elem.replica == s->trail.replica ? (uint32_t)(s - r->strands)
-                                                   : crdt__log_find(log, elem.replica);
-    if (*ret_author == CRDT__NO_AUTHOR) return false;
-    const crdt__author *a = &log->authors[*ret_author];
+    recent *known = recent_of(r, s, elem.replica);
+    *ret_author = known->author;
+    if (known->author == CRDT__NO_AUTHOR) return false;
+    const crdt__author *a = &r->snap.seq->log.authors[known->author];
     if (elem.ctr >= a->count) return false;
-    *ret_cid = a->run_cap == 1 ? a->runs.one.cid + elem.ctr
-                               : crdt__log_cid(log, *ret_author, elem.ctr).cid;
+    known->at = run_near(a, known->at, elem.ctr);
+    const crdt__idrun *run = &crdt__log_runs(a)[known->at];
+    *ret_run = elem.ctr - run->ctr;
+    *ret_cid = run->cid + *ret_run;
     return true;
 }
 
 /* All that the row refers to; false: author and ctr tell what it lacks. */
-static bool resolve_row(const reader *r, const strand *s, const crdt__row *row, links *ret)
+static bool resolve_row(reader *r, const strand *s, const crdt__row *row, links *ret)
 {
+    uint32_t   run;
     crdt__elem elem = row->del ? row->first : row->left;
     if (row->del) elem.ctr += crdt__row_len(row) - 1;
     ret->ctr = elem.ctr;
     ret->right = CRDT__NO_CID;
-    if (!resolve(r, s, elem, &ret->author, &ret->cid)) return false;
+    if (!resolve(r, s, elem, &ret->author, &ret->cid, &ret->run)) return false;
     if (row->del || row->right.replica == 0) return true;
     ret->ctr = row->right.ctr;
-    return resolve(r, s, row->right, &ret->author, &ret->right);
+    return resolve(r, s, row->right, &ret->author, &ret->right, &run);
 }
 
 /* s waits until the author has the element: that one is read on. */
@@ -509,16 +549,16 @@ static crdt_err read_on(reader *r, strand *s)
             s = waiter;
             continue;
         }
-        strand    before;
-        crdt__row row;
-        links     at = {0, 0, 0, 0};
-        if (r->count > 1) before = *s;
+        const uint8_t *before[CRDT__CONTENT];
+        crdt__row      row;
+        links          at = {0};
+        memcpy(before, s->at, sizeof before);
         if (!get_row(r, s, &row)) return CRDT_EMALFORMED;
         if (resolve_row(r, s, &row, &at)) {
             err = put_row(r, s, &row, &at);
             continue;
         }
-        if (r->count > 1) *s = before;
+        memcpy(s->at, before, sizeof before);
         s = wait_for(r, s, at.author, at.ctr);
         if (s == NULL) return CRDT_EMALFORMED;
     }

@@ -142,7 +142,7 @@ typedef struct gossip__peer {
     uint64_t    push_at; /* log positions before this were offered */
     uint64_t    owed;    /* a lazy link, too, is pushed what is before this */
     gossip_time push_due, pushed, have_due, gap_at;
-    uint64_t    have_clock; /* what the last HAVE told of */
+    uint64_t    have_clock;           /* what the last HAVE told of */
     gossip_time fetch_at, fetch_wait; /* no snapshot before; it brought nothing: grows */
     bool        in_sync;
     uint32_t    unequal; /* syncs in a row with equal contexts and unequal roots */
@@ -180,7 +180,8 @@ typedef struct gossip__served {
     uint64_t    id; /* 0: none */
     crdt_buf    bytes;
     crdt_digest whole;
-    gossip_time used;
+    uint64_t    position;       /* of the log: it has all before */
+    gossip_time used, slice_at; /* slice_at: while it is made, the next */
 } gossip__served;
 
 /* A snapshot that is fetched: some pieces at a time, for a round trip may be long. */

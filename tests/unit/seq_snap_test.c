@@ -346,6 +346,14 @@ TEST(seq_snap, decoding_keeps_to_its_memory)
         check_memory(s, names[how]);
         crdt_store_free(s);
     }
+    /* Sizes at which arrays have just grown, or are full. */
+    static const unsigned sizes[] = {26900, 27900, 33500, 41800, 46000, 58000, 64000, 80000};
+    for (unsigned i = 0; !T_SLOW && i < sizeof sizes / sizeof *sizes; i++) {
+        crdt_store *s = solo_of(&crdt_text_type, 1);
+        type_many(s, sizes[i], 2, &random);
+        check_memory(s, names[2]);
+        crdt_store_free(s);
+    }
     crdt_store *s = solo_of(&crdt_text_type, 1);
     for (unsigned i = 0; i < n / 1000; i++) DO(s, "", &crdt_text_type, "insert", 0, thousand());
     for (unsigned i = 0; i < n / 4; i++) DO(s, "", &crdt_text_type, "delete", (int)i + 1, 1);
