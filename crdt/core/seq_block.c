@@ -665,6 +665,11 @@ void crdt__log_each_ins(crdt__log_iter *it, const crdt__log *log, uint32_t autho
     const crdt__fresh *fresh = crdt__log_fresh(log, author);
     if (fresh != NULL) it->fresh = crdt__fresh_ins_from(fresh, from);
     if (track == NULL) return;
+    if (fresh != NULL && fresh->ins_tail.known &&
+        fresh->ins_tail.last.dot + fresh->ins_tail.last.dots <= from) {
+        it->block = track->count; /* as for what a transaction has just written */
+        return;
+    }
     it->block = block_of_dot(track, from);
     (void)load_ins(it, track);
     while (it->index < it->count &&
@@ -681,6 +686,11 @@ void crdt__log_each_del(crdt__log_iter *it, const crdt__log *log, uint32_t autho
     const crdt__fresh *fresh = crdt__log_fresh(log, author);
     if (fresh != NULL) it->fresh = crdt__fresh_del_from(fresh, from);
     if (track == NULL) return;
+    if (fresh != NULL && fresh->del_tail.known &&
+        fresh->del_tail.last.dot + fresh->del_tail.last.dots <= from) {
+        it->block = track->count;
+        return;
+    }
     it->block = block_of_dot(track, from);
     (void)load_del(it, track);
     while (it->index < it->count &&

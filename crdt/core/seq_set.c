@@ -226,6 +226,7 @@ static crdt__set *merge_lists(crdt__set *a, crdt__set *b)
 
 crdt__set *crdt__sets_changed(crdt__seq *seq)
 {
+    if (seq->changed_sets == NULL) return NULL;
     crdt__set *lists[32] = {NULL}, *next; /* the i-th of 2^i sets, or none */
     for (crdt__set *set = seq->changed_sets; set != NULL; set = next) {
         unsigned i = 0;
