@@ -66,7 +66,8 @@ CODEC_ALL   := $(wildcard crdt/codec/*.c)
 CODEC_SRC   := $(if $(ZSTD),$(CODEC_ALL),$(filter-out %/zstd.c,$(CODEC_ALL)))
 CRDT_SRC    := $(filter-out $(LAWS_SRC) $(CODEC_ALL),$(wildcard crdt/*.c crdt/*/*.c))
 HEADERS     := $(wildcard crdt/*.h crdt/*.def)
-GOSSIP_SRC  := $(filter-out gossip/nng.c,$(wildcard gossip/*.c gossip/core/*.c))
+NNG_SRC     := $(wildcard gossip/nng.c gossip/nng_*.c)
+GOSSIP_SRC  := $(filter-out $(NNG_SRC),$(wildcard gossip/*.c gossip/core/*.c))
 GOSSIP_H    := $(filter-out %_impl.h,$(wildcard gossip/*.h))
 PROTO       := $(wildcard gossip/gossip.proto)
 SIM_SRC     := $(wildcard sim/*.c)
@@ -77,15 +78,16 @@ SUPPORT_SRC := $(wildcard tests/lib/*.c)
 LAWLIB_SRC  := $(wildcard tests/laws/lib/*.c)
 CLUSTER_SRC := $(wildcard tests/gossip/lib/*.c)
 WIRELIB_SRC := $(wildcard tests/wire/lib/*.c)
+NNGLIB_SRC  := $(wildcard tests/nng/lib/*.c)
 TEST_SRC    := $(wildcard tests/unit/*.c tests/laws/*.c tests/golden/*.c tests/wire/*.c tests/node/*.c \
-               $(if $(wildcard gossip/core/peers.c),tests/gossip/*.c tests/sim/*.c))
+               $(if $(wildcard gossip/core/peers.c),tests/gossip/*.c tests/sim/*.c) tests/nng/*.c)
 CANARY_SRC  := $(wildcard tests/canary/*.c)
 EXAMPLE_SRC := $(wildcard examples/*.c)
 HARNESS_SRC := $(wildcard fuzz/*_fuzz.c)
 FUZZLIB_SRC := $(filter-out fuzz/standalone.c $(HARNESS_SRC),$(wildcard fuzz/*.c))
 BENCH_SRC   := $(wildcard bench/*.c)
 TRACE_SRC   := $(wildcard $(addprefix bench/traces/,trace.c model.c generate.c))
-C_FILES     := $(wildcard $(foreach d,crdt crdt/* gossip gossip/* sim tests/* tests/laws/lib tests/wire/lib tests/gossip/lib fuzz bench \
+C_FILES     := $(wildcard $(foreach d,crdt crdt/* gossip gossip/* sim tests/* tests/laws/lib tests/wire/lib tests/gossip/lib tests/nng/lib fuzz bench \
                bench/* examples tools,$(d)/*.c $(d)/*.h))
 
 OBJ       = $(B)/obj
@@ -99,12 +101,19 @@ CODEC_SO  = $(B)/libcrdt_codec.so.$(SOVERSION)
 # The replication engine likewise.
 GOSSIP_A  = $(if $(GOSSIP_SRC),$(B)/libgossip.a)
 GOSSIP_SO = $(if $(and $(wildcard gossip/core/peers.c),$(wildcard gossip/wire.c)),$(B)/libgossip.so.$(SOVERSION))
+# Its transport over NNG, a library of its own: programs link $(NNG_A) $(NNG_LIBS). Tests link NNG
+# statically: Criterion brings libnanomsg, whose nn_* symbols libnng has, too.
+NNG_A      = $(B)/libgossip_nng.a
+NNG_SO     = $(B)/libgossip_nng.so.$(SOVERSION)
+NNG_LIBS   = -lnng -lmbedx509 -lmbedcrypto -pthread
+NNG_STATIC = -Wl,--exclude-libs,libnng.a -l:libnng.a -lmbedtls -lmbedx509 -lmbedcrypto -pthread
 
 only = $(if $(ONLY),$(foreach f,$(1),$(if $(findstring $(ONLY),$(f)),$(f))),$(1))
 
 # ---- Libraries ---------------------------------------------------------------------------------
 .PHONY: all
-all: $(CRDT_A) $(CRDT_SO) $(LAWS_A) $(LAWS_SO) $(CODEC_A) $(CODEC_SO) $(GOSSIP_A) $(GOSSIP_SO)
+all: $(CRDT_A) $(CRDT_SO) $(LAWS_A) $(LAWS_SO) $(CODEC_A) $(CODEC_SO) $(GOSSIP_A) $(GOSSIP_SO) \
+    $(NNG_A) $(NNG_SO)
 
 CODEC_OBJ = $(CODEC_SRC:%.c=$(OBJ)/%.o)
 CODEC_LIBS = -llz4 $(if $(ZSTD),-lzstd)
@@ -117,6 +126,7 @@ GEN          = build/gen
 PROTO_H      = $(PROTO:%.proto=$(GEN)/%.pb-c.h)
 PROTO_OBJ    = $(PROTO:%.proto=$(OBJ)/%.pb-c.o)
 GOSSIP_OBJ   = $(GOSSIP_SRC:%.c=$(OBJ)/%.o) $(PROTO_OBJ)
+NNG_OBJ      = $(NNG_SRC:%.c=$(OBJ)/%.o)
 GOSSIP_LIBS  = $(if $(PROTO),-lprotobuf-c)
 $(GEN)/%.pb-c.h: %.proto | deps-build
 	$(call say,PROTO,$<)
@@ -155,6 +165,10 @@ $(CODEC_A): $(CODEC_OBJ) $(B)/codec.list
 	$(call say,AR,$@)
 	@rm -f $@
 	$(Q)ar qcs $@ $(CODEC_OBJ)
+$(NNG_A): $(NNG_OBJ) $(B)/nng.list
+	$(call say,AR,$@)
+	@rm -f $@
+	$(Q)ar qcs $@ $(NNG_OBJ)
 
 NO_UNDEFINED = $(if $(filter $(V),gcc clang),-Wl$(comma)-z$(comma)defs)
 comma := ,
@@ -177,6 +191,10 @@ $(B)/libgossip.so.$(SOVERSION): $(GOSSIP_OBJ) $(B)/gossip.list $(CRDT_SO)
 	$(Q)$(LINK) -shared -Wl,-soname,$(@F) $(NO_UNDEFINED) -o $@ $(GOSSIP_OBJ) -L$(B) -lcrdt \
 	    $(GOSSIP_LIBS) $(LDLIBS)
 	@ln -sf $(@F) $(@:.$(SOVERSION)=)
+$(NNG_SO): $(NNG_OBJ) $(B)/nng.list $(CRDT_SO)
+	$(call say,LD,$@)
+	$(Q)$(LINK) -shared -Wl,-soname,$(@F) $(NO_UNDEFINED) -o $@ $(NNG_OBJ) -L$(B) -lcrdt $(NNG_LIBS)
+	@ln -sf $(@F) $(@:.$(SOVERSION)=)
 
 $(B)/crdt.list: FORCE
 	@mkdir -p $(@D); echo '$(CRDT_OBJ)' | cmp -s - $@ || echo '$(CRDT_OBJ)' >$@
@@ -186,6 +204,8 @@ $(B)/codec.list: FORCE
 	@mkdir -p $(@D); echo '$(CODEC_OBJ)' | cmp -s - $@ || echo '$(CODEC_OBJ)' >$@
 $(B)/gossip.list: FORCE
 	@mkdir -p $(@D); echo '$(GOSSIP_OBJ)' | cmp -s - $@ || echo '$(GOSSIP_OBJ)' >$@
+$(B)/nng.list: FORCE
+	@mkdir -p $(@D); echo '$(NNG_OBJ)' | cmp -s - $@ || echo '$(NNG_OBJ)' >$@
 .PHONY: FORCE
 FORCE:
 
@@ -205,6 +225,7 @@ TEST_OBJ     = $(B)/$(MODE)/obj
 SUPPORT_OBJ  = $(SUPPORT_SRC:%.c=$(TEST_OBJ)/%.o)
 LAWLIB_OBJ   = $(LAWLIB_SRC:%.c=$(TEST_OBJ)/%.o)
 CLUSTER_OBJ  = $(CLUSTER_SRC:%.c=$(TEST_OBJ)/%.o)
+NNGLIB_OBJ   = $(NNGLIB_SRC:%.c=$(TEST_OBJ)/%.o)
 WIRELIB_OBJ  = $(WIRELIB_SRC:%.c=$(TEST_OBJ)/%.o)
 # SKIP=suite/program... leaves some out.
 TEST_BIN     = $(patsubst tests/%.c,$(B)/$(MODE)/%,$(filter-out $(SKIP:%=tests/%.c),$(call only,$(TEST_SRC))))
@@ -228,11 +249,15 @@ $(filter %/unit/traces_test,$(ALL_TEST_BIN)): $(TRACE_SRC:%.c=$(TEST_OBJ)/%.o)
 $(filter %/unit/codec_test,$(ALL_TEST_BIN)): $(CODEC_A)
 $(filter %/unit/codec_test,$(ALL_TEST_BIN)): override LDLIBS += $(CODEC_LIBS)
 # Tests of the engine link it, and no network; those of the simulator link that, too.
-GOSSIP_TESTS := $(filter $(B)/$(MODE)/wire/% $(B)/$(MODE)/gossip/% $(B)/$(MODE)/sim/%,$(ALL_TEST_BIN))
+NNG_TESTS    := $(filter $(B)/$(MODE)/nng/%,$(ALL_TEST_BIN))
+GOSSIP_TESTS := $(filter $(B)/$(MODE)/wire/% $(B)/$(MODE)/gossip/% $(B)/$(MODE)/sim/%,$(ALL_TEST_BIN)) \
+                $(NNG_TESTS)
 SIM_OBJ       = $(patsubst %.c,$(TEST_OBJ)/%.o,$(filter-out sim/main.c,$(SIM_SRC)) $(ORACLE_SRC))
 $(GOSSIP_TESTS): $(GOSSIP_A)
 $(GOSSIP_TESTS): LDLIBS += $(GOSSIP_LIBS)
 $(filter $(B)/$(MODE)/sim/%,$(ALL_TEST_BIN)): $(SIM_OBJ)
+$(NNG_TESTS): $(NNGLIB_OBJ) $(NNG_A)
+$(NNG_TESTS): LDLIBS += $(NNG_STATIC)
 # The disk that breaks.
 $(filter $(B)/$(MODE)/gossip/%,$(ALL_TEST_BIN)): $(TEST_OBJ)/sim/files.o
 # One runs an example as processes.
@@ -241,8 +266,8 @@ $(filter %/gossip/maelstrom_test,$(ALL_TEST_BIN)): LDLIBS += -ljansson
 $(ALL_TEST_BIN): $(B)/$(MODE)/%: $(TEST_OBJ)/tests/%.o $(SUPPORT_OBJ) $(LAWS_A) $(CRDT_A)
 	$(call say,LD,$@)
 	@mkdir -p $(@D)
-	$(Q)$(LINK) -o $@ $(filter %.o,$^) $(filter %/libgossip.a,$^) \
-	    $(filter-out %/libgossip.a,$(filter %.a,$^)) $(LDLIBS) \
+	$(Q)$(LINK) -o $@ $(filter %.o,$^) $(filter %/libgossip_nng.a %/libgossip.a,$^) \
+	    $(filter-out %/libgossip_nng.a %/libgossip.a,$(filter %.a,$^)) $(LDLIBS) \
 	    $(if $(filter criterion,$(MODE)),-lcriterion) -pthread
 
 # What the runner is given: programs, example:PROGRAM (output compared), replay:HARNESS (corpus).
@@ -490,7 +515,7 @@ $(B)/types_doc: $(OBJ)/tools/types_doc.o $(CRDT_A)
 	$(Q)$(LINK) -o $@ $^ $(LDLIBS)
 
 # ---- Install -----------------------------------------------------------------------------------
-INSTALLED_LIBS = crdt $(if $(LAWS_SRC),crdt_laws) crdt_codec $(if $(GOSSIP_SO),gossip)
+INSTALLED_LIBS = crdt $(if $(LAWS_SRC),crdt_laws) crdt_codec $(if $(GOSSIP_SO),gossip) gossip_nng
 .PHONY: install uninstall install-check
 # Installs into an empty folder, and compiles and runs an example against what is there.
 install-check: all | deps-install-check
@@ -517,7 +542,7 @@ install: all
 uninstall:
 	rm -f $(addprefix $(DESTDIR)$(INCLUDEDIR)/,$(HEADERS) $(GOSSIP_H)) \
 	    $(MAN_PAGES:docs/man/%=$(DESTDIR)$(MANDIR)/man3/%)
-	@set -ex; for lib in crdt crdt_laws crdt_codec gossip; do \
+	@set -ex; for lib in crdt crdt_laws crdt_codec gossip gossip_nng; do \
 	    rm -f $(DESTDIR)$(LIBDIR)/lib$$lib.a $(DESTDIR)$(LIBDIR)/lib$$lib.so \
 	        $(DESTDIR)$(LIBDIR)/lib$$lib.so.$(SOVERSION) $(DESTDIR)$(LIBDIR)/lib$$lib.so.$(VERSION) \
 	        $(DESTDIR)$(LIBDIR)/pkgconfig/$$lib.pc; \

@@ -50,6 +50,10 @@ static crdt_err run_op(const subject *s, crdt_store *store, const crdt_op *op, u
         switch (op->args[argc]) {
         case 'n': args[argc] = crdt_int(at_position ? 1 : (int64_t)(i % 100 + 1)); break;
         case 'p': args[argc] = crdt_int((int64_t)(mixed % (s->places + 1))); break;
+        case 'd':
+            snprintf(text, sizeof text, "%llu.25", (unsigned long long)(i % 100));
+            args[argc] = crdt_text(text);
+            break;
         case 't': args[argc] = crdt_int((int64_t)i + 1); break;
         case 'b':
             snprintf(text, sizeof text, "element %llu", (unsigned long long)i);

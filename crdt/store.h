@@ -80,6 +80,10 @@ CRDT_MUST_CHECK CRDT_API crdt_err crdt_txn_apply(crdt_txn *txn, crdt_view name, 
  * (see crdt_store_find). */
 CRDT_MUST_CHECK CRDT_API crdt_err crdt_txn_find(const crdt_txn *txn, crdt_view name,
                                                 const crdt_type *type, crdt_ref *ret_ref);
+/* crdt_store_beside as this transaction sees it. What it took away itself: OK, and reads as
+ * nothing. Errors: ENOENT, EINVAL. */
+CRDT_MUST_CHECK CRDT_API crdt_err crdt_txn_beside(const crdt_txn *txn, crdt_view name,
+                                                  const crdt_type *type, crdt_ref *ret_ref);
 /* End the transaction. *ret_delta is the caller's (empty if nothing was mutated); ret_delta may be
  * NULL. On error (ENOMEM) the transaction stays open. */
 CRDT_MUST_CHECK CRDT_API crdt_err crdt_store_commit(crdt_store *store, crdt_delta **ret_delta);
@@ -126,6 +130,11 @@ CRDT_MUST_CHECK CRDT_API crdt_err crdt_store_part(const crdt_store *store, size_
  * refused. */
 CRDT_MUST_CHECK CRDT_API crdt_err crdt_store_find(const crdt_store *store, crdt_view name,
                                                   const crdt_type *type, crdt_ref *ret_ref);
+/* What stands beside the object that shows under name: of a type that never shows
+ * (crdt_type.beside), as crdt_expiry_type. Cost: one lookup. Errors: ENOENT (nothing), EINVAL (not
+ * such a type), ENOMEM (see crdt_store_find). */
+CRDT_MUST_CHECK CRDT_API crdt_err crdt_store_beside(const crdt_store *store, crdt_view name,
+                                                    const crdt_type *type, crdt_ref *ret_ref);
 /* The object of a stand-alone store or of a delta of one. */
 CRDT_API crdt_ref crdt_store_solo(const crdt_store *store);
 /* Names in key order, with the type that shows. Allocates nothing (but see crdt_store_decode); ends
@@ -205,6 +214,19 @@ CRDT_MUST_CHECK CRDT_API crdt_err crdt_store_retire(crdt_store *store, uint64_t 
 
 /* Canonical bytes of a state or delta: equal states, equal bytes. Errors: ENOMEM, EBUSY. */
 CRDT_MUST_CHECK CRDT_API crdt_err crdt_store_encode(const crdt_store *store, crdt_buf *out);
+/* The same bytes of a store as it is now, in slices, while it is written to and joined: begin
+ * appends what precedes its objects, each slice up to so many objects, or a few more than so many
+ * bytes, until *ret_done; end gives up what is left, and ends it in any case. What is appended in
+ * all is what encode would have appended at begin. An object that changes before its turn is
+ * encoded at once and kept until then. Errors (out unchanged): ENOMEM (begin again, or of slice:
+ * end it), EBUSY (a transaction is open; of begin: another one is under way), EINVAL (not a state
+ * of named objects; none was begun), ETYPE (there are objects of types that this store does not
+ * know: encode at once). */
+CRDT_MUST_CHECK CRDT_API crdt_err crdt_store_save_begin(crdt_store *store, crdt_buf *out);
+CRDT_MUST_CHECK CRDT_API crdt_err crdt_store_save_slice(crdt_store *store, size_t objects,
+                                                        size_t bytes, crdt_buf *out,
+                                                        bool *ret_done);
+CRDT_API void                     crdt_store_save_end(crdt_store *store);
 /* A new store (or delta) from bytes; everything that is not exactly what encode writes is refused.
  * ret_reason (may be NULL) gets a static text. Time is linear; memory at most 8 bytes per byte of
  * input and 64 KiB. Where very many small objects would take more, they are checked and stay bytes

@@ -100,9 +100,9 @@ typedef struct crdt_conflict {
     bool       wins;  /* the one that reads show */
 } crdt_conflict;
 
-/* An operation as data. args: one letter an argument: v value, b bytes, i int64, n amount
- * (1..2^63-1, an INT), p position (an INT from 0), t stamp (an INT, 0..CRDT_STAMP_MAX). apply is
- * all or nothing on the transaction. */
+/* An operation as data. args: one letter an argument: v value, b bytes, d decimal number (as
+ * bytes), i int64, n amount (1..2^63-1, an INT), p position (an INT from 0), t stamp (an INT,
+ * 0..CRDT_STAMP_MAX). apply is all or nothing on the transaction. */
 typedef struct crdt_op {
     const char *name, *args, *help;
     crdt_err (*apply)(crdt_txn *txn, crdt_view name, const crdt_value *args);
@@ -111,10 +111,14 @@ typedef struct crdt_op {
 #define CRDT_OP_ARGS_MAX 4
 
 struct crdt_type {
-    uint16_t       id;     /* on the wire; never reused. Users' own: 0x8000 and up */
-    uint16_t       format; /* newest byte format written */
-    const char    *name, *summary, *source;
-    size_t         size; /* of a state; aligned as max_align_t */
+    uint16_t    id;     /* on the wire; never reused. Users' own: 0x8000 and up */
+    uint16_t    format; /* newest byte format written */
+    const char *name, *summary, *source;
+    size_t      size; /* of a state; aligned as max_align_t */
+    /* Stands beside what shows under its name (crdt_store_beside), and never shows: operations are
+     * allowed whatever shows, and write no presence. alive is false always. The write that makes an
+     * absent name exist resets it. */
+    bool           beside;
     size_t         ops_count;
     const crdt_op *ops;
 

@@ -1,8 +1,10 @@
 /* types.h: all types of the library, and the registry that stores are given. */
 #ifndef CRDT_TYPES_H
 #define CRDT_TYPES_H
+#include "crdt/cell.h"
 #include "crdt/dwflag.h"
 #include "crdt/ewflag.h"
+#include "crdt/expiry.h"
 #include "crdt/gcounter.h"
 #include "crdt/gset.h"
 #include "crdt/lww.h"

@@ -545,6 +545,58 @@ static void text_classic(void)
 }
 /* end doc */
 
+/* doc: cell */
+static void cell(void)
+{
+    crdt_store *r[3];
+    crdt_buf    text;
+    crdt_buf_init(&text, NULL);
+    start(&crdt_cell_type, r);
+    ok(crdt_cell_set(begin(r[0]), CRDT_SOLO, crdt_text("10")));
+    ok(crdt_store_commit(r[0], NULL));
+    send(r[0], r[1]); /* as a state */
+    send(r[0], r[2]);
+
+    ok(crdt_cell_set(begin(r[0]), CRDT_SOLO, crdt_text("20"))); /* at the same time ... */
+    crdt_delta *set = commit(r[0]);
+    ok(crdt_cell_incrfloat(begin(r[1]), CRDT_SOLO, crdt_text_view("0.25")));
+    crdt_delta *incr = commit(r[1]);
+
+    send(set, r[1]);             /* as an operation */
+    send_since(r[1], r[0]);      /* as a delta: what r[0] lacks */
+    send_group(set, incr, r[2]); /* as a delta: a group */
+    ok(crdt_cell_get(crdt_store_solo(r[2]), &text));
+    printf("cell shows %.*s\n", (int)text.size, (const char *)text.data);
+    crdt_buf_clear(&text);
+    finish(r, set, incr); /* the increment that the set did not see counts */
+}
+/* end doc */
+
+/* doc: expiry */
+static void expiry(void)
+{
+    crdt_store *r[3];
+    int64_t     ms;
+    start(&crdt_expiry_type, r);
+    ok(crdt_expiry_expire_at(begin(r[0]), CRDT_SOLO, (int64_t)NOW + 1000));
+    ok(crdt_store_commit(r[0], NULL));
+    send(r[0], r[1]); /* as a state */
+    send(r[0], r[2]);
+
+    ok(crdt_expiry_expire_at(begin(r[0]), CRDT_SOLO,
+                             (int64_t)NOW + 500)); /* at the same time ... */
+    crdt_delta *soon = commit(r[0]);
+    ok(crdt_expiry_persist(begin(r[1]), CRDT_SOLO));
+    crdt_delta *stay = commit(r[1]);
+
+    send(soon, r[1]);                                              /* as an operation */
+    send_since(r[1], r[0]);                                        /* as a delta: what r[0] lacks */
+    send_group(soon, stay, r[2]);                                  /* as a delta: a group */
+    if (crdt_expiry_deadline(crdt_store_solo(r[2]), &ms)) exit(1); /* it stays */
+    finish(r, soon, stay);
+}
+/* end doc */
+
 int main(void)
 {
     gcounter();
@@ -564,5 +616,7 @@ int main(void)
     text();
     rga_classic();
     text_classic();
+    cell();
+    expiry();
     return 0;
 }

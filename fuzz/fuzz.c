@@ -128,12 +128,22 @@ static const crdt_value utf8[] = {
     TEXT("\0"),
     TEXT("\xed\xa0\x80")};
 
+static const crdt_value decimals[] = {TEXT("0.5"),
+                                      TEXT("-0.25"),
+                                      TEXT("3"),
+                                      TEXT("1e-17"),
+                                      TEXT("-9223372036854775808"),
+                                      TEXT("9223372036854775807.99"),
+                                      TEXT("0.33333333333333333333"),
+                                      TEXT("no number")};
+
 #define COUNT(list) (sizeof(list) / sizeof *(list))
 
 /* Positions, and amounts beside one, are mostly small, so that they lie inside. */
 static crdt_value argument(char letter, uint8_t byte, bool at_position)
 {
     crdt_value v;
+    if (letter == 'd') return decimals[byte % COUNT(decimals)];
     if (letter == 'b') return utf8[byte % COUNT(utf8)];
     if (letter == 'v' && (byte & 1)) return texts[byte / 2 % COUNT(texts)];
     if (letter == 'v') byte /= 2;

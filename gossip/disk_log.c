@@ -148,7 +148,8 @@ crdt_err gossip__log_gather(gossip_disk *disk, uint64_t end)
         segment->limit = limit;
         named = segment->named;
         proves = named ? segment->before : segment->proves;
-        if (segment->first != 0) limit = segment->first;
+        /* The least of all behind it: one without its first frame may seem to begin too late. */
+        if (segment->first != 0 && segment->first < limit) limit = segment->first;
     }
     return CRDT_OK;
 }
@@ -167,13 +168,14 @@ void gossip__walk_end(gossip_disk *disk)
     memset(&disk->walk, 0, sizeof disk->walk);
 }
 
-/* Entries from expected to before `until` lack. */
+/* Entries from expected to before `until` lack, or none: bytes then are no frame. */
 static crdt_err hole(gossip__walk *walk, const gossip__segment *segment, uint64_t until,
-                     const gossip__frame *behind, gossip__hole *ret_hole)
+                     gossip__hole *ret_hole)
 {
+    if (until < walk->expected) until = walk->expected;
     ret_hole->segment = segment->number;
-    ret_hole->offset = behind->from;
-    ret_hole->skipped = behind->skipped;
+    ret_hole->offset = walk->frame.from;
+    ret_hole->skipped = walk->frame.skipped;
     ret_hole->first = walk->expected;
     ret_hole->count = until - walk->expected;
     if (segment->proves >= walk->expected) {
@@ -181,30 +183,39 @@ static crdt_err hole(gossip__walk *walk, const gossip__segment *segment, uint64_
         ret_hole->proven = proven < ret_hole->count ? proven : ret_hole->count;
     }
     walk->expected = until;
+    walk->frame.skipped = 0;
     return CRDT_EMALFORMED;
 }
 
-/* The segment has no more entries. ENOENT: it was the last one; EMALFORMED: some lack at its end;
- * OK: go on with the next one. */
-static crdt_err segment_end(gossip_disk *disk, const gossip__frame *end, gossip__hole *ret_hole)
+/* The segment has no more entries. ENOENT: it was the last one; EMALFORMED: some lack at its end,
+ * or bytes there are none; OK: go on with the next one. */
+static crdt_err segment_end(gossip_disk *disk, gossip__hole *ret_hole)
 {
     gossip__walk          *walk = &disk->walk;
     const gossip__segment *segment = &disk->segments[walk->segment];
     bool                   last = walk->segment + 1 == disk->segments_count;
     uint64_t               until = last ? segment->proves + 1 : segment->limit;
     walk->unreadable = walk->unreadable || walk->reader.unreadable;
-    walk->unknown += end->skipped;
+    walk->unknown += walk->frame.skipped;
     gossip__reader_close(&walk->reader);
     walk->open = false;
     walk->segment++;
     if (last) walk->over = true;
-    if (until != UINT64_MAX && until > walk->expected) {
-        return hole(walk, segment, until, end, ret_hole);
+    bool lack = until != UINT64_MAX && until > walk->expected;
+    /* Where the next one cannot say where it begins they may lack there. */
+    if (lack && !last && walk->frame.skipped == 0) lack = disk->segments[walk->segment].named;
+    bool torn = walk->frame.skipped > 0 && walk->frame.number == 0; /* up to the end of the file */
+    if (lack || (!last && torn)) {
+        return hole(walk, segment, lack ? until : walk->expected, ret_hole);
     }
-    ret_hole->segment = segment->number;
-    ret_hole->offset = end->from;
-    ret_hole->skipped = end->skipped;
+    ret_hole->skipped = walk->frame.skipped;
     return last ? CRDT_ENOENT : CRDT_OK;
+}
+
+/* The first frame cannot be read, and what stands behind it was durable: so was that frame. */
+static bool head_is_damaged(const gossip__segment *segment, const gossip__frame *frame)
+{
+    return frame->from == 0 && frame->skipped > 0 && segment->proves >= frame->number;
 }
 
 crdt_err gossip__walk_next(gossip_disk *disk, gossip__frame *ret_frame, gossip__hole *ret_hole)
@@ -221,18 +232,20 @@ crdt_err gossip__walk_next(gossip_disk *disk, gossip__frame *ret_frame, gossip__
         if (err == CRDT_ENOMEM) return err;
         walk->held = false;
         if (err == CRDT_ENOENT || walk->frame.number >= segment->limit) {
-            err = segment_end(disk, &walk->frame, ret_hole);
+            err = segment_end(disk, ret_hole);
             if (err != CRDT_OK) return err;
             continue;
         }
-        if (is_head(&walk->frame) || walk->frame.number < walk->expected) continue;
-        if (walk->frame.number > walk->expected) {
+        if (is_head(&walk->frame)) continue;
+        if (walk->frame.number > walk->expected || walk->frame.skipped > 0) {
             walk->held = true;
-            return hole(walk, segment, walk->frame.number, &walk->frame, ret_hole);
+            ret_hole->head = head_is_damaged(segment, &walk->frame);
+            return hole(walk, segment, walk->frame.number, ret_hole);
         }
-        if (walk->expected > segment->proves && segment->unproven == 0) {
+        if (walk->frame.number > segment->proves && segment->unproven == 0) {
             segment->unproven = walk->frame.offset;
         }
+        if (walk->frame.number < walk->expected) continue; /* it was read before */
         walk->expected++;
         walk->unknown = 0;
         *ret_frame = walk->frame;

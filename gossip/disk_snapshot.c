@@ -127,8 +127,8 @@ void gossip__snapshot_drop(gossip_disk *disk, uint64_t keep)
         for (size_t i = 0; count < 64 && files->list(files->user, i, name) == 0; i++) {
             size_t   size = strlen(name);
             uint64_t number = gossip__name_number(name, "snapshot");
-            bool     unfinished = strncmp(name, "snapshot.", 9) == 0 && size > 13 &&
-                              strcmp(name + size - 4, ".new") == 0;
+            bool     ours = strncmp(name, "snapshot.", 9) == 0 || strncmp(name, "log.", 4) == 0;
+            bool     unfinished = ours && size > 8 && strcmp(name + size - 4, ".new") == 0;
             if (unfinished || (number != 0 && number != keep)) {
                 memcpy(old[count++], name, sizeof name);
             }

@@ -32,13 +32,17 @@ crdt_err gossip__disk_append(void *user, uint64_t position, crdt_view entry)
 
 /* -- Segments ---------------------------------------------------------------------------------- */
 
+/* Where an acknowledgement does not mean synced, what was written stays in the old segment until
+ * the next one holds it, too: the process may die before. */
 void gossip__disk_give_up(gossip_disk *disk)
 {
     if (disk->fd < 0) return;
-    gossip__name  name = gossip__name_of("log", disk->number, "");
+    gossip__name  name = gossip__name_of("log", disk->number, disk->named ? "" : ".new");
     gossip_files *files = &disk->files;
-    bool          empty = disk->segments[disk->segments_count - 1].first == disk->tail_first;
-    if (!empty) (void)files->truncate(files->user, disk->fd, disk->base);
+    size_t        kept = disk->options.sync == GOSSIP_SYNC_ALWAYS ? 0 : disk->written;
+    bool          first = disk->segments[disk->segments_count - 1].first == disk->tail_first;
+    bool          empty = first && kept == 0;
+    if (!empty) (void)files->truncate(files->user, disk->fd, disk->base + kept);
     (void)files->close(files->user, disk->fd);
     disk->fd = -1;
     if (empty) {
@@ -48,14 +52,15 @@ void gossip__disk_give_up(gossip_disk *disk)
     disk->sealed = disk->written = 0;
 }
 
-/* The next segment, from the first entry in the tail on. Its first frame is written. */
+/* The next segment, from the first entry in the tail on. Its first frame is written. It gets its
+ * name once it holds all that was written before: until then it does not count. */
 static crdt_err next_segment(gossip_disk *disk)
 {
     gossip__segment segment = {.number = disk->number + 1,
                                .first = disk->tail_first,
                                .position = disk->tail_position,
                                .before = disk->durable};
-    gossip__name    name = gossip__name_of("log", segment.number, "");
+    gossip__name    name = gossip__name_of("log", segment.number, ".new");
     if (segment.number > GOSSIP__NUMBER_MAX) return CRDT_EIO; /* only forged files come to that */
     uint64_t seed =
         gossip__seed(disk->options.node, disk->options.cluster, GOSSIP__LOG, segment.number);
@@ -77,12 +82,21 @@ static crdt_err next_segment(gossip_disk *disk)
     gossip__frame_seal(disk->scratch.data, seed, &disk->chain);
     disk->base = disk->scratch.size;
     disk->sealed = disk->written = 0;
-    disk->entered = false;
+    disk->named = disk->entered = false;
     if (gossip__write_all(&disk->files, disk->fd, disk->scratch.data, disk->scratch.size, 0)) {
         return CRDT_OK;
     }
     gossip__disk_give_up(disk);
     return CRDT_EIO;
+}
+
+static bool name_segment(gossip_disk *disk)
+{
+    gossip__name fresh = gossip__name_of("log", disk->number, ".new");
+    gossip__name name = gossip__name_of("log", disk->number, "");
+    if (disk->named) return true;
+    disk->named = disk->files.rename(disk->files.user, fresh.text, name.text) == 0;
+    return disk->named;
 }
 
 /* -- Writing and syncing ----------------------------------------------------------------------- */
@@ -116,7 +130,8 @@ static crdt_err write_tail(gossip_disk *disk)
         disk->sealed += gossip__frame_seal(disk->tail.data + disk->sealed, seed, &disk->chain);
     }
     if (!gossip__write_all(&disk->files, disk->fd, disk->tail.data + disk->written,
-                           disk->tail.size - disk->written, disk->base + disk->written)) {
+                           disk->tail.size - disk->written, disk->base + disk->written) ||
+        !name_segment(disk)) {
         gossip__disk_give_up(disk);
         return CRDT_EIO;
     }

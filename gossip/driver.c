@@ -7,11 +7,12 @@
 #include "gossip/bytes_impl.h"
 #include "gossip/wire.h"
 
-#define NOTICES 64u
+#define NOTICES_MAX 2048u
 #define TOKENS 512u
 #define BACKLOG_MAX (16u << 20)
 #define CHECKPOINT_BYTES (64u << 20)
 #define RETRY_US 250000u
+#define SLICE_US 1000u
 
 /* A link, its codec, and where the peer is. */
 typedef struct link {
@@ -27,9 +28,10 @@ typedef struct token {
     uint64_t from;
 } token;
 
+/* For the caller. The action's name is a copy. */
 typedef struct notice {
     gossip_action action;
-    uint8_t       name[64], name_size;
+    uint8_t      *name;
 } notice;
 
 struct gossip_driver {
@@ -43,19 +45,24 @@ struct gossip_driver {
     uint32_t links_count, links_cap;
     token    tokens[TOKENS]; /* a ring, the oldest is overwritten */
     uint32_t tokens_next;
-    notice   notices[NOTICES]; /* a ring */
-    uint32_t notices_at, notices_count;
+    notice  *notices; /* a ring */
+    uint32_t notices_at, notices_count, notices_cap;
+    notice   shown; /* the last that was taken */
     crdt_buf bytes;
 
     uint64_t reached; /* what precedes this position is with the disk */
     uint64_t told;    /* the engine knows that this is durable */
     uint64_t covered; /* a snapshot on disk holds all before this position */
+    uint64_t replica; /* the disk knows that it writes */
     bool     dirty;   /* something was appended since the last sync */
     bool     failing; /* the disk refuses */
     bool     due;     /* a snapshot must be written before anything else can count */
     crdt_buf backlog; /* entries that the disk refused: position, size, bytes */
     size_t   backlog_at;
-    uint64_t appended, snapshot_size; /* bytes since the last snapshot; its own */
+    uint64_t appended, snapshot_size;        /* bytes since the last snapshot; its own */
+    crdt_buf saved;                          /* a snapshot that is made in slices */
+    bool     saving, wanted;                 /* wanted: by gossip_driver_checkpoint */
+    uint64_t saved_position, saved_appended; /* where it began: in the log; of appended */
 
     gossip_time now, retry_at;
     crdt_err    err; /* the first of this run */
@@ -80,15 +87,49 @@ crdt_err gossip_driver_new(gossip_engine *engine, const gossip_transport *transp
     if (persist != NULL) driver->persist = *persist;
     driver->mem = mem;
     driver->retry_at = GOSSIP_NEVER;
+    driver->replica = crdt_store_replica(gossip_engine_store(engine));
     crdt_buf_init(&driver->bytes, mem);
     crdt_buf_init(&driver->backlog, mem);
+    crdt_buf_init(&driver->saved, mem);
     *ret_driver = driver;
     return CRDT_OK;
+}
+
+static void end_slices(gossip_driver *driver)
+{
+    if (!driver->saving) return;
+    driver->saving = false;
+    gossip_engine_snapshot_end(driver->engine);
+    crdt_buf_clear(&driver->saved);
+}
+
+static void drop_notice(const gossip_driver *driver, notice *n)
+{
+    if (n->name != NULL) {
+        driver->mem->release(driver->mem->user, n->name, n->action.name.size);
+        n->name = NULL;
+    }
+}
+
+static notice *notice_at(const gossip_driver *driver, uint32_t i)
+{
+    return &driver->notices[(driver->notices_at + i) % driver->notices_cap];
+}
+
+static void free_notices(gossip_driver *driver)
+{
+    drop_notice(driver, &driver->shown);
+    for (uint32_t i = 0; i < driver->notices_count; i++) drop_notice(driver, notice_at(driver, i));
+    if (driver->notices == NULL) return;
+    driver->mem->release(driver->mem->user, driver->notices,
+                         driver->notices_cap * sizeof *driver->notices);
 }
 
 void gossip_driver_free(gossip_driver *driver)
 {
     if (driver == NULL) return;
+    free_notices(driver);
+    end_slices(driver);
     for (uint32_t i = 0; i < driver->links_count; i++) gossip_codec_free(driver->links[i].codec);
     if (driver->links != NULL) {
         driver->mem->release(driver->mem->user, driver->links,
@@ -96,6 +137,7 @@ void gossip_driver_free(gossip_driver *driver)
     }
     crdt_buf_clear(&driver->bytes);
     crdt_buf_clear(&driver->backlog);
+    crdt_buf_clear(&driver->saved);
     driver->mem->release(driver->mem->user, driver, sizeof *driver);
 }
 
@@ -130,9 +172,8 @@ static crdt_view address_of(const gossip_driver *driver, gossip_peer peer)
     return crdt_view_of(NULL, 0);
 }
 
-static void remember_address(const gossip_driver *driver, link *l)
+static void remember_address(link *l, crdt_view address)
 {
-    crdt_view address = address_of(driver, l->peer);
     if (address.size == 0 || address.size > sizeof l->address) return;
     memcpy(l->address, address.data, address.size);
     l->address_size = (uint8_t)address.size;
@@ -154,7 +195,7 @@ static crdt_err add_link(gossip_driver *driver, gossip_peer peer, uint32_t numbe
     }
     crdt_err err = gossip_codec_new(driver->mem, &l.codec);
     if (err != CRDT_OK) return err;
-    remember_address(driver, &l);
+    remember_address(&l, address_of(driver, peer));
     uint32_t at = seek(driver, number);
     memmove(&driver->links[at + 1], &driver->links[at], (driver->links_count - at) * sizeof l);
     driver->links[at] = l;
@@ -224,6 +265,16 @@ static void forget_hellos(gossip_driver *driver)
     }
 }
 
+/* A HELLO goes where the engine takes the peer to be by now: so does what follows on its link. */
+static crdt_view greet(gossip_driver *driver, gossip_peer peer)
+{
+    crdt_view address = address_of(driver, peer);
+    for (uint32_t i = 0; i < driver->links_count; i++) {
+        if (driver->links[i].peer == peer) remember_address(&driver->links[i], address);
+    }
+    return address;
+}
+
 static void send(gossip_driver *driver, const gossip_action *action)
 {
     const gossip_msg *msg = action->msg;
@@ -242,8 +293,10 @@ static void send(gossip_driver *driver, const gossip_action *action)
         fail(driver, err);
         return;
     }
-    if (l == NULL && !reply) address = address_of(driver, action->peer);
-    if (l != NULL && l->address_size == 0 && !reply) remember_address(driver, l);
+    if (l == NULL && !reply) address = greet(driver, action->peer);
+    if (l != NULL && l->address_size == 0 && !reply) {
+        remember_address(l, address_of(driver, l->peer));
+    }
     if (l != NULL) address = crdt_view_of(l->address, l->address_size);
     driver->transport.send(driver->transport.user, address, crdt_buf_bytes(&driver->bytes), reply,
                            from);
@@ -259,9 +312,24 @@ static void leave_to_snapshot(gossip_driver *driver)
     crdt_buf_clear(&driver->backlog);
 }
 
+/* The engine may go on as another (GOSSIP_REMINTED): the disk knows before it has an entry of it. */
+static crdt_err follow_replica(gossip_driver *driver)
+{
+    uint64_t replica = crdt_store_replica(gossip_engine_store(driver->engine));
+    crdt_err err = CRDT_OK;
+    if (driver->replica == replica) return CRDT_OK;
+    if (driver->persist.replica != NULL) {
+        err = driver->persist.replica(driver->persist.user, replica);
+    }
+    if (err == CRDT_OK) driver->replica = replica;
+    return err;
+}
+
 static crdt_err append(gossip_driver *driver, uint64_t position, crdt_view entry)
 {
-    crdt_err err = driver->persist.append(driver->persist.user, position, entry);
+    crdt_err err = follow_replica(driver);
+    if (err != CRDT_OK) return err;
+    err = driver->persist.append(driver->persist.user, position, entry);
     if (err != CRDT_OK) return err;
     driver->reached = position + 1;
     driver->dirty = true;
@@ -319,25 +387,64 @@ static crdt_err append_backlog(gossip_driver *driver)
     return CRDT_OK;
 }
 
+/* It is on disk: what precedes the position is covered. */
+static void cover(gossip_driver *driver, uint64_t position, size_t size)
+{
+    driver->covered = position;
+    if (driver->reached < position) driver->reached = position;
+    driver->snapshot_size = size;
+}
+
+/* At once: of all that there is. */
 static crdt_err write_snapshot(gossip_driver *driver)
 {
     uint64_t end = gossip_engine_stats(driver->engine).log_end;
     crdt_buf bytes;
     crdt_buf_init(&bytes, driver->mem);
-    crdt_err err = gossip_engine_snapshot(driver->engine, &bytes);
+    end_slices(driver);
+    crdt_err err = follow_replica(driver);
+    if (err == CRDT_OK) err = gossip_engine_snapshot(driver->engine, &bytes);
     if (err == CRDT_OK) {
         err = driver->persist.snapshot(driver->persist.user, end, crdt_buf_bytes(&bytes));
     }
     if (err == CRDT_OK) {
-        driver->covered = driver->reached = end;
+        cover(driver, end, bytes.size);
         driver->due = driver->dirty = false;
-        driver->snapshot_size = bytes.size;
         driver->appended = 0;
         driver->backlog_at = 0;
         crdt_buf_clear(&driver->backlog);
     }
     crdt_buf_clear(&bytes);
     return err;
+}
+
+/* A slice of a snapshot each run, once so much was appended. What goes wrong can wait: as long
+ * again. */
+static void save_slice(gossip_driver *driver)
+{
+    bool     done = false;
+    crdt_err err = CRDT_OK;
+    if (!driver->saving) {
+        bool full = driver->appended >= CHECKPOINT_BYTES + driver->snapshot_size;
+        if (!full && !driver->wanted) return;
+        err = gossip_engine_snapshot_begin(driver->engine, &driver->saved, &driver->saved_position);
+        driver->saving = err == CRDT_OK;
+        driver->saved_appended = driver->appended;
+    }
+    driver->wanted = err == CRDT_EBUSY;
+    if (err == CRDT_OK) err = gossip_engine_snapshot_slice(driver->engine, &driver->saved, &done);
+    if (err == CRDT_EBUSY || (err == CRDT_OK && !done)) return;
+    if (err == CRDT_OK) {
+        err = driver->persist.snapshot(driver->persist.user, driver->saved_position,
+                                       crdt_buf_bytes(&driver->saved));
+    }
+    if (err == CRDT_OK) {
+        cover(driver, driver->saved_position, driver->saved.size);
+        driver->appended -= driver->saved_appended;
+    } else {
+        driver->appended = 0;
+    }
+    end_slices(driver);
 }
 
 /* All that the disk has is made durable. */
@@ -349,10 +456,7 @@ static crdt_err make_durable(gossip_driver *driver)
     if (err != CRDT_OK) return err;
     driver->dirty = false;
     if (driver->due) return write_snapshot(driver);
-    if (driver->appended >= CHECKPOINT_BYTES + driver->snapshot_size &&
-        write_snapshot(driver) != CRDT_OK) {
-        driver->appended = 0; /* it can wait: as long again */
-    }
+    save_slice(driver);
     return CRDT_OK;
 }
 
@@ -375,26 +479,50 @@ static void settle(gossip_driver *driver)
 
 /* -- Actions ----------------------------------------------------------------------------------- */
 
+/* Room for one more. False: out of memory. */
+static bool widen_notices(gossip_driver *driver)
+{
+    const crdt_mem *mem = driver->mem;
+    uint32_t        cap = driver->notices_cap == 0 ? 16 : driver->notices_cap * 2;
+    notice         *wider = mem->alloc(mem->user, cap * sizeof *wider);
+    if (wider == NULL) return false;
+    for (uint32_t i = 0; i < driver->notices_count; i++) wider[i] = *notice_at(driver, i);
+    if (driver->notices != NULL) {
+        mem->release(mem->user, driver->notices, driver->notices_cap * sizeof *wider);
+    }
+    driver->notices = wider;
+    driver->notices_cap = cap;
+    driver->notices_at = 0;
+    return true;
+}
+
+/* Too many, or no memory: the oldest go, or this one is not told. */
 static void take_notice(gossip_driver *driver, const gossip_action *action)
 {
-    if (driver->notices_count == NOTICES) {
-        driver->notices_at = (driver->notices_at + 1) % NOTICES;
+    notice n = {*action, NULL};
+    if (driver->notices_count == NOTICES_MAX) {
+        drop_notice(driver, notice_at(driver, 0));
+        driver->notices_at = (driver->notices_at + 1) % driver->notices_cap;
         driver->notices_count--;
     }
-    notice *n = &driver->notices[(driver->notices_at + driver->notices_count++) % NOTICES];
-    n->action = *action;
-    n->name_size =
-        (uint8_t)(action->name.size < sizeof n->name ? action->name.size : sizeof n->name);
-    if (n->name_size > 0) memcpy(n->name, action->name.data, n->name_size);
+    if (driver->notices_count == driver->notices_cap && !widen_notices(driver)) return;
+    n.action.name = crdt_view_of(NULL, 0);
+    if (action->name.size > 0) {
+        n.name = driver->mem->alloc(driver->mem->user, action->name.size);
+        if (n.name == NULL) return;
+        memcpy(n.name, action->name.data, action->name.size);
+        n.action.name = crdt_view_of(n.name, action->name.size);
+    }
+    *notice_at(driver, driver->notices_count++) = n;
 }
 
 bool gossip_driver_notice(gossip_driver *driver, gossip_action *ret_notice)
 {
+    drop_notice(driver, &driver->shown);
     if (driver->notices_count == 0) return false;
-    const notice *n = &driver->notices[driver->notices_at];
-    *ret_notice = n->action;
-    ret_notice->name = crdt_view_of(n->name, n->name_size);
-    driver->notices_at = (driver->notices_at + 1) % NOTICES;
+    driver->shown = *notice_at(driver, 0);
+    *ret_notice = driver->shown.action;
+    driver->notices_at = (driver->notices_at + 1) % driver->notices_cap;
     driver->notices_count--;
     return true;
 }
@@ -503,11 +631,16 @@ crdt_err gossip_driver_checkpoint(gossip_driver *driver, gossip_time now)
 {
     driver->now = now;
     if (!driver->keeps) return CRDT_OK;
-    return write_snapshot(driver);
+    if (driver->failing) return CRDT_EIO;
+    driver->wanted = !driver->saving;
+    return CRDT_OK;
 }
 
 gossip_time gossip_driver_deadline(const gossip_driver *driver)
 {
     gossip_time at = gossip_engine_deadline(driver->engine);
+    if ((driver->saving || driver->wanted) && driver->now + SLICE_US < at) {
+        at = driver->now + SLICE_US;
+    }
     return at < driver->retry_at ? at : driver->retry_at;
 }

@@ -87,7 +87,7 @@ CRDT_MUST_CHECK CRDT_API crdt_err gossip_engine_replay(gossip_engine      *engin
 CRDT_MUST_CHECK CRDT_API crdt_err gossip_engine_restore(gossip_engine *engine, crdt_view snapshot,
                                                         const char **ret_reason);
 /* After an unclean stop, a restored backup, or any doubt: go on as `replica` (fresh random bits),
- * and succeed `old` with the first entry (rule R16). Errors: EINVAL, EEXIST, ELIMIT (8 at once). */
+ * and succeed `old` with the first entry (rule R16), unless it is known to be succeeded. Errors: EINVAL, EEXIST, ELIMIT (8 at once). */
 CRDT_MUST_CHECK CRDT_API crdt_err gossip_engine_succeed(gossip_engine *engine, uint64_t replica,
                                                         uint64_t old);
 
@@ -109,12 +109,15 @@ typedef struct gossip_peer_info {
     uint64_t    node, replica; /* 0: never met */
     bool        linked, eager, in_sync, quarantined;
     gossip_time heard;          /* when last; 0: never */
-    uint64_t    lacks;          /* entries of ours that it is not known to have */
+    uint64_t    lacks;          /* entries in the log that it is not known to have */
+    uint64_t    lacks_ms;       /* the least ms of those, by the first of each replica; 0: none */
+    uint64_t    lacked;         /* dots that it is known to have and this store has not */
+    bool        behind;         /* it lacks what is in no log here: it needs a snapshot */
     uint64_t    sent, received; /* messages */
     uint64_t    entries_sent, entries_received, duplicates, resent, refused, malformed;
     crdt_err    error; /* what its last bad message was */
 } gossip_peer_info;
-/* The i-th peer; false past the end. */
+/* The i-th peer; false past the end. Cost: O(peers + replicas log entries). */
 CRDT_API bool gossip_engine_peer(const gossip_engine *engine, size_t i, gossip_peer_info *ret_info);
 /* The peer that a message of this link comes from; 0: none (only HELLO can come then). */
 CRDT_API gossip_peer gossip_engine_peer_of(const gossip_engine *engine, uint32_t link);
@@ -183,8 +186,20 @@ typedef enum gossip_notice {
     GOSSIP_REPAIRED,    /* an object was replaced by the peer's, name says which */
     GOSSIP_FAR_FUTURE,  /* a stamp beyond the clock's bound came from dot.replica */
     GOSSIP_SNAPSHOT_IN, /* a snapshot was joined */
-    GOSSIP_DROPPED      /* a parked entry was dropped for want of room; it will be fetched again */
+    GOSSIP_DROPPED,     /* a parked entry was dropped for want of room; it will be fetched again */
+    GOSSIP_DIFFERS, /* an object is another one at peer: name, type, diff (gossip_engine_compare) */
+    GOSSIP_COMPARED /* all are compared: count differ; err other than OK: it came to no end */
 } gossip_notice;
+
+/* What is different about an object. Which side has more is judged by what both sides are known to
+ * hold of the whole store: if just one of them lacks entries, it is that one. */
+typedef enum gossip_diff {
+    GOSSIP_ONLY_HERE = 1,
+    GOSSIP_ONLY_THERE = 2,
+    GOSSIP_MORE_HERE = 3,
+    GOSSIP_MORE_THERE = 4,
+    GOSSIP_OTHERWISE = 5 /* both lack something; or neither does, and one of them is damaged */
+} gossip_diff;
 
 typedef struct gossip_action {
     gossip_action_kind  kind;
@@ -197,6 +212,9 @@ typedef struct gossip_action {
     crdt_dot            dot;
     crdt_view           name; /* borrowed until the next call */
     crdt_err            err;
+    gossip_diff         diff;  /* DIFFERS */
+    uint16_t            type;  /* DIFFERS: of the object */
+    uint64_t            count; /* COMPARED */
 } gossip_action;
 /* True while there is work for the driver, in the order in which it is to be done. */
 CRDT_API bool gossip_engine_next(gossip_engine *engine, gossip_action *ret_action);
@@ -206,11 +224,37 @@ CRDT_API bool gossip_engine_next(gossip_engine *engine, gossip_action *ret_actio
 CRDT_API const crdt_store *gossip_engine_store(const gossip_engine *engine);
 /* Appends a snapshot of everything, for disk or a peer. Errors: ENOMEM, EBUSY. */
 CRDT_MUST_CHECK CRDT_API crdt_err gossip_engine_snapshot(gossip_engine *engine, crdt_buf *out);
+/* The same bytes in slices of some thousand objects or chunk_bytes, while writes and messages go
+ * on: all that precedes the log position at which it begins is in it, and nothing else. Each call
+ * appends to one and the same buffer; end gives it up (after the last slice: nothing to do). Errors
+ * of begin: ENOMEM, EBUSY (a transaction is open, or one is made for a peer: try again); of slice:
+ * EBUSY (a transaction is open: try again), ENOMEM (it has ended, out is as it was at begin),
+ * EINVAL (none was begun). */
+CRDT_MUST_CHECK CRDT_API crdt_err gossip_engine_snapshot_begin(gossip_engine *engine, crdt_buf *out,
+                                                               uint64_t *ret_position);
+CRDT_MUST_CHECK CRDT_API crdt_err gossip_engine_snapshot_slice(gossip_engine *engine, crdt_buf *out,
+                                                               bool *ret_done);
+CRDT_API void                     gossip_engine_snapshot_end(gossip_engine *engine);
 CRDT_API crdt_digest              gossip_engine_digest(gossip_engine *engine);
+/* Find out which objects are others at a peer, whatever both have heard: digests in key order, page
+ * by page. The first GOSSIP_DIFFERS_MAX become notices DIFFERS, and at the end (or when the peer is
+ * gone, or has not answered for eight times timeout_us) comes one COMPARED. Nothing is repaired.
+ * While either side is written to, an object may seem to differ that is on its way. Objects of
+ * types that one side does not know are left out. Errors: ENOENT (no such peer), EIO (no link with
+ * it now), EBUSY (another one is under way). */
+#define GOSSIP_DIFFERS_MAX 1000u
+CRDT_MUST_CHECK CRDT_API crdt_err gossip_engine_compare(gossip_engine *engine, gossip_time now,
+                                                        gossip_peer peer);
+/* Rule R14: every member but this one was heard of at this wall clock time (ms) or later: the least
+ * ms of the last delivered entry of each. With no other member: UINT64_MAX. A key that expired
+ * before it may be removed for good: whoever writes to it from now on knows that it has expired. A
+ * quiet member's ms moves when it acknowledges what others wrote. Cost: O(replicas). */
+CRDT_API uint64_t gossip_engine_heard_ms(const gossip_engine *engine);
 /* The cut that every member is proven to hold (rule R1), into an empty context. Errors: ENOMEM. */
 CRDT_MUST_CHECK CRDT_API crdt_err gossip_engine_stable(const gossip_engine *engine,
                                                        crdt_context        *ret_cut);
-/* How many linked or remembered peers are known to hold the dot (durably). */
+/* How many linked or remembered peers are known to hold the dot, as durably as they promise: they
+ * said so themselves. Cost: O(peers). */
 CRDT_API uint32_t gossip_engine_holders(const gossip_engine *engine, crdt_dot dot);
 /* The entries of the log from a position on, in order; false past the end. The position of the
  * first is log_first in the statistics. Views borrowed until the next call. */

@@ -12,7 +12,7 @@
  *   PUSH          TOOK          fresh entries, at once
  *   HAVE          TOOK          a lazy link's announcement: my vector
  *   SNAP          CHUNK         a piece of a snapshot
- *   PAGE          DIGESTS       repair: digests of objects in key order (rule R10)
+ *   PAGE          DIGESTS       digests of objects in key order: repair (rule R10), comparison
  *   FIX           OBJECT        repair: one object's bytes
  *   any           REFUSED       not now, or not with you; says why
  */
@@ -117,7 +117,8 @@ typedef struct gossip_msg {
     gossip_hello   hello;   /* HELLO, WELCOME */
 
     crdt_digest   root;         /* PAGE, DIGESTS, FIX, OBJECT: XXH3-128 of the sender's context
-                                   (crdt_context_encode): all holds only while both are equal;
+                                   (crdt_context_encode): all holds only while both are equal; of
+                                   PAGE, DIGESTS all 0: whatever they are, it is only compared;
                                    SYNC, STATE: digest of the store's state; all 0: not told (costs
                                    18 bytes; a STATE that is the same need not tell it) */
     bool          same;         /* STATE: the roots are equal; nothing else follows */

@@ -211,9 +211,10 @@ void campaign_print(const campaign_result *r)
            (double)r->converge_us_sum / seeds / 1e6, (double)r->converge_us_max / 1e6);
     printf("worlds with two writers under one id %" PRIu64 ", with forged frames %" PRIu64 "\n",
            r->forked, r->forged);
-    static const char *const names[] = {
-        "",         "up",      "down",     "learned",    "forked",      "cloned", "reminted",
-        "poisoned", "unequal", "repaired", "far-future", "snapshot-in", "dropped"};
+    static const char *const names[] = {"",        "up",       "down",       "learned",
+                                        "forked",  "cloned",   "reminted",   "poisoned",
+                                        "unequal", "repaired", "far-future", "snapshot-in",
+                                        "dropped", "differs",  "compared"};
     printf("notices:");
     for (size_t i = 1; i < sizeof names / sizeof *names; i++) {
         printf(" %s %" PRIu64, names[i], r->notices[i]);

@@ -48,6 +48,7 @@ void check_pair(struct node *a, struct node *b); /* equal contexts iff equal dig
 void check_bytes(struct node *a, struct node *b);
 void check_sound(struct node *n); /* the library's own audit; bounds of memory */
 void check_stable(struct node *n);
+void check_advance(struct node *n); /* in the end */
 void check_holders(struct node *n);
 void check_own_write(struct node *n, uint32_t entry);
 
@@ -59,6 +60,9 @@ void check_kept(struct world *w);
 void check_forks(struct world *w); /* what two nodes met was reported */
 void check_quiet_begin(struct world *w);
 void check_quiet_end(struct world *w);
+/* Comparisons of each node with a peer find nothing. */
+void check_compare_begin(struct world *w);
+void check_compare_end(struct world *w);
 void check_notice(struct node *n, const gossip_action *notice);
 
 #endif

@@ -214,10 +214,10 @@ void check_damage(node *n, const vault_found *found)
     bool   lost = give_up_lost(n);
     w->set_back |= lost;
     w->stats.rotten += lost;
-    if (lost && !found->headless && found->damaged == 0 && found->torn == 0) {
+    if (lost && found->damaged == 0 && found->torn == 0) {
         check_fail(w, CHECK_DAMAGE, "node %u lost entries by turned bits, and found no damage",
                    n->index);
-    } else if (found->damaged > 0 && !found->at_start && !vault_keeps_aside(&n->vault)) {
+    } else if (found->damaged > 0 && !vault_keeps_aside(&n->vault)) {
         check_fail(w, CHECK_DAMAGE, "node %u found %llu bad frames, and kept none aside", n->index,
                    (ull)found->damaged);
     }

@@ -16,6 +16,23 @@ static node *any(world *w)
     return NULL;
 }
 
+/* The node compares itself with a peer that it is linked to, in turn. False: it has none. */
+static bool compare(node *n)
+{
+    gossip_peer_info info;
+    uint32_t         linked = 0, turn = n->comparisons;
+    for (size_t i = 0; gossip_engine_peer(n->engine, i, &info); i++) linked += info.linked;
+    for (size_t i = 0; linked > 0 && gossip_engine_peer(n->engine, i, &info); i++) {
+        if (!info.linked || turn-- % linked != 0) continue;
+        crdt_err err = gossip_engine_compare(n->engine, n->world->now, info.handle);
+        n->comparing = err == CRDT_OK || err == CRDT_EBUSY;
+        n->comparisons++;
+        if (n->comparing) node_run(n);
+        return err == CRDT_OK;
+    }
+    return false;
+}
+
 /* A little, often: two nodes, one object. */
 void check_look(world *w)
 {
@@ -29,6 +46,7 @@ void check_look(world *w)
     if (random_below(&w->rand, 4) == 0) check_stable(b);
     if (random_below(&w->rand, 2) == 0) check_holders(b);
     if (random_below(&w->rand, 4) == 0) work_read(a);
+    if (!w->healed && a->paused_until <= w->now && w->stats.events % 8 == 0) (void)compare(a);
 }
 
 bool check_settled(const world *w)
@@ -81,6 +99,7 @@ void check_converged(world *w)
         if (!node_counts(n)) continue;
         check_sound(n);
         check_stable(n);
+        check_advance(n);
         if (first) {
             check_pair(first, n);
             if (!w->unwatched) check_bytes(first, n);
@@ -120,6 +139,15 @@ static uint64_t payloads(const world *w)
         for (size_t k = 0; node_counts(n) && gossip_engine_peer(n->engine, k, &info); k++) {
             sum += info.entries_sent + info.resent;
         }
+    }
+    return sum;
+}
+
+static uint64_t snapshots(const world *w)
+{
+    uint64_t sum = 0;
+    for (size_t i = 0; i < w->nodes_count; i++) {
+        const node *n = &w->nodes[i];
         if (node_counts(n)) sum += gossip_engine_stats(n->engine).snapshots_sent;
     }
     return sum;
@@ -129,6 +157,18 @@ void check_quiet_begin(world *w)
 {
     w->quiet_bytes = w->stats.bytes;
     w->quiet_payloads = payloads(w);
+    w->quiet_snapshots = snapshots(w);
+}
+
+/* Two histories of one id never become one: no node goes on sending all that it has for that. */
+static void check_quarrel(world *w, uint64_t span)
+{
+    uint64_t sent = snapshots(w) - w->quiet_snapshots, pairs = w->nodes_count * w->nodes_count;
+    uint64_t bound = pairs * (span / 30000000 + 1);
+    w->stats.checks++;
+    if (sent <= bound) return;
+    check_fail(w, CHECK_QUIET, "%llu snapshots in %llu s between two histories, %llu are the most",
+               (ull)sent, (ull)(span / 1000000), (ull)bound);
 }
 
 /* Each node asks one peer a round; and a peer that is gone for good is greeted now and then. */
@@ -138,7 +178,12 @@ void check_quiet_end(world *w)
     uint64_t sent = payloads(w) - w->quiet_payloads, bytes = w->stats.bytes - w->quiet_bytes;
     uint64_t greetings = span / 1000000 + 2, peers = w->nodes_count;
     uint64_t bound = w->nodes_count * (rounds * 200 + greetings * peers * 400);
-    if (w->broken || w->forked || w->forged) return;
+    if (w->broken || w->forged) return;
+    if (w->forked) {
+        check_quarrel(w, span);
+        return;
+    }
+    sent += snapshots(w) - w->quiet_snapshots;
     if (sent > 0) {
         check_fail(w, CHECK_QUIET, "%llu entries were sent after all had converged", (ull)sent);
     } else if (bytes > bound) {
@@ -173,6 +218,39 @@ void check_forks(world *w)
     w->stats.checks++;
 }
 
+/* -- Comparisons on demand --------------------------------------------------------------------- */
+
+/* All hold the same and nothing is lost any more. */
+void check_compare_begin(world *w)
+{
+    for (size_t i = 0; i < w->nodes_count && !w->unwatched; i++) {
+        node *n = &w->nodes[i];
+        if (!node_counts(n) || n->clone || w->forked || w->forged) continue;
+        n->judged = compare(n);
+    }
+}
+
+void check_compare_end(world *w)
+{
+    for (size_t i = 0; i < w->nodes_count; i++) {
+        const node *n = &w->nodes[i];
+        if (!node_counts(n) || !n->comparing) continue;
+        check_fail(w, CHECK_LIVE, "node %u compares itself with a peer and comes to no end",
+                   n->index);
+    }
+}
+
+static void check_compared(node *n, const gossip_action *notice)
+{
+    world *w = n->world;
+    n->comparing = false;
+    if (!n->judged || notice->err == CRDT_EIO) return; /* a link may end, by the topology */
+    w->stats.checks++;
+    if (notice->err == CRDT_OK && notice->count == 0) return;
+    check_fail(w, CHECK_CONVERGE, "node %u finds %llu objects that differ at a peer (%s)", n->index,
+               (ull)notice->count, crdt_err_name(notice->err));
+}
+
 /* -- Alarms ------------------------------------------------------------------------------------ */
 
 void check_notice(node *n, const gossip_action *notice)
@@ -201,6 +279,7 @@ void check_notice(node *n, const gossip_action *notice)
                    notice->notice == GOSSIP_POISONED ? "poison" : "unequal digests",
                    (ull)notice->dot.replica, (ull)notice->dot.seq, crdt_err_name(notice->err));
         break;
+    case GOSSIP_COMPARED: check_compared(n, notice); break;
     default: break;
     }
 }

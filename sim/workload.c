@@ -38,7 +38,9 @@ void work_begin(world *w)
         o->oracle = oracle_of(o->type);
         snprintf(o->name, sizeof o->name, "%s%zu", o->type->name, i);
         const history_object *before = i ? &w->history.objects[i - 1] : NULL;
-        if (before && random_below(&rand, 4) == 0 && !is_named(w, i, before->name, o->type)) {
+        bool                  shares = before && random_below(&rand, 4) == 0;
+        if (shares && (before->type->beside || o->type->beside)) shares = false;
+        if (shares && !is_named(w, i, before->name, o->type)) {
             memcpy(o->name, before->name, sizeof o->name); /* two types under one name */
         }
     }
@@ -70,12 +72,21 @@ static crdt_value bytes_value(choice *c, char *bytes, bool text)
     return crdt_bytes(bytes, size);
 }
 
+static crdt_value decimal(choice *c, char *bytes)
+{
+    int64_t n = (int64_t)random_below(&c->rand, 2000) - 1000;
+    int     size = snprintf(bytes, 32, "%lld.%llu", (long long)n,
+                            (unsigned long long)random_below(&c->rand, 1000));
+    return crdt_bytes(bytes, (size_t)size);
+}
+
 static crdt_value argument(choice *c, size_t at, char letter, uint64_t elements)
 {
     switch (letter) {
     case 'v':
         if (random_below(&c->rand, 2)) return crdt_int((int64_t)random_below(&c->rand, 6));
         return bytes_value(c, c->bytes[at], false);
+    case 'd': return decimal(c, c->bytes[at]);
     case 'b': return bytes_value(c, c->bytes[at], true);
     case 'i': return crdt_int((int64_t)random_below(&c->rand, 2000) - 1000);
     case 'n': return crdt_int((int64_t)random_scale(&c->rand, 1, 8));

@@ -79,7 +79,10 @@ typedef struct node {
         uint32_t ghost;
         bool     removed;
     } haunts[HISTORY_OPS_MAX]; /* ghosts that the open transaction added or removed */
-    size_t haunts_count;
+    size_t   haunts_count;
+    uint32_t comparisons; /* on demand, with its peers in turn */
+    bool     comparing;   /* one is under way */
+    bool     judged;      /* and must find nothing */
 } node;
 
 typedef struct world_stats {
@@ -101,11 +104,12 @@ struct world {
     bool        forged;    /* a hostile peer may have put things into entries */
     bool        forked;    /* two nodes wrote under one id */
     bool        unwatched; /* very many nodes: only the cheap checks */
+    bool        lasting;   /* every node that wrote stays, and knows the ids that it has had */
     bool        set_back;  /* some disk was taken away or set back */
     bool        blurred;   /* who took in which side of a fork is not known any more */
     uint64_t    last_change;
     uint64_t    standing; /* events at this very moment */
-    uint64_t    quiet_bytes, quiet_payloads;
+    uint64_t    quiet_bytes, quiet_payloads, quiet_snapshots;
     uint64_t    trace; /* of all that happened */
     world_stats stats;
 

@@ -60,6 +60,7 @@ static const char *arg_text(char letter)
     switch (letter) {
     case 'v': return "value";
     case 'b': return "bytes";
+    case 'd': return "decimal number";
     case 'i': return "integer";
     case 'n': return "amount from 1 up";
     case 'p': return "position from 0";

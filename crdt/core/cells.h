@@ -28,6 +28,7 @@
  */
 #ifndef CRDT_CORE_CELLS_H
 #define CRDT_CORE_CELLS_H
+#include "crdt/core/i128.h"
 #include "crdt/type.h"
 
 /* Column k of cols is the cap numbers from at + k * cap. */
@@ -140,10 +141,5 @@ bool            crdt__cells_empty(const void *state);
  * ELIMIT. */
 crdt_err crdt__cells_add(crdt_target *target, unsigned total, uint64_t n);
 crdt_err crdt__cells_reset(crdt_target *target);
-
-/* -- 128 bits (i128.c) */
-crdt_i128 crdt__i128_sub(uint64_t a_low, uint64_t a_high, uint64_t b_low, uint64_t b_high);
-crdt_err  crdt__i128_narrow(crdt_i128 n, int64_t *ret_n); /* ERANGE if it does not fit */
-void      crdt__i128_print(crdt_i128 n, crdt_buf *out);
 
 #endif

@@ -1,10 +1,35 @@
-/* core/i128.c: the little that counters need of 128-bit integers. See core/cells.h. */
-#include "crdt/core/cells.h"
+/* core/i128.c: see i128.h. */
+#include "crdt/core/i128.h"
+
+crdt_i128 crdt__i128_of(int64_t n)
+{
+    return (crdt_i128){(uint64_t)n, n < 0 ? -1 : 0};
+}
+
+crdt_i128 crdt__i128_add(crdt_i128 a, crdt_i128 b)
+{
+    uint64_t low = a.lo + b.lo, high = (uint64_t)a.hi + (uint64_t)b.hi + (low < a.lo);
+    return (crdt_i128){low, (int64_t)high};
+}
+
+crdt_i128 crdt__i128_negate(crdt_i128 n)
+{
+    return crdt__i128_sub(0, 0, n.lo, (uint64_t)n.hi);
+}
 
 crdt_i128 crdt__i128_sub(uint64_t a_low, uint64_t a_high, uint64_t b_low, uint64_t b_high)
 {
     uint64_t low = a_low - b_low, high = a_high - b_high - (a_low < b_low);
     return (crdt_i128){low, (int64_t)high};
+}
+
+crdt_i128 crdt__i128_product(uint64_t a, uint64_t b)
+{
+    uint64_t a_low = a & UINT32_MAX, a_high = a >> 32, b_low = b & UINT32_MAX, b_high = b >> 32;
+    uint64_t low = a_low * b_low, left = a_high * b_low, right = a_low * b_high;
+    uint64_t middle = (low >> 32) + (left & UINT32_MAX) + (right & UINT32_MAX);
+    uint64_t high = a_high * b_high + (left >> 32) + (right >> 32) + (middle >> 32);
+    return (crdt_i128){middle << 32 | (low & UINT32_MAX), (int64_t)high};
 }
 
 crdt_err crdt__i128_narrow(crdt_i128 n, int64_t *ret_n)

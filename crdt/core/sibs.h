@@ -186,6 +186,10 @@ void crdt__ref_print_top(const crdt__shape *shape, const crdt_ref *ref, crdt_buf
 /* The usual write: cover all that the transaction sees and put value (copied; NULL: a tombstone)
  * under a fresh dot, stamped by the clock where the shape says so. Errors: ENOMEM, ELIMIT. */
 crdt_err crdt__sibs_write(const crdt__shape *shape, crdt_target *target, const crdt_value *value);
+/* The same as part of a larger write: there is room for the caller to cover `more` dots, and
+ * *ret_dot is the fresh one. */
+crdt_err crdt__sibs_write_with(const crdt__shape *shape, crdt_target *target,
+                               const crdt_value *value, size_t more, crdt_dot *ret_dot);
 /* The same, with the stamp given, over all that shows, whatever the read context: for writes that
  * leave nothing beside them. Errors: ENOMEM. */
 crdt_err crdt__sibs_write_all(const crdt__shape *shape, crdt_target *target,
@@ -193,6 +197,9 @@ crdt_err crdt__sibs_write_all(const crdt__shape *shape, crdt_target *target,
 /* Cover all that the transaction sees, under a fresh dot. Nothing seen: no dot.
  * Errors: ENOMEM, ELIMIT. */
 crdt_err crdt__sibs_reset(const crdt__shape *shape, crdt_target *target);
+/* A reset as part of a larger one: how many dots it covers; cover them, for which there is room. */
+size_t crdt__sibs_covers(const crdt_target *target);
+void   crdt__sibs_cover(const crdt__shape *shape, crdt_target *target);
 
 /* The slots that need the shape, as functions of a type's own file, and the vtable lines of all. */
 #define CRDT__SIBS_SLOTS(shape)                                                                \

@@ -156,27 +156,35 @@ static size_t count_left(const sib_write *write)
     return left;
 }
 
+/* A write that is to be made. */
+typedef struct sib_fresh {
+    const crdt_value *value; /* NULL: a tombstone */
+    uint64_t          stamp; /* where the clock does not give it */
+    size_t            more;  /* further dots that the caller covers */
+} sib_fresh;
+
 static crdt_err write_sib(const crdt__shape *shape, crdt_target *target, bool all,
-                          const crdt_value *value, uint64_t stamp)
+                          const sib_fresh *what, crdt_dot *ret_dot)
 {
     sib_write write = {target, all};
     uint64_t  over;
     size_t    stays, covered = count_covered(&write, &stays, &over);
     if (stays > 0 && stays >= target->space->limits->elements) return CRDT_ELIMIT;
-    if (value == NULL) crdt_target_hide(target);
+    if (what->value == NULL) crdt_target_hide(target);
     crdt__sib fresh;
-    crdt_err  err = crdt__sib_init(target->space, &fresh, value);
+    crdt_err  err = crdt__sib_init(target->space, &fresh, what->value);
     if (err != CRDT_OK) return err;
     err = crdt__sibs_reserve(target->space, target->delta, count_left(&write) + 1);
-    if (err == CRDT_OK) err = crdt_target_reserve(target, 1, covered);
+    if (err == CRDT_OK) err = crdt_target_reserve(target, 1, covered + what->more);
     if (err != CRDT_OK) {
         crdt__sib_clear(target->space, &fresh);
         return err;
     }
     cover_all(&write, target);
-    crdt_dot dot = crdt_target_dot(target);
+    uint64_t stamp = what->stamp;
+    *ret_dot = crdt_target_dot(target);
     if (shape->stamps == CRDT__CLOCK_STAMPS) stamp = crdt_target_stamp(target, over);
-    crdt__sib_set_dot(&fresh, dot, stamp);
+    crdt__sib_set_dot(&fresh, *ret_dot, stamp);
     crdt__sibs_add(shape, target->space, target->delta, &fresh);
     crdt__sibs_settle(shape, target->space, target->delta);
     return CRDT_OK;
@@ -184,25 +192,45 @@ static crdt_err write_sib(const crdt__shape *shape, crdt_target *target, bool al
 
 crdt_err crdt__sibs_write(const crdt__shape *shape, crdt_target *target, const crdt_value *value)
 {
-    return write_sib(shape, target, false, value, 0);
+    crdt_dot dot;
+    return crdt__sibs_write_with(shape, target, value, 0, &dot);
+}
+
+crdt_err crdt__sibs_write_with(const crdt__shape *shape, crdt_target *target,
+                               const crdt_value *value, size_t more, crdt_dot *ret_dot)
+{
+    return write_sib(shape, target, false, &(sib_fresh){value, 0, more}, ret_dot);
 }
 
 crdt_err crdt__sibs_write_all(const crdt__shape *shape, crdt_target *target,
                               const crdt_value *value, uint64_t stamp)
 {
-    return write_sib(shape, target, true, value, stamp);
+    crdt_dot dot;
+    return write_sib(shape, target, true, &(sib_fresh){value, stamp, 0}, &dot);
+}
+
+size_t crdt__sibs_covers(const crdt_target *target)
+{
+    sib_write write = {target, false};
+    uint64_t  over;
+    size_t    stays;
+    return count_covered(&write, &stays, &over);
+}
+
+void crdt__sibs_cover(const crdt__shape *shape, crdt_target *target)
+{
+    sib_write write = {target, false};
+    cover_all(&write, target);
+    crdt__sibs_settle(shape, target->space, target->delta);
 }
 
 crdt_err crdt__sibs_reset(const crdt__shape *shape, crdt_target *target)
 {
-    sib_write write = {target, false};
-    uint64_t  over;
-    size_t    stays, covered = count_covered(&write, &stays, &over);
+    size_t covered = crdt__sibs_covers(target);
     if (covered == 0) return CRDT_OK;
     crdt_err err = crdt_target_reserve(target, 1, covered);
     if (err != CRDT_OK) return err;
-    cover_all(&write, target);
+    crdt__sibs_cover(shape, target);
     (void)crdt_target_dot(target);
-    crdt__sibs_settle(shape, target->space, target->delta);
     return CRDT_OK;
 }

@@ -520,6 +520,12 @@ static bool small_arg(const scope *s, char letter, unsigned index, unsigned elem
     if (crdt__laws_is_placed(s->events[s->count - 1].op)) {
         return small_placed_arg(s, letter, index, ret_value);
     }
+    if (letter == 'd') {
+        static const char *const halves[SCOPE_MAX] = {
+            "0.5", "0.25", "0.125", "0.0625", "0.03125", "0.015625", "0.0078125", "0.00390625"};
+        *ret_value = crdt_text(halves[s->count - 1]);
+        return index == 0;
+    }
     bool symmetric = !(s->k->o->flags & CRDT_LAWS_ORDERED) && letter != 'i' && letter != 't';
     if (letter == 'n') {
         *ret_value = crdt_int(INT64_C(1) << (s->count - 1));

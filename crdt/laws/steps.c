@@ -43,6 +43,18 @@ static const crdt_value byte_values[] = {B("a"),  B("b"),    B("c"),      B(""),
                                          B("\0"), B("a\0b"), B(LONG_TEXT)};
 static const crdt_value int_values[] = {I(1), I(2), I(-1), I(0), I(INT64_MAX), I(INT64_MIN)};
 static const crdt_value amounts[] = {I(1), I(2), I(3), I(INT64_MAX), I(INT64_C(1) << 62)};
+static const crdt_value decimals[] = {B("0.5"),
+                                      B("-0.25"),
+                                      B("3"),
+                                      B("0.00000000000000001"),
+                                      B("-1e-17"),
+                                      B("0.3333333333333333333"),
+                                      B("9223372036854775807.9"),
+                                      B("-9223372036854775808"),
+                                      B("2e18"),
+                                      B("+.125e1"),
+                                      B("0"),
+                                      B("a")};
 static const crdt_value stamps[] = {I(1), I(2), I(3), I(0), I(INT64_MAX), I(1000)};
 
 /* Of operations that take a position: low positions, which collide and exist; contents that differ,
@@ -83,6 +95,7 @@ typedef struct domain {
 #define COUNT(list) (sizeof(list) / sizeof *(list))
 static const domain domains[] = {{'v', false, any_values, COUNT(any_values), 4},
                                  {'b', false, byte_values, COUNT(byte_values), 3},
+                                 {'d', false, decimals, COUNT(decimals), 3},
                                  {'i', false, int_values, COUNT(int_values), 3},
                                  {'n', false, amounts, COUNT(amounts), 3},
                                  {'t', false, stamps, COUNT(stamps), 3},

@@ -123,6 +123,17 @@ static void put_object(const crdt__object *o, const crdt__origin *own, crdt_enc 
     crdt_buf_view(enc->out, crdt_buf_bytes(scratch));
 }
 
+void crdt__encode_head(const crdt_store *store, crdt_enc *enc, uint64_t objects)
+{
+    put_head(store, enc, false);
+    crdt_buf_varint(enc->out, objects);
+}
+
+void crdt__encode_object(const crdt__object *object, crdt_enc *enc, crdt_buf *scratch)
+{
+    put_object(object, NULL, enc, scratch);
+}
+
 crdt_err crdt_store_encode(const crdt_store *store, crdt_buf *out)
 {
     if (store->txn.delta != NULL) return CRDT_EBUSY;
@@ -301,6 +312,9 @@ static crdt_err get_object_head(reading *r, crdt__object *o, unsigned flags)
         err = crdt__sibs_decode(&crdt__presence, &s->space, &o->presence, &r->dec);
         if (err == CRDT_OK && crdt__sibs_count(&o->presence) == 0) {
             err = crdt_dec_fail(&r->dec, CRDT_EMALFORMED, "an empty presence");
+        }
+        if (err == CRDT_OK && o->type->beside) {
+            err = crdt_dec_fail(&r->dec, CRDT_EMALFORMED, "presence of what stands beside a name");
         }
     }
     const uint8_t *start = r->dec.at;

@@ -26,6 +26,8 @@ typedef struct crdt__object {
             bool          listed : 1, remote : 1;          /* on the list of changes; by a join */
             bool          mutated : 1, wants_presence : 1; /* in a transaction's delta */
             bool          born : 1;                        /* made by the join being prepared */
+            bool          meets : 1; /* in a delta: something stands beside the absent name */
+            bool          told : 1;  /* on the list of changes, and its name was handed out */
         };
     };
     const crdt_type *type;
@@ -89,6 +91,7 @@ struct crdt_store {
     crdt__object *reported; /* the change handed out last: pruned at the next call */
     crdt_clock    clock;
     crdt_txn      txn;
+    struct crdt__saving *saving; /* its bytes are asked for in slices (saving.c); NULL: not */
 };
 
 extern const crdt_type crdt__opaque_type;
@@ -151,6 +154,21 @@ crdt_err               crdt__objects_make(const crdt_store *store);
 static inline crdt_err crdt__objects_ready(const crdt_store *store)
 {
     return store->packed == NULL ? CRDT_OK : crdt__objects_make(store);
+}
+
+/* The bytes of a state of objects of known types alone: what precedes the objects; one of them.
+ * What goes wrong is told by enc->out->failed. */
+void crdt__encode_head(const crdt_store *store, crdt_enc *enc, uint64_t objects);
+void crdt__encode_object(const crdt__object *object, crdt_enc *enc, crdt_buf *scratch);
+
+/* -- saving.c */
+typedef struct crdt__saving crdt__saving;
+/* object NULL: one with this key comes into being. */
+void crdt__saving_keep(crdt_store *store, const crdt__okey *key, const crdt__object *object);
+/* The object's content is about to change, or may be. */
+static inline void crdt__object_before(crdt_store *store, const crdt__object *object)
+{
+    if (store->saving != NULL) crdt__saving_keep(store, &object->key, object);
 }
 
 /* -- join.c */

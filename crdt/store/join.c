@@ -73,6 +73,7 @@ static crdt_err ready_to_move(const pass *p, const crdt__object *theirs)
 static crdt_err prepare_pair(pass *p, crdt__object *mine, const crdt__object *theirs)
 {
     cover_of(p, mine, theirs);
+    crdt__object_before(p->store, mine);
     crdt_err err = CRDT_OK;
     if (!holds_all(p, mine) && !moves(p, mine))
         err = prepare_one(p, mine, theirs->state, theirs->state);
@@ -176,6 +177,7 @@ static crdt_err prepare_lacking(pass *p)
         crdt__sibs none;
         memset(&none, 0, sizeof none);
         cover_of(p, o, NULL);
+        crdt__object_before(p->store, o);
         o->type->init(&p->store->space, p->bottom);
         err = prepare_one(p, o, NULL, p->bottom);
         if (err == CRDT_OK) err = crdt__sibs_prepare(&p->join, &o->presence, &none);
@@ -227,6 +229,7 @@ static crdt_err ready_objects(crdt_store *store, const crdt_context *cut)
     crdt_err      err = CRDT_OK;
     crdt__objects it = crdt__objects_of(store);
     for (crdt__object *o; err == CRDT_OK && (o = crdt__objects_next(&it)) != NULL;) {
+        if (o->type->stabilise != NULL) crdt__object_before(store, o);
         if (o->type->ready != NULL) err = o->type->ready(&store->space, o->state, cut);
     }
     return err;

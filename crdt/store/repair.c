@@ -85,6 +85,7 @@ static void relist(crdt_store *store, crdt__object *old, crdt__object *fresh)
     if (store->reported == old) store->reported = fresh;
     if (store->changes_last == old) store->changes_last = fresh;
     fresh->listed = old->listed;
+    fresh->told = old->told;
     if (!old->listed) return;
     fresh->next_change = old->next_change;
     crdt__object **at = &store->changes;
@@ -116,6 +117,10 @@ crdt_err crdt_store_object_replace(crdt_store *store, crdt_view name, uint16_t t
     crdt_err err = read_one(store, name, type, in, &one, &fresh);
     if (err != CRDT_OK) return err;
     old = crdt__object_get(store, name, type);
+    if (old != NULL) crdt__object_before(store, old);
+    else if (fresh != NULL && store->saving != NULL) {
+        crdt__saving_keep(store, &fresh->key, NULL);
+    }
     if (fresh != NULL) {
         crdt__object_clean(one, fresh);
         (void)crdt__omap_remove(&one->objects, name, type);

@@ -151,6 +151,7 @@ void crdt_store_free(crdt_store *store)
     if (store == NULL) return;
     const crdt_mem *mem = store->space.mem;
     if (store->txn.delta != NULL) crdt_store_rollback(store);
+    crdt_store_save_end(store);
     if (store->only != NULL) object_clear(store, store->only);
     else crdt__objects_drop(store);
     crdt__release(mem, store->packed, store->packed_size);
@@ -296,6 +297,7 @@ static bool other_lives(const crdt_store *store, const crdt__object *object)
 static void list_change(crdt_store *store, crdt__object *object, bool remote)
 {
     object->remote = remote;
+    object->told = false;
     if (object == store->reported) store->reported = NULL; /* it changed again: listed anew */
     else if (object->listed) return;
     object->listed = true;

@@ -142,6 +142,7 @@ typedef struct gossip__walk {
 typedef struct gossip__hole {
     uint64_t segment, offset, skipped; /* where; bytes */
     uint64_t first, count, proven;     /* entries that lack; of them known to have been durable */
+    bool     head;                     /* the segment's first frame was durable, and is damaged */
 } gossip__hole;
 
 struct gossip_disk {
@@ -149,7 +150,7 @@ struct gossip_disk {
     const crdt_mem     *mem;
     gossip_disk_options options;
     gossip__stage       stage;
-    uint64_t            replica;
+    uint64_t            ids[1 + GOSSIP_OLDER_MAX]; /* who writes, and before it; 0: none */
 
     /* recovery */
     bool             mark_read, marked; /* the mark of a clean stop was looked for; found */
@@ -173,6 +174,7 @@ struct gossip_disk {
     uint64_t tail_position, last_position; /* of the first entry in tail; of the last appended */
     uint64_t covered;                      /* the position of this run's last snapshot */
     bool     appended;                     /* in this run */
+    bool     named;                        /* the segment: it ends in .new until then */
     bool     entered;                      /* the segment's name in the directory is synced */
     crdt_buf scratch;
 };
@@ -186,8 +188,8 @@ crdt_err gossip__log_gather(gossip_disk *disk, uint64_t end);
 void gossip__log_head(crdt_buf *out, const gossip_disk *disk, const gossip__segment *segment);
 void gossip__walk_begin(gossip_disk *disk);
 void gossip__walk_end(gossip_disk *disk);
-/* The next entry; EMALFORMED: a hole; ENOENT: the end, hole->skipped bytes of it were torn. Errors:
- * ENOMEM (try again), EIO. */
+/* The next entry; EMALFORMED: a hole, perhaps without entries; ENOENT: the end, hole->skipped bytes
+ * of it were torn. Errors: ENOMEM (try again), EIO. */
 crdt_err gossip__walk_next(gossip_disk *disk, gossip__frame *ret_frame, gossip__hole *ret_hole);
 void     gossip__log_drop(gossip_disk *disk, uint64_t below); /* segments below this number */
 crdt_err gossip__segment_add(gossip_disk *disk, const gossip__segment *segment);
@@ -195,8 +197,9 @@ crdt_err gossip__segment_add(gossip_disk *disk, const gossip__segment *segment);
 /* disk_write.c */
 crdt_err gossip__disk_append(void *user, uint64_t position, crdt_view entry);
 crdt_err gossip__disk_sync(void *user);
-crdt_err gossip__disk_sync_whole(gossip_disk *disk); /* whatever the policy is */
-void     gossip__disk_give_up(gossip_disk *disk);    /* the open segment: the next one goes on */
+crdt_err gossip__disk_replica(void *user, uint64_t replica); /* disk.c */
+crdt_err gossip__disk_sync_whole(gossip_disk *disk);         /* whatever the policy is */
+void     gossip__disk_give_up(gossip_disk *disk); /* the open segment: the next one goes on */
 
 /* disk_snapshot.c */
 crdt_err gossip__snapshot_find(gossip_disk *disk, gossip_recovery *found);

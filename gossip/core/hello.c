@@ -16,6 +16,7 @@
 #define TYPES_MAX 4096u
 #define HELLO_PEERS_MAX 1024u
 #define FRAME_MIN 65536u
+#define DIALS_EACH 2u /* so often an address is dialled before the other one is */
 
 static crdt_view no_name(void)
 {
@@ -25,8 +26,7 @@ static crdt_view no_name(void)
 static void notify(gossip_engine *engine, gossip_notice notice, const gossip__peer *peer)
 {
     crdt_dot dot = {peer->replica, 0};
-    gossip__notify(engine, notice, peer->handle, dot, CRDT_OK,
-                   crdt_view_of(peer->address, peer->address_size));
+    gossip__notify(engine, notice, peer->handle, dot, CRDT_OK, gossip__address_of(peer));
 }
 
 static void take_fresh_nonce(gossip_engine *engine, gossip__peer *peer)
@@ -40,7 +40,7 @@ static void take_fresh_nonce(gossip_engine *engine, gossip__peer *peer)
 
 void gossip__dial(gossip_engine *engine, gossip__peer *peer, gossip_time at)
 {
-    if (peer->address_size == 0 || peer->itself || peer->gone) return;
+    if (peer->address.size == 0 || peer->itself || peer->gone) return;
     if (at < peer->dial_at) peer->dial_at = at;
     gossip__peer_activate(engine, peer);
 }
@@ -66,6 +66,7 @@ void gossip__unlink(gossip_engine *engine, gossip__peer *peer, bool redial)
         memset(links->fetched.asked, 0, sizeof links->fetched.asked);
     }
     if (links->repair.peer == peer->handle) gossip__repair_stop(engine);
+    gossip__comparison_lost(engine, peer);
     gossip__peer_reset(engine, peer);
     peer->dial_at = GOSSIP_NEVER;
     peer->dial_wait = 0;
@@ -212,29 +213,46 @@ static void learn(gossip_engine *engine, const gossip_hello *h)
     }
 }
 
-static void set_address(gossip__peer *peer, crdt_view address)
+/* -- Addresses --------------------------------------------------------------------------------- */
+
+static gossip__address address_from(crdt_view bytes)
 {
-    peer->address_size = (uint8_t)address.size;
-    memcpy(peer->address, address.data, address.size);
+    gossip__address address;
+    memset(&address, 0, sizeof address);
+    address.size = (uint8_t)bytes.size;
+    if (bytes.size > 0) memcpy(address.bytes, bytes.data, bytes.size);
+    return address;
+}
+
+/* The node moved, or it has two names, or another one bore its id: the other one is tried. */
+static void swap_addresses(gossip__peer *peer)
+{
+    if (peer->other.size == 0) return;
+    gossip__address first = peer->address;
+    peer->address = peer->other;
+    peer->other = first;
 }
 
 /* The record of this node id is the one; another that only has its address goes into it. */
 static void adopt_address(gossip_engine *engine, gossip__peer *peer, crdt_view address)
 {
-    gossip__peer *other = gossip__peer_by_address(engine, address);
+    gossip__peer   *other = gossip__peer_by_address(engine, address);
+    gossip__address told = address_from(address);
     if (other == peer || address.size == 0) return;
-    if (other != NULL && (other->node != 0 || other->link != 0)) return;
-    if (other != NULL) {
+    if (other != NULL && other->link != 0) return;
+    if (other != NULL && other->node == 0) {
         peer->configured |= other->configured;
-        if (peer->address_size > 0 && other->configured) {
+        if (peer->address.size > 0 && other->configured) {
             other->itself = true; /* a second name of the same */
             other->dial_at = GOSSIP_NEVER;
+            peer->other = told;
             return;
         }
         if (other->driver_link != 0) return;
         gossip__peer_free(engine, other);
     }
-    if (peer->address_size == 0) set_address(peer, address);
+    if (peer->address.size == 0) peer->address = told;
+    else peer->other = told;
 }
 
 /* Whose HELLO is it? Errors: ENOMEM, ELIMIT. */
@@ -309,21 +327,30 @@ static gossip__peer *helloed(const gossip_engine *engine, uint32_t id)
     return NULL;
 }
 
-/* Two records are one node: the one that is known by its id goes on, with the nonce of the other.
- * If it has a link, nobody can tell which of the two HELLOs came last there: once more. */
+/* Two records are one node: the one that is known by its id goes on, with the nonce of the other,
+ * at the address that has just answered. If it has a link, nobody can tell which of the two HELLOs
+ * came last there: once more. */
 static gossip__peer *unite(gossip_engine *engine, gossip__peer *peer, gossip__peer *known)
 {
-    crdt_view address = crdt_view_of(peer->address, peer->address_size);
+    gossip__address before = known->address;
+    if (before.size > 0) known->other = before;
+    known->address = peer->address;
     gossip__unlink(engine, known, true);
     known->nonce = peer->nonce;
     known->nonce_used = peer->nonce_used;
     known->configured |= peer->configured;
-    if (known->address_size == 0) set_address(known, address);
     peer->nonce = 0;
     peer->hello_id = 0;
     peer->dial_at = GOSSIP_NEVER;
-    peer->itself = true;
     gossip__unlink(engine, peer, false);
+    if (peer->node != 0 && peer->other.size > 0) { /* another node is where it was, or may be */
+        peer->address = peer->other;
+        peer->other.size = 0;
+        gossip__dial(engine, peer, engine->now + GOSSIP__DIAL_US);
+        return known;
+    }
+    if (before.size > 0) peer->address = before;
+    peer->itself = true;
     if (peer->driver_link == 0 && !peer->configured) gossip__peer_free(engine, peer);
     return known;
 }
@@ -390,12 +417,14 @@ static void request_refused(gossip_engine *engine, gossip__peer *peer, gossip__r
                             gossip_refusal refusal)
 {
     gossip_msg_kind kind = request->kind;
+    bool            compares = request->compares;
     peer->refused++;
     peer->timeouts = 0;
     if (kind == GOSSIP_PUSH) gossip__push_lost(engine, peer, request);
     gossip__request_done(peer, request);
     if (kind == GOSSIP_SNAP) gossip__fetch_failed(engine, peer, request, refusal);
-    if (kind == GOSSIP_PAGE || kind == GOSSIP_FIX) gossip__repair_stop(engine);
+    if (compares) gossip__comparison_unasked(engine, peer, refusal);
+    else if (kind == GOSSIP_PAGE || kind == GOSSIP_FIX) gossip__repair_stop(engine);
     if (refusal == GOSSIP_BUSY) peer->push_due = engine->now + engine->config.timeout_us;
 }
 
@@ -441,9 +470,9 @@ static void put_peers(gossip_engine *engine, const gossip__peer *to, gossip_hell
     if (engine->config.topology == GOSSIP_EXPLICIT) return;
     for (size_t i = 0; i < links->peers_count && count < GOSSIP__HELLO_PEERS; i++) {
         const gossip__peer *peer = links->peers[(start + i) % links->peers_count];
-        if (peer == NULL || peer == to || peer->address_size == 0 || peer->itself) continue;
+        if (peer == NULL || peer == to || peer->address.size == 0 || peer->itself) continue;
         if (peer->node == 0 || peer->dials > 3 || peer->gone) continue;
-        links->views[count++] = crdt_view_of(peer->address, peer->address_size);
+        links->views[count++] = gossip__address_of(peer);
     }
     hello->peers = links->views;
     hello->peers_count = count;
@@ -484,6 +513,7 @@ crdt_err gossip__hello_build(gossip_engine *engine, gossip__peer *peer, bool *re
     if (peer->dial_at > engine->now) return CRDT_OK;
     if (peer->link == 0 && (peer->nonce == 0 || peer->nonce_used)) take_fresh_nonce(engine, peer);
     if (peer->link != 0) peer->hello_id = 0; /* is it the same still? */
+    if (peer->dials > 0 && peer->dials % DIALS_EACH == 0) swap_addresses(peer);
     crdt_err err = put_hello(engine, peer, msg);
     if (err != CRDT_OK) return err;
     if (peer->hello_id == 0) peer->hello_id = gossip__next_id(engine);

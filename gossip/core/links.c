@@ -22,6 +22,8 @@ crdt_err gossip__links_new(gossip_engine *engine)
         crdt_buf_init(&links->fetched.ahead[i], &engine->mem);
     }
     crdt_buf_init(&links->repair.name, &engine->mem);
+    crdt_buf_init(&links->comparison.key, &engine->mem);
+    crdt_buf_init(&links->comparison.names, &engine->mem);
     engine->links = links;
     return CRDT_OK;
 }
@@ -36,6 +38,10 @@ void gossip__links_free(gossip_engine *engine)
     crdt_buf_clear(&links->bytes);
     crdt_buf_clear(&links->name);
     crdt_buf_clear(&links->repair.name);
+    crdt_buf_clear(&links->comparison.key);
+    crdt_buf_clear(&links->comparison.names);
+    gossip__release(engine, links->comparison.page,
+                    links->comparison.page_cap * sizeof *links->comparison.page);
     gossip__release(engine, links->peers, links->peers_cap * sizeof *links->peers);
     gossip__release(engine, links->active, links->active_cap * sizeof *links->active);
     gossip__release(engine, links->ranks, links->ranks_cap * sizeof *links->ranks);
@@ -187,7 +193,9 @@ static crdt_err take_reply(gossip_engine *engine, uint64_t ms, gossip__peer *pee
     gossip__request_done(peer, request);
     switch (msg->kind) {
     case GOSSIP_CHUNK: return gossip__chunk_in(engine, ms, peer, request, msg);
-    case GOSSIP_DIGESTS: return gossip__digests_in(engine, peer, msg);
+    case GOSSIP_DIGESTS:
+        if (request->compares) return gossip__comparison_in(engine, peer, msg);
+        return gossip__digests_in(engine, peer, msg);
     default: return gossip__object_in(engine, peer, msg);
     }
 }
@@ -258,7 +266,10 @@ static void lose(gossip_engine *engine, gossip__peer *peer, gossip__request *req
         break;
     case GOSSIP_SNAP: gossip__snap_unasked(engine, peer, request); break;
     case GOSSIP_PAGE:
-    case GOSSIP_FIX: engine->links->repair.asked = false; break;
+    case GOSSIP_FIX:
+        if (!request->compares) engine->links->repair.asked = false;
+        else gossip__comparison_unasked(engine, peer, GOSSIP_NOT_REFUSED);
+        break;
     default: break;
     }
 }
@@ -337,6 +348,7 @@ crdt_err gossip__links_tick(gossip_engine *engine, gossip_time now, uint64_t ms)
     }
     gossip__aged(engine);
     gossip__rounds_tick(engine);
+    gossip__comparison_tick(engine);
     crdt_err err = gossip__snap_tick(engine, ms);
     settle(engine);
     wake_all(engine);
@@ -414,6 +426,7 @@ gossip_time gossip__links_deadline(const gossip_engine *engine)
     for (size_t i = 0; i < links->active_count; i++) {
         at = earliest(at, peer_deadline(engine, gossip__peer_get(engine, links->active[i])));
     }
+    at = earliest(at, gossip__comparison_deadline(engine));
     return earliest(at, gossip__snap_deadline(engine));
 }
 
@@ -481,6 +494,7 @@ static crdt_err build_request(gossip_engine *engine, gossip__peer *peer, bool *r
     err = gossip__sync_build(engine, peer, ret_built);
     if (err == CRDT_OK && !*ret_built) err = gossip__snap_build(engine, peer, ret_built);
     if (err == CRDT_OK && !*ret_built) err = gossip__repair_build(engine, peer, ret_built);
+    if (err == CRDT_OK && !*ret_built) err = gossip__comparison_build(engine, peer, ret_built);
     if (err == CRDT_OK && !*ret_built) err = gossip__push_build(engine, peer, ret_built);
     return err;
 }
@@ -556,6 +570,7 @@ bool gossip__links_next(gossip_engine *engine, gossip_action *ret_action)
     free_gone(engine);
     settle(engine);
     size_t count = links->active_count;
+    if (gossip__comparison_next(engine, ret_action)) return true;
     if (next_refusal(engine, ret_action)) return true;
     for (size_t i = 0; i < count; i++) {
         gossip__peer *peer = gossip__peer_get(engine, links->active[(links->serving + i) % count]);

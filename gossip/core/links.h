@@ -11,7 +11,7 @@ crdt_err    gossip__links_tick(gossip_engine *engine, gossip_time now, uint64_t 
 gossip_time gossip__links_deadline(const gossip_engine *engine);
 /* There is more in the log that may be told. */
 void gossip__links_news(gossip_engine *engine, gossip_time now);
-/* SEND, LINK, UNLINK. */
+/* NOTIFY (of a comparison), SEND, LINK, UNLINK. */
 bool gossip__links_next(gossip_engine *engine, gossip_action *ret_action);
 /* The position below which every peer that is linked holds everything, and somebody holds what this
  * node wrote; GOSSIP_NEVER: nobody is linked. */

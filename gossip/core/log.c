@@ -246,13 +246,10 @@ uint32_t gossip__log_count_above(const gossip_engine *engine, uint32_t who, uint
     return r->marks_count - mark_above(r, seq);
 }
 
-bool gossip__log_serves(const gossip_engine *engine, const gossip__vec *known)
+bool gossip__log_serves(const gossip_engine *engine, uint32_t who, uint64_t known)
 {
-    for (uint32_t who = 0; who < engine->replicas_count; who++) {
-        const gossip__replica *r = &engine->replicas[who];
-        if (r->held > 0 && gossip__vec_at(known, who) < r->floor) return false;
-    }
-    return true;
+    const gossip__replica *r = &engine->replicas[who];
+    return r->held == 0 || known >= r->floor;
 }
 
 /* -- What a peer lacks: a heap of each replica's next entry, the earliest first ---------------- */

@@ -71,8 +71,8 @@ gossip__peer *gossip__peer_by_address(const gossip_engine *engine, crdt_view add
     if (address.size == 0) return NULL;
     for (size_t i = 0; i < links->peers_count; i++) {
         gossip__peer *peer = links->peers[i];
-        if (peer == NULL || peer->gone || peer->address_size != address.size) continue;
-        if (memcmp(peer->address, address.data, address.size) == 0) return peer;
+        if (peer == NULL || peer->gone || peer->address.size != address.size) continue;
+        if (memcmp(peer->address.bytes, address.data, address.size) == 0) return peer;
     }
     return NULL;
 }
@@ -84,7 +84,7 @@ static gossip__peer *dispensable(const gossip_engine *engine)
     gossip__peer               *oldest = NULL;
     for (size_t i = 0; i < links->peers_count; i++) {
         gossip__peer *peer = links->peers[i];
-        if (peer == NULL || peer->configured || peer->address_size > 0) continue;
+        if (peer == NULL || peer->configured || peer->address.size > 0) continue;
         if (peer->link != 0 || peer->driver_link != 0) continue;
         if (oldest == NULL || peer->heard < oldest->heard) oldest = peer;
     }
@@ -127,8 +127,8 @@ crdt_err gossip__peer_make(gossip_engine *engine, crdt_view address, gossip__pee
     if (peer == NULL) return CRDT_ENOMEM;
     memset(peer, 0, sizeof *peer);
     peer->handle = (gossip_peer)(at + 1);
-    peer->address_size = (uint8_t)address.size;
-    if (address.size > 0) memcpy(peer->address, address.data, address.size);
+    peer->address.size = (uint8_t)address.size;
+    if (address.size > 0) memcpy(peer->address.bytes, address.data, address.size);
     peer->dial_at = GOSSIP_NEVER;
     peer->patience = engine->config.timeout_us;
     peer->credit = engine->config.credit_bytes;
@@ -354,14 +354,20 @@ static uint64_t needed_by(const gossip_engine *engine, gossip__peer *peer)
     return peer->needed;
 }
 
-/* Entries of the log that it is not known to have. O(replicas log entries). */
-static uint64_t lacks(const gossip_engine *engine, const gossip__peer *peer)
+/* How far the two are apart, as far as is known. */
+static void put_lag(const gossip_engine *engine, const gossip__peer *peer, gossip_peer_info *info)
 {
-    uint64_t count = 0;
     for (uint32_t who = 0; who < engine->replicas_count; who++) {
-        count += gossip__log_count_above(engine, who, gossip__vec_at(&peer->known, who));
+        uint64_t known = gossip__vec_at(&peer->known, who);
+        uint64_t delivered = engine->replicas[who].delivered;
+        uint64_t at = gossip__log_above(engine, who, known);
+        if (known > delivered) info->lacked += known - delivered;
+        if (at == GOSSIP_NEVER) continue;
+        uint64_t ms = gossip__log_at(&engine->log, at)->ms;
+        if (info->lacks == 0 || ms < info->lacks_ms) info->lacks_ms = ms;
+        info->lacks += gossip__log_count_above(engine, who, known);
     }
-    return count;
+    info->behind = !gossip__serves(engine, peer);
 }
 
 bool gossip_engine_peer(const gossip_engine *engine, size_t i, gossip_peer_info *ret_info)
@@ -377,7 +383,7 @@ bool gossip_engine_peer(const gossip_engine *engine, size_t i, gossip_peer_info 
     if (peer == NULL) return false;
     memset(ret_info, 0, sizeof *ret_info);
     ret_info->handle = peer->handle;
-    ret_info->address = crdt_view_of(peer->address, peer->address_size);
+    ret_info->address = gossip__address_of(peer);
     ret_info->node = peer->node;
     ret_info->replica = peer->replica;
     ret_info->linked = peer->link != 0;
@@ -385,7 +391,7 @@ bool gossip_engine_peer(const gossip_engine *engine, size_t i, gossip_peer_info 
     ret_info->in_sync = peer->in_sync;
     ret_info->quarantined = peer->forked_count > 0;
     ret_info->heard = peer->heard;
-    ret_info->lacks = lacks(engine, peer);
+    put_lag(engine, peer, ret_info);
     ret_info->sent = peer->sent_messages;
     ret_info->received = peer->received;
     ret_info->entries_sent = peer->entries_sent;
@@ -418,7 +424,7 @@ uint32_t gossip_engine_holders(const gossip_engine *engine, crdt_dot dot)
     if (who == GOSSIP__NOBODY || dot.seq == 0) return 0;
     for (size_t i = 0; i < links->peers_count; i++) {
         const gossip__peer *peer = links->peers[i];
-        if (peer == NULL || peer->gone) continue;
+        if (peer == NULL || peer->gone || peer->itself) continue;
         count += gossip__vec_at(&peer->known, who) >= dot.seq && !gossip__is_forked(peer, who);
     }
     return count;

@@ -1,5 +1,5 @@
 /* core/peers.h: the inside of links, shared by peers.c, hello.c, topology.c, vectors.c, sync.c,
- * push.c, snap.c, repair.c, links.c and nobody else.
+ * push.c, snap.c, compare.c, repair.c, links.c and nobody else.
  *
  *   peers.c     records of peers: finding, making, forgetting; requests in flight; replies that
  * wait   hello.c     who is there: a link begins, begins again, ends
@@ -8,6 +8,7 @@
  *   sync.c      anti-entropy: SYNC, WANT and their STATE; the rounds
  *   push.c      fresh entries: PUSH, HAVE and their TOOK; eager and lazy links
  *   snap.c      snapshots in pieces: SNAP, CHUNK
+ *   compare.c   the objects here beside a peer's: PAGE, DIGESTS
  *   repair.c    equal contexts, unequal states: PAGE, DIGESTS, FIX, OBJECT
  *   links.c     dispatch, time, actions
  *
@@ -25,13 +26,15 @@
 #define GOSSIP__STRANGERS_MAX 65536 /* ids that one peer makes known by vectors alone */
 #define GOSSIP__TELL_MAX 32768      /* components of a vector in one message */
 #define GOSSIP__SILENT_TIMEOUTS 4   /* requests lost in a row, nothing heard: the peer is down */
+#define GOSSIP__DEAF_TIMEOUTS 2     /* so many of them: it may be out of reach, and yet reach us */
 #define GOSSIP__DIAL_US 250000      /* first wait before dialling again; doubles up to ... */
 #define GOSSIP__DIAL_MAX_US 10000000
 #define GOSSIP__HELLO_PEERS 64                   /* addresses told in a HELLO */
 #define GOSSIP__SNAPSHOT_MAX (UINT64_C(4) << 30) /* bytes of a snapshot that is taken in */
 #define GOSSIP__SNAPSHOT_IDLE_US 60000000        /* one that nobody asks for is let go */
 #define GOSSIP__SNAP_WINDOW 4                    /* pieces of it that are asked for at a time */
-#define GOSSIP__PAGE_MAX 1024                    /* digests in one message */
+#define GOSSIP__SNAPSHOT_WAIT_US 64000000 /* after one in vain at most; it doubles up to that */
+#define GOSSIP__PAGE_MAX 1024             /* digests in one message */
 
 /* Entries of one replica in a message that is in flight: its dots from + 1 .. to. */
 typedef struct gossip__span {
@@ -48,6 +51,7 @@ typedef struct gossip__request {
     uint32_t        taken;            /* the version of the peer's that it said was taken in */
     uint64_t        clock;            /* links.clock then */
     uint64_t        snapshot, offset; /* SNAP: of which, and from where */
+    bool            compares;         /* PAGE: on demand, not for repair */
     gossip__span   *spans;            /* PUSH */
     uint32_t        spans_count, spans_cap;
 } gossip__request;
@@ -68,6 +72,11 @@ typedef struct gossip__reply {
     uint8_t        *name; /* allocated */
     uint32_t        name_size;
 } gossip__reply;
+
+typedef struct gossip__address {
+    uint8_t size; /* 0: none */
+    uint8_t bytes[GOSSIP__ADDRESS_MAX];
+} gossip__address;
 
 typedef struct gossip__peer {
     gossip_peer handle;
@@ -133,7 +142,8 @@ typedef struct gossip__peer {
     uint64_t    push_at; /* log positions before this were offered */
     uint64_t    owed;    /* a lazy link, too, is pushed what is before this */
     gossip_time push_due, pushed, have_due, gap_at;
-    uint64_t    have_clock; /* what the last HAVE told of */
+    uint64_t    have_clock;           /* what the last HAVE told of */
+    gossip_time fetch_at, fetch_wait; /* no snapshot before; it brought nothing: grows */
     bool        in_sync;
     uint32_t    unequal; /* syncs in a row with equal contexts and unequal roots */
 
@@ -142,8 +152,9 @@ typedef struct gossip__peer {
     uint64_t    sent_messages, received, entries_sent, entries_received, duplicates, resent;
     uint64_t    refused, malformed;
     crdt_err    error;
-    uint8_t     address_size;
-    uint8_t     address[GOSSIP__ADDRESS_MAX]; /* last: what is looked at often is close together */
+    /* Last: what is looked at often is close together. */
+    gossip__address address;
+    gossip__address other; /* of the same node: tried when that one does not answer */
 } gossip__peer;
 
 /* Replicas in order of when their held dots were last raised, the newest first. */
@@ -169,7 +180,8 @@ typedef struct gossip__served {
     uint64_t    id; /* 0: none */
     crdt_buf    bytes;
     crdt_digest whole;
-    gossip_time used;
+    uint64_t    position;       /* of the log: it has all before */
+    gossip_time used, slice_at; /* slice_at: while it is made, the next */
 } gossip__served;
 
 /* A snapshot that is fetched: some pieces at a time, for a round trip may be long. */
@@ -184,6 +196,37 @@ typedef struct gossip__fetched {
     gossip_time ask_at;
     uint64_t    joined; /* the end of the log when the last one was joined */
 } gossip__fetched;
+
+/* This store's objects beside pages of a peer's digests, in key order. */
+typedef struct gossip__side {
+    const gossip_object_digest *page;
+    uint32_t                    count, at;
+    bool                        more; /* another page follows */
+    bool                        here; /* what was found is in this store */
+    crdt_buf                   *key;  /* the next that is looked at, with type */
+    uint16_t                    type;
+    uint32_t                    steps; /* before a pause */
+} gossip__side;
+
+/* A comparison on demand. */
+typedef enum gossip__stage_of {
+    GOSSIP__TO_ASK,
+    GOSSIP__ASKED,
+    GOSSIP__TO_READ, /* a page */
+    GOSSIP__TO_TELL  /* that it is over */
+} gossip__stage_of;
+typedef struct gossip__comparison {
+    gossip_peer           peer; /* 0: none */
+    gossip__stage_of      stage;
+    crdt_err              err;
+    uint64_t              found;
+    gossip_diff           richer;      /* of what both have */
+    gossip_time           at, give_up; /* not before; not after */
+    gossip__side          side;
+    crdt_buf              key, names; /* names: of the page */
+    gossip_object_digest *page;
+    size_t                page_cap;
+} gossip__comparison;
 
 /* A repair in progress, from this node's side. */
 typedef struct gossip__repair {
@@ -224,11 +267,12 @@ struct gossip__links {
     uint64_t    aged, aged_next;    /* log positions that are graft_us old; of the sample */
     gossip_time aged_at;            /* when aged_next was the end of the log */
 
-    gossip__refusal refusals[GOSSIP__REFUSALS_MAX];
-    uint32_t        refusals_count;
-    gossip__served  served;
-    gossip__fetched fetched;
-    gossip__repair  repair;
+    gossip__refusal    refusals[GOSSIP__REFUSALS_MAX];
+    uint32_t           refusals_count;
+    gossip__served     served;
+    gossip__fetched    fetched;
+    gossip__repair     repair;
+    gossip__comparison comparison;
 
     /* The message that is built, and what it points to. */
     gossip_msg            msg;
@@ -283,6 +327,20 @@ static inline gossip__rank *gossip__rank_of(const gossip_engine *engine, uint32_
 {
     return &engine->links->ranks[who];
 }
+static inline crdt_view gossip__address_of(const gossip__peer *peer)
+{
+    return crdt_view_of(peer->address.bytes, peer->address.size);
+}
+/* What goes to it gets no answer, perhaps for want of an address: it is not counted on that pushes
+ * arrive, so what it asks for is in the reply, too. */
+static inline bool gossip__is_deaf(const gossip__peer *peer)
+{
+    return peer->timeouts >= GOSSIP__DEAF_TIMEOUTS;
+}
+static inline bool gossip__is_none(crdt_digest digest)
+{
+    return digest.lo == 0 && digest.hi == 0;
+}
 static inline gossip_time gossip__jitter(gossip_engine *engine, gossip_time us)
 {
     return us - us / 5 + gossip__random(engine) % (us / 5 * 2 + 1);
@@ -322,6 +380,8 @@ crdt_err gossip__knows_all(gossip_engine *engine, gossip__peer *peer, uint64_t c
 crdt_err gossip__offer_again(gossip_engine *engine, gossip__peer *peer);
 bool     gossip__is_forked(const gossip__peer *peer, uint32_t who);
 void     gossip__fork(gossip_engine *engine, gossip__peer *peer, uint32_t who);
+/* Can it be served from the log alone? What it has another history of it would not take. */
+bool gossip__serves(const gossip_engine *engine, const gossip__peer *peer);
 /* The peer is known to hold dots that are not in this store. */
 bool gossip__peer_has_more(const gossip_engine *engine, const gossip__peer *peer);
 
@@ -384,6 +444,34 @@ void gossip__fetch_failed(gossip_engine *engine, gossip__peer *peer, const gossi
 crdt_err    gossip__snap_tick(gossip_engine *engine, uint64_t ms);
 gossip_time gossip__snap_deadline(const gossip_engine *engine);
 void        gossip__snap_free(gossip_engine *engine);
+
+/* -- compare.c: PAGE, DIGESTS */
+int gossip__compare_keys(crdt_view a, uint16_t a_type, crdt_view b, uint16_t b_type);
+/* In order, from (name, type) on; empty only if it is the last one. */
+bool gossip__page_is_sound(const gossip_msg *msg, crdt_view name, uint16_t type);
+/* The key behind (name, type). Errors: ENOMEM. */
+crdt_err gossip__key_behind(crdt_buf *key, crdt_view name, uint16_t *type);
+typedef enum gossip__step {
+    GOSSIP__STEP_DIFFERS, /* an object that both can read: here (*ret_mine), there, or both */
+    GOSSIP__PAGE_ENDS,
+    GOSSIP__ALL_ENDS,
+    GOSSIP__PAUSES,    /* no steps are left */
+    GOSSIP__STEP_FAILS /* ENOMEM */
+} gossip__step;
+/* To the next difference. *ret_theirs: NULL if it is not there. */
+gossip__step gossip__compare_step(gossip_engine *engine, const gossip__peer *peer,
+                                  gossip__side *side, crdt_object *ret_mine,
+                                  const gossip_object_digest **ret_theirs);
+crdt_err gossip__comparison_in(gossip_engine *engine, gossip__peer *peer, const gossip_msg *msg);
+crdt_err gossip__comparison_build(gossip_engine *engine, gossip__peer *peer, bool *ret_built);
+/* The link is no more. */
+void gossip__comparison_lost(gossip_engine *engine, const gossip__peer *peer);
+/* The page that was asked for will not come. */
+void        gossip__comparison_unasked(gossip_engine *engine, const gossip__peer *peer,
+                                       gossip_refusal refusal);
+void        gossip__comparison_tick(gossip_engine *engine);
+gossip_time gossip__comparison_deadline(const gossip_engine *engine);
+bool        gossip__comparison_next(gossip_engine *engine, gossip_action *ret_action);
 
 /* -- repair.c: PAGE, DIGESTS, FIX, OBJECT */
 crdt_err gossip__repair_in(gossip_engine *engine, gossip__peer *peer, const gossip_msg *msg);

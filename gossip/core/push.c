@@ -270,7 +270,7 @@ void gossip__push_rewind(gossip_engine *engine, gossip__peer *peer)
 {
     gossip__missing walk;
     uint64_t        first = engine->log.persisted;
-    peer->behind = !gossip__log_serves(engine, &peer->known);
+    peer->behind = !gossip__serves(engine, peer);
     peer->push_at = engine->log.first;
     if (gossip__missing_begin(engine, &peer->known, &walk) != CRDT_OK) return;
     if (gossip__missing_next(&walk, &first)) peer->push_at = first;
@@ -323,7 +323,7 @@ static bool may_push(const gossip_engine *engine, const gossip__peer *peer)
 static bool passes_checkpoint(const gossip_engine *engine, gossip__peer *peer, size_t bytes)
 {
     if (bytes > 0) return false;
-    peer->behind = !gossip__log_serves(engine, &peer->known);
+    peer->behind = !gossip__serves(engine, peer);
     return !peer->behind;
 }
 

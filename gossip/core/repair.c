@@ -87,54 +87,14 @@ crdt_err gossip__repair_build(gossip_engine *engine, gossip__peer *peer, bool *r
     return CRDT_OK;
 }
 
-/* The object to be fixed, or (after) where the next page begins. Errors: ENOMEM. */
-static crdt_err go_to(gossip__repair *repair, crdt_view name, uint16_t type, bool after)
+/* The object to be fixed. Errors: ENOMEM. */
+static crdt_err go_to(gossip__repair *repair, crdt_view name, uint16_t type)
 {
     crdt_buf_reset(&repair->name);
     crdt_buf_put(&repair->name, name.data, name.size);
-    if (after && type == UINT16_MAX) crdt_buf_byte(&repair->name, 0);
-    repair->type = (uint16_t)(after ? type + 1 : type);
-    repair->fix = !after;
-    crdt_err err = crdt_buf_status(&repair->name);
-    repair->name.failed = false;
-    return err;
-}
-
-static int compare_keys(crdt_view a, uint16_t a_type, crdt_view b, uint16_t b_type)
-{
-    int order = crdt_view_compare(a, b);
-    return order != 0 ? order : a_type < b_type ? -1 : a_type > b_type;
-}
-
-/* The first object that the page shows to differ. False: none does. */
-static bool find_difference(gossip_engine *engine, const gossip_msg *msg, crdt_object *ret_object,
-                            crdt_digest *ret_theirs)
-{
-    gossip__repair *repair = &engine->links->repair;
-    crdt_view       name = crdt_buf_bytes(&repair->name);
-    uint16_t        type = repair->type;
-    for (uint32_t i = 0;; i++) {
-        const gossip_object_digest *theirs = i < msg->digests_count ? &msg->digests[i] : NULL;
-        crdt_object                 mine;
-        bool                        have = crdt_store_object_from(engine->store, name, type, &mine);
-        if (theirs == NULL && (msg->more || !have)) return false;
-        int order = !have ? 1
-                    : theirs == NULL
-                        ? -1
-                        : compare_keys(mine.name, mine.type, theirs->name, theirs->type);
-        if (order == 0 && crdt_digest_equal(mine.digest, theirs->digest)) {
-            name = theirs->name;
-            type =
-                (uint16_t)(theirs->type + 1); /* types end below UINT16_MAX, or nothing follows */
-            if (type == 0) return false;
-            continue;
-        }
-        ret_object->name = order > 0 ? theirs->name : mine.name;
-        ret_object->type = order > 0 ? theirs->type : mine.type;
-        ret_object->digest = order > 0 ? (crdt_digest){0, 0} : mine.digest;
-        *ret_theirs = order < 0 ? (crdt_digest){0, 0} : theirs->digest;
-        return true;
-    }
+    repair->type = type;
+    repair->fix = true;
+    return crdt_buf_status(&repair->name);
 }
 
 /* All pages are compared. If no object differed, the sum of the digests is what is wrong. */
@@ -162,24 +122,35 @@ static bool goes_on(gossip_engine *engine, const gossip__peer *peer, crdt_digest
 
 crdt_err gossip__digests_in(gossip_engine *engine, gossip__peer *peer, const gossip_msg *msg)
 {
-    gossip__repair *repair = &engine->links->repair;
-    crdt_object     object;
+    static const crdt_digest    none = {0, 0};
+    gossip__repair             *repair = &engine->links->repair;
+    crdt_object                 mine;
+    const gossip_object_digest *theirs;
     if (!goes_on(engine, peer, msg->root) || repair->fix) return CRDT_OK;
-    for (uint32_t i = 1; i < msg->digests_count; i++) {
-        const gossip_object_digest *a = &msg->digests[i - 1], *b = &msg->digests[i];
-        if (compare_keys(a->name, a->type, b->name, b->type) >= 0) return CRDT_EMALFORMED;
+    if (!gossip__page_is_sound(msg, crdt_buf_bytes(&repair->name), repair->type)) {
+        return CRDT_EMALFORMED;
     }
-    if (find_difference(engine, msg, &object, &repair->theirs)) {
+    gossip__side side = {.page = msg->digests, .count = msg->digests_count, .more = msg->more};
+    side.key = &repair->name;
+    side.type = repair->type;
+    side.steps = UINT32_MAX;
+    gossip__step step = gossip__compare_step(engine, peer, &side, &mine, &theirs);
+    repair->type = side.type;
+    if (step == GOSSIP__PAGE_ENDS) return CRDT_OK;
+    if (step == GOSSIP__ALL_ENDS) {
+        finish(engine);
+        return CRDT_OK;
+    }
+    crdt_err err = CRDT_ENOMEM;
+    if (step == GOSSIP__STEP_DIFFERS) {
         repair->found = true;
-        repair->mine = object.digest;
-        return go_to(repair, object.name, object.type, false);
+        repair->mine = side.here ? mine.digest : none;
+        repair->theirs = theirs != NULL ? theirs->digest : none;
+        err = side.here ? go_to(repair, mine.name, mine.type)
+                        : go_to(repair, theirs->name, theirs->type);
     }
-    if (msg->more && msg->digests_count > 0) {
-        const gossip_object_digest *last = &msg->digests[msg->digests_count - 1];
-        return go_to(repair, last->name, last->type, true);
-    }
-    finish(engine);
-    return CRDT_OK;
+    if (err != CRDT_OK) gossip__repair_stop(engine);
+    return err;
 }
 
 /* Are the bytes what the digest says? Errors: ENOMEM. */
@@ -211,7 +182,9 @@ crdt_err gossip__object_in(gossip_engine *engine, gossip__peer *peer, const goss
     bool            mine_sound = false, theirs_sound = false;
     if (!goes_on(engine, peer, msg->root) || !repair->fix) return CRDT_OK;
     crdt_view name = crdt_buf_bytes(&repair->name);
-    if (compare_keys(msg->name, msg->type, name, repair->type) != 0) return CRDT_EMALFORMED;
+    if (gossip__compare_keys(msg->name, msg->type, name, repair->type) != 0) {
+        return CRDT_EMALFORMED;
+    }
     crdt_err err = judge(engine, msg->bytes, repair->theirs, &theirs_sound);
     if (err == CRDT_OK) err = judge_mine(engine, &mine_sound);
     if (err == CRDT_OK && !mine_sound && theirs_sound) {
@@ -223,11 +196,11 @@ crdt_err gossip__object_in(gossip_engine *engine, gossip__peer *peer, const goss
     } else if (err == CRDT_OK && mine_sound == theirs_sound) {
         notify(engine, GOSSIP_UNEQUAL, CRDT_EFORK); /* no telling who is right: both are kept */
     }
-    if (err != CRDT_OK) {
-        gossip__repair_stop(engine);
-        return err == CRDT_ENOMEM ? err : CRDT_OK;
-    }
-    return go_to(repair, msg->name, repair->type, true);
+    repair->fix = false;
+    if (err == CRDT_OK) err = gossip__key_behind(&repair->name, msg->name, &repair->type);
+    if (err == CRDT_OK) return CRDT_OK;
+    gossip__repair_stop(engine);
+    return err == CRDT_ENOMEM ? err : CRDT_OK;
 }
 
 /* -- Answering --------------------------------------------------------------------------------- */
@@ -257,28 +230,32 @@ crdt_err gossip__repair_in(gossip_engine *engine, gossip__peer *peer, const goss
     return CRDT_OK;
 }
 
+/* From (name, type) on. Errors: ENOMEM. */
 static crdt_err put_digests(gossip_engine *engine, crdt_view name, uint16_t type)
 {
     struct gossip__links *links = engine->links;
     gossip_msg           *msg = &links->msg;
     crdt_object           object;
     size_t                bytes = 0;
-    while (crdt_store_object_from(engine->store, name, type, &object)) {
+    crdt_buf_reset(&links->name);
+    crdt_buf_put(&links->name, name.data, name.size);
+    crdt_err err = crdt_buf_status(&links->name);
+    while (err == CRDT_OK &&
+           crdt_store_object_from(engine->store, crdt_buf_bytes(&links->name), type, &object)) {
         bytes += object.name.size + 20;
         msg->more = msg->digests_count > 0 &&
                     (msg->digests_count >= GOSSIP__PAGE_MAX || bytes > engine->config.chunk_bytes);
         if (msg->more) break;
-        crdt_err err = gossip__room(engine, &links->digests, &links->digests_cap,
-                                    msg->digests_count + 1u, sizeof *links->digests);
-        if (err != CRDT_OK) return err;
+        err = gossip__room(engine, &links->digests, &links->digests_cap, msg->digests_count + 1u,
+                           sizeof *links->digests);
+        if (err != CRDT_OK) break;
         gossip_object_digest digest = {object.name, object.type, object.digest};
         links->digests[msg->digests_count++] = digest;
-        name = object.name;
-        type = (uint16_t)(object.type + 1);
-        if (type == 0) break;
+        type = object.type;
+        err = gossip__key_behind(&links->name, object.name, &type);
     }
     msg->digests = links->digests;
-    return CRDT_OK;
+    return err;
 }
 
 crdt_err gossip__repair_reply(gossip_engine *engine, gossip__peer *peer, const gossip__reply *reply)
@@ -286,9 +263,10 @@ crdt_err gossip__repair_reply(gossip_engine *engine, gossip__peer *peer, const g
     struct gossip__links *links = engine->links;
     gossip_msg           *msg = &links->msg;
     crdt_view             name = crdt_view_of(reply->name, reply->name_size);
-    if (!has_context(engine, reply->root)) {
+    bool                  compares = reply->kind == GOSSIP_DIGESTS && gossip__is_none(reply->root);
+    if (compares ? engine->writing : !has_context(engine, reply->root)) {
         msg->kind = GOSSIP_REFUSED;
-        msg->refusal = GOSSIP_NOT_EQUAL;
+        msg->refusal = compares ? GOSSIP_BUSY : GOSSIP_NOT_EQUAL;
         return CRDT_OK;
     }
     msg->kind = reply->kind;

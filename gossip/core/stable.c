@@ -47,3 +47,13 @@ crdt_err gossip_engine_stable(const gossip_engine *engine, crdt_context *ret_cut
     }
     return CRDT_OK;
 }
+
+uint64_t gossip_engine_heard_ms(const gossip_engine *engine)
+{
+    uint64_t least = UINT64_MAX;
+    for (uint32_t who = 0; who < engine->replicas_count; who++) {
+        const gossip__replica *r = &engine->replicas[who];
+        if (r->member && who != engine->self && r->ms < least) least = r->ms;
+    }
+    return least;
+}

@@ -28,11 +28,6 @@ crdt_digest gossip__root(gossip_engine *engine, const gossip__peer *peer)
     return crdt_store_digest(engine->store, peer->knows_all ? NULL : &peer->common_types);
 }
 
-static bool is_none(crdt_digest digest)
-{
-    return digest.lo == 0 && digest.hi == 0;
-}
-
 bool gossip__pulling(const gossip_engine *engine, const gossip__peer *peer)
 {
     return gossip__request_flying(engine, peer, GOSSIP_SYNC) ||
@@ -184,11 +179,11 @@ static crdt_err put_state(gossip_engine *engine, gossip__peer *peer, gossip_msg_
     uint64_t    limit = engine->log.persisted;
     crdt_err    err = gossip__tell(engine, peer, &msg->vector);
     if (err != CRDT_OK || !peer->vector_known) return err;
-    bool pushing = gossip__request_flying(engine, peer, GOSSIP_PUSH);
+    bool pushing = !gossip__is_deaf(peer) && gossip__request_flying(engine, peer, GOSSIP_PUSH);
     if (asked == GOSSIP_SYNC && pushing) return CRDT_OK; /* it is getting what it lacks */
     if (asked == GOSSIP_SYNC && !peer->eager) limit = gossip__aged(engine);
     peer->pulls = false;
-    msg->snapshot = !gossip__log_serves(engine, &peer->known);
+    msg->snapshot = !gossip__serves(engine, peer);
     if (msg->snapshot) return CRDT_OK;
     err = gossip__offer_again(engine, peer);
     if (err != CRDT_OK) return err;
@@ -210,7 +205,7 @@ crdt_err gossip__state_build(gossip_engine *engine, gossip__peer *peer, const go
     msg->credit = gossip__credit(engine);
     if (reply->asked == GOSSIP_SYNC) {
         root = gossip__root(engine, peer);
-        msg->same = !is_none(root) && crdt_digest_equal(root, reply->root);
+        msg->same = !gossip__is_none(root) && crdt_digest_equal(root, reply->root);
     }
     if (!msg->same) {
         err = put_state(engine, peer, reply->asked);
@@ -253,13 +248,13 @@ static void check_unequal(gossip_engine *engine, gossip__peer *peer, const gossi
                           const gossip__request *request)
 {
     bool still = request->kind == GOSSIP_SYNC && request->clock == engine->links->clock &&
-                 !is_none(msg->root) && msg->entries_count == 0 && !msg->snapshot;
+                 !gossip__is_none(msg->root) && msg->entries_count == 0 && !msg->snapshot;
     if (!still || !contexts_equal(engine, peer)) {
         peer->unequal = 0;
         return;
     }
     crdt_digest mine = gossip__root(engine, peer);
-    if (is_none(mine) || crdt_digest_equal(mine, msg->root)) return;
+    if (gossip__is_none(mine) || crdt_digest_equal(mine, msg->root)) return;
     if (++peer->unequal >= 2) gossip__repair_begin(engine, peer);
 }
 

@@ -90,7 +90,7 @@ static void want_some(gossip_engine *engine)
     uint32_t most = (lacking + 1) / 2;
     for (uint32_t tries = 0; dialled < most && tries < 4 * active; tries++) {
         gossip__peer *peer = links->peers[gossip__random(engine) % links->peers_count];
-        if (!is_there(peer) || peer->wants || peer->address_size == 0) continue;
+        if (!is_there(peer) || peer->wants || peer->address.size == 0) continue;
         if (is_away(peer) && tries % 4 != 3) continue; /* those that are away now and then */
         peer->wants = true;
         dialled++;

@@ -122,6 +122,15 @@ bool gossip__is_forked(const gossip__peer *peer, uint32_t who)
     return false;
 }
 
+bool gossip__serves(const gossip_engine *engine, const gossip__peer *peer)
+{
+    for (uint32_t who = 0; who < engine->replicas_count; who++) {
+        if (gossip__log_serves(engine, who, gossip__vec_at(&peer->known, who))) continue;
+        if (!gossip__is_forked(peer, who)) return false;
+    }
+    return true;
+}
+
 void gossip__fork(gossip_engine *engine, gossip__peer *peer, uint32_t who)
 {
     if (gossip__is_forked(peer, who)) return;
@@ -247,7 +256,7 @@ crdt_err gossip__offer_again(gossip_engine *engine, gossip__peer *peer)
     }
     for (uint32_t i = 0; i < engine->config.credit_frames; i++) {
         const gossip__request *request = &peer->requests[i];
-        if (request->id == 0 || request->kind != GOSSIP_PUSH) continue;
+        if (request->id == 0 || request->kind != GOSSIP_PUSH || gossip__is_deaf(peer)) continue;
         for (uint32_t n = 0; n < request->spans_count; n++) {
             const gossip__span *span = &request->spans[n];
             crdt_err err = gossip__vec_raise(engine, &peer->offered, span->who, span->to);

@@ -578,6 +578,71 @@ TEST(disk, reads_what_was_written_again_where_it_was_written_last)
     world_end(&w);
 }
 
+/* Where sync means written: what an error meets was promised before, and the process may die
+ * before it is written again. */
+TEST(disk, keeps_what_was_written_when_a_later_write_fails)
+{
+    static world w;
+    crdt_view    log;
+    sim_fault    write = {SIM_WRITE, 1, EIO, false}, none = {0};
+    sim_fault    rewrite = {SIM_WRITE | SIM_UNLINK | SIM_TRUNCATE, 2, EIO, true};
+    sim_fault    flushing = {SIM_SYNC, 1, EIO, false};
+    for (unsigned how = 0; how < 4; how++) {
+        world_new(&w, GOSSIP_SYNC_EVERYSEC);
+        recover(&w, false);
+        for (unsigned i = 0; i < 4; i++) append(&w);
+        sync(&w);
+        append(&w);
+        sim_files_fault(w.files, how == 3 ? flushing : write);
+        if (how == 3) flush(&w);
+        else sync(&w);
+        if (how == 1) { /* neither can it be written again; the first frame alone can */
+            sim_files_fault(w.files, rewrite);
+            sync(&w);
+            CHECK(w.failures == 2 && sim_files_get(w.files, "log.2.new", &log));
+        }
+        sim_files_fault(w.files, none);
+        if (how == 2) sync(&w);
+        sim_files_kill(w.files);
+        gossip_disk_close(w.disk);
+        recover(&w, false); /* checks that it is there */
+        CHECK_EQ_INT(w.recovered, how == 2 ? 5 : how == 3 ? 5 : 4);
+        CHECK(!sim_files_get(w.files, "log.2.new", &log));
+        world_end(&w);
+    }
+}
+
+/* Two segments in turn begin with entry 2, and one before them has it, too. Its first copies are
+ * damaged: the last segment tells where it begins. */
+TEST(disk, knows_where_entries_were_written_again_if_a_first_copy_is_damaged)
+{
+    static world    w;
+    gossip_recovery found;
+    crdt_view       log;
+    world_new(&w, GOSSIP_SYNC_NO);
+    recover(&w, false);
+    append(&w);
+    sync(&w);
+    flush(&w);
+    for (unsigned i = 0; i < 2; i++) { /* two segments that begin with entry 2 */
+        append(&w);
+        append(&w);
+        sync(&w);
+        sim_files_fault(w.files, (sim_fault){SIM_SYNC, 1, EIO, false});
+        flush(&w);
+        sync(&w);
+    }
+    CHECK(sim_files_get(w.files, "log.2", &log) && sim_files_get(w.files, "log.3", &log));
+    CHECK(sim_files_get(w.files, "log.1", &log));
+    uint64_t second = 88 + gossip__frame_size(gossip__load32((const uint8_t *)log.data + 88 + 8));
+    CHECK(sim_files_flip(w.files, "log.1", (second + 36) * 8));
+    CHECK(sim_files_flip(w.files, "log.2", 40 * 8));        /* it does not tell where it begins */
+    CHECK(sim_files_flip(w.files, "log.2", (88 + 36) * 8)); /* and seems to begin with entry 3 */
+    begin_again(&w, false, &found);
+    CHECK_EQ_INT(found.entries, 5);
+    world_end(&w);
+}
+
 /* What cannot be read today may be read tomorrow: new entries do not take its numbers. */
 TEST(disk, leaves_room_for_what_it_cannot_read)
 {
@@ -655,6 +720,102 @@ TEST(disk, keeps_damaged_bytes_aside_and_the_entries_behind_them)
     CHECK(sim_files_get(w.files, name.text, &aside));
     CHECK_EQ_MEM(aside.data, aside.size, (const uint8_t *)log.data + at, aside.size);
     CHECK(aside.size >= 40);
+    world_end(&w);
+}
+
+/* Two segments of which the second begins with damage: in its first frame and in its first entry.
+ */
+static void damage_at_start(world *w, gossip_sync policy, gossip_recovery *ret_found,
+                            size_t *ret_size)
+{
+    crdt_view log;
+    world_new(w, policy);
+    recover(w, false);
+    append(w);
+    append(w);
+    sync(w);
+    flush(w);
+    gossip_disk_close(w->disk);
+    recover(w, false); /* a new segment */
+    w->position = 0;
+    for (unsigned i = 0; i < 4; i++) {
+        append(w);
+        sync(w);
+    }
+    CHECK(sim_files_get(w->files, "log.2", &log));
+    *ret_size = 88 + gossip__frame_size(gossip__load32((const uint8_t *)log.data + 88 + 8));
+    CHECK(sim_files_flip(w->files, "log.2", 40 * 8));
+    CHECK(sim_files_flip(w->files, "log.2", (88 + 36) * 8));
+    begin_again(w, false, ret_found);
+    CHECK_EQ_INT(ret_found->entries, 5);
+}
+
+TEST(disk, keeps_aside_what_is_damaged_where_a_segment_begins)
+{
+    static world    w;
+    gossip_recovery found;
+    crdt_view       aside, log;
+    size_t          size;
+    damage_at_start(&w, GOSSIP_SYNC_ALWAYS, &found, &size);
+    CHECK_EQ_INT(found.bad_frames, 2);
+    CHECK_EQ_INT(found.torn_bytes, 0);
+    CHECK_MSG(strstr(found.problem, "log.2 at byte 0: damaged for ") == found.problem &&
+                  strstr(found.problem, "entries 3 to 3 lack") != NULL,
+              "%s", found.problem);
+    CHECK(sim_files_get(w.files, "quarantine.2.0", &aside));
+    CHECK(sim_files_get(w.files, "log.2", &log));
+    CHECK_EQ_MEM(aside.data, aside.size, log.data, size);
+    world_end(&w);
+
+    damage_at_start(&w, GOSSIP_SYNC_EVERYSEC, &found, &size); /* nothing proves that it was there */
+    CHECK_EQ_INT(found.bad_frames, 0);
+    CHECK_EQ_INT(found.torn_bytes, size);
+    world_end(&w);
+}
+
+/* The first frame alone: no entry lacks, and it is told of. */
+TEST(disk, tells_of_a_segment_that_cannot_say_where_it_begins)
+{
+    static world    w;
+    gossip_recovery found;
+    crdt_view       aside, log;
+    world_new(&w, GOSSIP_SYNC_ALWAYS);
+    recover(&w, false);
+    for (unsigned i = 0; i < 3; i++) {
+        append(&w);
+        sync(&w);
+    }
+    CHECK(sim_files_flip(w.files, "log.1", 40 * 8));
+    begin_again(&w, false, &found);
+    CHECK(found.entries == 3 && found.bad_frames == 1 && found.torn_bytes == 0);
+    CHECK_MSG(strstr(found.problem, "no entry lacks") != NULL, "%s", found.problem);
+    CHECK(sim_files_get(w.files, "quarantine.1.0", &aside) && aside.size == 88);
+    uint64_t  position, count = 0;
+    crdt_view entry;
+    for (crdt_err err; (err = gossip_disk_next(w.disk, &position, &entry)) != CRDT_ENOENT;) {
+        CHECK_OK(err);
+        count++;
+    }
+    CHECK_EQ_INT(count, 3);
+    CHECK(sim_files_get(w.files, "log.1", &log));
+    world_end(&w);
+}
+
+/* A torn write, and behind it a segment of which nothing had come to the disk. */
+TEST(disk, counts_what_is_torn_before_an_empty_segment)
+{
+    static world    w;
+    gossip_recovery found;
+    crdt_view       log;
+    world_new(&w, GOSSIP_SYNC_ALWAYS);
+    recover(&w, false);
+    for (unsigned i = 0; i < 3; i++) append(&w);
+    sync(&w);
+    CHECK(sim_files_get(w.files, "log.1", &log));
+    CHECK(sim_files_flip(w.files, "log.1", (log.size - 12) * 8));
+    sim_files_put(w.files, "log.2", crdt_text_view(""));
+    begin_again(&w, false, &found);
+    CHECK(found.entries == 2 && found.bad_frames == 0 && found.torn_bytes > 0);
     world_end(&w);
 }
 

@@ -91,7 +91,7 @@ static inline void recover(world *w, bool power)
     CHECK_MSG(found.clean ? w->may_be_clean : !w->must_be_clean,
               "seed %ju: clean %d, may %d, must %d", (uintmax_t)w->seed, found.clean,
               w->may_be_clean, w->must_be_clean);
-    if (found.clean) CHECK_EQ_INT(found.last_seq, w->next);
+    if (found.clean) CHECK_EQ_INT(found.last_seq, w->next + 1);
     read_snapshot(w, &covered);
     CHECK_MSG(covered >= w->covered, "snapshot of %ju lost", (uintmax_t)w->covered);
     while ((err = gossip_disk_next(w->disk, &number, &entry)) != CRDT_ENOENT) {
@@ -135,14 +135,6 @@ static inline void raise_fates(world *w, fate from, fate to)
     }
 }
 
-/* An error: what was written is perhaps no more. */
-static inline void lower_fates(world *w)
-{
-    for (uint64_t id = 0; id < w->next; id++) {
-        if (w->fates[id] == WRITTEN) w->fates[id] = IN_MEMORY;
-    }
-}
-
 /* -- Steps ------------------------------------------------------------------------------------- */
 
 static inline void append(world *w)
@@ -162,7 +154,6 @@ static inline void sync(world *w)
         raise_fates(w, IN_MEMORY, w->policy == GOSSIP_SYNC_ALWAYS ? DURABLE : WRITTEN);
     } else {
         CHECK_ERR(err, CRDT_EIO);
-        lower_fates(w);
         w->failures++;
     }
 }
@@ -170,12 +161,8 @@ static inline void sync(world *w)
 static inline void flush(world *w)
 {
     crdt_err err = gossip_disk_flush(w->disk);
-    if (err == CRDT_OK) {
-        raise_fates(w, IN_MEMORY, DURABLE);
-    } else {
-        CHECK_ERR(err, CRDT_EIO);
-        lower_fates(w);
-    }
+    if (err == CRDT_OK) raise_fates(w, IN_MEMORY, DURABLE);
+    else CHECK_ERR(err, CRDT_EIO);
 }
 
 static inline void snapshot(world *w)
@@ -199,19 +186,17 @@ static inline void snapshot(world *w)
         w->snapshots++;
     } else {
         CHECK_ERR(err, CRDT_EIO);
-        lower_fates(w);
     }
 }
 
 static inline void stop(world *w)
 {
-    crdt_err err = gossip_disk_stop(w->disk, w->replica, w->next);
+    crdt_err err = gossip_disk_stop(w->disk, w->replica, w->next + 1);
     if (err == CRDT_OK) {
         raise_fates(w, IN_MEMORY, DURABLE);
         w->must_be_clean = true;
     } else {
         CHECK_ERR(err, CRDT_EIO);
-        lower_fates(w);
     }
     w->may_be_clean = true;
     w->stops++;

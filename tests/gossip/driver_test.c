@@ -19,7 +19,10 @@ typedef struct world world;
 
 typedef struct node {
     world         *w;
-    uint64_t       index, replica;
+    uint64_t       index, id, replica;
+    uint64_t       forced;  /* takes this replica id, whatever is right; 0: none */
+    uint32_t       older;   /* ids that the last start found before the last */
+    bool           nowhere; /* it tells no address */
     testmem        m;
     sim_files     *files;
     gossip_disk   *disk;
@@ -27,7 +30,7 @@ typedef struct node {
     gossip_engine *engine;
     gossip_driver *driver;
     gossip_persist inner;
-    unsigned       refuse_appends, refuse_syncs; /* so many to come */
+    unsigned       refuse_appends, refuse_syncs, refuse_names; /* so many to come */
     uint64_t       appends, syncs, snapshots, refused;
     bool           up;
     gossip_config  config;
@@ -60,8 +63,9 @@ static crdt_view address(uint64_t index)
 
 static void send(void *user, crdt_view to, crdt_view bytes, bool reply, uint64_t from)
 {
-    node    *n = user;
-    world   *w = n->w;
+    node  *n = user;
+    world *w = n->w;
+    if (to.size == 0 && !reply) return; /* lost */
     message *m = malloc(sizeof *m);
     CHECK(m != NULL);
     memset(m, 0, sizeof *m);
@@ -117,6 +121,18 @@ static crdt_err snapshot(void *user, uint64_t position, crdt_view bytes)
     return n->inner.snapshot(n->inner.user, position, bytes);
 }
 
+static crdt_err renamed(void *user, uint64_t replica)
+{
+    node *n = user;
+    if (n->refuse_names > 0) {
+        n->refuse_names--;
+        n->refused++;
+        return CRDT_EIO;
+    }
+    n->replica = replica;
+    return n->inner.replica(n->inner.user, replica);
+}
+
 /* -- Starting and stopping --------------------------------------------------------------------- */
 
 static void replay(node *n, const gossip_recovery *found)
@@ -142,6 +158,9 @@ static void replay(node *n, const gossip_recovery *found)
     crdt_buf_clear(&bytes);
     if (!found->fresh && !found->clean) {
         CHECK_OK(gossip_engine_succeed(n->engine, n->replica, found->replica));
+        for (uint32_t i = 0; i < found->older_count; i++) {
+            CHECK_OK(gossip_engine_succeed(n->engine, n->replica, found->older[i]));
+        }
     }
 }
 
@@ -149,10 +168,10 @@ static void replay(node *n, const gossip_recovery *found)
 static void start(world *w, uint64_t index)
 {
     node               *n = &w->nodes[index];
-    gossip_disk_options options = gossip_disk_options_default(1, index + 1);
+    gossip_disk_options options = gossip_disk_options_default(1, n->id);
     gossip_files        table = sim_files_table(n->files);
     gossip_transport    transport = {send, n};
-    gossip_persist      persist = {append, sync, snapshot, n};
+    gossip_persist      persist = {append, sync, snapshot, renamed, n};
     gossip_recovery     found;
     gossip_peer         peer;
     char                problem[256];
@@ -160,12 +179,14 @@ static void start(world *w, uint64_t index)
     CHECK_OK(gossip_disk_recover(n->disk, &found));
     CHECK_MSG(found.problem[0] == 0, "%s", found.problem);
     n->replica = found.clean ? found.replica : next_random(&w->random) | 1;
+    if (n->forced != 0) n->replica = n->forced;
+    n->older = found.older_count;
     crdt_options store = crdt_options_default(n->replica, crdt_types_builtin());
     store.mem = &n->m.mem;
     CHECK_OK(crdt_store_new(&store, &n->store));
-    n->config.node = index + 1;
+    n->config.node = n->id;
     n->config.boot = next_random(&w->random) | 1;
-    n->config.address = address(index);
+    n->config.address = n->nowhere ? crdt_view_of(NULL, 0) : address(index);
     CHECK_OK(gossip_engine_new(&n->config, n->store, &n->m.mem, &n->engine));
     replay(n, &found);
     CHECK_OK(gossip_disk_begin(n->disk, n->replica));
@@ -205,6 +226,7 @@ static world *begin(unsigned up)
     for (uint64_t i = 0; i < NODES; i++) {
         w->nodes[i].w = w;
         w->nodes[i].index = i;
+        w->nodes[i].id = i + 1;
         w->nodes[i].files = sim_files_new(i);
         w->nodes[i].config = gossip_config_default();
         w->nodes[i].config.cluster = 1;
@@ -336,6 +358,95 @@ TEST(driver, nodes_become_equal_and_stay_so_over_restarts)
         pass(w, 8 * SECOND);
         CHECK(equal(w, 0, 1) && equal(w, 0, 2));
     }
+    end(w);
+}
+
+static void meet(world *w, uint64_t from, uint64_t to)
+{
+    gossip_peer peer;
+    CHECK_OK(gossip_engine_add_peer(w->nodes[from].engine, address(to), &peer));
+}
+
+TEST(driver, finds_a_node_that_has_moved)
+{
+    world *w = begin(0);
+    w->alone = true;
+    start(w, 0);
+    start(w, 1);
+    meet(w, 1, 0);
+    CHECK_OK(write(w, 0, "before"));
+    pass(w, 5 * SECOND);
+    CHECK(has(w, 1, "before"));
+    stop(w, 1, 0);
+    sim_files *disk = w->nodes[1].files;
+    w->nodes[1].files = w->nodes[2].files;
+    w->nodes[2].files = disk;
+    w->nodes[2].id = w->nodes[1].id;
+    start(w, 2);
+    meet(w, 2, 0);
+    CHECK_OK(write(w, 0, "x"));
+    pass(w, 40 * SECOND);
+    CHECK(has(w, 2, "x"));
+    gossip_peer_info info;
+    CHECK(gossip_engine_peer(w->nodes[0].engine, 0, &info));
+    CHECK(crdt_view_compare(info.address, address(2)) == 0);
+    CHECK_OK(write(w, 0, "y")); /* it is pushed, as to any other */
+    pass(w, SECOND / 10);
+    CHECK(has(w, 2, "y"));
+    end(w);
+}
+
+TEST(driver, serves_a_node_that_cannot_be_called)
+{
+    world *w = begin(0);
+    w->alone = true;
+    w->nodes[1].nowhere = true;
+    start(w, 0);
+    start(w, 1);
+    meet(w, 1, 0);
+    pass(w, 5 * SECOND);
+    for (unsigned i = 0; i < 3; i++) {
+        char name[] = {'x', (char)('0' + i), 0};
+        CHECK_OK(write(w, 0, name));
+        pass(w, 20 * SECOND);
+        CHECK(has(w, 1, name));
+    }
+    end(w);
+}
+
+/* An id that has written before, on a disk that does not know: peers do, and it goes on as another.
+ * The disk is told before it gets an entry of that one. */
+TEST(driver, tells_the_disk_that_it_goes_on_as_another)
+{
+    world *w = begin(2);
+    CHECK_OK(write(w, 0, "a"));
+    pass(w, 5 * SECOND);
+    node    *n = &w->nodes[0];
+    uint64_t first = n->replica;
+    stop(w, 0, 1);
+    sim_files_free(n->files);
+    n->files = sim_files_new(9);
+    n->forced = first;
+    n->refuse_names = 2;
+    start(w, 0);
+    pass(w, 5 * SECOND);
+    CHECK(n->replica != first && n->replica == crdt_store_replica(n->store));
+    CHECK(n->refuse_names == 0 && has(w, 0, "a"));
+    CHECK_OK(write(w, 0, "b"));
+    pass(w, SECOND);
+    n->forced = 0;
+    uint64_t second = n->replica;
+    stop(w, 0, 0); /* clean, under the new id */
+    start(w, 0);
+    CHECK(n->replica == second && n->older == 1);
+    stop(w, 0, 2);
+    start(w, 0);
+    CHECK(n->replica != second && n->older == 1);
+    pass(w, 5 * SECOND);
+    CHECK(equal(w, 0, 1) && has(w, 1, "b"));
+    stop(w, 0, 1);
+    start(w, 0);
+    CHECK_EQ_INT(n->older, 2); /* first and second */
     end(w);
 }
 
@@ -615,6 +726,8 @@ TEST(driver, keeps_a_snapshot_that_came_from_a_peer)
     CHECK(equal(w, 0, 1));
     CHECK_OK(gossip_driver_checkpoint(w->nodes[0].driver, w->now));
     CHECK_OK(gossip_driver_checkpoint(w->nodes[1].driver, w->now));
+    pass(w, SECOND);
+    CHECK(w->nodes[0].snapshots == 1 && w->nodes[1].snapshots == 1);
     for (uint64_t i = 0; i < 2; i++) { /* their logs begin with the snapshot */
         stop(w, i, 0);
         start(w, i);
@@ -629,6 +742,47 @@ TEST(driver, keeps_a_snapshot_that_came_from_a_peer)
     stop(w, 1, 1);
     start(w, 2); /* alone */
     CHECK(has(w, 2, "aa") && has(w, 2, "rh"));
+    end(w);
+}
+
+/* More notices than one run usually has, with names longer than most. */
+TEST(driver, keeps_notices_whole_and_in_order)
+{
+    world        *w = begin(2);
+    gossip_action notice;
+    char          name[300];
+    uint64_t      differs = 0, ends = 0;
+    memset(name, 'x', sizeof name);
+    pass(w, 4 * SECOND);
+    while (gossip_driver_notice(w->nodes[0].driver, &notice)) {
+        if (notice.notice == GOSSIP_PEER_UP) ends = notice.peer;
+    }
+    CHECK(ends != 0);
+    gossip_engine_readonly(w->nodes[1].engine, true); /* it takes nothing in */
+    for (int i = 0; i < 200; i++) {
+        crdt_txn *txn;
+        name[0] = (char)('a' + i / 26);
+        name[1] = (char)('a' + i % 26);
+        CHECK_OK(gossip_engine_write(w->nodes[0].engine, w->now, WALL, &txn));
+        CHECK_OK(crdt_orset_add(txn, crdt_view_of(name, sizeof name), crdt_text("x")));
+        CHECK_OK(gossip_engine_commit(w->nodes[0].engine, NULL));
+    }
+    CHECK_OK(gossip_engine_compare(w->nodes[0].engine, w->now, (gossip_peer)ends));
+    pass(w, SECOND);
+    for (ends = 0; gossip_driver_notice(w->nodes[0].driver, &notice);) {
+        if (notice.notice == GOSSIP_DIFFERS) {
+            name[0] = (char)('a' + differs / 26);
+            name[1] = (char)('a' + differs % 26);
+            CHECK(crdt_view_compare(notice.name, crdt_view_of(name, sizeof name)) == 0);
+            CHECK_EQ_INT(notice.diff, GOSSIP_ONLY_HERE);
+            differs++;
+        }
+        if (notice.notice != GOSSIP_COMPARED) continue;
+        CHECK_EQ_INT(notice.count, 200);
+        ends++;
+    }
+    CHECK_EQ_INT(differs, 200);
+    CHECK_EQ_INT(ends, 1);
     end(w);
 }
 

@@ -10,8 +10,8 @@ crdt_store *store_of(uint64_t replica);                       /* of all built-in
 crdt_store *solo_of(const crdt_type *type, uint64_t replica); /* a stand-alone object */
 crdt_txn   *begin(crdt_store *store);
 crdt_delta *commit(crdt_store *store); /* the caller frees it */
-/* One operation by its name in its own transaction; args by their letters: v text, i/n/t
- * integer. */
+/* One operation by its name in its own transaction; args by their letters: v/b/d text,
+ * i/n/t integer. */
 crdt_delta *apply(crdt_store *store, const char *name, const crdt_type *type, const char *op, ...);
 /* The same, delta dropped. */
 #define DO(...) crdt_store_free(apply(__VA_ARGS__))

@@ -263,7 +263,7 @@ static uint32_t target(const cluster *c, uint32_t from, const gossip_action *act
 {
     const gossip__peer *peer = gossip__peer_get(c->nodes[from].engine, action->peer);
     CHECK(peer != NULL);
-    return node_at(crdt_view_of(peer->address, peer->address_size));
+    return node_at(gossip__address_of(peer));
 }
 
 static void count_traffic(cluster *c, uint32_t from, uint32_t to, const gossip_msg *msg,
@@ -329,7 +329,10 @@ static void do_action(cluster *c, uint32_t node, const gossip_action *action)
         break;
     case GOSSIP_DO_LINK: wire_up(n, action->link); break;
     case GOSSIP_DO_UNLINK: wire_down(n, action->link); break;
-    case GOSSIP_DO_NOTIFY: n->notices[action->notice]++; break;
+    case GOSSIP_DO_NOTIFY:
+        n->notices[action->notice]++;
+        if (c->noticed != NULL) c->noticed(c, node, action);
+        break;
     }
 }
 

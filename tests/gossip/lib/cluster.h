@@ -36,7 +36,7 @@ typedef struct cluster_node {
     bool           slow_disk; /* nothing becomes durable until it is false again */
     uint64_t       appended;  /* log position after the last PERSIST or CHECKPOINT */
     uint64_t       checkpoints;
-    uint64_t       notices[GOSSIP_DROPPED + 1];
+    uint64_t       notices[GOSSIP_COMPARED + 1];
     uint64_t       errors; /* ENOMEM from receive and tick */
     gossip_time    woken;
     struct wired  *wires; /* codecs by link */
@@ -54,6 +54,8 @@ struct cluster {
     bool       *cut; /* [from * count + to]: nothing passes */
     /* Looks at each message as it is sent; false: it is lost. */
     bool (*filter)(cluster *c, uint32_t from, uint32_t to, const gossip_msg *msg);
+    /* Looks at each notice. */
+    void (*noticed)(cluster *c, uint32_t node, const gossip_action *notice);
     void          *user;
     traffic       *passed; /* [from * count + to] */
     struct flight *flights;
