@@ -1,6 +1,6 @@
 /* The commands about connections, the server, the library's types and the cluster, as clients see
- * them: real nodes are started and asked through sockets. Where redis-server has the command, what is
- * expected here is what 7.0.15 answers to the same line. */
+ * them: real nodes are started and asked through sockets. Where redis-server has the command, what
+ * is expected here is what 7.0.15 answers to the same line. */
 #define _POSIX_C_SOURCE 200809L /* strdup */
 #include <stdio.h>
 #include <stdlib.h>
