@@ -1,5 +1,5 @@
-/* view.c: the nodes as a table at the foot of the terminal, redrawn in place; what the story says goes
- * above it. Without a terminal, or in a small one: a line a second. */
+/* view.c: the nodes as a table at the foot of the terminal, redrawn in place; what the story says
+ * goes above it. Without a terminal, or in a small one: a line a second. */
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -153,8 +153,8 @@ static const char *colour(const view *v, uint32_t i)
     return colours[group];
 }
 
-/* Entries that were written anywhere and have not come here. The nodes are asked one after the other:
- * what one has heard of meanwhile may be ahead of the sum. */
+/* Entries that were written anywhere and have not come here. The nodes are asked one after the
+ * other: what one has heard of meanwhile may be ahead of the sum. */
 static int64_t lag_of(const view *v, uint32_t i)
 {
     int64_t written = 0;

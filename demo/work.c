@@ -2,8 +2,8 @@
  * that node acknowledged, so that the end can be judged without asking the nodes what it should be.
  *
  * The page has a rule across it. One writer types above it, from the top on, and takes words back;
- * two type below it, each at what is the end where they are. So each knows its place without asking,
- * whatever arrives meanwhile.
+ * two type below it, each at what is the end where they are. So each knows its place without
+ * asking, whatever arrives meanwhile.
  */
 #include <pthread.h>
 #include <stdlib.h>

@@ -9,8 +9,8 @@
  *      get NAME                                  -> the same
  *      wait NAME VALUE  until the value is here (or 10 s have passed)
  *
- * At the end of its input it goes, once its peers have what was counted here (or after 5 s). Nothing
- * is kept on disk: examples/restart.c shows how.
+ * At the end of its input it goes, once its peers have what was counted here (or after 5 s).
+ * Nothing is kept on disk: examples/restart.c shows how.
  */
 #define _GNU_SOURCE
 #include <errno.h>

@@ -17,8 +17,8 @@
 
 /* -- Ports ------------------------------------------------------------------------------------- */
 
-/* Bound with SO_REUSEADDR and not listening, so that a node can still listen there, while the kernel
- * gives the port to nobody who asks for any. */
+/* Bound with SO_REUSEADDR and not listening, so that a node can still listen there, while the
+ * kernel gives the port to nobody who asks for any. */
 static int reserve(uint16_t *ret_port)
 {
     struct sockaddr_in at = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
