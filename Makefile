@@ -376,6 +376,8 @@ $(B)/examples/client_hiredis: | deps-node
 $(B)/examples/counter_service: EXAMPLE_LIBS = -lgossip_nng $(NNG_LIBS)
 $(B)/examples/counter_service: $(NNG_SO)
 $(filter %/node/examples_test,$(ALL_TEST_BIN)): $(PEER_EXAMPLES:%.c=$(B)/%)
+$(B)/examples/embed_nng: $(NNG_SO)
+$(B)/examples/embed_nng: EXAMPLE_LIBS = -lgossip_nng $(NNG_LIBS)
 
 # ---- The simulator -----------------------------------------------------------------------------
 # sim-test: 60 s of random worlds, and scenarios (part of `make test`). soak-sim: 10^5 worlds on two
@@ -490,6 +492,16 @@ $(B)/bench-node: $(patsubst %.c,$(OBJ)/%.o,$(wildcard bench/node/*.c) $(NODELIB_
 	$(call say,LD,$@)
 	$(Q)$(LINK) -o $@ $^ -lhiredis
 $(OBJ)/bench/node/%.o: | deps-node
+
+# What its transport over NNG costs.
+.PHONY: bench-nng run-bench-nng
+bench-nng:
+	@$(MAKE) --no-print-directory V=bench run-bench-nng
+run-bench-nng: $(B)/bench-nng
+	@$(B)/bench-nng
+$(B)/bench-nng: $(B)/plain/obj/bench/nng/main.o $(NNG_A) $(CRDT_A)
+	$(call say,LD,$@)
+	$(Q)$(LINK) -o $@ $^ $(NNG_LIBS) $(LDLIBS)
 
 # Editing histories: bench/traces/README.md. The data is optional, and converted once.
 DATA     = $(or $(CONCUR_DATA),$(wildcard ../shared/data))
