@@ -9,15 +9,14 @@
  *      nodes_free(cluster);
  *
  * Ports    are the kernel's choice (bind to port 0), never 6379, and stay reserved until
- * nodes_free:
- *          a node that is killed and started again has its ports.
+ *          nodes_free: a node that is killed and started again has its ports.
  * Files    one temporary directory: data of node I in I/, what it wrote to stdout and stderr in
  *          I.log. It goes with nodes_free, or when this process ends in whatever way; it stays
  *          after nodes_keep, and after a failure whose text names a log.
  * Nodes    are killed when this process ends in whatever way.
  * Failures are sentences: nodes_problem. Nothing here prints, and no test framework is needed.
- * Threads  one thread calls these, and lives as long as they are used; others may have connections
- * of their own (nodes_connect).
+ * Threads  one thread calls these, and lives as long as they are used; others may have
+ *          connections of their own (nodes_connect).
  */
 #ifndef TESTS_NODE_LIB_NODES_H
 #define TESTS_NODE_LIB_NODES_H
@@ -59,7 +58,8 @@ const char *nodes_problem(const nodes *cluster);
 /* The directory stays when all ends. */
 void nodes_keep(nodes *cluster);
 
-/* Start node i (from 0) over what its directory holds, and wait until it answers PING. */
+/* Start node i (from 0) over what its directory holds, and wait until it answers PING, 30 s at
+ * most. */
 bool nodes_start(nodes *cluster, uint32_t i);
 /* All that do not run, side by side. */
 bool nodes_start_all(nodes *cluster);
