@@ -316,7 +316,10 @@ $(ALL_TEST_BIN): $(B)/$(MODE)/%: $(TEST_OBJ)/tests/%.o $(SUPPORT_OBJ) $(LAWS_A) 
 	    $(if $(filter criterion,$(MODE)),-lcriterion) -pthread
 
 # What the runner is given: programs, example:PROGRAM (output compared), replay:HARNESS (corpus).
-EXAMPLE_ITEMS = $(patsubst examples/%.c,example:$(B)/examples/%,$(call only,$(EXAMPLE_SRC)))
+# Those that need nodes or peers are run by tests/node/examples_test.
+PEER_EXAMPLES = examples/client_hiredis.c examples/counter_service.c
+EXAMPLE_ITEMS = $(patsubst examples/%.c,example:$(B)/examples/%, \
+                $(call only,$(filter-out $(PEER_EXAMPLES),$(EXAMPLE_SRC))))
 REPLAY_ITEMS  = $(patsubst fuzz/%.c,replay:$(B)/fuzz/%,$(call only,$(HARNESS_SRC)))
 RUN           = tools/run-tests -j $(JOBS)
 
@@ -368,6 +371,13 @@ $(EXAMPLE_BIN): $(B)/examples/%: examples/%.c $(patsubst %,$(PUBLIC)/%,$(HEADERS
 	    $(CFLAGS) $(LDFLAGS) -o $@ $< -L$(B) -Wl,--as-needed $(if $(GOSSIP_SRC),-lgossip) \
 	    $(if $(LAWS_SRC),-lcrdt_laws) -lcrdt $(EXAMPLE_LIBS) -Wl,-rpath,$(abspath $(B))
 $(B)/examples/maelstrom: EXAMPLE_LIBS = -ljansson
+$(B)/examples/client_hiredis: EXAMPLE_LIBS = -lhiredis
+$(B)/examples/client_hiredis: | deps-node
+$(B)/examples/counter_service: EXAMPLE_LIBS = -lgossip_nng $(NNG_LIBS)
+$(B)/examples/counter_service: $(NNG_SO)
+$(filter %/node/examples_test,$(ALL_TEST_BIN)): $(PEER_EXAMPLES:%.c=$(B)/%)
+$(B)/examples/embed_nng: $(NNG_SO)
+$(B)/examples/embed_nng: EXAMPLE_LIBS = -lgossip_nng $(NNG_LIBS)
 
 # ---- The simulator -----------------------------------------------------------------------------
 # sim-test: 60 s of random worlds, and scenarios (part of `make test`). soak-sim: 10^5 worlds on two
@@ -412,6 +422,7 @@ $(HARNESS_BIN): $(B)/fuzz/%: $(B)/plain/obj/fuzz/%.o $(FUZZ_DRIVER) $(FUZZ_OBJ) 
 	@mkdir -p $(@D)
 	$(Q)$(LINK) $(if $(filter fuzz,$(V)),-fsanitize=fuzzer) -o $@ $(filter %.o,$^) \
 	    $(filter %.a,$^) $(GOSSIP_LIBS) $(LDLIBS)
+$(filter %/resp_fuzz %/config_fuzz,$(HARNESS_BIN)): LDLIBS += -lm
 
 fuzz-replay:
 	@$(MAKE) --no-print-directory run-replay
@@ -481,6 +492,16 @@ $(B)/bench-node: $(patsubst %.c,$(OBJ)/%.o,$(wildcard bench/node/*.c) $(NODELIB_
 	$(call say,LD,$@)
 	$(Q)$(LINK) -o $@ $^ -lhiredis
 $(OBJ)/bench/node/%.o: | deps-node
+
+# What its transport over NNG costs.
+.PHONY: bench-nng run-bench-nng
+bench-nng:
+	@$(MAKE) --no-print-directory V=bench run-bench-nng
+run-bench-nng: $(B)/bench-nng
+	@$(B)/bench-nng
+$(B)/bench-nng: $(B)/plain/obj/bench/nng/main.o $(NNG_A) $(CRDT_A)
+	$(call say,LD,$@)
+	$(Q)$(LINK) -o $@ $^ $(NNG_LIBS) $(LDLIBS)
 
 # Editing histories: bench/traces/README.md. The data is optional, and converted once.
 DATA     = $(or $(CONCUR_DATA),$(wildcard ../shared/data))

@@ -75,16 +75,22 @@ static sums add_up(const work *w, bool stock)
     return s;
 }
 
+static char sign(int64_t n)
+{
+    return n < 0 ? '-' : '+';
+}
+
 static void check_counter(const char *name, sums told, int64_t a, int64_t b, int64_t now)
 {
-    printf("%-14s %-21" PRId64 " %-21" PRId64 " %" PRId64 " = %" PRId64 " %+" PRId64 " %+" PRId64
-           "\n",
-           name, a, b, now, told.all - told.apart[0] - told.apart[1], told.apart[0], told.apart[1]);
+    int64_t common = told.all - told.apart[0] - told.apart[1];
+    printf("%-14s %-17" PRId64 " %-17" PRId64 " %" PRId64 " = %" PRId64 " %c %" PRId64
+           " %c %" PRId64 "\n",
+           name, a, b, now, common, sign(told.apart[0]), imaxabs(told.apart[0]),
+           sign(told.apart[1]), imaxabs(told.apart[1]));
     if (now != told.all) {
         complain("%s is %" PRId64 ", but what was acknowledged adds up to %" PRId64, name, now,
                  told.all);
     }
-    int64_t common = told.all - told.apart[0] - told.apart[1];
     if (a != common + told.apart[0] || b != common + told.apart[1]) {
         complain("%s: a side did not have what was acknowledged there", name);
     }
@@ -107,9 +113,9 @@ static void check_cart(nodes *cluster, const work *w, const side_state before[2]
 {
     redisReply *cart = nodes_command(cluster, 4, "SMEMBERS " KEY_CART);
     size_t      expected = 1; /* milk */
-    printf("%-14s %-21" PRId64 " %-21" PRId64 " %" PRId64 " things: the union\n", "cart, a set",
+    printf("%-14s %-17" PRId64 " %-17" PRId64 " %" PRId64 " things: the union\n", "cart, a set",
            before[0].cart, before[1].cart, now->cart);
-    printf("%-14s %-21s %-21s %s\n", "  milk in it", before[0].milk ? "there" : "taken out",
+    printf("%-14s %-17s %-17s %s\n", "  milk in it", before[0].milk ? "there" : "taken out",
            before[1].milk ? "put in again" : "gone", now->milk ? "there: adding wins" : "gone");
     if (!now->milk) complain("milk was put in again, and is gone");
     for (size_t i = 0; cart != NULL && i < work_count(w); i++) {
@@ -183,7 +189,7 @@ static void check_page(const work *w, const side_state before[2], const side_sta
     for (size_t i = 0; i < work_count(w) && n < 3; i++) {
         if (work_at(w, i)->job == JOB_WRITE) writers[n++] = work_at(w, i);
     }
-    printf("%-14s %-21zu %-21zu %zu words: ", "page, a text", count_words(before[0].page),
+    printf("%-14s %-17zu %-17zu %zu words: ", "page, a text", count_words(before[0].page),
            count_words(before[1].page), count_words(now->page));
     for (size_t i = 0; i < n; i++) {
         printf("%s%zu", i > 0 ? " + " : "", count_words(writers[i]->typed));
@@ -246,13 +252,13 @@ int check_all(nodes *cluster, const work *w, const side_state before[2])
         else if (!same_state(&now[0], &now[i])) complain("nodes 1 and %u differ", i + 1);
     }
     if (wrong == 0) {
-        printf("%-14s %-21s %-21s %s\n", "", "nodes 1 2 3 had", "nodes 4 5 had", "all five have");
+        printf("%-14s %-17s %-17s %s\n", "", "nodes 1 2 3 had", "nodes 4 5 had", "all five have");
         check_counter("visits", add_up(w, false), before[0].visits, before[1].visits,
                       now[0].visits);
         check_counter("stock", add_up(w, true), before[0].stock, before[1].stock, now[0].stock);
         check_cart(cluster, w, before, &now[0]);
         check_page(w, before, &now[0]);
-        printf("%-14s %-21.12s %-21.12s %.12s\n", "digest", before[0].digest, before[1].digest,
+        printf("%-14s %-17.12s %-17.12s %.12s\n", "digest", before[0].digest, before[1].digest,
                now[0].digest);
         check_title(cluster, before, &now[0]);
     }

@@ -98,7 +98,7 @@ void          work_item(const worker *who, uint32_t i, char out[32]);
 
 typedef struct view_row {
     bool    there;
-    int64_t links, lag, conflicts, visits, cart, letters;
+    int64_t peers, written, held, conflicts, visits, cart, letters;
     char    digest[65], title[96], tail[96];
 } view_row;
 

@@ -74,17 +74,16 @@ static void stay(nodes *cluster)
 {
     unsigned port[DEMO_NODES];
     for (uint32_t i = 0; i < DEMO_NODES; i++) port[i] = nodes_port(cluster, i);
-    printf(
-        "\nThe nodes go on until you press Ctrl-C. Try:\n"
-        "  redis-cli -p %u INCR visits\n"
-        "  redis-cli -p %u GET visits\n"
-        "  redis-cli -p %u TEXT.GET page 0 200\n"
-        "  redis-cli -p %u SRANDMEMBER cart 5\n"
-        "  redis-cli -p %u CRDT.CONFLICTS title\n"
-        "  redis-cli -p %u CRDT.EXPLAIN visits\n"
-        "  redis-cli -p %u CRDT.PEERS\n"
-        "  redis-cli -p %u CRDT.PARTITION      (and CRDT.HEAL: cut this node off, and on again)\n",
-        port[0], port[4], port[2], port[1], port[3], port[0], port[1], port[4]);
+    printf("\nThe nodes go on until you press Ctrl-C. Try:\n"
+           "  redis-cli -p %u INCR visits\n"
+           "  redis-cli -p %u GET visits\n"
+           "  redis-cli -p %u TEXT.GET page 0 200\n"
+           "  redis-cli -p %u SRANDMEMBER cart 5\n"
+           "  redis-cli -p %u CRDT.CONFLICTS title\n"
+           "  redis-cli -p %u CRDT.EXPLAIN visits\n"
+           "  redis-cli -p %u CRDT.PEERS\n"
+           "  redis-cli -p %u CRDT.PARTITION   (and CRDT.HEAL: cuts a node off)\n",
+           port[0], port[4], port[2], port[1], port[3], port[0], port[1], port[4]);
     fflush(stdout);
     while (!story_interrupted) {
         nodes_sleep_ms(200);

@@ -11,6 +11,7 @@
 
 #define COLUMNS 80u
 #define LINE_EVERY_MS 1000u
+#define SILENT_MS 3000
 
 void view_open(view *v, const demo_options *options, nodes *cluster, work *w)
 {
@@ -40,8 +41,33 @@ static bool look_info(view *v, uint32_t i, view_row *row)
     redisReply *reply = nodes_command(v->cluster, i, "INFO gossip");
     bool        good = reply != NULL && reply->str != NULL && reply->type != REDIS_REPLY_ERROR;
     if (good) {
-        row->links = info_number(reply->str, "links");
+        row->written = info_number(reply->str, "written");
+        row->held = info_number(reply->str, "log_end");
         row->conflicts = info_number(reply->str, "conflicts");
+    }
+    if (reply != NULL) freeReplyObject(reply);
+    return good;
+}
+
+/* The number behind a name in a map, as RESP2 has maps: name, value, name, value. */
+static int64_t number_of(const redisReply *map, const char *name)
+{
+    for (size_t i = 0; map->type == REDIS_REPLY_ARRAY && i + 1 < map->elements; i += 2) {
+        const redisReply *key = map->element[i];
+        if (key->str != NULL && strcmp(key->str, name) == 0) return map->element[i + 1]->integer;
+    }
+    return 0;
+}
+
+/* Those that it has a link with and has heard of in the last seconds. */
+static bool look_peers(view *v, uint32_t i, view_row *row)
+{
+    redisReply *reply = nodes_command(v->cluster, i, "CRDT.PEERS");
+    bool        good = reply != NULL && reply->type == REDIS_REPLY_ARRAY;
+    row->peers = 0;
+    for (size_t k = 0; good && k < reply->elements; k++) {
+        const redisReply *peer = reply->element[k];
+        row->peers += number_of(peer, "linked") == 1 && number_of(peer, "heard-ms-ago") < SILENT_MS;
     }
     if (reply != NULL) freeReplyObject(reply);
     return good;
@@ -67,7 +93,7 @@ static bool look_at(view *v, uint32_t i)
 {
     view_row *row = &v->row[i];
     int64_t   from;
-    row->there = look_info(v, i, row) && nodes_lag(v->cluster, i, &row->lag) &&
+    row->there = look_info(v, i, row) && look_peers(v, i, row) &&
                  nodes_digest(v->cluster, i, row->digest, sizeof row->digest) &&
                  nodes_integer(v->cluster, i, &row->visits, "GET " KEY_VISITS) &&
                  nodes_integer(v->cluster, i, &row->cart, "SCARD " KEY_CART) &&
@@ -127,6 +153,15 @@ static const char *colour(const view *v, uint32_t i)
     return colours[group];
 }
 
+/* Entries that were written anywhere and have not come here. The nodes are asked one after the other:
+ * what one has heard of meanwhile may be ahead of the sum. */
+static int64_t lag_of(const view *v, uint32_t i)
+{
+    int64_t written = 0;
+    for (uint32_t k = 0; k < DEMO_NODES; k++) written += v->row[k].written;
+    return written > v->row[i].held ? written - v->row[i].held : 0;
+}
+
 static void draw_node(view *v, uint32_t i)
 {
     const view_row *row = &v->row[i];
@@ -138,8 +173,8 @@ static void draw_node(view *v, uint32_t i)
     line(v,
          "  %u %c  %5u %7" PRIu64 "   %" PRId64 "/%u %6" PRId64 " %5" PRId64
          "   %s%.8s\033[0m %8" PRId64 " %6" PRId64 " %7" PRId64,
-         i + 1, side, nodes_port(v->cluster, i), work_writes(v->work, i), row->links,
-         DEMO_NODES - 1, row->lag, row->conflicts, colour(v, i), row->digest, row->visits,
+         i + 1, side, nodes_port(v->cluster, i), work_writes(v->work, i), row->peers,
+         DEMO_NODES - 1, lag_of(v, i), row->conflicts, colour(v, i), row->digest, row->visits,
          row->cart, row->letters);
 }
 
@@ -147,18 +182,17 @@ static void draw(view *v)
 {
     if (v->drawn > 0) printf("\033[%dA", v->drawn);
     v->drawn = 0;
-    line(v, "\033[7m Concur: %u nodes, %s, %-46s %8.1f s ", DEMO_NODES, v->options.topology,
+    line(v, "\033[7m Concur: %u nodes, %s, %-44s %7.1f s ", DEMO_NODES, v->options.topology,
          v->phase, (double)(nodes_now_ms() - v->begin_ms) / 1000);
-    line(v, "node     port  writes links    lag confl   digest     visits   cart    page");
+    line(v, "node     port  writes peers    lag confl   digest     visits   cart    page");
     for (uint32_t i = 0; i < DEMO_NODES; i++) draw_node(v, i);
     for (uint32_t i = 0; i < DEMO_NODES; i += 3) {
         line(v, "title at %u: %s", i + 1, v->row[i].title);
         line(v, "page at %u: ...%s", i + 1, v->row[i].tail);
     }
     line(v,
-         "\033[2mlag: entries that some peer may lack; visits: a counter; cart: things in a set;");
-    line(v,
-         "\033[2mpage: letters of the text. Equal digests have one colour, green: all are equal.");
+         "\033[2mlag: writes made elsewhere that have not come; visits: a counter; cart: a set;");
+    line(v, "\033[2mpage: letters of a text. Equal digests have one colour, all equal: green.");
     printf("\033[J");
     fflush(stdout);
 }

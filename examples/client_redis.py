@@ -1,4 +1,4 @@
-#!/usr/bin/env python3
+#!/usr/bin/python3
 """A client of concurd in Python, with redis-py 4.3, which knows nothing of Concur.
 
     client_redis.py PORT [OTHER_PORT]      two nodes of one cluster, or one twice

@@ -267,6 +267,7 @@ static void on_read(uv_stream_t *stream, ssize_t size, const uv_buf_t *buf)
 {
     client *c = stream->data;
     if (size == 0 || c->closed) return;
+    node_clock(c->node);
     if (size < 0) {
         client_close(c);
         return;

@@ -197,7 +197,7 @@ void call_commit(call *c)
     c->client->written = last;
     c->client->wrote = true;
     node_touch(n);
-    if (c->deadlines || n->expiries_count > 0) node_changes(n);
+    if (c->deadlines || expiry_count(n) > 0) node_changes(n);
 }
 
 static bool may_run(call *c)

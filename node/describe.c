@@ -176,7 +176,7 @@ static void command_command_info(call *c)
     for (size_t i = 2; i < c->count; i++) {
         const command *cmd = look_up(c->args[i]);
         if (cmd != NULL) reply_command(c->reply, cmd);
-        else reply_null_array(c->reply);
+        else reply_null(c->reply);
     }
 }
 

@@ -14,6 +14,9 @@ void expiry_note(node *n, const crdt_change *change);
 /* The deadline of the name, ms since 1970; false: it has none. */
 bool expiry_deadline(const node *n, crdt_view name, int64_t *ret_ms);
 bool expiry_passed(const node *n, crdt_view name);
+/* Names that have a deadline; of these those whose deadline has passed, and that hide so. O(1). */
+size_t expiry_count(const node *n);
+size_t expiry_passed_count(const node *n);
 /* Remove what has expired everywhere: some names a call. */
 void expiry_sweep(node *n);
 

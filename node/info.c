@@ -11,6 +11,7 @@
 
 #include "node/commands.h"
 #include "node/conflicts.h"
+#include "node/expiry.h"
 #include "node/info.h"
 #include "node/names.h"
 #include "node/number.h"
@@ -252,8 +253,10 @@ static void commandstats(const node *n, crdt_buf *out)
 
 static void keyspace(const node *n, crdt_buf *out)
 {
-    size_t keys = crdt_store_count(n->store);
-    if (keys > 0) line(out, "db0:keys=%zu,expires=%zu,avg_ttl=0", keys, n->expiries_count);
+    size_t keys = crdt_store_count(n->store) - expiry_passed_count(n);
+    if (keys > 0)
+        line(out, "db0:keys=%zu,expires=%zu,avg_ttl=0", keys,
+             expiry_count(n) - expiry_passed_count(n));
 }
 
 static void cluster(const node *n, crdt_buf *out)

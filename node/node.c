@@ -91,6 +91,7 @@ static void run_driver(node *n)
 static void on_timer(uv_timer_t *timer)
 {
     node *n = timer->data;
+    node_clock(n);
     n->timer_at = GOSSIP_NEVER;
     n->busy = true;
 }

@@ -70,8 +70,7 @@ typedef struct node {
     struct node_cut         *cut_from; /* from whom; NULL: from all */
     bool                     stopping;
     uint64_t                 started_ms, random;
-    void                    *expiries; /* names with a deadline: node/expiry.c */
-    size_t                   expiries_count;
+    struct node_expiries    *expiries;  /* names with a deadline; NULL: none yet */
     struct keyspace_cursors *cursors;   /* of SCAN */
     void                    *conflicts; /* names with several contents: node/conflicts.c */
     size_t                   conflicts_count;

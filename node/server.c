@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "node/commands.h"
+#include "node/expiry.h"
 #include "node/keys.h"
 #include "node/log.h"
 #include "node/names.h"
@@ -12,7 +13,8 @@
 
 void command_dbsize(call *c)
 {
-    reply_int(c->reply, (int64_t)crdt_store_count(c->node->store));
+    size_t keys = crdt_store_count(c->node->store) - expiry_passed_count(c->node);
+    reply_int(c->reply, (int64_t)keys);
 }
 
 void command_time(call *c)

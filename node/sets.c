@@ -2,6 +2,7 @@
  *
  * A member that is an integer in its usual form is kept as one. A set that becomes empty goes, as
  * in Redis; whoever adds to it at the same time keeps it. */
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -183,7 +184,7 @@ void command_sscan(call *c)
         return;
     }
     if (!find_set(c, c->args[1], &set, &there)) return;
-    for (size_t i = 3; i < c->count; i += 2) {
+    for (size_t i = 3; there && i < c->count; i += 2) {
         bool match = call_is(c, i, "match"), hint = call_is(c, i, "count");
         if (i + 1 == c->count || !(match || hint)) call_syntax(c);
         else if (match) pattern = c->args[i + 1];
@@ -245,8 +246,9 @@ void command_srandmember(call *c)
         return;
     }
     if (c->count == 3 && !call_int(c, 2, &count)) return;
-    if (c->count == 3 && count < -(INT64_MAX / 2)) {
-        call_error(c, "ERR value is out of range");
+    if (c->count == 3 && count == INT64_MIN) {
+        call_error(c, "ERR value is out of range, value must between -%lld and %lld", LLONG_MAX,
+                   LLONG_MAX);
         return;
     }
     if (!find_set(c, c->args[1], &set, &there)) return;
@@ -259,7 +261,12 @@ void command_srandmember(call *c)
         reply_array(c->reply, 0);
     } else if (count < 0) {
         reply_array(c->reply, (size_t)-count);
-        while (count++ < 0 && !c->reply->out->failed) reply_member(c->reply, pick(c, set));
+        uint64_t most = c->node->config.output_hard_bytes;
+        while (count++ < 0 && !c->failed) {
+            reply_member(c->reply, pick(c, set));
+            if (most == 0 || c->reply->out->size <= most) continue;
+            call_error(c, "ERR the reply is larger than client-output-buffer-limit allows");
+        }
     } else {
         size_t      size = crdt_orset_count(set), n = (uint64_t)count < size ? (size_t)count : size;
         crdt_value *elems = malloc(n * sizeof *elems);

@@ -1,5 +1,5 @@
 /* strings.c: the commands of strings and counters, over crdt_cell. */
-#include <stdlib.h>
+#include <math.h>
 #include <string.h>
 
 #include "node/commands.h"
@@ -142,8 +142,9 @@ static bool set_cell(call *c, crdt_view name, crdt_view bytes, bool keep_ttl)
 }
 
 typedef struct set_options {
-    bool    nx, xx, get, keep_ttl, expires;
-    int64_t deadline;
+    bool          nx, xx, get, keep_ttl, expires;
+    deadline_form form;
+    int64_t       deadline;
 } set_options;
 
 static bool parse_set(call *c, set_options *o)
@@ -155,9 +156,11 @@ static bool parse_set(call *c, set_options *o)
         else if (call_is(c, i, "xx") && !o->nx) o->xx = true;
         else if (call_is(c, i, "get")) o->get = true;
         else if (call_is(c, i, "keepttl") && !o->expires) o->keep_ttl = true;
-        else if (deadline_word(c, i, &form) && !o->keep_ttl && !o->expires && i + 1 < c->count) {
+        else if (deadline_word(c, i, &form) && !o->keep_ttl && i + 1 < c->count &&
+                 (!o->expires || form == o->form)) {
             if (!deadline_parse(c, ++i, form, &o->deadline)) return false;
             o->expires = true;
+            o->form = form;
         } else {
             call_syntax(c);
             return false;
@@ -371,29 +374,44 @@ void command_decrby(call *c)
     else count_by(c, -amount);
 }
 
-void command_incrbyfloat(call *c)
+/* The amount in one of the forms that Redis takes beside decimals: hexadecimal, infinity. */
+static crdt_err incr_odd(call *c, crdt_view amount)
 {
-    crdt_buf  text;
-    crdt_ref  ref;
-    crdt_txn *txn = key_write(c, c->args[1], &crdt_cell_type);
-    if (txn == NULL) return;
+    double n;
+    char   text[NUMBER_DOUBLE_MAX];
+    if (!number_double(amount, &n)) return CRDT_EINVAL;
+    if (isinf(n)) return CRDT_ERANGE;
+    return crdt_cell_incrfloat(c->txn, c->args[1],
+                               crdt_view_of(text, number_print_double(n, text)));
+}
+
+/* The sum, as it shows now. */
+static void reply_sum(call *c)
+{
+    crdt_ref ref;
+    crdt_buf text;
     crdt_buf_init(&text, NULL);
-    crdt_err  err = crdt_txn_find(txn, c->args[1], &crdt_cell_type, &ref);
-    crdt_i128 now;
-    if (err == CRDT_OK && crdt_cell_number(ref, &now) == CRDT_EINVAL) {
-        call_error(c, "ERR value is not a valid float");
-        crdt_buf_clear(&text);
-        return;
-    }
-    err = crdt_cell_incrfloat(txn, c->args[1], c->args[2]);
-    if (err == CRDT_EINVAL) {
-        call_error(c, "ERR value is not a valid float");
-    } else if (err == CRDT_ERANGE) {
-        call_error(c, "ERR increment would produce NaN or Infinity");
-    } else if (!call_fails(c, err) &&
-               !call_fails(c, crdt_txn_find(txn, c->args[1], &crdt_cell_type, &ref)) &&
-               !call_fails(c, crdt_cell_get(ref, &text))) {
+    if (!call_fails(c, crdt_txn_find(c->txn, c->args[1], &crdt_cell_type, &ref)) &&
+        !call_fails(c, crdt_cell_get(ref, &text))) {
         reply_bulk(c->reply, crdt_buf_bytes(&text));
     }
     crdt_buf_clear(&text);
+}
+
+void command_incrbyfloat(call *c)
+{
+    crdt_ref  ref;
+    crdt_i128 now;
+    crdt_txn *txn = key_write(c, c->args[1], &crdt_cell_type);
+    if (txn == NULL) return;
+    crdt_err err = crdt_txn_find(txn, c->args[1], &crdt_cell_type, &ref);
+    if (err == CRDT_OK && crdt_cell_number(ref, &now) == CRDT_EINVAL) {
+        call_error(c, "ERR value is not a valid float");
+        return;
+    }
+    err = crdt_cell_incrfloat(txn, c->args[1], c->args[2]);
+    if (err == CRDT_EINVAL) err = incr_odd(c, c->args[2]);
+    if (err == CRDT_EINVAL) call_error(c, "ERR value is not a valid float");
+    else if (err == CRDT_ERANGE) call_error(c, "ERR increment would produce NaN or Infinity");
+    else if (!call_fails(c, err)) reply_sum(c);
 }

@@ -1,6 +1,7 @@
 /* The commands about connections, the server, the library's types and the cluster, as clients see
  * them: real nodes are started and asked through sockets. Where redis-server has the command, what is
  * expected here is what 7.0.15 answers to the same line. */
+#define _POSIX_C_SOURCE 200809L /* strdup */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,24 +16,21 @@ typedef struct line {
     const char *say, *expect;
 } line;
 
-static nodes *start(uint32_t count, const char *const *flags, bool demo)
+static nodes *start(void)
 {
     char          problem[512];
     nodes_options options = nodes_options_default();
-    options.count = count;
-    options.flags = flags;
-    options.demo = demo;
     options.store = "memory";
-    options.alone = count == 1;
+    options.alone = true;
     nodes *cluster = nodes_new(&options, problem);
     CHECK_MSG(cluster != NULL, "%s", problem);
     CHECK_MSG(nodes_start_all(cluster), "%s", nodes_problem(cluster));
     return cluster;
 }
 
-static talk *connect_to(nodes *cluster, uint32_t i)
+static talk *connect_to(nodes *cluster)
 {
-    talk *t = talk_new(nodes_port(cluster, i));
+    talk *t = talk_new(nodes_port(cluster, 0));
     CHECK(t != NULL);
     return t;
 }
@@ -43,7 +41,7 @@ static void expect(talk *t, const char *say, const char *expected)
     const char *got = talk_say(t, say);
     size_t      size = strlen(expected);
     bool        prefix = size >= 3 && strcmp(expected + size - 3, "...") == 0;
-    bool same = prefix ? strncmp(got, expected, size - 3) == 0 : strcmp(got, expected) == 0;
+    bool        same = prefix ? strncmp(got, expected, size - 3) == 0 : strcmp(got, expected) == 0;
     CHECK_MSG(same, "%s\n  says     %s\n  expected %s", say, got, expected);
 }
 
@@ -71,7 +69,8 @@ static const line connection_lines[] = {
     {"HELLO 3 auth a", "-ERR Syntax error in HELLO option 'auth'"},
     {"HELLO 2 SETNAME 'a b'",
      "-ERR Client names cannot contain spaces, newlines or special characters."},
-    {"HELLO 2 SETNAME foo", "[\"server\", \"redis\", \"version\", \"7.0.15\", \"proto\", :2, \"id\", ..."},
+    {"HELLO 2 SETNAME foo",
+     "[\"server\", \"redis\", \"version\", \"7.0.15\", \"proto\", :2, \"id\", ..."},
     {"CLIENT GETNAME", "\"foo\""},
     {"AUTH x", "-ERR AUTH <password> called without any password configured for the default user. "
                "Are you sure your configuration is correct?"},
@@ -86,8 +85,8 @@ static const line connection_lines[] = {
 
 TEST(connection, commands_of_redis)
 {
-    nodes *cluster = start(1, NULL, false);
-    talk  *t = connect_to(cluster, 0);
+    nodes *cluster = start();
+    talk  *t = connect_to(cluster);
     CONVERSE(t, connection_lines);
     expect(t, "QUIT", "+OK");
     CHECK_EQ_STR(talk_read(t), "closed");
@@ -97,9 +96,10 @@ TEST(connection, commands_of_redis)
 
 TEST(connection, hello_3_changes_the_protocol_and_reset_changes_it_back)
 {
-    nodes *cluster = start(1, NULL, false);
-    talk  *t = connect_to(cluster, 0);
-    expect(t, "HELLO 3", "{\"server\": \"redis\", \"version\": \"7.0.15\", \"proto\": :3, \"id\": ...");
+    nodes *cluster = start();
+    talk  *t = connect_to(cluster);
+    expect(t, "HELLO 3",
+           "{\"server\": \"redis\", \"version\": \"7.0.15\", \"proto\": :3, \"id\": ...");
     expect(t, "CLIENT GETNAME", "nil");
     expect(t, "CONFIG GET port", "{\"port\": ...");
     expect(t, "LOLWUT", "txt:...");
@@ -111,12 +111,12 @@ TEST(connection, hello_3_changes_the_protocol_and_reset_changes_it_back)
 
 TEST(connection, nothing_but_hello_and_auth_before_the_password)
 {
-    static const char *const flags[] = {"--requirepass", "pw", NULL};
-    static const line        lines[] = {
+    static const line lines[] = {
         {"PING", "-NOAUTH Authentication required."},
         {"CLIENT ID", "-NOAUTH Authentication required."},
         {"HELLO", "-NOAUTH HELLO must be called with the client already authenticated, ..."},
-        {"HELLO 3 AUTH default x", "-WRONGPASS invalid username-password pair or user is disabled."},
+        {"HELLO 3 AUTH default x",
+         "-WRONGPASS invalid username-password pair or user is disabled."},
         {"AUTH p", "-WRONGPASS invalid username-password pair or user is disabled."},
         {"AUTH other pw", "-WRONGPASS invalid username-password pair or user is disabled."},
         {"AUTH pw", "+OK"},
@@ -126,9 +126,13 @@ TEST(connection, nothing_but_hello_and_auth_before_the_password)
         {"HELLO 3 AUTH default pw", "{\"server\": ..."},
         {"PING", "+PONG"},
     };
-    nodes *cluster = start(1, flags, false);
-    talk  *t = connect_to(cluster, 0);
+    nodes *cluster = start();
+    talk  *before = connect_to(cluster);
+    expect(before, "CONFIG SET requirepass pw", "+OK");
+    talk *t = connect_to(cluster);
     CONVERSE(t, lines);
+    expect(before, "PING", "+PONG"); /* who was in stays in */
+    talk_free(before);
     talk_free(t);
     nodes_free(cluster);
 }
@@ -176,13 +180,14 @@ static const line client_lines[] = {
     {"CLIENT LIST foo", "-ERR syntax error"},
     {"CLIENT LIST ID 99999", "\"\""},
     {"CLIENT REPLY foo", "-ERR syntax error"},
-    {"CLIENT HELP", "[+CLIENT <subcommand> [<arg> [value] [opt] ...]. Subcommands are:, +GETNAME, ..."},
+    {"CLIENT HELP",
+     "[+CLIENT <subcommand> [<arg> [value] [opt] ...]. Subcommands are:, +GETNAME, ..."},
 };
 
 TEST(client, commands_of_redis)
 {
-    nodes *cluster = start(1, NULL, false);
-    talk  *t = connect_to(cluster, 0);
+    nodes *cluster = start();
+    talk  *t = connect_to(cluster);
     CONVERSE(t, client_lines);
     const char *info = talk_say(t, "CLIENT INFO");
     CHECK(strstr(info, " name= ") != NULL && strstr(info, " cmd=client|info ") != NULL);
@@ -194,8 +199,8 @@ TEST(client, commands_of_redis)
 TEST(client, kill_closes_others_at_once_and_itself_after_the_reply)
 {
     char   say[64];
-    nodes *cluster = start(1, NULL, false);
-    talk  *t = connect_to(cluster, 0), *other = connect_to(cluster, 0);
+    nodes *cluster = start();
+    talk  *t = connect_to(cluster), *other = connect_to(cluster);
     long   id = strtol(talk_say(other, "CLIENT ID") + 1, NULL, 10);
     CHECK(id > 0);
     snprintf(say, sizeof say, "CLIENT KILL ID %ld", id);
@@ -212,8 +217,8 @@ TEST(client, kill_closes_others_at_once_and_itself_after_the_reply)
 
 TEST(client, reply_off_and_skip)
 {
-    nodes *cluster = start(1, NULL, false);
-    talk  *t = connect_to(cluster, 0);
+    nodes *cluster = start();
+    talk  *t = connect_to(cluster);
     talk_send(t, "CLIENT REPLY OFF");
     talk_send(t, "PING 1");
     talk_send(t, "nosuch"); /* errors are not sent, either */
@@ -267,8 +272,7 @@ static const line server_lines[] = {
     {"CONFIG SET nosuch 1", "-ERR Unknown option or number of arguments for CONFIG SET - 'nosuch'"},
     {"CONFIG SET maxclients", "-ERR wrong number of arguments for 'config|set' command"},
     {"CONFIG SET maxclients x",
-     "-ERR CONFIG SET failed (possibly related to argument 'maxclients') - argument couldn't be "
-     "parsed into an integer"},
+     "-ERR CONFIG SET failed (possibly related to argument 'maxclients') - ..."},
     {"CONFIG REWRITE", "-ERR CONFIG REWRITE is not supported..."},
     {"CONFIG RESETSTAT", "+OK"},
     {"INFO nosuch", "\"\""},
@@ -276,8 +280,8 @@ static const line server_lines[] = {
 
 TEST(server, commands_of_redis)
 {
-    nodes *cluster = start(1, NULL, false);
-    talk  *t = connect_to(cluster, 0);
+    nodes *cluster = start();
+    talk  *t = connect_to(cluster);
     CONVERSE(t, server_lines);
     CHECK(strtol(talk_say(t, "MEMORY USAGE a") + 1, NULL, 10) > 1);
     expect(t, "SHUTDOWN", "closed");
@@ -288,20 +292,52 @@ TEST(server, commands_of_redis)
 TEST(server, info_has_what_monitors_read)
 {
     static const char *const fields[] = {
-        "redis_version:7.0.15", "tcp_port:", "uptime_in_seconds:", "process_id:",
-        "connected_clients:1", "maxclients:", "blocked_clients:0", "used_memory:",
-        "used_memory_human:", "used_memory_rss:", "used_memory_peak:", "maxmemory:0",
-        "mem_fragmentation_ratio:", "loading:0", "aof_enabled:0", "rdb_bgsave_in_progress:0",
-        "rdb_last_save_time:", "total_connections_received:", "total_commands_processed:",
-        "instantaneous_ops_per_sec:", "total_net_input_bytes:", "keyspace_hits:1",
-        "keyspace_misses:1", "expired_keys:0", "evicted_keys:0", "rejected_connections:0",
-        "role:master", "connected_slaves:0", "used_cpu_sys:", "used_cpu_user:",
-        "cmdstat_get:calls=2,usec=", "cmdstat_set:calls=1,", "db0:keys=1,expires=0,avg_ttl=0",
-        "# Gossip", "peers:0", "links:0", "written:1", "delivered:", "log_bytes:", "conflicts:0",
-        "store:memory", "sync:none", "cluster_enabled:0",
+        "redis_version:7.0.15",
+        "tcp_port:",
+        "uptime_in_seconds:",
+        "process_id:",
+        "connected_clients:1",
+        "maxclients:",
+        "blocked_clients:0",
+        "used_memory:",
+        "used_memory_human:",
+        "used_memory_rss:",
+        "used_memory_peak:",
+        "maxmemory:0",
+        "mem_fragmentation_ratio:",
+        "loading:0",
+        "aof_enabled:0",
+        "rdb_bgsave_in_progress:0",
+        "rdb_last_save_time:",
+        "total_connections_received:",
+        "total_commands_processed:",
+        "instantaneous_ops_per_sec:",
+        "total_net_input_bytes:",
+        "keyspace_hits:1",
+        "keyspace_misses:1",
+        "expired_keys:0",
+        "evicted_keys:0",
+        "rejected_connections:0",
+        "role:master",
+        "connected_slaves:0",
+        "used_cpu_sys:",
+        "used_cpu_user:",
+        "cmdstat_get:calls=2,usec=",
+        "cmdstat_set:calls=1,",
+        "db0:keys=1,expires=0,avg_ttl=0",
+        "# Gossip",
+        "peers:0",
+        "links:0",
+        "written:1",
+        "delivered:",
+        "log_bytes:",
+        "conflicts:0",
+        "store:memory",
+        "sync:none",
+        "cluster_enabled:0",
     };
-    nodes *cluster = start(1, NULL, false);
-    talk  *t = connect_to(cluster, 0);
+    nodes *cluster = start();
+    talk  *t = connect_to(cluster);
     expect(t, "SET a b", "+OK");
     expect(t, "GET a", "\"b\"");
     expect(t, "GET none", "nil");
@@ -329,8 +365,9 @@ static const line command_lines[] = {
     {"COMMAND LIST foo", "-ERR syntax error"},
     {"COMMAND LIST FILTERBY MODULE foo", "[]"},
     {"COMMAND LIST FILTERBY PATTERN getr*", "[\"getrange\"]"},
-    {"COMMAND INFO nosuch", "[nil[]]"},
-    {"COMMAND INFO client|id", "[[\"client|id\", :2, [], :0, :0, :0, [+@slow, +@connection], [], [], []]]"},
+    {"COMMAND INFO nosuch", "[nil]"},
+    {"COMMAND INFO client|id",
+     "[[\"client|id\", :2, [], :0, :0, :0, [+@slow, +@connection], [], [], []]]"},
     {"COMMAND GETKEYS get", "-ERR wrong number of arguments for 'command|getkeys' command"},
     {"COMMAND GETKEYS get a", "[\"a\"]"},
     {"COMMAND GETKEYS mset a 1 b 2", "[\"a\", \"b\"]"},
@@ -344,14 +381,13 @@ static const line command_lines[] = {
     {"COMMAND DOCS strlen",
      "[\"strlen\", [\"summary\", \"The string's length in bytes.\", \"since\", \"1.0.0\", \"group\", "
      "\"string\", \"arguments\", [[\"name\", \"key\", \"type\", \"key\", \"key_spec_index\", :0]]]]"},
-    {"COMMAND DOCS crdt.rga.insert",
-     "[\"crdt.rga.insert\", [\"summary\", ..."},
+    {"COMMAND DOCS crdt.rga.insert", "[\"crdt.rga.insert\", [\"summary\", ..."},
 };
 
 TEST(command, describes_itself)
 {
-    nodes *cluster = start(1, NULL, false);
-    talk  *t = connect_to(cluster, 0);
+    nodes *cluster = start();
+    talk  *t = connect_to(cluster);
     CONVERSE(t, command_lines);
     long count = strtol(talk_say(t, "COMMAND COUNT") + 1, NULL, 10);
     CHECK(count > 150);
@@ -361,54 +397,50 @@ TEST(command, describes_itself)
            "~[{\"flags\": ~[+RO, +access], \"begin_search\": {\"type\": \"index\", \"spec\": "
            "{\"index\": :1}}, \"find_keys\": {\"type\": \"range\", \"spec\": {\"lastkey\": :0, "
            "\"keystep\": :1, \"limit\": :0}}}], []]]");
-    expect(t, "COMMAND DOCS expire",
-           "{\"expire\": {\"summary\": \"The key goes after so many seconds.\", \"since\": \"1.0.0\", "
-           "\"group\": \"generic\", \"arguments\": [{\"name\": \"key\", \"type\": \"key\", "
-           "\"key_spec_index\": :0}, {\"name\": \"seconds\", \"type\": \"integer\"}, {\"name\": \"nx\", "
-           "\"type\": \"oneof\", \"flags\": ~[+optional], \"arguments\": [{\"name\": \"nx\", \"type\": "
-           "\"pure-token\", \"token\": \"NX\"}, {\"name\": \"xx\", \"type\": \"pure-token\", \"token\": "
-           "\"XX\"}, {\"name\": \"gt\", \"type\": \"pure-token\", \"token\": \"GT\"}, {\"name\": \"lt\", "
-           "\"type\": \"pure-token\", \"token\": \"LT\"}]}]}}");
-    expect(t, "COMMAND DOCS mset",
-           "{\"mset\": {\"summary\": \"Set many strings, in one step.\", \"since\": \"1.0.0\", "
-           "\"group\": \"string\", \"arguments\": [{\"name\": \"key\", \"type\": \"block\", \"flags\": "
-           "~[+multiple], \"arguments\": [{\"name\": \"key\", \"type\": \"key\", \"key_spec_index\": :0}, "
-           "{\"name\": \"value\", \"type\": \"string\"}]}]}}");
+    expect(
+        t, "COMMAND DOCS expire",
+        "{\"expire\": {\"summary\": \"The key goes after so many seconds.\", \"since\": \"1.0.0\", "
+        "\"group\": \"generic\", \"arguments\": [{\"name\": \"key\", \"type\": \"key\", "
+        "\"key_spec_index\": :0}, {\"name\": \"seconds\", \"type\": \"integer\"}, {\"name\": \"nx\", "
+        "\"type\": \"oneof\", \"flags\": ~[+optional], \"arguments\": [{\"name\": \"nx\", \"type\": "
+        "\"pure-token\", \"token\": \"NX\"}, {\"name\": \"xx\", \"type\": \"pure-token\", \"token\": "
+        "\"XX\"}, {\"name\": \"gt\", \"type\": \"pure-token\", \"token\": \"GT\"}, {\"name\": \"lt\", "
+        "\"type\": \"pure-token\", \"token\": \"LT\"}]}]}}");
+    expect(
+        t, "COMMAND DOCS mset",
+        "{\"mset\": {\"summary\": \"Set many strings, in one step.\", \"since\": \"1.0.0\", "
+        "\"group\": \"string\", \"arguments\": [{\"name\": \"key\", \"type\": \"block\", \"flags\": "
+        "~[+multiple], \"arguments\": [{\"name\": \"key\", \"type\": \"key\", \"key_spec_index\": :0}, "
+        "{\"name\": \"value\", \"type\": \"string\"}]}]}}");
     talk_free(t);
     nodes_free(cluster);
-}
-
-/* The value of a field of a reply that is a map. */
-static const redisReply *field(const redisReply *map, const char *name)
-{
-    for (size_t i = 0; i + 1 < map->elements; i += 2) {
-        if (strcmp(map->element[i]->str, name) == 0) return map->element[i + 1];
-    }
-    return NULL;
 }
 
 /* Every command has words for people, and a syntax that can be taken apart. */
 TEST(command, all_are_documented)
 {
-    nodes      *cluster = start(1, NULL, false);
+    nodes      *cluster = start();
+    talk       *t = connect_to(cluster);
     redisReply *names = nodes_command(cluster, 0, "COMMAND LIST");
     CHECK(names != NULL && names->type == REDIS_REPLY_ARRAY);
+    expect(t, "HELLO 3", "{...");
     for (size_t i = 0; i < names->elements; i++) {
         const char *name = names->element[i]->str;
-        redisReply *docs = nodes_command(cluster, 0, "COMMAND DOCS %s", name);
-        redisReply *info = nodes_command(cluster, 0, "COMMAND INFO %s", name);
-        CHECK_MSG(docs != NULL && docs->elements == 2, "%s", name);
-        CHECK_MSG(info != NULL && info->elements == 1 && info->element[0]->elements == 10, "%s", name);
-        const redisReply *doc = docs->element[1], *summary = field(doc, "summary");
-        CHECK_MSG(summary != NULL && summary->len > 3, "%s has no summary", name);
-        CHECK_MSG(field(doc, "group") != NULL && field(doc, "since") != NULL, "%s", name);
-        long long arity = info->element[0]->element[1]->integer;
-        bool      takes = arity != 1 && strcmp(name, "quit") != 0 && strcmp(name, "command") != 0;
-        bool      told = field(doc, "arguments") != NULL || field(doc, "subcommands") != NULL;
-        CHECK_MSG(told == takes, "%s: arity %lld, arguments told: %d", name, arity, told);
-        freeReplyObject(docs);
-        freeReplyObject(info);
+        char        say[96];
+        snprintf(say, sizeof say, "COMMAND INFO %s", name);
+        const char *arity = strchr(talk_say(t, say), ':');
+        CHECK_MSG(arity != NULL, "%s", name);
+        bool takes = strncmp(arity, ":1,", 3) != 0 && strcmp(name, "quit") != 0;
+        snprintf(say, sizeof say, "COMMAND DOCS %s", name);
+        const char *doc = talk_say(t, say);
+        CHECK_MSG(strstr(doc, "{\"summary\": \"") != NULL, "%s: %s", name, doc);
+        CHECK_MSG(strstr(doc, "\"since\": ") != NULL && strstr(doc, "\"group\": ") != NULL, "%s",
+                  doc);
+        bool told =
+            strstr(doc, "\"arguments\": ") != NULL || strstr(doc, "\"subcommands\": ") != NULL;
+        CHECK_MSG(told == takes, "%s: takes arguments: %d, %s", name, takes, doc);
     }
     freeReplyObject(names);
+    talk_free(t);
     nodes_free(cluster);
 }

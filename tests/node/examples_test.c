@@ -83,7 +83,7 @@ TEST(examples, hiredis_client_of_two_nodes)
 
 TEST(examples, python_client_of_two_nodes)
 {
-    check_clients("python3 examples/client_redis.py", "examples/client_redis.out", "p:visits");
+    check_clients("/usr/bin/python3 examples/client_redis.py", "examples/client_redis.out", "p:visits");
 }
 
 /* Two services that embed the library count one counter. */

@@ -26,7 +26,15 @@ static void settle(nodes *cluster)
 
 static redisReply *ask(nodes *cluster, uint32_t i, const char *line)
 {
-    redisReply *reply = nodes_command(cluster, i, line);
+    const char *words[8];
+    size_t      sizes[8];
+    int         count = 0;
+    for (const char *at = line; *at != 0 && count < 8; at += strspn(at, " ")) {
+        words[count] = at;
+        sizes[count] = strcspn(at, " ");
+        at += sizes[count++];
+    }
+    redisReply *reply = nodes_command_argv(cluster, i, count, words, sizes);
     CHECK_MSG(reply != NULL, "%s: %s", line, nodes_problem(cluster));
     return reply;
 }
@@ -260,13 +268,15 @@ TEST(peers, are_added_and_forgotten)
 {
     nodes *cluster = start(2, false);
     char   line[300];
-    refused(cluster, 0, "CRDT.PEER ADD nonsense", "ERR a peer's address looks like tcp://10.0.0.2:17379");
+    refused(cluster, 0, "CRDT.PEER ADD nonsense",
+            "ERR a peer's address looks like tcp://10.0.0.2:17379");
     refused(cluster, 0, "CRDT.PEER FORGET tcp://nowhere:1",
             "ERR no such peer: CRDT.PEERS lists their addresses and node ids");
     refused(cluster, 0, "CRDT.PEER foo", "ERR unknown subcommand 'foo'. Try CRDT.PEER HELP.");
     refused(cluster, 0, "CRDT.PARTITION",
             "ERR CRDT.PARTITION is for demonstrations: start concurd with --demo");
-    refused(cluster, 0, "CRDT.HEAL", "ERR CRDT.HEAL is for demonstrations: start concurd with --demo");
+    refused(cluster, 0, "CRDT.HEAL",
+            "ERR CRDT.HEAL is for demonstrations: start concurd with --demo");
     ok(cluster, 0, "CRDT.PEER ADD tcp://127.0.0.1:1");
     redisReply *peers = ask(cluster, 0, "CRDT.PEERS");
     CHECK_EQ_INT(peers->elements, 2);

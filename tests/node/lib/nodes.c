@@ -464,28 +464,6 @@ bool nodes_settle(nodes *cluster, uint32_t ms)
     }
 }
 
-/* The value behind a name in a map, as RESP2 has maps: name, value, name, value. */
-static const redisReply *field_of(const redisReply *map, const char *name)
-{
-    for (size_t i = 0; map->type == REDIS_REPLY_ARRAY && i + 1 < map->elements; i += 2) {
-        const redisReply *key = map->element[i];
-        if (key->str != NULL && strcmp(key->str, name) == 0) return map->element[i + 1];
-    }
-    return NULL;
-}
-
-bool nodes_lag(nodes *cluster, uint32_t i, int64_t *ret_entries)
-{
-    redisReply *reply = nodes_command(cluster, i, "CRDT.LAG");
-    if (reply == NULL) return false;
-    const redisReply *entries = field_of(reply, "lag-entries");
-    bool              good = entries != NULL && entries->type == REDIS_REPLY_INTEGER;
-    if (good) *ret_entries = entries->integer;
-    else nodes__fail(cluster, "node %u: CRDT.LAG tells no lag-entries", i);
-    freeReplyObject(reply);
-    return good;
-}
-
 /* -- Partitions -------------------------------------------------------------------------------- */
 
 bool nodes_cut(nodes *cluster, uint64_t mask)

@@ -98,8 +98,6 @@ bool nodes_settle(nodes *cluster, uint32_t ms);
 /* The digest of node i, in hex, cut to size - 1. */
 bool nodes_digest(nodes *cluster, uint32_t i, char *ret_hex, size_t size);
 
-/* How many entries of node i some peer is not known to have (CRDT.LAG). */
-bool nodes_lag(nodes *cluster, uint32_t i, int64_t *ret_entries);
 /* Cut the nodes of the mask (bit 0: node 0) off from the others; options.demo must be set. */
 bool nodes_cut(nodes *cluster, uint64_t mask);
 bool nodes_heal(nodes *cluster);

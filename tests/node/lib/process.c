@@ -168,7 +168,9 @@ static void arguments(nodes *cluster, const nodes_one *node, args *a)
         add_pair(a, "--store", options->store);
         add_pair(a, "--sync", options->sync);
         add_pair(a, "--log-level", options->log_level);
-        if (!options->alone) {
+        if (options->alone) {
+            add_pair(a, "--gossip", "");
+        } else {
             add_pair(a, "--cluster", cluster->root + strlen("/tmp/"));
             add_pair(a, "--gossip", node->gossip);
             add_pair(a, "--topology", options->topology);
