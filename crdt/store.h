@@ -80,6 +80,10 @@ CRDT_MUST_CHECK CRDT_API crdt_err crdt_txn_apply(crdt_txn *txn, crdt_view name, 
  * (see crdt_store_find). */
 CRDT_MUST_CHECK CRDT_API crdt_err crdt_txn_find(const crdt_txn *txn, crdt_view name,
                                                 const crdt_type *type, crdt_ref *ret_ref);
+/* crdt_store_beside as this transaction sees it. What it took away itself: OK, and reads as
+ * nothing. Errors: ENOENT, EINVAL. */
+CRDT_MUST_CHECK CRDT_API crdt_err crdt_txn_beside(const crdt_txn *txn, crdt_view name,
+                                                  const crdt_type *type, crdt_ref *ret_ref);
 /* End the transaction. *ret_delta is the caller's (empty if nothing was mutated); ret_delta may be
  * NULL. On error (ENOMEM) the transaction stays open. */
 CRDT_MUST_CHECK CRDT_API crdt_err crdt_store_commit(crdt_store *store, crdt_delta **ret_delta);
@@ -126,6 +130,11 @@ CRDT_MUST_CHECK CRDT_API crdt_err crdt_store_part(const crdt_store *store, size_
  * refused. */
 CRDT_MUST_CHECK CRDT_API crdt_err crdt_store_find(const crdt_store *store, crdt_view name,
                                                   const crdt_type *type, crdt_ref *ret_ref);
+/* What stands beside the object that shows under name: of a type that never shows
+ * (crdt_type.beside), as crdt_expiry_type. Cost: one lookup. Errors: ENOENT (nothing), EINVAL (not
+ * such a type), ENOMEM (see crdt_store_find). */
+CRDT_MUST_CHECK CRDT_API crdt_err crdt_store_beside(const crdt_store *store, crdt_view name,
+                                                    const crdt_type *type, crdt_ref *ret_ref);
 /* The object of a stand-alone store or of a delta of one. */
 CRDT_API crdt_ref crdt_store_solo(const crdt_store *store);
 /* Names in key order, with the type that shows. Allocates nothing (but see crdt_store_decode); ends

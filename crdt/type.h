@@ -111,10 +111,14 @@ typedef struct crdt_op {
 #define CRDT_OP_ARGS_MAX 4
 
 struct crdt_type {
-    uint16_t       id;     /* on the wire; never reused. Users' own: 0x8000 and up */
-    uint16_t       format; /* newest byte format written */
-    const char    *name, *summary, *source;
-    size_t         size; /* of a state; aligned as max_align_t */
+    uint16_t    id;     /* on the wire; never reused. Users' own: 0x8000 and up */
+    uint16_t    format; /* newest byte format written */
+    const char *name, *summary, *source;
+    size_t      size; /* of a state; aligned as max_align_t */
+    /* Stands beside what shows under its name (crdt_store_beside), and never shows: operations are
+     * allowed whatever shows, and write no presence. alive is false always. The write that makes an
+     * absent name exist resets it. */
+    bool           beside;
     size_t         ops_count;
     const crdt_op *ops;
 

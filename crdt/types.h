@@ -4,6 +4,7 @@
 #include "crdt/cell.h"
 #include "crdt/dwflag.h"
 #include "crdt/ewflag.h"
+#include "crdt/expiry.h"
 #include "crdt/gcounter.h"
 #include "crdt/gset.h"
 #include "crdt/lww.h"

@@ -572,6 +572,31 @@ static void cell(void)
 }
 /* end doc */
 
+/* doc: expiry */
+static void expiry(void)
+{
+    crdt_store *r[3];
+    int64_t     ms;
+    start(&crdt_expiry_type, r);
+    ok(crdt_expiry_expire_at(begin(r[0]), CRDT_SOLO, (int64_t)NOW + 1000));
+    ok(crdt_store_commit(r[0], NULL));
+    send(r[0], r[1]); /* as a state */
+    send(r[0], r[2]);
+
+    ok(crdt_expiry_expire_at(begin(r[0]), CRDT_SOLO,
+                             (int64_t)NOW + 500)); /* at the same time ... */
+    crdt_delta *soon = commit(r[0]);
+    ok(crdt_expiry_persist(begin(r[1]), CRDT_SOLO));
+    crdt_delta *stay = commit(r[1]);
+
+    send(soon, r[1]);                                              /* as an operation */
+    send_since(r[1], r[0]);                                        /* as a delta: what r[0] lacks */
+    send_group(soon, stay, r[2]);                                  /* as a delta: a group */
+    if (crdt_expiry_deadline(crdt_store_solo(r[2]), &ms)) exit(1); /* it stays */
+    finish(r, soon, stay);
+}
+/* end doc */
+
 int main(void)
 {
     gcounter();
@@ -592,5 +617,6 @@ int main(void)
     rga_classic();
     text_classic();
     cell();
+    expiry();
     return 0;
 }

@@ -53,6 +53,7 @@ struct gossip_driver {
     uint64_t reached; /* what precedes this position is with the disk */
     uint64_t told;    /* the engine knows that this is durable */
     uint64_t covered; /* a snapshot on disk holds all before this position */
+    uint64_t replica; /* the disk knows that it writes */
     bool     dirty;   /* something was appended since the last sync */
     bool     failing; /* the disk refuses */
     bool     due;     /* a snapshot must be written before anything else can count */
@@ -86,6 +87,7 @@ crdt_err gossip_driver_new(gossip_engine *engine, const gossip_transport *transp
     if (persist != NULL) driver->persist = *persist;
     driver->mem = mem;
     driver->retry_at = GOSSIP_NEVER;
+    driver->replica = crdt_store_replica(gossip_engine_store(engine));
     crdt_buf_init(&driver->bytes, mem);
     crdt_buf_init(&driver->backlog, mem);
     crdt_buf_init(&driver->saved, mem);
@@ -310,9 +312,24 @@ static void leave_to_snapshot(gossip_driver *driver)
     crdt_buf_clear(&driver->backlog);
 }
 
+/* The engine may go on as another (GOSSIP_REMINTED): the disk knows before it has an entry of it. */
+static crdt_err follow_replica(gossip_driver *driver)
+{
+    uint64_t replica = crdt_store_replica(gossip_engine_store(driver->engine));
+    crdt_err err = CRDT_OK;
+    if (driver->replica == replica) return CRDT_OK;
+    if (driver->persist.replica != NULL) {
+        err = driver->persist.replica(driver->persist.user, replica);
+    }
+    if (err == CRDT_OK) driver->replica = replica;
+    return err;
+}
+
 static crdt_err append(gossip_driver *driver, uint64_t position, crdt_view entry)
 {
-    crdt_err err = driver->persist.append(driver->persist.user, position, entry);
+    crdt_err err = follow_replica(driver);
+    if (err != CRDT_OK) return err;
+    err = driver->persist.append(driver->persist.user, position, entry);
     if (err != CRDT_OK) return err;
     driver->reached = position + 1;
     driver->dirty = true;
@@ -385,7 +402,8 @@ static crdt_err write_snapshot(gossip_driver *driver)
     crdt_buf bytes;
     crdt_buf_init(&bytes, driver->mem);
     end_slices(driver);
-    crdt_err err = gossip_engine_snapshot(driver->engine, &bytes);
+    crdt_err err = follow_replica(driver);
+    if (err == CRDT_OK) err = gossip_engine_snapshot(driver->engine, &bytes);
     if (err == CRDT_OK) {
         err = driver->persist.snapshot(driver->persist.user, end, crdt_buf_bytes(&bytes));
     }

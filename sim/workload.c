@@ -38,7 +38,9 @@ void work_begin(world *w)
         o->oracle = oracle_of(o->type);
         snprintf(o->name, sizeof o->name, "%s%zu", o->type->name, i);
         const history_object *before = i ? &w->history.objects[i - 1] : NULL;
-        if (before && random_below(&rand, 4) == 0 && !is_named(w, i, before->name, o->type)) {
+        bool                  shares = before && random_below(&rand, 4) == 0;
+        if (shares && (before->type->beside || o->type->beside)) shares = false;
+        if (shares && !is_named(w, i, before->name, o->type)) {
             memcpy(o->name, before->name, sizeof o->name); /* two types under one name */
         }
     }

@@ -313,6 +313,9 @@ static crdt_err get_object_head(reading *r, crdt__object *o, unsigned flags)
         if (err == CRDT_OK && crdt__sibs_count(&o->presence) == 0) {
             err = crdt_dec_fail(&r->dec, CRDT_EMALFORMED, "an empty presence");
         }
+        if (err == CRDT_OK && o->type->beside) {
+            err = crdt_dec_fail(&r->dec, CRDT_EMALFORMED, "presence of what stands beside a name");
+        }
     }
     const uint8_t *start = r->dec.at;
     if (err == CRDT_OK && (flags & FLAG_KEEP)) {

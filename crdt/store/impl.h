@@ -26,6 +26,8 @@ typedef struct crdt__object {
             bool          listed : 1, remote : 1;          /* on the list of changes; by a join */
             bool          mutated : 1, wants_presence : 1; /* in a transaction's delta */
             bool          born : 1;                        /* made by the join being prepared */
+            bool          meets : 1; /* in a delta: something stands beside the absent name */
+            bool          told : 1;  /* on the list of changes, and its name was handed out */
         };
     };
     const crdt_type *type;

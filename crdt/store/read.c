@@ -74,6 +74,18 @@ crdt_err crdt_store_find(const crdt_store *store, crdt_view name, const crdt_typ
     return o->type->open(&store->space, (void *)(uintptr_t)o->state);
 }
 
+crdt_err crdt_store_beside(const crdt_store *store, crdt_view name, const crdt_type *type,
+                           crdt_ref *ret_ref)
+{
+    if (!type->beside) return CRDT_EINVAL;
+    crdt_err err = crdt__objects_ready(store);
+    if (err != CRDT_OK) return err;
+    const crdt__object *o = crdt__object_get(store, name, type->id);
+    if (o == NULL || o->type != type || type->empty(o->state)) return CRDT_ENOENT;
+    *ret_ref = crdt__object_ref(store, o);
+    return CRDT_OK;
+}
+
 crdt_ref crdt_store_solo(const crdt_store *store)
 {
     CRDT_ASSERT(store->only != NULL);
@@ -162,21 +174,47 @@ crdt_clock *crdt_store_clock(crdt_store *store)
     return &store->clock;
 }
 
+/* The first object on the list, taken off it. */
+static crdt__object *pop_change(crdt_store *store)
+{
+    crdt__object *o = store->changes;
+    if (o == NULL) return NULL;
+    store->changes = o->next_change;
+    if (store->changes == NULL) store->changes_last = NULL;
+    return o;
+}
+
+static void forget_change(crdt_store *store, crdt__object *o)
+{
+    o->listed = o->told = false;
+    crdt__object_prune(store, o);
+}
+
+/* What shows under the name of o. Of the other objects under it those that are listed need not be
+ * told of any more. */
+static const crdt__object *tell_of(const crdt_store *store, const crdt__object *o)
+{
+    const crdt__object *shows = NULL;
+    if (store->only != NULL) return store->only;
+    crdt__omap_iter it = crdt__omap_seek(&store->objects, o->key.bytes, 0);
+    for (crdt__object *p; (p = crdt__omap_next(&it)) != NULL;) {
+        if (crdt_view_compare(p->key.bytes, o->key.bytes) != 0) break;
+        if (p != o && p->listed) p->told = true;
+        if (p->live && (shows == NULL || shows_before(p, shows))) shows = p;
+    }
+    return shows;
+}
+
 bool crdt_store_next_change(crdt_store *store, crdt_change *ret_change)
 {
     if (crdt__objects_ready(store) != CRDT_OK) return false;
-    if (store->reported != NULL) {
-        crdt__object *last = store->reported;
-        store->reported = NULL;
-        last->listed = false;
-        crdt__object_prune(store, last);
-    }
-    crdt__object *o = store->changes;
+    crdt__object *o = store->reported;
+    store->reported = NULL;
+    if (o != NULL) forget_change(store, o);
+    while ((o = pop_change(store)) != NULL && o->told) forget_change(store, o);
     if (o == NULL) return false;
-    store->changes = o->next_change;
-    if (store->changes == NULL) store->changes_last = NULL;
     store->reported = o;
-    const crdt__object *shown = object_at(store, o->key.bytes, 0);
+    const crdt__object *shown = tell_of(store, o);
     ret_change->name = o->key.bytes;
     ret_change->type = shown == NULL ? NULL : shown->type;
     ret_change->remote = o->remote;
@@ -255,6 +293,10 @@ static bool check_object(const crdt_store *store, const crdt__object *o, const c
     if (!crdt__sibs_check(&crdt__presence, &store->space, &o->presence, &store->context,
                           ret_reason))
         return false;
+    if (o->type->beside && crdt__sibs_count(&o->presence) > 0) {
+        *ret_reason = "presence of what stands beside a name";
+        return false;
+    }
     if (o->keep != NULL && !crdt_context_within(o->keep, &store->context)) {
         *ret_reason = "a kept dot is outside the context";
         return false;

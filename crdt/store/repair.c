@@ -85,6 +85,7 @@ static void relist(crdt_store *store, crdt__object *old, crdt__object *fresh)
     if (store->reported == old) store->reported = fresh;
     if (store->changes_last == old) store->changes_last = fresh;
     fresh->listed = old->listed;
+    fresh->told = old->told;
     if (!old->listed) return;
     fresh->next_change = old->next_change;
     crdt__object **at = &store->changes;

@@ -297,6 +297,7 @@ static bool other_lives(const crdt_store *store, const crdt__object *object)
 static void list_change(crdt_store *store, crdt__object *object, bool remote)
 {
     object->remote = remote;
+    object->told = false;
     if (object == store->reported) store->reported = NULL; /* it changed again: listed anew */
     else if (object->listed) return;
     object->listed = true;

@@ -115,6 +115,12 @@ typedef struct seen {
     crdt__sib        since;
 } seen;
 
+/* What is under a name, for a transaction. */
+typedef struct under {
+    bool shows, beside; /* there is what shows; and what stands beside it */
+    seen first;         /* what shows */
+} under;
+
 static bool shows_before(const seen *a, const seen *b)
 {
     int order = crdt__sib_compare_stamps(&a->since, &b->since);
@@ -123,25 +129,27 @@ static bool shows_before(const seen *a, const seen *b)
 
 /* Which object shows under name in the transaction: committed ones first, then those only in the
  * delta. */
-static bool find_showing(const crdt_txn *txn, crdt_view name, seen *ret_seen)
+static under look_under(const crdt_txn *txn, crdt_view name)
 {
     const crdt_store *stores[2] = {txn->store, txn->delta};
-    bool              found = false;
+    under             u = {false, false, {NULL, 0, {0}}};
     for (int s = 0; s < 2; s++) {
         crdt__omap_iter it = crdt__omap_seek(&stores[s]->objects, name, 0);
         for (crdt__object *o; (o = crdt__omap_next(&it)) != NULL;) {
             if (crdt_view_compare(o->key.bytes, name) != 0) break;
             uint16_t id = (uint16_t)o->key.minor;
+            u.beside |= o->type->beside;
+            if (o->type->beside) continue;
             if (s == 1 && crdt__object_get(stores[0], name, id) != NULL) continue;
             seen now;
             now.type = o->type;
             now.id = id;
             if (!lives_in_txn(txn, name, o->type, id, &now.since)) continue;
-            if (!found || shows_before(&now, ret_seen)) *ret_seen = now;
-            found = true;
+            if (!u.shows || shows_before(&now, &u.first)) u.first = now;
+            u.shows = true;
         }
     }
-    return found;
+    return u;
 }
 
 crdt_err crdt_txn_find(const crdt_txn *txn, crdt_view name, const crdt_type *type,
@@ -152,13 +160,25 @@ crdt_err crdt_txn_find(const crdt_txn *txn, crdt_view name, const crdt_type *typ
         if (name.size != 0) return CRDT_ENOENT;
         now.type = txn->store->solo;
         now.id = now.type->id;
-    } else if (!find_showing(txn, name, &now)) {
-        return CRDT_ENOENT;
+    } else {
+        under u = look_under(txn, name);
+        if (!u.shows) return CRDT_ENOENT;
+        now = u.first;
     }
     if (type != NULL && now.type != type) return CRDT_ETYPE;
     *ret_ref = ref_in_txn(txn, name, now.type, now.id);
     if (now.type->open == NULL || ret_ref->state == NULL) return CRDT_OK;
     return now.type->open(&txn->store->space, (void *)(uintptr_t)ret_ref->state);
+}
+
+crdt_err crdt_txn_beside(const crdt_txn *txn, crdt_view name, const crdt_type *type,
+                         crdt_ref *ret_ref)
+{
+    if (!type->beside) return CRDT_EINVAL;
+    crdt_ref ref = ref_in_txn(txn, name, type, type->id);
+    if (ref.state == NULL && ref.pending == NULL) return CRDT_ENOENT;
+    *ret_ref = ref;
+    return CRDT_OK;
 }
 
 /* -- Targets ----------------------------------------------------------------------------------- */
@@ -184,7 +204,7 @@ static crdt_err open_object(crdt_txn *txn, crdt_view name, const crdt_type *type
         crdt__object_before(txn->store, mine);
         end_pending(txn, mine);
     }
-    own->wants_presence = false;
+    own->wants_presence = own->meets = false;
     ret_target->state = mine == NULL ? NULL : mine->state;
     ret_target->txn = txn;
     ret_target->space = &txn->delta->space;
@@ -205,13 +225,15 @@ crdt_err crdt_target_open(crdt_txn *txn, crdt_view name, const crdt_type *type,
     }
     if (crdt_types_by_id(store->types, type->id) != type) return CRDT_EINVAL;
     if (name.size > store->limits.name_bytes) return CRDT_ELIMIT;
-    seen now;
-    bool exists = find_showing(txn, name, &now);
-    if (exists && now.type != type) return CRDT_ETYPE;
-    if (!exists && store->names >= store->limits.objects) return CRDT_ELIMIT;
+    under u = look_under(txn, name);
+    if (u.shows && u.first.type != type && !type->beside) return CRDT_ETYPE;
+    if (!u.shows && store->names >= store->limits.objects) return CRDT_ELIMIT;
     crdt_err err = open_object(txn, name, type, type->id, ret_target);
-    if (err == CRDT_OK) ((crdt__object *)ret_target->object)->wants_presence = !exists;
-    return err;
+    if (err != CRDT_OK) return err;
+    crdt__object *own = ret_target->object;
+    own->wants_presence = !u.shows && !type->beside;
+    own->meets = own->wants_presence && u.beside;
+    return CRDT_OK;
 }
 
 static crdt_err reserve_dots(crdt_txn *txn, size_t dots, size_t covers)
@@ -222,17 +244,56 @@ static crdt_err reserve_dots(crdt_txn *txn, size_t dots, size_t covers)
     return err;
 }
 
+/* The next type id above `last` under name, in the store or in the delta. */
+static bool next_type(const crdt_txn *txn, crdt_view name, uint32_t last, seen *ret_seen)
+{
+    const crdt_store *stores[2] = {txn->store, txn->delta};
+    uint32_t          best = UINT32_MAX;
+    for (int s = 0; s < 2; s++) {
+        crdt__omap_iter it = crdt__omap_seek(&stores[s]->objects, name, last);
+        crdt__object   *o = crdt__omap_next(&it);
+        if (o == NULL || crdt_view_compare(o->key.bytes, name) != 0 || o->key.minor >= best)
+            continue;
+        best = o->key.minor;
+        ret_seen->type = o->type;
+        ret_seen->id = (uint16_t)o->key.minor;
+    }
+    return best != UINT32_MAX;
+}
+
+/* The name begins to exist: what is seen beside it was said of one that is gone. */
+static crdt_err reset_beside(crdt_target *target)
+{
+    crdt_txn *txn = target->txn;
+    crdt_view name = ((crdt__object *)target->object)->key.bytes;
+    crdt_err  err = CRDT_OK;
+    seen      now;
+    for (uint32_t last = 0; err == CRDT_OK && next_type(txn, name, last, &now);) {
+        crdt_target beside;
+        last = (uint32_t)now.id + 1;
+        if (!now.type->beside) continue;
+        err = open_object(txn, name, now.type, now.id, &beside);
+        if (err == CRDT_OK) err = now.type->reset(&beside);
+    }
+    return err;
+}
+
 crdt_err crdt_target_reserve(crdt_target *target, size_t dots, size_t covers)
 {
     crdt__object *own = target->object;
+    crdt_txn     *txn = target->txn;
+    uint64_t      before = txn->next;
+    crdt_err      err = CRDT_OK;
     if (own->wants_presence) {
         dots++;
-        crdt_err err =
+        err =
             crdt__sibs_reserve(target->space, &own->presence, crdt__sibs_count(&own->presence) + 1);
-        if (err != CRDT_OK) return err;
+        if (err == CRDT_OK && own->meets) err = reset_beside(target);
+        own->meets = false;
     }
-    crdt_err err = reserve_dots(target->txn, dots, covers);
+    if (err == CRDT_OK) err = reserve_dots(txn, dots, covers);
     if (err == CRDT_OK) own->mutated = true;
+    else if (txn->next > before) txn->failed = err; /* half done */
     return err;
 }
 
@@ -353,7 +414,8 @@ uint64_t crdt_target_replica(const crdt_target *target)
 
 crdt_err crdt_txn_create(crdt_txn *txn, crdt_view name, const crdt_type *type)
 {
-    crdt_target   target;
+    crdt_target target;
+    if (type->beside && txn->store->only == NULL) return CRDT_EINVAL;
     crdt_err      err = crdt_target_open(txn, name, type, &target);
     crdt__object *own = target.object;
     if (err != CRDT_OK || txn->store->only != NULL || !own->wants_presence) return err;
@@ -397,23 +459,6 @@ static crdt_err remove_one(crdt_txn *txn, crdt_view name, const crdt_type *type,
     return err;
 }
 
-/* The next type id above `last` under name, in the store or in the delta. */
-static bool next_type(const crdt_txn *txn, crdt_view name, uint32_t last, seen *ret_seen)
-{
-    const crdt_store *stores[2] = {txn->store, txn->delta};
-    uint32_t          best = UINT32_MAX;
-    for (int s = 0; s < 2; s++) {
-        crdt__omap_iter it = crdt__omap_seek(&stores[s]->objects, name, last);
-        crdt__object   *o = crdt__omap_next(&it);
-        if (o == NULL || crdt_view_compare(o->key.bytes, name) != 0 || o->key.minor >= best)
-            continue;
-        best = o->key.minor;
-        ret_seen->type = o->type;
-        ret_seen->id = (uint16_t)o->key.minor;
-    }
-    return best != UINT32_MAX;
-}
-
 crdt_err crdt_txn_remove(crdt_txn *txn, crdt_view name)
 {
     if (txn->failed != CRDT_OK) return txn->failed;
@@ -422,10 +467,11 @@ crdt_err crdt_txn_remove(crdt_txn *txn, crdt_view name)
         if (name.size != 0) return CRDT_ENOENT;
         return remove_one(txn, name, store->solo, store->solo->id);
     }
-    seen now;
-    if (!find_showing(txn, name, &now)) return CRDT_ENOENT;
-    if (now.type == &crdt__opaque_type) return CRDT_ETYPE; /* nothing of it was seen */
+    under u = look_under(txn, name);
+    if (!u.shows) return CRDT_ENOENT;
+    if (u.first.type == &crdt__opaque_type) return CRDT_ETYPE; /* nothing of it was seen */
     uint64_t before = txn->next;
+    seen     now;
     for (uint32_t last = 0; next_type(txn, name, last, &now); last = (uint32_t)now.id + 1) {
         if (now.type == &crdt__opaque_type) continue;
         crdt_err err = remove_one(txn, name, now.type, now.id);

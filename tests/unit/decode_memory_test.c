@@ -103,13 +103,14 @@ static crdt_err write_little(crdt_txn *txn, crdt_view name, const crdt_type *typ
 
 static crdt_err create(crdt_txn *txn, crdt_view name, const crdt_type *type, int round)
 {
-    (void)round;
+    if (type->beside) return write_little(txn, name, type, round); /* it cannot be created */
     return crdt_txn_create(txn, name, type);
 }
 
 static crdt_err empty(crdt_txn *txn, crdt_view name, const crdt_type *type, int round)
 {
-    (void)type, (void)round;
+    (void)round;
+    if (type->beside) return crdt_txn_apply(txn, name, crdt_type_op(type, "clear"), NULL, 0);
     return crdt_txn_remove(txn, name);
 }
 

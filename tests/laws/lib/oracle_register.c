@@ -77,6 +77,38 @@ void oracle_min(const crdt_laws_event *events, size_t count, uint64_t present, c
     extreme(events, count, present, -1, out);
 }
 
+/* -- expiry: the greatest deadline of those that no later write covers; never is the greatest of
+ * all. Where no deadline is seen, persisting does nothing. --- */
+
+static bool is_deadline(const crdt_laws_event *events, size_t count, uint64_t present,
+                        const bool *idle, size_t i)
+{
+    return shows(events, count, present, idle, "expire_at", i) ||
+           shows(events, count, present, idle, "persist", i);
+}
+
+void oracle_expiry(const crdt_laws_event *events, size_t count, uint64_t present, crdt_buf *out)
+{
+    bool    idle[CRDT_LAWS_EVENTS_MAX] = {false}, any = false, never = false;
+    int64_t latest = 0;
+    for (size_t i = 0; i < count; i++) {
+        bool sees = false;
+        for (size_t j = 0; j < i; j++) {
+            sees |= in_set(events[i].covers, j) && is_deadline(events, i, events[i].seen, idle, j);
+        }
+        idle[i] = is_op(&events[i], "persist") && !sees;
+    }
+    for (size_t i = 0; i < count; i++) {
+        if (!is_deadline(events, count, present, idle, i)) continue;
+        if (is_op(&events[i], "persist")) never = true;
+        else if (!any || events[i].args[0].i > latest) latest = events[i].args[0].i;
+        any = true;
+    }
+    if (never) crdt_buf_text(out, "never");
+    else if (any) crdt_buf_decimal(out, latest);
+    else crdt_buf_text(out, "none");
+}
+
 /* -- lwwts: the greatest of all that was ever written: by stamp, then deletes, then values --- */
 
 typedef struct cell {
