@@ -57,7 +57,7 @@ static size_t run(stream *s, const uint8_t *bytes, size_t size)
         const char *error;
         uint8_t    *exact = malloc(size - at + 1);
         CHECK(exact != NULL);
-        memcpy(exact, bytes + at, size - at);
+        if (size > at) memcpy(exact, bytes + at, size - at);
         resp_status status = resp_parse(&s->parser, exact, size - at, &args, &count, &used, &error);
         CHECK(used <= size - at);
         if (status == RESP_REQUEST) request(s, args, count);
