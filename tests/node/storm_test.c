@@ -8,7 +8,7 @@
 #include "tests/lib/t.h"
 #include "tests/node/lib/nodes.h"
 
-#define ROUNDS (T_SLOW ? 2000 : 20000)
+#define ROUNDS (T_SLOW ? 1000 : 10000)
 #define ARGS_MAX 7
 
 /* Those that end the connection, or wait, or forbid what comes after them. */
