@@ -109,6 +109,7 @@ void call_error(call *c, const char *format, ...)
     c->node->totals.errors++;
     c->reply->out->size = c->at;
     reply_error(c->reply, "%s", text);
+    c->end = c->reply->out->size;
 }
 
 void call_syntax(call *c)
@@ -219,6 +220,7 @@ static void run(call *c)
     uint64_t        from = counted->calls % COMMAND_SAMPLE == 0 ? uv_hrtime() : 0;
     cmd->run(c);
     call_commit(c);
+    if (c->failed) c->reply->out->size = c->end;
     if (from != 0) {
         counted->timed++;
         counted->timed_ns += uv_hrtime() - from;

@@ -329,13 +329,14 @@ TEST(peers, the_log_of_a_key)
 {
     nodes *cluster = start(2, false);
     ok(cluster, 0, "SET a 1");
-    ok(cluster, 0, "SET b 1");
+    ok(cluster, 0, "SET b \001a"); /* looks like the name in the bytes of an entry */
     settle(cluster);
     ok(cluster, 1, "SET a 2");
     settle(cluster);
     ok(cluster, 0, "DEL a");
     redisReply *log = ask(cluster, 0, "CRDT.LOG a");
     CHECK_EQ_INT(log->elements, 3);
+    for (size_t i = 0; i < 3; i++) CHECK_EQ_STR(field(log->element[i], "type")->str, "cell");
     CHECK_EQ_STR(field(log->element[0], "node")->str, "here");
     CHECK_EQ_STR(field(log->element[0], "writes")->str, "1");
     CHECK_EQ_INT(field(log->element[0], "removes-dots")->integer, 0);
