@@ -14,6 +14,8 @@ typedef struct bench {
     unsigned    rows, goals, missed;
 } bench;
 
+/* What the command line says: [--only PART] [--json] [--seed N]. False: it says something else. */
+bool bench_options(bench *b, int argc, char **argv);
 /* Is the row of this name wanted? */
 bool bench_wants(const bench *b, const char *name);
 

@@ -7,8 +7,6 @@
  */
 #include <inttypes.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 
 #include "bench/bench.h"
 
@@ -23,30 +21,10 @@ static int usage(const char *program)
     return 2;
 }
 
-static bool parse(bench *b, int argc, char **argv)
-{
-    for (int i = 1; i < argc; i++) {
-        char *end = NULL;
-        if (strcmp(argv[i], "--json") == 0) {
-            b->json = true;
-        } else if (strcmp(argv[i], "--only") == 0 && i + 1 < argc) {
-            b->only = argv[++i];
-        } else if (strcmp(argv[i], "--seed") == 0 && i + 1 < argc) {
-            b->seed = strtoull(argv[++i], &end, 0);
-            if (*end != 0) return false;
-        } else {
-            return false;
-        }
-    }
-    return true;
-}
-
 int main(int argc, char **argv)
 {
     bench b;
-    memset(&b, 0, sizeof b);
-    b.seed = 1;
-    if (!parse(&b, argc, argv)) return usage(argv[0]);
+    if (!bench_options(&b, argc, argv)) return usage(argv[0]);
     bench_say("seed %" PRIu64 "; times are processor time; the median of up to %d runs after a "
               "warm-up",
               b.seed, BENCH_RUNS);

@@ -43,6 +43,26 @@ bool bench_wants(const bench *b, const char *name)
     return b->only == NULL || strstr(name, b->only) != NULL;
 }
 
+bool bench_options(bench *b, int argc, char **argv)
+{
+    memset(b, 0, sizeof *b);
+    b->seed = 1;
+    for (int i = 1; i < argc; i++) {
+        char *end = NULL;
+        if (strcmp(argv[i], "--json") == 0) {
+            b->json = true;
+        } else if (strcmp(argv[i], "--only") == 0 && i + 1 < argc) {
+            b->only = argv[++i];
+        } else if (strcmp(argv[i], "--seed") == 0 && i + 1 < argc) {
+            b->seed = strtoull(argv[++i], &end, 0);
+            if (*end != 0) return false;
+        } else {
+            return false;
+        }
+    }
+    return true;
+}
+
 void bench_sample(bench_samples *s, double value)
 {
     if (s->count < BENCH_RUNS) s->at[s->count++] = value;

@@ -68,6 +68,7 @@ static size_t run(stream *s, const uint8_t *bytes, size_t size)
             crdt_buf_text(&s->seen, error);
             s->failed = true;
         }
+        memset(exact, 'Z', size - at + 1); /* nothing may point here any more */
         free(exact);
         at += used;
         if (status == RESP_MORE) break;

@@ -275,6 +275,20 @@ static void on_read(uv_stream_t *stream, ssize_t size, const uv_buf_t *buf)
     take_input(c, (const uint8_t *)buf->base, (size_t)size);
 }
 
+/* -- Time ------------------------------------------------------------------------------------- */
+
+void client_second(node *n)
+{
+    client *next;
+    for (client *c = n->clients; c != NULL; c = next) {
+        next = c->next;
+        bool silent = n->config.timeout_ms != 0 && !c->wait.on &&
+                      n->ms - c->last_ms > n->config.timeout_ms;
+        if (silent) node_log(LOG_DEBUG, "client closed: silent", "addr=%s", c->peer);
+        if (silent || (c->writing > 0 && over_limit(c))) client_close(c);
+    }
+}
+
 /* -- WAIT -------------------------------------------------------------------------------------- */
 
 uint32_t client_holders(const client *c)

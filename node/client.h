@@ -56,6 +56,8 @@ uint32_t client_holders(const client *c);
 void client_begin_wait(client *c, client_wait_kind kind, uint32_t nodes, gossip_time until);
 /* It got its reply: on with its next requests. */
 void client_end_wait(client *c);
+/* Once a second: those that are silent, or read too slowly, for too long are closed. */
+void client_second(node *n);
 /* Those that wait (WAIT) and can go on. */
 void client_wake_waiting(node *n);
 /* When the first of them gives up. */

@@ -159,6 +159,7 @@ static void on_second(uv_timer_t *timer)
     }
     expiry_sweep(n);
     info_sample(n);
+    client_second(n);
 }
 
 static void on_connection(uv_stream_t *stream, int status)

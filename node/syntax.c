@@ -105,8 +105,8 @@ static int from_end(const reader *r, const run *all, int behind, int *ret_before
     return place;
 }
 
-/* "[member ...]" after member, "[key value ...]" after key value: how many words it repeats, read to
- * its end; 0: it is something else, and nothing is read. */
+/* "[member ...]" after member, "[key value ...]" after key value: how many words it repeats, read
+ * to its end; 0: it is something else, and nothing is read. */
 static int repeated(reader *r, const run *so_far)
 {
     const char *start = r->at;

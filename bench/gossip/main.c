@@ -7,9 +7,8 @@
  */
 #include <inttypes.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 
+#include "bench/gossip/start.h"
 #include "bench/gossip/world.h"
 
 enum { ENTRIES = 200000, ELEMENT = 16, UPDATES = 200, MEASURED = 100, LOSSY = 20, KNOWN = 20 };
@@ -106,35 +105,16 @@ static void lossy(bench *b, uint32_t nodes, uint32_t percent)
     world_free(w);
 }
 
-static bool parse(bench *b, int argc, char **argv)
-{
-    for (int i = 1; i < argc; i++) {
-        char *end = NULL;
-        if (strcmp(argv[i], "--json") == 0) {
-            b->json = true;
-        } else if (strcmp(argv[i], "--only") == 0 && i + 1 < argc) {
-            b->only = argv[++i];
-        } else if (strcmp(argv[i], "--seed") == 0 && i + 1 < argc) {
-            b->seed = strtoull(argv[++i], &end, 0);
-            if (*end != 0) return false;
-        } else {
-            return false;
-        }
-    }
-    return true;
-}
-
 int main(int argc, char **argv)
 {
     bench b;
-    memset(&b, 0, sizeof b);
-    b.seed = 1;
-    if (!parse(&b, argc, argv)) {
+    if (!bench_options(&b, argc, argv)) {
         fprintf(stderr, "usage: %s [--only PART] [--json] [--seed N]\n", argv[0]);
         return 2;
     }
     bench_head(&b);
     catch_up(&b);
+    bench_start(&b);
     spread(&b, "spread", 8, false);
     spread(&b, "spread", 32, false);
     spread(&b, "spread", 100, false);

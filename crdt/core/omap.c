@@ -303,9 +303,9 @@ void *crdt__omap_get(const crdt__omap *map, crdt_view bytes, uint32_t minor)
 {
     crdt__okey key = {bytes, minor, 0};
     if (map->root == NULL) return NULL;
-    leaf *node = recent_leaf(map, &key);
-    for (int tries = node == NULL; tries < 2; tries++) {
-        if (tries == 1) node = leaf_of(map, &key);
+    leaf *recent = recent_leaf(map, &key);
+    for (int tries = recent == NULL; tries < 2; tries++) {
+        leaf *node = tries == 0 ? recent : leaf_of(map, &key);
         if (bytes.size < node->e.skip) continue;
         unsigned at = seek_alike(&node->e, &key, false); /* if it is here, it begins like all */
         if (!holds(&node->e, at, &key)) continue;
@@ -338,9 +338,9 @@ crdt__omap_iter crdt__omap_seek(const crdt__omap *map, crdt_view bytes, uint32_t
 {
     crdt__okey key = {bytes, minor, 0};
     if (map->root == NULL) return (crdt__omap_iter){NULL, 0};
-    leaf *node = recent_leaf(map, &key);
-    for (int tries = node == NULL; tries < 2; tries++) {
-        if (tries == 1) node = leaf_of(map, &key);
+    leaf *recent = recent_leaf(map, &key);
+    for (int tries = recent == NULL; tries < 2; tries++) {
+        leaf *node = tries == 0 ? recent : leaf_of(map, &key);
         if (bytes.size < node->e.skip) continue;
         unsigned at = seek_alike(&node->e, &key, false); /* right, if the bytes are here */
         if (at == node->e.count || !same_bytes(node->e.key[at], &key)) continue;
@@ -348,6 +348,7 @@ crdt__omap_iter crdt__omap_seek(const crdt__omap *map, crdt_view bytes, uint32_t
         remember(map, node, at);
         return (crdt__omap_iter){node, at};
     }
+    leaf *node = leaf_of(map, &key);
     return (crdt__omap_iter){node, seek(&node->e, &key, false)};
 }
 

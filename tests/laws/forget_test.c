@@ -520,13 +520,14 @@ static void play_all(const crdt_type *type, const base *b, unsigned events, uint
     free(s);
 }
 
-/* With CRDT_SOAK=1 all, and those of one event more. */
+/* One history of `step`. With CRDT_SOAK=1 all, and some of those of one event more. */
 static void play_scopes(const crdt_type *type, uint64_t step)
 {
     bool soak = getenv("CRDT_SOAK") != NULL;
     for (size_t i = 0; i < BASES; i++) {
-        unsigned events = (i == 0 ? 4u : 3u) + soak;
+        unsigned events = i == 0 ? 4 : 3;
         play_all(type, &bases[i], events, soak ? 1 : step * (T_SLOW ? 40 : 1));
+        if (soak) play_all(type, &bases[i], events + 1, step * 97);
     }
 }
 

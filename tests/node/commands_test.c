@@ -1,6 +1,6 @@
 /* The commands about connections, the server, the library's types and the cluster, as clients see
- * them: real nodes are started and asked through sockets. Where redis-server has the command, what is
- * expected here is what 7.0.15 answers to the same line. */
+ * them: real nodes are started and asked through sockets. Where redis-server has the command, what
+ * is expected here is what 7.0.15 answers to the same line. */
 #define _POSIX_C_SOURCE 200809L /* strdup */
 #include <stdio.h>
 #include <stdlib.h>
@@ -55,10 +55,10 @@ static void converse(talk *t, const line *lines, size_t count)
 
 static const line connection_lines[] = {
     {"PING", "+PONG"},
-    {"ping 'a b'", "\"a b\""},
+    {"ping 'a b'", "'a b'"},
     {"PING a b", "-ERR wrong number of arguments for 'ping' command"},
     {"ECHO", "-ERR wrong number of arguments for 'echo' command"},
-    {"ECHO x", "\"x\""},
+    {"ECHO x", "'x'"},
     {"SELECT 0", "+OK"},
     {"SELECT 99", "-ERR DB index is out of range"},
     {"SELECT -1", "-ERR DB index is out of range"},
@@ -69,9 +69,8 @@ static const line connection_lines[] = {
     {"HELLO 3 auth a", "-ERR Syntax error in HELLO option 'auth'"},
     {"HELLO 2 SETNAME 'a b'",
      "-ERR Client names cannot contain spaces, newlines or special characters."},
-    {"HELLO 2 SETNAME foo",
-     "[\"server\", \"redis\", \"version\", \"7.0.15\", \"proto\", :2, \"id\", ..."},
-    {"CLIENT GETNAME", "\"foo\""},
+    {"HELLO 2 SETNAME foo", "['server', 'redis', 'version', '7.0.15', 'proto', :2, 'id', ..."},
+    {"CLIENT GETNAME", "'foo'"},
     {"AUTH x", "-ERR AUTH <password> called without any password configured for the default user. "
                "Are you sure your configuration is correct?"},
     {"AUTH default x", "+OK"},
@@ -98,13 +97,12 @@ TEST(connection, hello_3_changes_the_protocol_and_reset_changes_it_back)
 {
     nodes *cluster = start();
     talk  *t = connect_to(cluster);
-    expect(t, "HELLO 3",
-           "{\"server\": \"redis\", \"version\": \"7.0.15\", \"proto\": :3, \"id\": ...");
+    expect(t, "HELLO 3", "{'server': 'redis', 'version': '7.0.15', 'proto': :3, 'id': ...");
     expect(t, "CLIENT GETNAME", "nil");
-    expect(t, "CONFIG GET port", "{\"port\": ...");
+    expect(t, "CONFIG GET port", "{'port': ...");
     expect(t, "LOLWUT", "txt:...");
     expect(t, "RESET", "+RESET");
-    expect(t, "CONFIG GET port", "[\"port\", ...");
+    expect(t, "CONFIG GET port", "['port', ...");
     talk_free(t);
     nodes_free(cluster);
 }
@@ -123,7 +121,7 @@ TEST(connection, nothing_but_hello_and_auth_before_the_password)
         {"PING", "+PONG"},
         {"RESET", "+RESET"},
         {"PING", "-NOAUTH Authentication required."},
-        {"HELLO 3 AUTH default pw", "{\"server\": ..."},
+        {"HELLO 3 AUTH default pw", "{'server': ..."},
         {"PING", "+PONG"},
     };
     nodes *cluster = start();
@@ -146,7 +144,7 @@ static const line client_lines[] = {
     {"CLIENT SETNAME me", "+OK"},
     {"CLIENT SETNAME 'a b'",
      "-ERR Client names cannot contain spaces, newlines or special characters."},
-    {"CLIENT GETNAME", "\"me\""},
+    {"CLIENT GETNAME", "'me'"},
     {"CLIENT SETNAME ''", "+OK"},
     {"CLIENT GETNAME", "nil"},
     {"CLIENT SETINFO LIB-NAME t", "+OK"},
@@ -176,9 +174,9 @@ static const line client_lines[] = {
     {"CLIENT LIST ID x", "-ERR Invalid client ID"},
     {"CLIENT LIST ID", "-ERR syntax error"},
     {"CLIENT LIST TYPE foo", "-ERR Unknown client type 'foo'"},
-    {"CLIENT LIST TYPE master", "\"\""},
+    {"CLIENT LIST TYPE master", "''"},
     {"CLIENT LIST foo", "-ERR syntax error"},
-    {"CLIENT LIST ID 99999", "\"\""},
+    {"CLIENT LIST ID 99999", "''"},
     {"CLIENT REPLY foo", "-ERR syntax error"},
     {"CLIENT HELP",
      "[+CLIENT <subcommand> [<arg> [value] [opt] ...]. Subcommands are:, +GETNAME, ..."},
@@ -225,7 +223,7 @@ TEST(client, reply_off_and_skip)
     expect(t, "CLIENT REPLY ON", "+OK");
     talk_send(t, "CLIENT REPLY SKIP");
     talk_send(t, "PING 2");
-    expect(t, "PING 3", "\"3\"");
+    expect(t, "PING 3", "'3'");
     talk_free(t);
     nodes_free(cluster);
 }
@@ -237,8 +235,8 @@ static const line server_lines[] = {
     {"DBSIZE", ":0"},
     {"SET a b", "+OK"},
     {"DBSIZE", ":1"},
-    {"TIME", "[\"1..."},
-    {"ROLE", "[\"master\", :0, []]"},
+    {"TIME", "['1..."},
+    {"ROLE", "['master', :0, []]"},
     {"SHUTDOWN foo", "-ERR syntax error"},
     {"SHUTDOWN nosave save", "-ERR syntax error"},
     {"SHUTDOWN ABORT", "-ERR No shutdown in progress."},
@@ -258,24 +256,24 @@ static const line server_lines[] = {
     {"LATENCY LATEST", "[]"},
     {"LATENCY HISTORY x", "[]"},
     {"LATENCY RESET", ":0"},
-    {"OBJECT ENCODING a", "\"cell\""},
+    {"OBJECT ENCODING a", "'cell'"},
     {"OBJECT ENCODING none", "nil"},
     {"SAVE x", "-ERR wrong number of arguments for 'save' command"},
     {"BGSAVE foo", "-ERR syntax error"},
     {"SAVE", "-ERR this node keeps nothing on disk..."},
     {"CONFIG foo", "-ERR unknown subcommand 'foo'. Try CONFIG HELP."},
     {"CONFIG GET", "-ERR wrong number of arguments for 'config|get' command"},
-    {"CONFIG GET maxclients", "[\"maxclients\", \"10000\"]"},
+    {"CONFIG GET maxclients", "['maxclients', '10000']"},
     {"CONFIG GET nosuch", "[]"},
     {"CONFIG SET maxclients 100", "+OK"},
-    {"CONFIG GET maxclients", "[\"maxclients\", \"100\"]"},
+    {"CONFIG GET maxclients", "['maxclients', '100']"},
     {"CONFIG SET nosuch 1", "-ERR Unknown option or number of arguments for CONFIG SET - 'nosuch'"},
     {"CONFIG SET maxclients", "-ERR wrong number of arguments for 'config|set' command"},
     {"CONFIG SET maxclients x",
      "-ERR CONFIG SET failed (possibly related to argument 'maxclients') - ..."},
     {"CONFIG REWRITE", "-ERR CONFIG REWRITE is not supported..."},
     {"CONFIG RESETSTAT", "+OK"},
-    {"INFO nosuch", "\"\""},
+    {"INFO nosuch", "''"},
 };
 
 TEST(server, commands_of_redis)
@@ -339,7 +337,7 @@ TEST(server, info_has_what_monitors_read)
     nodes *cluster = start();
     talk  *t = connect_to(cluster);
     expect(t, "SET a b", "+OK");
-    expect(t, "GET a", "\"b\"");
+    expect(t, "GET a", "'b'");
     expect(t, "GET none", "nil");
     char *info = strdup(talk_say(t, "INFO all"));
     for (size_t i = 0; i < sizeof fields / sizeof fields[0]; i++) {
@@ -364,24 +362,24 @@ static const line command_lines[] = {
     {"COMMAND LIST FILTERBY", "-ERR syntax error"},
     {"COMMAND LIST foo", "-ERR syntax error"},
     {"COMMAND LIST FILTERBY MODULE foo", "[]"},
-    {"COMMAND LIST FILTERBY PATTERN getr*", "[\"getrange\"]"},
+    {"COMMAND LIST FILTERBY PATTERN getr*", "['getrange']"},
     {"COMMAND INFO nosuch", "[nil]"},
     {"COMMAND INFO client|id",
-     "[[\"client|id\", :2, [], :0, :0, :0, [+@slow, +@connection], [], [], []]]"},
+     "[['client|id', :2, [], :0, :0, :0, [+@slow, +@connection], [], [], []]]"},
     {"COMMAND GETKEYS get", "-ERR wrong number of arguments for 'command|getkeys' command"},
-    {"COMMAND GETKEYS get a", "[\"a\"]"},
-    {"COMMAND GETKEYS mset a 1 b 2", "[\"a\", \"b\"]"},
-    {"COMMAND GETKEYS sintercard 2 a b limit 1", "[\"a\", \"b\"]"},
-    {"COMMAND GETKEYS object encoding k", "[\"k\"]"},
-    {"COMMAND GETKEYS crdt.orset.add s x", "[\"s\"]"},
+    {"COMMAND GETKEYS get a", "['a']"},
+    {"COMMAND GETKEYS mset a 1 b 2", "['a', 'b']"},
+    {"COMMAND GETKEYS sintercard 2 a b limit 1", "['a', 'b']"},
+    {"COMMAND GETKEYS object encoding k", "['k']"},
+    {"COMMAND GETKEYS crdt.orset.add s x", "['s']"},
     {"COMMAND GETKEYS nosuch a", "-ERR Invalid command specified"},
     {"COMMAND GETKEYS get a b", "-ERR Invalid number of arguments specified for command"},
     {"COMMAND GETKEYS echo a", "-ERR The command has no key arguments"},
     {"COMMAND DOCS nosuch", "[]"},
     {"COMMAND DOCS strlen",
-     "[\"strlen\", [\"summary\", \"The string's length in bytes.\", \"since\", \"1.0.0\", \"group\", "
-     "\"string\", \"arguments\", [[\"name\", \"key\", \"type\", \"key\", \"key_spec_index\", :0]]]]"},
-    {"COMMAND DOCS crdt.rga.insert", "[\"crdt.rga.insert\", [\"summary\", ..."},
+     "['strlen', ['summary', 'The string's length in bytes.', 'since', '1.0.0', 'group', "
+     "'string', 'arguments', [['name', 'key', 'type', 'key', 'key_spec_index', :0]]]]"},
+    {"COMMAND DOCS crdt.rga.insert", "['crdt.rga.insert', ['summary', ..."},
 };
 
 TEST(command, describes_itself)
@@ -393,25 +391,23 @@ TEST(command, describes_itself)
     CHECK(count > 150);
     expect(t, "HELLO 3", "{...");
     expect(t, "COMMAND INFO get",
-           "[[\"get\", :2, ~[+readonly, +fast], :1, :1, :1, ~[+@read, +@string, +@fast], ~[], "
-           "~[{\"flags\": ~[+RO, +access], \"begin_search\": {\"type\": \"index\", \"spec\": "
-           "{\"index\": :1}}, \"find_keys\": {\"type\": \"range\", \"spec\": {\"lastkey\": :0, "
-           "\"keystep\": :1, \"limit\": :0}}}], []]]");
-    expect(
-        t, "COMMAND DOCS expire",
-        "{\"expire\": {\"summary\": \"The key goes after so many seconds.\", \"since\": \"1.0.0\", "
-        "\"group\": \"generic\", \"arguments\": [{\"name\": \"key\", \"type\": \"key\", "
-        "\"key_spec_index\": :0}, {\"name\": \"seconds\", \"type\": \"integer\"}, {\"name\": \"nx\", "
-        "\"type\": \"oneof\", \"flags\": ~[+optional], \"arguments\": [{\"name\": \"nx\", \"type\": "
-        "\"pure-token\", \"token\": \"NX\"}, {\"name\": \"xx\", \"type\": \"pure-token\", \"token\": "
-        "\"XX\"}, {\"name\": \"gt\", \"type\": \"pure-token\", \"token\": \"GT\"}, {\"name\": \"lt\", "
-        "\"type\": \"pure-token\", \"token\": \"LT\"}]}]}}");
-    expect(
-        t, "COMMAND DOCS mset",
-        "{\"mset\": {\"summary\": \"Set many strings, in one step.\", \"since\": \"1.0.0\", "
-        "\"group\": \"string\", \"arguments\": [{\"name\": \"key\", \"type\": \"block\", \"flags\": "
-        "~[+multiple], \"arguments\": [{\"name\": \"key\", \"type\": \"key\", \"key_spec_index\": :0}, "
-        "{\"name\": \"value\", \"type\": \"string\"}]}]}}");
+           "[['get', :2, ~[+readonly, +fast], :1, :1, :1, ~[+@read, +@string, +@fast], ~[], "
+           "~[{'flags': ~[+RO, +access], 'begin_search': {'type': 'index', 'spec': "
+           "{'index': :1}}, 'find_keys': {'type': 'range', 'spec': {'lastkey': :0, "
+           "'keystep': :1, 'limit': :0}}}], []]]");
+    expect(t, "COMMAND DOCS expire",
+           "{'expire': {'summary': 'The key goes after so many seconds.', 'since': '1.0.0', "
+           "'group': 'generic', 'arguments': [{'name': 'key', 'type': 'key', "
+           "'key_spec_index': :0}, {'name': 'seconds', 'type': 'integer'}, {'name': 'nx', "
+           "'type': 'oneof', 'flags': ~[+optional], 'arguments': [{'name': 'nx', 'type': "
+           "'pure-token', 'token': 'NX'}, {'name': 'xx', 'type': 'pure-token', 'token': "
+           "'XX'}, {'name': 'gt', 'type': 'pure-token', 'token': 'GT'}, {'name': 'lt', "
+           "'type': 'pure-token', 'token': 'LT'}]}]}}");
+    expect(t, "COMMAND DOCS mset",
+           "{'mset': {'summary': 'Set many strings, in one step.', 'since': '1.0.0', "
+           "'group': 'string', 'arguments': [{'name': 'key', 'type': 'block', 'flags': "
+           "~[+multiple], 'arguments': [{'name': 'key', 'type': 'key', 'key_spec_index': :0}, "
+           "{'name': 'value', 'type': 'string'}]}]}}");
     talk_free(t);
     nodes_free(cluster);
 }
@@ -433,11 +429,9 @@ TEST(command, all_are_documented)
         bool takes = strncmp(arity, ":1,", 3) != 0 && strcmp(name, "quit") != 0;
         snprintf(say, sizeof say, "COMMAND DOCS %s", name);
         const char *doc = talk_say(t, say);
-        CHECK_MSG(strstr(doc, "{\"summary\": \"") != NULL, "%s: %s", name, doc);
-        CHECK_MSG(strstr(doc, "\"since\": ") != NULL && strstr(doc, "\"group\": ") != NULL, "%s",
-                  doc);
-        bool told =
-            strstr(doc, "\"arguments\": ") != NULL || strstr(doc, "\"subcommands\": ") != NULL;
+        CHECK_MSG(strstr(doc, "{'summary': '") != NULL, "%s: %s", name, doc);
+        CHECK_MSG(strstr(doc, "'since': ") != NULL && strstr(doc, "'group': ") != NULL, "%s", doc);
+        bool told = strstr(doc, "'arguments': ") != NULL || strstr(doc, "'subcommands': ") != NULL;
         CHECK_MSG(told == takes, "%s: takes arguments: %d, %s", name, takes, doc);
     }
     freeReplyObject(names);

@@ -184,6 +184,16 @@ TEST(peers, conflicts_are_listed_and_explained)
         redisReply *list = ask(cluster, i, "CRDT.CONFLICTS");
         CHECK_EQ_INT(list->elements, 0);
         freeReplyObject(list);
+        redisReply *none = ask(cluster, i, "CRDT.CONFLICTS two");
+        CHECK_EQ_INT(none->type, REDIS_REPLY_NIL);
+        freeReplyObject(none);
+        none = ask(cluster, i, "CRDT.EXPLAIN two");
+        CHECK_EQ_INT(none->type, REDIS_REPLY_NIL);
+        freeReplyObject(none);
+        redisReply *info = ask(cluster, i, "INFO gossip");
+        CHECK_MSG(strstr(info->str, "\nconflicts:0\r") != NULL, "%s", info->str);
+        CHECK_MSG(strstr(info->str, "\npeers_up:0\r") == NULL, "%s", info->str);
+        freeReplyObject(info);
     }
     nodes_free(cluster);
 }
@@ -229,6 +239,89 @@ TEST(peers, diff_names_what_differs)
     refused(cluster, 0, "CRDT.DIFF tcp://nowhere:1",
             "ERR no such peer: CRDT.PEERS lists their addresses and node ids");
     ok(cluster, 0, "PING"); /* the connection goes on after it */
+    nodes_free(cluster);
+}
+
+/* Many writes in one go, read back by drain. */
+static void pour(redisContext *to, int count)
+{
+    int done = 0;
+    for (int i = 0; i < count; i++) {
+        CHECK_EQ_INT(redisAppendCommand(to, "INCR key:%d", i % 500), REDIS_OK);
+    }
+    while (!done) CHECK_EQ_INT(redisBufferWrite(to, &done), REDIS_OK);
+}
+
+static void drain(redisContext *from, int count)
+{
+    for (int i = 0; i < count; i++) {
+        void *reply = NULL;
+        CHECK_EQ_INT(redisGetReply(from, &reply), REDIS_OK);
+        freeReplyObject(reply);
+    }
+}
+
+/* What is on its way differs: some is found while one node takes writes. */
+TEST(peers, diff_while_writes_are_on_their_way)
+{
+    nodes        *cluster = start(2, true);
+    redisContext *writer = nodes_connect(cluster, 0);
+    char          line[300];
+    size_t        found = 0;
+    CHECK(writer != NULL);
+    ok(cluster, 0, "SET a 1");
+    settle(cluster);
+    snprintf(line, sizeof line, "CRDT.DIFF %s", nodes_gossip(cluster, 1));
+    for (int round = 0; round < 200 && found == 0; round++) {
+        pour(writer, 5000);
+        redisReply *diff = ask(cluster, 0, line);
+        CHECK_MSG(diff->type == REDIS_REPLY_ARRAY, "%s", diff->str);
+        found = diff->elements;
+        for (size_t i = 0; i < found; i++) {
+            const redisReply *one = diff->element[i];
+            CHECK_EQ_INT(one->elements, 3);
+            CHECK_MSG(strncmp(one->element[0]->str, "key:", 4) == 0, "%s", one->element[0]->str);
+            const char *how = one->element[1]->str;
+            CHECK_MSG(strstr("only-here only-there more-here more-there differs", how) != NULL,
+                      "%s", how);
+            CHECK_EQ_STR(one->element[2]->str, "cell");
+        }
+        freeReplyObject(diff);
+        drain(writer, 5000);
+    }
+    CHECK_MSG(found > 0, "nothing was ever found to differ");
+    redisFree(writer);
+    nodes_free(cluster);
+}
+
+/* Who asked may be gone, and the peer too: the next one is told so, and it comes to an end. */
+TEST(peers, diff_with_a_peer_that_is_silent)
+{
+    nodes        *cluster = start(2, true);
+    redisContext *gone = nodes_connect(cluster, 0);
+    char          line[300];
+    bool          busy = false, ended = false;
+    CHECK(gone != NULL);
+    ok(cluster, 0, "SET a 1");
+    settle(cluster);
+    snprintf(line, sizeof line, "CRDT.DIFF %s", nodes_gossip(cluster, 1));
+    ok(cluster, 1, "CRDT.PARTITION");
+    CHECK_EQ_INT(redisAppendCommand(gone, "CRDT.DIFF %s", nodes_gossip(cluster, 1)), REDIS_OK);
+    int done = 0;
+    while (!done) CHECK_EQ_INT(redisBufferWrite(gone, &done), REDIS_OK);
+    nodes_sleep_ms(200); /* it has come there */
+    redisFree(gone);
+    for (uint64_t end = nodes_now_ms() + 60000; nodes_now_ms() < end && !ended;) {
+        redisReply *reply = ask(cluster, 0, line);
+        CHECK_EQ_INT(reply->type, REDIS_REPLY_ERROR);
+        busy |= strcmp(reply->str, "ERR another CRDT.DIFF is under way: try again") == 0;
+        ended = strcmp(reply->str, "ERR there is no link with this peer now") == 0 ||
+                strstr(reply->str, "ERR the peer did not answer to the end") == reply->str;
+        freeReplyObject(reply);
+        nodes_sleep_ms(50);
+    }
+    CHECK(busy);
+    CHECK(ended);
     nodes_free(cluster);
 }
 

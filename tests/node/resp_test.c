@@ -61,6 +61,7 @@ static void feed_drain(feed *f)
         CHECK((status == RESP_ERROR) == (error != NULL));
         if (status == RESP_REQUEST) show(f, args, count);
         if (status == RESP_MORE) CHECK(f->parser.need > size - at - used);
+        memset(exact, 'Z', size - at + 1); /* nothing may point here any more */
         free(exact);
         at += used;
         if (status == RESP_REQUEST) continue;

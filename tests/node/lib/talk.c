@@ -117,7 +117,7 @@ static void read_bulk(talk *t, const char *prefix, long size)
     size_t got = fread(bytes, 1, (size_t)size + 2, t->in);
     size_t skip = *prefix != 0 && size >= 4 ? 4 : 0;
     if (skip > 0) say(t, "%.3s:", bytes);
-    say(t, "\"");
+    say(t, "'");
     for (size_t i = skip; i < got && i < (size_t)size; i++) {
         unsigned char byte = (unsigned char)bytes[i];
         if (byte == '\n') say(t, "\\n");
@@ -125,7 +125,7 @@ static void read_bulk(talk *t, const char *prefix, long size)
         else if (byte < 0x20) say(t, "\\x%02x", byte);
         else put(t, &bytes[i], 1);
     }
-    say(t, "\"");
+    say(t, "'");
     free(bytes);
 }
 

@@ -2,11 +2,11 @@
  * what they expect in one line.
  *
  *      talk *t = talk_new(port);
- *      talk_say(t, "HELLO 3 SETNAME me")      {"server": "redis", ...}
- *      talk_say(t, "SMEMBERS 'a key'")        ~["x", "y"]
+ *      talk_say(t, "HELLO 3 SETNAME me")      {'server': 'redis', ...}
+ *      talk_say(t, "SMEMBERS 'a key'")        ~['x', 'y']
  *
- * Shapes   +OK  -ERR ...  :5  "bulk"  nil  nil[]  [1, 2]  ~[set]  {key: value}  ,1.5  #t  (big
- *          txt:"verbatim"  >[push]; and "closed", if the connection is.
+ * Shapes   +OK  -ERR ...  :5  'bulk'  nil  nil[]  [1, 2]  ~[set]  {key: value}  ,1.5  #t  (big
+ *          txt:'verbatim'  >[push]; and "closed", if the connection is.
  */
 #ifndef TESTS_NODE_LIB_TALK_H
 #define TESTS_NODE_LIB_TALK_H
