@@ -109,6 +109,7 @@ typedef struct gossip_peer_info {
     crdt_view   address;       /* borrowed until the next call */
     uint64_t    node, replica; /* 0: never met */
     bool        linked, eager, in_sync, quarantined;
+    bool        wanted; /* the topology asks for a link with it; else it hears by way of others */
     gossip_time heard;          /* when last; 0: never */
     uint64_t    lacks;          /* entries in the log that it is not known to have */
     uint64_t    lacks_ms;       /* the least ms of those, by the first of each replica; 0: none */

@@ -70,6 +70,7 @@ const char *peers_state(const gossip_peer_info *info)
     if (info->quarantined) return "quarantined";
     if (info->linked) return "linked";
     if (info->node == 0) return "unmet";
+    if (!info->wanted) return "indirect";
     return info->heard == 0 ? "known" : "lost";
 }
 

@@ -354,18 +354,32 @@ static uint64_t needed_by(const gossip_engine *engine, gossip__peer *peer)
     return peer->needed;
 }
 
+/* What the peer holds of a replica, as far as is known: by what was said on the link, or by the last
+ * entry of its own that came here, on whatever way: it proves its past (rule R1). */
+static uint64_t known_of(const gossip_engine *engine, const gossip__peer *peer, uint32_t who)
+{
+    uint64_t said = gossip__vec_at(&peer->known, who), proven;
+    uint32_t itself = peer->replica != 0 ? gossip__find(engine, peer->replica) : GOSSIP__NOBODY;
+    if (itself == GOSSIP__NOBODY) return said;
+    proven = gossip__vec_at(&engine->replicas[itself].past, who);
+    return proven > said ? proven : said;
+}
+
 /* How far the two are apart, as far as is known. */
 static void put_lag(const gossip_engine *engine, const gossip__peer *peer, gossip_peer_info *info)
 {
     for (uint32_t who = 0; who < engine->replicas_count; who++) {
-        uint64_t known = gossip__vec_at(&peer->known, who);
+        uint64_t known = known_of(engine, peer, who);
         uint64_t delivered = engine->replicas[who].delivered;
         uint64_t at = gossip__log_above(engine, who, known);
         if (known > delivered) info->lacked += known - delivered;
         if (at == GOSSIP_NEVER) continue;
-        uint64_t ms = gossip__log_at(&engine->log, at)->ms;
-        if (info->lacks == 0 || ms < info->lacks_ms) info->lacks_ms = ms;
-        info->lacks += gossip__log_count_above(engine, who, known);
+        const gossip__record *record = gossip__log_at(&engine->log, at);
+        uint32_t              count = gossip__log_count_above(engine, who, known);
+        /* To a last ACK nobody answers: without a link it stays unproven. */
+        if (count == 1 && record->kind == GOSSIP_ACK && peer->link == 0) continue;
+        if (info->lacks == 0 || record->ms < info->lacks_ms) info->lacks_ms = record->ms;
+        info->lacks += count;
     }
     info->behind = !gossip__serves(engine, peer);
 }
@@ -387,6 +401,7 @@ bool gossip_engine_peer(const gossip_engine *engine, size_t i, gossip_peer_info 
     ret_info->node = peer->node;
     ret_info->replica = peer->replica;
     ret_info->linked = peer->link != 0;
+    ret_info->wanted = peer->wanted;
     ret_info->eager = peer->eager;
     ret_info->in_sync = peer->in_sync;
     ret_info->quarantined = peer->forked_count > 0;
@@ -425,7 +440,7 @@ uint32_t gossip_engine_holders(const gossip_engine *engine, crdt_dot dot)
     for (size_t i = 0; i < links->peers_count; i++) {
         const gossip__peer *peer = links->peers[i];
         if (peer == NULL || peer->gone || peer->itself) continue;
-        count += gossip__vec_at(&peer->known, who) >= dot.seq && !gossip__is_forked(peer, who);
+        count += known_of(engine, peer, who) >= dot.seq && !gossip__is_forked(peer, who);
     }
     return count;
 }

@@ -170,6 +170,30 @@ TEST(credit, nothing_is_told_of_before_it_is_persisted)
     cluster_free(c);
 }
 
+/* Those that have no link prove it by an entry of their own (rule R1). */
+TEST(credit, who_holds_what_is_known_without_a_link)
+{
+    gossip_config config = cluster_config();
+    config.topology = GOSSIP_RING;
+    config.ack_us = SECOND;
+    cluster *c = cluster_new(5, &config);
+    cluster_run(c, 20 * SECOND);
+    crdt_dot dot = cluster_add(c, 0, "s", "x");
+    cluster_run(c, 10 * SECOND);
+    CHECK_EQ_INT(gossip_engine_holders(c->nodes[0].engine, dot), 4);
+    uint32_t linked = 0, wanted = 0;
+    for (uint32_t i = 1; i < 5; i++) {
+        gossip_peer_info info = cluster_info(c, 0, i);
+        CHECK_EQ_INT(info.lacks, 0);
+        CHECK_EQ_INT(info.lacked, 0);
+        linked += info.linked;
+        wanted += info.wanted;
+    }
+    CHECK_EQ_INT(linked, 2);
+    CHECK_EQ_INT(wanted, 2);
+    cluster_free(c);
+}
+
 TEST(credit, of_a_replica_only_what_is_persisted_is_told)
 {
     cluster *c = cluster_new(2, NULL);
