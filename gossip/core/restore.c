@@ -193,8 +193,13 @@ crdt_err gossip_engine_restore(gossip_engine *engine, crdt_view snapshot, const 
     uint64_t own = crdt_store_replica(engine->store);
     crdt_err err = gossip__intern(engine, own, &engine->self);
     if (err == CRDT_OK) err = read_and_join(engine, 0, snapshot, true, ret_reason);
-    if (err == CRDT_OK) gossip__log_persisted(engine, engine->log.end);
-    return err;
+    if (err != CRDT_OK) return err;
+    gossip__log_persisted(engine, engine->log.end);
+    if (engine->moved_count > 0) { /* it may owe an acknowledgement: a snapshot cannot tell */
+        engine->ack_due = true;
+        engine->ack_at = engine->now + engine->config.ack_us;
+    }
+    return CRDT_OK;
 }
 
 crdt_err gossip_engine_replay(gossip_engine *engine, const gossip_entry *entry)

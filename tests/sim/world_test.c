@@ -170,3 +170,35 @@ TEST(sim_world, a_new_id_taken_while_running_is_succeeded_after_a_crash)
     plan_free(&p);
     world_free(&w);
 }
+
+/* Node 0 and its copy write on either side of a partition, and one node hears each. */
+TEST(sim_world, two_histories_of_one_id_are_reported)
+{
+    world w;
+    plan  p = {0};
+    world_init(&w);
+    plan_init(&p, 6);
+    p.nodes = 3;
+    p.spares = 1;
+    p.duration = 40000000;
+    plan_add(&p, (plan_event){100000, PLAN_WRITE, 0, 1, 0});
+    plan_add(&p, (plan_event){5000000, PLAN_PART, 0, 20000000, 3});
+    plan_add(&p, (plan_event){5000000, PLAN_CLONE, 0, 1, 0});
+    plan_add(&p, (plan_event){6000000, PLAN_WRITE, 0, 2, 0});
+    plan_add(&p, (plan_event){6000000, PLAN_WRITE, 3, 3, 0});
+    world_run(&w, &p);
+    CHECK_MSG(!w.broken, "%s: %s", check_code(w.broken), w.why);
+    CHECK(w.forked && !w.blurred);
+    /* Had nobody said so, the checker would have. */
+    world_begin(&w, &p);
+    world_until(&w, p.duration);
+    world_heal(&w);
+    CHECK(!world_settle(&w, world_bound(&p)));
+    for (size_t who = 0; who < w.history.writers_count; who++) {
+        w.history.writers[who].reported = false;
+    }
+    check_forks(&w);
+    CHECK_EQ_INT(w.broken, CHECK_ALARM);
+    plan_free(&p);
+    world_free(&w);
+}
