@@ -63,6 +63,7 @@ TEST(sim_bytes, a_check_in_sync_takes_64_bytes_both_ways)
         CHECK(world_settle(&w, 120 * SECOND));
         check_promises(&w);
         uint64_t before_messages, after_messages;
+        w.unwatched = true; /* checkers have nodes compare themselves: messages of their own */
         uint64_t before = passed(&w, 0, 1, &before_messages);
         world_until(&w, w.now + 60 * SECOND);
         uint64_t after = passed(&w, 0, 1, &after_messages);
