@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "bench/gossip/world.h"
+#include "bench/gossip/write.h"
 
 enum { ENTRIES = 200000, ELEMENT = 16, UPDATES = 200, MEASURED = 100, LOSSY = 20, KNOWN = 20 };
 
@@ -134,6 +135,7 @@ int main(int argc, char **argv)
         return 2;
     }
     bench_head(&b);
+    bench_writes(&b);
     catch_up(&b);
     spread(&b, "spread", 8, false);
     spread(&b, "spread", 32, false);

@@ -142,7 +142,7 @@ typedef struct gossip__peer {
     uint64_t    push_at; /* log positions before this were offered */
     uint64_t    owed;    /* a lazy link, too, is pushed what is before this */
     gossip_time push_due, pushed, have_due, gap_at;
-    uint64_t    have_clock; /* what the last HAVE told of */
+    uint64_t    have_clock;           /* what the last HAVE told of */
     gossip_time fetch_at, fetch_wait; /* no snapshot before; it brought nothing: grows */
     bool        in_sync;
     uint32_t    unequal; /* syncs in a row with equal contexts and unequal roots */

@@ -106,7 +106,6 @@ static bool serves_all(const gossip_engine *engine, const gossip__vec *known)
     return all;
 }
 
-
 static bool noticed(node *n, gossip_notice wanted)
 {
     gossip_action action;
