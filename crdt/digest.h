@@ -59,6 +59,14 @@ CRDT_API void crdt_blocks_section(crdt_blocks *blocks, uint64_t n);
 CRDT_API crdt_digest crdt_blocks_take(crdt_blocks *blocks);
 CRDT_API crdt_digest crdt_blocks_end(crdt_blocks *blocks);
 
+/* crdt_digest_of of bytes that come in pieces. Not to be copied once in use. */
+typedef struct crdt_digester {
+    unsigned char room[640]; /* private */
+} crdt_digester;
+CRDT_API void        crdt_digester_init(crdt_digester *digester);
+CRDT_API void        crdt_digester_add(crdt_digester *digester, const void *data, size_t size);
+CRDT_API crdt_digest crdt_digester_sum(const crdt_digester *digester); /* of all added so far */
+
 #ifdef __cplusplus
 }
 #endif

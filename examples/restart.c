@@ -80,6 +80,9 @@ static void start(node *n, const char *directory, uint64_t fresh_id)
     }
     if (found.replica != 0 && id != found.replica) {
         ok(gossip_engine_succeed(n->engine, id, found.replica));
+        for (uint32_t i = 0; i < found.older_count; i++) {
+            ok(gossip_engine_succeed(n->engine, id, found.older[i]));
+        }
     }
     gossip_persist persist = gossip_disk_persist(n->disk);
     ok(gossip_disk_begin(n->disk, id));

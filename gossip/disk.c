@@ -11,6 +11,7 @@
 #define ASIDE_BYTES (1u << 20) /* of one damaged place so much is kept aside */
 #define ASIDE_PLACES 16u       /* of so many places */
 #define BLOCK 4096u
+#define REPLICA_COUNT (2u + GOSSIP_OLDER_MAX) /* numbers in the file */
 #define FRAME_MIN (GOSSIP__FRAME_HEAD + GOSSIP__FRAME_ALIGN)
 
 gossip_disk_options gossip_disk_options_default(uint64_t cluster, uint64_t node)
@@ -259,12 +260,19 @@ static crdt_err consume_mark(gossip_disk *disk)
 
 static crdt_err find_all(gossip_disk *disk, gossip_recovery *found)
 {
-    gossip__line replica = {.word = "replica", .count = 2};
+    gossip__line replica = {.word = "replica", .count = REPLICA_COUNT};
     crdt_err     err = gossip__line_read(&disk->files, &replica);
     if (err == CRDT_EMALFORMED) note(found, "the file `replica` is damaged");
     else if (err != CRDT_OK && err != CRDT_ENOENT) return err;
     else found->fresh = err == CRDT_ENOENT;
-    found->replica = disk->replica = err == CRDT_OK ? replica.at[1] : 0;
+    memset(disk->ids, 0, sizeof disk->ids);
+    if (err == CRDT_OK) memcpy(disk->ids, replica.at + 1, sizeof disk->ids);
+    found->replica = disk->ids[0];
+    for (; found->older_count < GOSSIP_OLDER_MAX; found->older_count++) {
+        uint64_t id = disk->ids[1 + found->older_count];
+        if (id == 0) break;
+        found->older[found->older_count] = id;
+    }
     disk->number = 0;
     err = read_mark(disk, found);
     if (err == CRDT_OK) err = gossip__snapshot_find(disk, found);
@@ -292,6 +300,8 @@ crdt_err gossip_disk_recover(gossip_disk *disk, gossip_recovery *ret_found)
     found.clean = disk->marked && found.problem[0] == 0 && found.bad_frames == 0 &&
                   mark[1] == found.replica && mark[3] == disk->next - 1 &&
                   mark[5] <= disk->snapshot;
+    /* One that never wrote has not succeeded those before it. */
+    if (mark[2] == 0 && found.older_count > 0) found.clean = false;
     if (found.clean) found.last_seq = mark[2];
     gossip__walk_begin(disk);
     disk->stage = GOSSIP__RECOVERED;
@@ -330,12 +340,30 @@ static void keep_reserve(gossip_disk *disk)
     (void)files->close(files->user, fd);
 }
 
+static crdt_err write_replica(gossip_disk *disk, uint64_t replica)
+{
+    gossip__line line = {.word = "replica", .count = REPLICA_COUNT, .at = {GOSSIP__FORMAT}};
+    if (disk->ids[0] == replica) return CRDT_OK;
+    size_t older = disk->ids[0] == 0 ? 0 : sizeof disk->ids - sizeof replica;
+    line.at[1] = replica;
+    memcpy(line.at + 2, disk->ids, older);
+    if (!gossip__line_write(&disk->files, &line)) return CRDT_EIO;
+    memcpy(disk->ids, line.at + 1, sizeof disk->ids);
+    return CRDT_OK;
+}
+
+crdt_err gossip__disk_replica(void *user, uint64_t replica)
+{
+    gossip_disk *disk = user;
+    if (disk->stage != GOSSIP__BEGUN || replica == 0) return CRDT_EINVAL;
+    return write_replica(disk, replica);
+}
+
 crdt_err gossip_disk_begin(gossip_disk *disk, uint64_t replica)
 {
     if (disk->stage != GOSSIP__RECOVERED || replica == 0) return CRDT_EINVAL;
-    gossip__line line = {.word = "replica", .count = 2, .at = {GOSSIP__FORMAT, replica}};
-    if (disk->replica != replica && !gossip__line_write(&disk->files, &line)) return CRDT_EIO;
-    disk->replica = replica;
+    crdt_err err = write_replica(disk, replica);
+    if (err != CRDT_OK) return err;
     gossip__walk_end(disk);
     gossip__log_drop(disk, disk->snapshot);
     gossip__snapshot_drop(disk, disk->snapshot);
@@ -347,7 +375,8 @@ crdt_err gossip_disk_begin(gossip_disk *disk, uint64_t replica)
 
 gossip_persist gossip_disk_persist(gossip_disk *disk)
 {
-    gossip_persist persist = {gossip__disk_append, gossip__disk_sync, gossip__snapshot_write, disk};
+    gossip_persist persist = {gossip__disk_append, gossip__disk_sync, gossip__snapshot_write,
+                              gossip__disk_replica, disk};
     return persist;
 }
 
@@ -359,7 +388,7 @@ crdt_err gossip_disk_flush(gossip_disk *disk)
 crdt_err gossip_disk_stop(gossip_disk *disk, uint64_t replica, uint64_t last_seq)
 {
     if (disk->stage != GOSSIP__BEGUN && disk->stage != GOSSIP__STOPPING) return CRDT_EINVAL;
-    if (replica != disk->replica) return CRDT_EINVAL;
+    if (replica != disk->ids[0]) return CRDT_EINVAL;
     gossip__line mark = {
         .word = "clean", .count = 8, .identity = true, .at = {GOSSIP__FORMAT, replica, last_seq}};
     crdt_err err = gossip__disk_sync_whole(disk);

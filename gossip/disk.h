@@ -1,7 +1,7 @@
 /* disk.h: entries and snapshots in files: a gossip_persist over a table of file calls.
  *
  * Shape    DIR/node           node id, cluster and format of the directory
- *          DIR/replica        the incarnation that writes
+ *          DIR/replica        the incarnation that writes, and those before it
  *          DIR/clean          a clean stop: consumed at start
  *          DIR/log.N          a segment: frames (hash, length, number, what is known to be durable,
  *                             chained to the frame before), each one encoded entry; the first frame
@@ -69,18 +69,24 @@ CRDT_API gossip_disk_options gossip_disk_options_default(uint64_t cluster, uint6
 
 typedef struct gossip_disk gossip_disk;
 
+#define GOSSIP_OLDER_MAX 6u
+
 /* What was found at start. */
 typedef struct gossip_recovery {
     bool     fresh;             /* nothing was ever written here */
     bool     clean;             /* the last stop was clean, and all is there that was then: the old
-                                   replica id may go on, if the store's last dot is last_seq */
+                                   replica id may go on, if the store's last dot is last_seq.
+                                   Never one that wrote nothing, and has some before it */
     uint64_t replica, last_seq; /* the last incarnation, 0: none; its last dot, if clean */
     uint64_t snapshot_position; /* the number of the first entry after the snapshot */
     uint64_t entries, bytes;    /* to be read after the snapshot */
     uint64_t torn_bytes;        /* of writes that the last stop cut short */
     uint64_t bad_frames;        /* entries that were durable and cannot be read; a snapshot
                                    likewise */
-    char     problem[256];      /* in words: the first thing that is wrong and where; "" */
+    uint64_t older[GOSSIP_OLDER_MAX]; /* incarnations before the last, the latest first: whoever
+                                   died before it could succeed them left that to the next */
+    uint32_t older_count;
+    char     problem[256]; /* in words: the first thing that is wrong and where; "" */
 } gossip_recovery;
 
 /* Open or make a data directory. The table is copied, what it points to is borrowed. Errors:
@@ -105,7 +111,7 @@ CRDT_MUST_CHECK CRDT_API crdt_err gossip_disk_next(gossip_disk *disk, uint64_t *
                                                    crdt_view *ret_entry);
 
 /* From here on entries are appended. replica: the incarnation that writes from now on; it is on
- * disk before this returns. Errors: EIO (try again), ENOMEM, EINVAL (not recovered; replica 0). */
+ * disk before this returns (another one later: the table's `replica`). Errors: EIO (try again), ENOMEM, EINVAL (not recovered; replica 0). */
 CRDT_MUST_CHECK CRDT_API crdt_err gossip_disk_begin(gossip_disk *disk, uint64_t replica);
 /* The table for a driver, valid while the disk is open. Appended entries wait in memory, and are
  * written by sync; they stay there until they are synced. Above 16 MiB append itself syncs. Cost
@@ -115,7 +121,7 @@ CRDT_API gossip_persist gossip_disk_persist(gossip_disk *disk);
 CRDT_MUST_CHECK CRDT_API crdt_err gossip_disk_flush(gossip_disk *disk);
 /* A clean stop: everything synced, and marked so that `replica` may go on after last_seq. Nothing
  * can be appended then. Errors: EIO, ENOMEM (try again, or close: an unclean stop), EINVAL (not
- * begun; another replica than began). */
+ * begun; another replica than writes). */
 CRDT_MUST_CHECK CRDT_API crdt_err gossip_disk_stop(gossip_disk *disk, uint64_t replica,
                                                    uint64_t last_seq);
 

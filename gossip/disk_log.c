@@ -148,7 +148,8 @@ crdt_err gossip__log_gather(gossip_disk *disk, uint64_t end)
         segment->limit = limit;
         named = segment->named;
         proves = named ? segment->before : segment->proves;
-        if (segment->first != 0) limit = segment->first;
+        /* The least of all behind it: one without its first frame may seem to begin too late. */
+        if (segment->first != 0 && segment->first < limit) limit = segment->first;
     }
     return CRDT_OK;
 }

@@ -12,6 +12,7 @@
 #define BACKLOG_MAX (16u << 20)
 #define CHECKPOINT_BYTES (64u << 20)
 #define RETRY_US 250000u
+#define SLICE_US 1000u
 
 /* A link, its codec, and where the peer is. */
 typedef struct link {
@@ -52,12 +53,16 @@ struct gossip_driver {
     uint64_t reached; /* what precedes this position is with the disk */
     uint64_t told;    /* the engine knows that this is durable */
     uint64_t covered; /* a snapshot on disk holds all before this position */
+    uint64_t replica; /* the disk knows that it writes */
     bool     dirty;   /* something was appended since the last sync */
     bool     failing; /* the disk refuses */
     bool     due;     /* a snapshot must be written before anything else can count */
     crdt_buf backlog; /* entries that the disk refused: position, size, bytes */
     size_t   backlog_at;
-    uint64_t appended, snapshot_size; /* bytes since the last snapshot; its own */
+    uint64_t appended, snapshot_size;        /* bytes since the last snapshot; its own */
+    crdt_buf saved;                          /* a snapshot that is made in slices */
+    bool     saving, wanted;                 /* wanted: by gossip_driver_checkpoint */
+    uint64_t saved_position, saved_appended; /* where it began: in the log; of appended */
 
     gossip_time now, retry_at;
     crdt_err    err; /* the first of this run */
@@ -82,10 +87,20 @@ crdt_err gossip_driver_new(gossip_engine *engine, const gossip_transport *transp
     if (persist != NULL) driver->persist = *persist;
     driver->mem = mem;
     driver->retry_at = GOSSIP_NEVER;
+    driver->replica = crdt_store_replica(gossip_engine_store(engine));
     crdt_buf_init(&driver->bytes, mem);
     crdt_buf_init(&driver->backlog, mem);
+    crdt_buf_init(&driver->saved, mem);
     *ret_driver = driver;
     return CRDT_OK;
+}
+
+static void end_slices(gossip_driver *driver)
+{
+    if (!driver->saving) return;
+    driver->saving = false;
+    gossip_engine_snapshot_end(driver->engine);
+    crdt_buf_clear(&driver->saved);
 }
 
 static void drop_notice(const gossip_driver *driver, notice *n)
@@ -114,6 +129,7 @@ void gossip_driver_free(gossip_driver *driver)
 {
     if (driver == NULL) return;
     free_notices(driver);
+    end_slices(driver);
     for (uint32_t i = 0; i < driver->links_count; i++) gossip_codec_free(driver->links[i].codec);
     if (driver->links != NULL) {
         driver->mem->release(driver->mem->user, driver->links,
@@ -121,6 +137,7 @@ void gossip_driver_free(gossip_driver *driver)
     }
     crdt_buf_clear(&driver->bytes);
     crdt_buf_clear(&driver->backlog);
+    crdt_buf_clear(&driver->saved);
     driver->mem->release(driver->mem->user, driver, sizeof *driver);
 }
 
@@ -295,9 +312,24 @@ static void leave_to_snapshot(gossip_driver *driver)
     crdt_buf_clear(&driver->backlog);
 }
 
+/* The engine may go on as another (GOSSIP_REMINTED): the disk knows before it has an entry of it. */
+static crdt_err follow_replica(gossip_driver *driver)
+{
+    uint64_t replica = crdt_store_replica(gossip_engine_store(driver->engine));
+    crdt_err err = CRDT_OK;
+    if (driver->replica == replica) return CRDT_OK;
+    if (driver->persist.replica != NULL) {
+        err = driver->persist.replica(driver->persist.user, replica);
+    }
+    if (err == CRDT_OK) driver->replica = replica;
+    return err;
+}
+
 static crdt_err append(gossip_driver *driver, uint64_t position, crdt_view entry)
 {
-    crdt_err err = driver->persist.append(driver->persist.user, position, entry);
+    crdt_err err = follow_replica(driver);
+    if (err != CRDT_OK) return err;
+    err = driver->persist.append(driver->persist.user, position, entry);
     if (err != CRDT_OK) return err;
     driver->reached = position + 1;
     driver->dirty = true;
@@ -355,25 +387,64 @@ static crdt_err append_backlog(gossip_driver *driver)
     return CRDT_OK;
 }
 
+/* It is on disk: what precedes the position is covered. */
+static void cover(gossip_driver *driver, uint64_t position, size_t size)
+{
+    driver->covered = position;
+    if (driver->reached < position) driver->reached = position;
+    driver->snapshot_size = size;
+}
+
+/* At once: of all that there is. */
 static crdt_err write_snapshot(gossip_driver *driver)
 {
     uint64_t end = gossip_engine_stats(driver->engine).log_end;
     crdt_buf bytes;
     crdt_buf_init(&bytes, driver->mem);
-    crdt_err err = gossip_engine_snapshot(driver->engine, &bytes);
+    end_slices(driver);
+    crdt_err err = follow_replica(driver);
+    if (err == CRDT_OK) err = gossip_engine_snapshot(driver->engine, &bytes);
     if (err == CRDT_OK) {
         err = driver->persist.snapshot(driver->persist.user, end, crdt_buf_bytes(&bytes));
     }
     if (err == CRDT_OK) {
-        driver->covered = driver->reached = end;
+        cover(driver, end, bytes.size);
         driver->due = driver->dirty = false;
-        driver->snapshot_size = bytes.size;
         driver->appended = 0;
         driver->backlog_at = 0;
         crdt_buf_clear(&driver->backlog);
     }
     crdt_buf_clear(&bytes);
     return err;
+}
+
+/* A slice of a snapshot each run, once so much was appended. What goes wrong can wait: as long
+ * again. */
+static void save_slice(gossip_driver *driver)
+{
+    bool     done = false;
+    crdt_err err = CRDT_OK;
+    if (!driver->saving) {
+        bool full = driver->appended >= CHECKPOINT_BYTES + driver->snapshot_size;
+        if (!full && !driver->wanted) return;
+        err = gossip_engine_snapshot_begin(driver->engine, &driver->saved, &driver->saved_position);
+        driver->saving = err == CRDT_OK;
+        driver->saved_appended = driver->appended;
+    }
+    driver->wanted = err == CRDT_EBUSY;
+    if (err == CRDT_OK) err = gossip_engine_snapshot_slice(driver->engine, &driver->saved, &done);
+    if (err == CRDT_EBUSY || (err == CRDT_OK && !done)) return;
+    if (err == CRDT_OK) {
+        err = driver->persist.snapshot(driver->persist.user, driver->saved_position,
+                                       crdt_buf_bytes(&driver->saved));
+    }
+    if (err == CRDT_OK) {
+        cover(driver, driver->saved_position, driver->saved.size);
+        driver->appended -= driver->saved_appended;
+    } else {
+        driver->appended = 0;
+    }
+    end_slices(driver);
 }
 
 /* All that the disk has is made durable. */
@@ -385,10 +456,7 @@ static crdt_err make_durable(gossip_driver *driver)
     if (err != CRDT_OK) return err;
     driver->dirty = false;
     if (driver->due) return write_snapshot(driver);
-    if (driver->appended >= CHECKPOINT_BYTES + driver->snapshot_size &&
-        write_snapshot(driver) != CRDT_OK) {
-        driver->appended = 0; /* it can wait: as long again */
-    }
+    save_slice(driver);
     return CRDT_OK;
 }
 
@@ -563,11 +631,16 @@ crdt_err gossip_driver_checkpoint(gossip_driver *driver, gossip_time now)
 {
     driver->now = now;
     if (!driver->keeps) return CRDT_OK;
-    return write_snapshot(driver);
+    if (driver->failing) return CRDT_EIO;
+    driver->wanted = !driver->saving;
+    return CRDT_OK;
 }
 
 gossip_time gossip_driver_deadline(const gossip_driver *driver)
 {
     gossip_time at = gossip_engine_deadline(driver->engine);
+    if ((driver->saving || driver->wanted) && driver->now + SLICE_US < at) {
+        at = driver->now + SLICE_US;
+    }
     return at < driver->retry_at ? at : driver->retry_at;
 }

@@ -43,9 +43,10 @@ CRDT_MUST_CHECK CRDT_API crdt_err gossip_driver_receive(gossip_driver *driver, g
  * not sent, or waits), EBUSY (a transaction is open: nothing was done but sending). */
 CRDT_MUST_CHECK CRDT_API crdt_err gossip_driver_run(gossip_driver *driver, gossip_time now,
                                                     uint64_t ms);
-/* Write a snapshot of everything now, so that the log on disk can begin anew. run does so by itself
- * once 64 MiB and as much as the last snapshot took were appended; call it after a start that found
- * a long log. Errors: EIO, ENOMEM, EBUSY: nothing has changed. */
+/* Write a snapshot of everything, so that the log on disk can begin anew: a slice each of the next
+ * runs, as the deadline tells. run begins one by itself once 64 MiB and as much as the last
+ * snapshot took were appended; call this after a start that found a long log. What cannot be
+ * written is tried again when as much was appended. Errors: EIO (the disk takes nothing now). */
 CRDT_MUST_CHECK CRDT_API crdt_err gossip_driver_checkpoint(gossip_driver *driver, gossip_time now);
 /* Notices, oldest first; false: none is left. name is borrowed until the next call on the driver.
  * The newest 2,048 are kept, if there is memory. */

@@ -87,7 +87,7 @@ CRDT_MUST_CHECK CRDT_API crdt_err gossip_engine_replay(gossip_engine      *engin
 CRDT_MUST_CHECK CRDT_API crdt_err gossip_engine_restore(gossip_engine *engine, crdt_view snapshot,
                                                         const char **ret_reason);
 /* After an unclean stop, a restored backup, or any doubt: go on as `replica` (fresh random bits),
- * and succeed `old` with the first entry (rule R16). Errors: EINVAL, EEXIST, ELIMIT (8 at once). */
+ * and succeed `old` with the first entry (rule R16), unless it is known to be succeeded. Errors: EINVAL, EEXIST, ELIMIT (8 at once). */
 CRDT_MUST_CHECK CRDT_API crdt_err gossip_engine_succeed(gossip_engine *engine, uint64_t replica,
                                                         uint64_t old);
 
@@ -224,6 +224,17 @@ CRDT_API bool gossip_engine_next(gossip_engine *engine, gossip_action *ret_actio
 CRDT_API const crdt_store *gossip_engine_store(const gossip_engine *engine);
 /* Appends a snapshot of everything, for disk or a peer. Errors: ENOMEM, EBUSY. */
 CRDT_MUST_CHECK CRDT_API crdt_err gossip_engine_snapshot(gossip_engine *engine, crdt_buf *out);
+/* The same bytes in slices of some thousand objects or chunk_bytes, while writes and messages go
+ * on: all that precedes the log position at which it begins is in it, and nothing else. Each call
+ * appends to one and the same buffer; end gives it up (after the last slice: nothing to do). Errors
+ * of begin: ENOMEM, EBUSY (a transaction is open, or one is made for a peer: try again); of slice:
+ * EBUSY (a transaction is open: try again), ENOMEM (it has ended, out is as it was at begin),
+ * EINVAL (none was begun). */
+CRDT_MUST_CHECK CRDT_API crdt_err gossip_engine_snapshot_begin(gossip_engine *engine, crdt_buf *out,
+                                                               uint64_t *ret_position);
+CRDT_MUST_CHECK CRDT_API crdt_err gossip_engine_snapshot_slice(gossip_engine *engine, crdt_buf *out,
+                                                               bool *ret_done);
+CRDT_API void                     gossip_engine_snapshot_end(gossip_engine *engine);
 CRDT_API crdt_digest              gossip_engine_digest(gossip_engine *engine);
 /* Find out which objects are others at a peer, whatever both have heard: digests in key order, page
  * by page. The first GOSSIP_DIFFERS_MAX become notices DIFFERS, and at the end (or when the peer is

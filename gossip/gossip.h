@@ -38,7 +38,7 @@
  *         and EGAP: entries are lost here, peers have them; go on
  *      7  if found.clean, but the store does not hold the old id's dots up to found.last_seq just
  *         so: take fresh bits all the same. If the id is a fresh one and found.replica is not
- *         0: gossip_engine_succeed(engine, fresh, found.replica)
+ *         0: gossip_engine_succeed(engine, fresh, found.replica), and so for all found.older
  *      8  gossip_disk_begin with the id
  *      9  gossip_driver_new with gossip_disk_persist(disk)
  *

@@ -19,7 +19,7 @@ gossip_nng_options gossip_nng_options_default(void)
     options.struct_size = sizeof options;
     options.frame_max = 4u << 20;
     options.queue_bytes = 8u << 20;
-    options.queue_frames = 1024;
+    options.queue_frames = 64;
     options.connections_max = 128;
     options.dial_min_ms = 100;
     options.dial_max_ms = 5000;
@@ -79,6 +79,7 @@ static bool describe(gossip_nng *nng, const gossip__nng_work *work, gossip_nng_i
         gossip__nng_slot *slot = work->owner;
         ret_item->from = (uint64_t)slot->generation << 32 | (uint64_t)(slot - nng->slots + 1);
         slot->state = GOSSIP__NNG_HELD;
+        nng->looking = slot;
         if (slot->pipe == 0 || nng->cut) gossip__nng_free_slot(nng, slot);
         return !nng->cut;
     }
@@ -95,6 +96,7 @@ bool gossip_nng_take(gossip_nng *nng, gossip_nng_item *ret_item)
         bool shown = false;
         if (nng->current != NULL) nng_msg_free(nng->current);
         gossip__nng_lock(nng);
+        nng->looking = NULL;
         gossip__nng_work *work = unqueue(nng);
         nng->current = work != NULL ? work->msg : NULL;
         if (work != NULL) {

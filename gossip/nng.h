@@ -19,19 +19,19 @@
  *           the owner, and so is all use of mem (NNG itself takes what it needs from malloc). Do
  *           not fork once this is open.
  * Sockets   one REP socket that listens; one REQ socket per peer address, made when it is first
- *           sent to. A request has a context of its own and is never sent twice by NNG. Engines ask
- *           nothing but requests like these: the path that a failure detector will probe by is
- *           this one, so there is no socket beside it.
- * Bounds    what waits for the owner: queue_bytes and queue_frames of requests, and as much of
- *           replies. Beyond it nothing is read, and TCP holds the senders back, each by itself. A
- *           connection that has 16 requests here unanswered loses its oldest, or if they still wait
- *           for the owner, the new one. What no connection is behind any more, or, if there is
- *           need, what came from the one that has been answered least recently, goes first: who
- *           sends rubbish pays with its own. Per connection NNG itself holds at most one message
- *           that came, one that is being read and one that is being sent, each up to frame_max.
- *           Of connections connections_max are kept; the one least recently answered makes room for
- *           a new one, and after a minute without an answer it is closed. To each peer 32 requests
- *           and 2 MiB may be under way; what is more is dropped.
+ *           sent to. A request has a context of its own and is never sent twice by NNG. There is no
+ *           control socket beside it: the engine has no failure detector yet, and what will probe
+ *           is to go the way that the data goes, as short requests.
+ * Bounds    what waits for the owner: queue_bytes and queue_frames of requests, and as many bytes
+ *           of replies. Beyond it nothing is read, TCP holds the senders back, and they are let in
+ *           in turn, a message each. A connection that has 16 requests here unanswered loses its
+ *           oldest; if there is need, what came over one that was never answered goes first, then
+ *           over the one with the most unanswered: who sends rubbish pays with its own. Per
+ *           connection NNG itself holds at most one message that came, one that is being read and
+ *           one that is being sent, each up to frame_max. Of connections connections_max are kept;
+ *           of those that are silent the one least recently answered makes room for a new one, and
+ *           after a minute it is closed. To each peer 32 requests and 2 MiB may be under way; more
+ *           is dropped.
  * Time      a request that is not answered within 8 s is lost; a peer that did not answer any in
  *           this time gets a fresh connection, for what came between may hold back the old one for
  *           minutes. A reply that is not taken within 5 s is dropped.
@@ -63,12 +63,12 @@ typedef struct gossip_nng_options {
                            tls+tcp://host:port; NULL: only dials */
     const char *tls_ca, *tls_cert, *tls_key; /* PEM files: all or none */
     uint32_t    frame_max;                   /* as gossip_config.frame_max: 4 MiB */
-    uint32_t    queue_bytes, queue_frames;   /* of what waits for the owner: 8 MiB, 1,024 */
+    uint32_t    queue_bytes, queue_frames;   /* of what waits for the owner: 8 MiB, 64 (the most) */
     uint32_t    connections_max;             /* accepted ones: 128 */
     uint32_t    dial_min_ms, dial_max_ms;    /* a lost connection is dialled again: 100, 5,000 */
     uint32_t    watch_ms;                    /* 10,000; 0: no watchdog */
-    /* Something can be taken. Called from NNG's threads, once until a take found nothing: it must
-     * only signal. NULL: the owner looks by itself. */
+    /* Something can be taken. Called from NNG's threads, once until a take found nothing, and until
+     * gossip_nng_close has returned: it must only signal. NULL: the owner looks by itself. */
     void (*wake)(void *user);
     void *user;
 } gossip_nng_options;

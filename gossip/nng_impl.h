@@ -23,6 +23,7 @@
 
 #define GOSSIP__NNG_SLOTS 128u   /* contexts of the REP socket */
 #define GOSSIP__NNG_POSTED 16u   /* of them receiving at once */
+#define GOSSIP__NNG_QUEUE 64u    /* of them waiting for the owner */
 #define GOSSIP__NNG_SHARE 16u    /* requests that one connection may have here unanswered */
 #define GOSSIP__NNG_REQUESTS 32u /* under way to one peer */
 #define GOSSIP__NNG_REQUEST_BYTES (2u << 20)
@@ -67,7 +68,8 @@ typedef struct gossip__nng_pipe {
     uint32_t id; /* 0: none */
     uint32_t slots;
     bool     closing;
-    nng_time answered, heard; /* when last; or when it began */
+    uint32_t unanswered;      /* requests that came, less replies */
+    nng_time answered, heard; /* when last; answered 0: never; heard: or when it began */
 } gossip__nng_pipe;
 
 /* What a listener or dialer has counted. */
@@ -119,8 +121,9 @@ typedef struct gossip__nng_text {
 /* The watchdog. */
 typedef struct gossip__nng_watch {
     nng_socket           socket; /* dials this node */
-    bool                 open, probing, down;
+    bool                 open, due, probing, down;
     uint32_t             pipe; /* id of the connection to itself */
+    nng_time             since;
     gossip_time          next, until, looked;
     uint64_t             arrived;  /* when the probe began */
     gossip__nng_counters counters; /* of the listener, as last seen */
@@ -152,12 +155,13 @@ struct gossip_nng {
     uint32_t           peers_count, peers_cap;
     gossip__nng_peer  *leaving; /* owner's: forgotten, but a reply may come */
 
-    gossip__nng_work *first, **last;
-    uint64_t          requests_bytes, replies_bytes, sending_bytes;
-    uint32_t          requests_queued, replies_queued;
-    nng_msg          *current; /* owner's: what take gave out */
-    uint64_t          arrived; /* connections, whether they were kept or not */
-    gossip_nng_stats  stats;
+    gossip__nng_work       *first, **last;
+    uint64_t                requests_bytes, replies_bytes, sending_bytes;
+    uint32_t                requests_queued, replies_queued;
+    nng_msg                *current; /* owner's: what take gave out */
+    const gossip__nng_slot *looking; /* whose request that is; NULL: of none */
+    uint64_t                arrived; /* connections, whether they were kept or not */
+    gossip_nng_stats        stats;
 
     gossip__nng_watch watch;                             /* owner's, but for pipe */
     char              notices[GOSSIP__NNG_NOTICES][256]; /* owner's: a ring */

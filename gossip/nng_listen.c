@@ -76,7 +76,7 @@ static void pipe_begins(nng_pipe which, nng_pipe_ev event, void *arg)
     nng->arrived++;
     gossip__nng_pipe *pipe = make_room(nng, now, &other);
     if (pipe != NULL) {
-        gossip__nng_pipe fresh = {.id = id, .answered = now, .heard = now};
+        gossip__nng_pipe fresh = {.id = id, .heard = now};
         *pipe = fresh;
         nng->pipes_count++;
         nng->stats.accepted++;
@@ -115,7 +115,7 @@ void gossip__nng_close_idle(gossip_nng *nng)
         uint32_t id = 0;
         gossip__nng_lock(nng);
         gossip__nng_pipe *pipe = least_useful(nng, now);
-        if (pipe != NULL && now - pipe->answered > IDLE_MS) {
+        if (pipe != NULL && now - pipe->answered > IDLE_MS && now - pipe->heard > IDLE_MS) {
             pipe->closing = true;
             id = pipe->id;
             nng->pipes_count--;
@@ -134,27 +134,33 @@ static bool has_room(const gossip_nng *nng)
 {
     const gossip_nng_options *o = &nng->options;
     if (nng->closing || nng->paused || nng->posted >= GOSSIP__NNG_POSTED) return false;
-    if (nng->requests_queued + nng->posted >= o->queue_frames) return false;
+    uint32_t frames = o->queue_frames < GOSSIP__NNG_QUEUE ? o->queue_frames : GOSSIP__NNG_QUEUE;
+    if (nng->requests_queued + nng->posted >= frames) return false;
     return nng->requests_bytes + (nng->posted + UINT64_C(1)) * o->frame_max <= o->queue_bytes;
 }
 
-/* Of all that was seen and not answered, what is to be given up: it came over the connection that
- * has been answered least recently, or over the given one (not 0). */
+/* How little hope there is of an answer to what came over the connection. */
+static uint64_t despair(const gossip__nng_pipe *pipe)
+{
+    if (pipe == NULL) return UINT64_MAX;
+    return (pipe->answered == 0 ? UINT64_C(1) << 32 : 0) + pipe->unanswered;
+}
+
+/* Of all that was seen and not answered, what is to be given up, of any connection (id 0) or of
+ * one; not what the owner looks at just now. */
 static gossip__nng_slot *least_hopeful(gossip_nng *nng, uint32_t id)
 {
     gossip__nng_slot *least = NULL;
-    nng_time          answered = 0;
+    uint64_t          most = 0;
     for (uint32_t i = 0; i < nng->slots_count; i++) {
         gossip__nng_slot *slot = &nng->slots[i];
-        if (slot->state != GOSSIP__NNG_HELD) continue;
+        if (slot->state != GOSSIP__NNG_HELD || slot == nng->looking) continue;
         if (id != 0 && slot->pipe != id) continue;
-        const gossip__nng_pipe *pipe = find_pipe(nng, slot->pipe);
-        nng_time                at = pipe != NULL ? pipe->answered : 0;
-        if (least != NULL && (at > answered || (at == answered && slot->order > least->order))) {
-            continue;
+        uint64_t here = despair(find_pipe(nng, slot->pipe));
+        if (least == NULL || here > most || (here == most && slot->order < least->order)) {
+            least = slot;
+            most = here;
         }
-        least = slot;
-        answered = at;
     }
     return least;
 }
@@ -201,23 +207,25 @@ void gossip__nng_post(gossip_nng *nng)
     }
 }
 
-/* A request has come: is there a share left for it? With the lock held. */
+/* A request has come: is it to be shown to the owner? With the lock held. */
 static bool admit(gossip_nng *nng, gossip__nng_slot *slot, const nng_msg *msg)
 {
     gossip__nng_pipe *pipe = find_pipe(nng, (uint32_t)nng_pipe_id(nng_msg_get_pipe(msg)));
     if (nng->closing || pipe == NULL) return false;
-    pipe->heard = nng_clock();
     if (nng_msg_len(msg) > nng->options.frame_max) {
         nng->stats.oversize++;
         return false;
     }
     if (pipe->slots >= GOSSIP__NNG_SHARE) {
         gossip__nng_slot *oldest = least_hopeful(nng, pipe->id);
-        nng->stats.dropped++;
-        if (oldest == NULL) return false;
-        gossip__nng_free_slot(nng, oldest);
+        if (oldest != NULL) {
+            gossip__nng_free_slot(nng, oldest);
+            nng->stats.dropped++;
+        }
     }
     pipe->slots++;
+    pipe->unanswered++;
+    pipe->heard = nng_clock();
     slot->pipe = pipe->id;
     return true;
 }
@@ -302,7 +310,10 @@ void gossip__nng_reply(gossip_nng *nng, crdt_view bytes, uint64_t from)
         slot->sending = bytes.size + 1;
         nng->sending_bytes += slot->sending;
         gossip__nng_pipe *pipe = find_pipe(nng, slot->pipe);
-        if (pipe != NULL) pipe->answered = nng_clock();
+        if (pipe != NULL) {
+            pipe->answered = nng_clock();
+            if (pipe->unanswered > 0) pipe->unanswered--;
+        }
         nng->stats.replies_out++;
         nng->stats.bytes_out += bytes.size;
     }

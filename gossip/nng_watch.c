@@ -14,6 +14,7 @@
  * error, and after any other one (it may wait for an answer from nowhere). */
 #define ODD_US 1000000u
 #define STILL_US 15000000u
+#define YOUNG_MS 1000
 #define TRIES 5
 
 /* -- Counters ---------------------------------------------------------------------------------- */
@@ -178,14 +179,17 @@ static bool restart(gossip_nng *nng)
     return true;
 }
 
-/* Close the connection to this node itself: it is dialled anew, and must come in. */
+/* Close the connection to this node itself: it is dialled anew, and must come in. Not one that has
+ * just begun: that would be the very thing that stops a listener. */
 static void probe(gossip_nng *nng, gossip_time now)
 {
     gossip__nng_watch *w = &nng->watch;
     gossip__nng_lock(nng);
     nng_pipe pipe = {w->pipe};
+    bool     young = pipe.id != 0 && nng_clock() - w->since < YOUNG_MS;
     w->arrived = nng->arrived;
     gossip__nng_unlock(nng);
+    if (young) return;
     if (pipe.id != 0) (void)nng_pipe_close(pipe);
     w->probing = true;
     w->until = now + PROBE_US;
@@ -196,8 +200,10 @@ static bool watch(gossip_nng *nng, gossip_time now, bool odd)
 {
     gossip__nng_watch *w = &nng->watch;
     if (w->down) return restart(nng);
+    if (w->next == 0) w->next = now + nng->options.watch_ms * UINT64_C(1000);
+    w->due = w->due || odd || now >= w->next;
     if (!w->probing) {
-        if (odd || now >= w->next) probe(nng, now);
+        if (w->due) probe(nng, now);
         return false;
     }
     gossip__nng_lock(nng);
@@ -205,13 +211,13 @@ static bool watch(gossip_nng *nng, gossip_time now, bool odd)
     gossip__nng_unlock(nng);
     if (alive) {
         w->probing = false;
+        w->due = odd;
         w->next = now + nng->options.watch_ms * UINT64_C(1000);
         return false;
     }
     if (now < w->until) return false;
-    bool restarted = restart(nng);
-    if (restarted) probe(nng, now);
-    return restarted;
+    w->until = now + PROBE_US;
+    return restart(nng);
 }
 
 bool gossip_nng_check(gossip_nng *nng, gossip_time now)
@@ -236,6 +242,7 @@ static void self_begins(nng_pipe pipe, nng_pipe_ev event, void *arg)
     (void)event;
     gossip__nng_lock(nng);
     nng->watch.pipe = (uint32_t)nng_pipe_id(pipe);
+    nng->watch.since = nng_clock();
     gossip__nng_unlock(nng);
 }
 

@@ -19,6 +19,9 @@ typedef struct gossip_persist {
     /* Keep a snapshot of everything before `position`; entries before it may go. Atomic: the old
      * one stays until the new one is durable. Syncs what was appended. Errors: EIO, ENOMEM. */
     crdt_err (*snapshot)(void *user, uint64_t position, crdt_view snapshot);
+    /* This replica id writes from now on (GOSSIP_REMINTED): known durably before any entry of it
+     * is. NULL: nobody needs to know. Errors: EIO, ENOMEM; it is told again. */
+    crdt_err (*replica)(void *user, uint64_t replica);
     void *user;
 } gossip_persist;
 

@@ -76,8 +76,7 @@ static bool put_floors(const gossip_floor *floors, uint32_t count, crdt_buf *out
     return true;
 }
 
-crdt_err gossip_snapshot_encode(const gossip_floor *floors, uint32_t count, crdt_view store,
-                                crdt_buf *out)
+crdt_err gossip_snapshot_head(const gossip_floor *floors, uint32_t count, crdt_buf *out)
 {
     size_t start = out->size;
     if (count > FLOORS_MAX) return CRDT_ELIMIT;
@@ -87,12 +86,31 @@ crdt_err gossip_snapshot_encode(const gossip_floor *floors, uint32_t count, crdt
         out->size = start;
         return CRDT_EINVAL;
     }
-    crdt_buf_put(out, store.data, store.size);
-    if (!out->failed) {
-        gossip__put_digest(out, crdt_digest_of(out->data + start, out->size - start));
-    }
     if (out->failed) out->size = start;
     return crdt_buf_status(out);
+}
+
+crdt_err gossip_snapshot_tail(crdt_digest sum, crdt_buf *out)
+{
+    size_t start = out->size;
+    gossip__put_digest(out, sum);
+    if (out->failed) out->size = start;
+    return crdt_buf_status(out);
+}
+
+crdt_err gossip_snapshot_encode(const gossip_floor *floors, uint32_t count, crdt_view store,
+                                crdt_buf *out)
+{
+    size_t   start = out->size;
+    crdt_err err = gossip_snapshot_head(floors, count, out);
+    if (err != CRDT_OK) return err;
+    crdt_buf_put(out, store.data, store.size);
+    err = crdt_buf_status(out);
+    if (err == CRDT_OK) {
+        err = gossip_snapshot_tail(crdt_digest_of(out->data + start, out->size - start), out);
+    }
+    if (err != CRDT_OK) out->size = start;
+    return err;
 }
 
 /* -- Reading ----------------------------------------------------------------------------------- */

@@ -28,6 +28,12 @@ typedef struct gossip_floor {
 CRDT_MUST_CHECK CRDT_API crdt_err gossip_snapshot_encode(const gossip_floor *floors, uint32_t count,
                                                          crdt_view store, crdt_buf *out);
 
+/* The same in pieces: head appends what precedes the store's bytes; after those comes the digest
+ * (crdt_digester) of all since the head, in 16 bytes: tail. Errors: as encode. */
+CRDT_MUST_CHECK CRDT_API crdt_err gossip_snapshot_head(const gossip_floor *floors, uint32_t count,
+                                                       crdt_buf *out);
+CRDT_MUST_CHECK CRDT_API crdt_err gossip_snapshot_tail(crdt_digest sum, crdt_buf *out);
+
 /* What was read: floors and pasts are in memory of its own, store is borrowed from `in`. */
 typedef struct gossip_snapshot {
     const gossip_floor *floors;

@@ -22,7 +22,7 @@ const char *check_code(check_id id)
 {
     static const char codes[][4] = {"G00", "G01", "G02", "G03", "G04", "G05", "G06", "G07",
                                     "G08", "G09", "G10", "G11", "G12", "G13", "G14", "G15",
-                                    "G16", "G17", "G18", "G19", "G20", "G21", "G22"};
+                                    "G16", "G17", "G18", "G19", "G20", "G21", "G22", "G23"};
     _Static_assert(sizeof codes / sizeof *codes == CHECKS, "a code for each promise");
     return codes[id];
 }

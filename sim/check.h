@@ -48,6 +48,7 @@ void check_pair(struct node *a, struct node *b); /* equal contexts iff equal dig
 void check_bytes(struct node *a, struct node *b);
 void check_sound(struct node *n); /* the library's own audit; bounds of memory */
 void check_stable(struct node *n);
+void check_advance(struct node *n); /* in the end */
 void check_holders(struct node *n);
 void check_own_write(struct node *n, uint32_t entry);
 

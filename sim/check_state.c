@@ -199,6 +199,38 @@ void check_stable(node *n)
     crdt_context_clear(&cut);
 }
 
+/* The last entry of the writer here that asks for acknowledgements. */
+static uint64_t last_asking(const node *n, uint32_t who)
+{
+    const history        *h = &n->world->history;
+    const history_writer *writer = &h->writers[who];
+    for (size_t i = writer->count; i-- > 0;) {
+        const history_entry *e = &h->entries[writer->entries[i]];
+        if (e->last <= node_seen(n, who) && e->kind != GOSSIP_ACK) return e->last;
+    }
+    return 0;
+}
+
+/* Every member is there, and knows which ids it has had: none holds the cut back for ever. */
+void check_advance(node *n)
+{
+    world       *w = n->world;
+    history     *h = &w->history;
+    crdt_context cut;
+    if (!w->lasting || w->forked) return;
+    crdt_context_init(&cut, NULL);
+    if (gossip_engine_stable(n->engine, &cut) != CRDT_OK) must_fail("no memory for a cut");
+    for (uint32_t who = 0; who < h->writers_count && !w->broken; who++) {
+        uint64_t asks = last_asking(n, who), stable = crdt_context_base(&cut, h->writers[who].id);
+        if (stable >= asks) continue;
+        check_fail(w, CHECK_ADVANCE,
+                   "all hold %llx:%llu, and node %u never calls it stable: only up to %llu",
+                   (ull)h->writers[who].id, (ull)asks, n->index, (ull)stable);
+    }
+    w->stats.checks++;
+    crdt_context_clear(&cut);
+}
+
 static unsigned bits_in(uint64_t n)
 {
     unsigned bits = 0;

@@ -99,6 +99,7 @@ void check_converged(world *w)
         if (!node_counts(n)) continue;
         check_sound(n);
         check_stable(n);
+        check_advance(n);
         if (first) {
             check_pair(first, n);
             if (!w->unwatched) check_bytes(first, n);

@@ -216,6 +216,12 @@ static void make_engine(node *n, uint64_t replica)
     if (err) must_fail("engine: %s", crdt_err_name(err));
 }
 
+static void succeed(node *n, uint64_t fresh, uint64_t old)
+{
+    crdt_err err = gossip_engine_succeed(n->engine, fresh, old);
+    if (err) must_fail("succeed: %s", crdt_err_name(err));
+}
+
 void node_start(node *n)
 {
     world      *w = n->world;
@@ -239,8 +245,10 @@ void node_start(node *n)
     bool whole = crdt_context_base(crdt_store_context(n->store), found.replica) == found.last_seq;
     if (!found.fresh && (!found.clean || !whole)) {
         n->replica = fresh;
-        err = gossip_engine_succeed(n->engine, fresh, found.replica);
-        if (err) must_fail("succeed: %s", crdt_err_name(err));
+        succeed(n, fresh, found.replica);
+        for (size_t i = 0; i < GOSSIP_OLDER_MAX; i++) {
+            if (found.older[i] != 0) succeed(n, fresh, found.older[i]);
+        }
     }
     err = vault_begin(&n->vault, n->replica);
     if (err != CRDT_OK) wrong_start(n, "its log", err);
@@ -360,6 +368,10 @@ void node_run(node *n)
     world *w = n->world;
     check_log(n);
     n->mem.armed = true;
+    if (w->plan->persist && w->stats.events % 64 == 0) {
+        crdt_err begun = gossip_driver_checkpoint(n->driver, w->now);
+        if (begun != CRDT_OK && begun != CRDT_EIO) must_fail("a checkpoint is refused");
+    }
     crdt_err err = gossip_driver_run(n->driver, w->now, node_ms(n));
     flush(n);
     n->mem.armed = false;

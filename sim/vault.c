@@ -108,13 +108,33 @@ static crdt_err keep_snapshot(void *user, uint64_t position, crdt_view snapshot)
     return CRDT_OK;
 }
 
+static void take_name(vault *v, uint64_t replica)
+{
+    if (v->replica == replica) return;
+    memmove(v->older + 1, v->older, sizeof v->older - sizeof replica);
+    v->older[0] = v->replica;
+    v->replica = replica;
+}
+
+static crdt_err rename_writer(void *user, uint64_t replica)
+{
+    vault *v = user;
+    if (refuses(v)) return CRDT_EIO;
+    if (v->files) {
+        crdt_err err = v->inner.replica(v->inner.user, replica);
+        if (err != CRDT_OK) return told(v, err);
+    }
+    take_name(v, replica);
+    return CRDT_OK;
+}
+
 /* -- Making ------------------------------------------------------------------------------------ */
 
 void vault_init(vault *v, uint64_t machine)
 {
     memset(v, 0, sizeof *v);
     v->machine = machine;
-    v->persist = (gossip_persist){append, sync, keep_snapshot, v};
+    v->persist = (gossip_persist){append, sync, keep_snapshot, rename_writer, v};
 }
 
 void vault_use_files(vault *v, uint64_t seed, gossip_sync sync_policy, uint64_t segment_bytes)
@@ -142,6 +162,7 @@ void vault_reset(vault *v)
     v->snapshot_size = 0;
     v->snapshot_position = 0;
     v->replica = 0;
+    memset(v->older, 0, sizeof v->older);
     v->last_seq = 0;
     v->stopped_on = 0;
     v->fail_in = 0;
@@ -175,6 +196,7 @@ void vault_copy(vault *v, const vault *from)
     v->snapshot_size = from->snapshot_size;
     v->snapshot_position = from->snapshot_position;
     v->replica = from->replica;
+    memcpy(v->older, from->older, sizeof v->older);
     v->last_seq = from->last_seq;
     v->stopped_on = from->stopped_on;
 }
@@ -242,9 +264,14 @@ static crdt_err open_files(vault *v, uint64_t cluster, uint64_t node, const crdt
     crdt_err err = gossip_disk_open(&options, &table, mem, &v->disk, problem);
     if (err == CRDT_OK) err = gossip_disk_recover(v->disk, &found);
     if (err != CRDT_OK) return err;
-    *ret_found = (vault_found){
-        found.fresh || found.replica == 0, found.clean,      found.replica,   found.last_seq,
-        found.snapshot_position,           found.bad_frames, found.torn_bytes};
+    *ret_found = (vault_found){.fresh = found.fresh || found.replica == 0,
+                               .clean = found.clean,
+                               .replica = found.replica,
+                               .last_seq = found.last_seq,
+                               .snapshot_position = found.snapshot_position,
+                               .damaged = found.bad_frames,
+                               .torn = found.torn_bytes};
+    memcpy(ret_found->older, found.older, found.older_count * sizeof *found.older);
     v->replica = found.replica;
     return CRDT_OK;
 }
@@ -256,11 +283,13 @@ crdt_err vault_open(vault *v, uint64_t cluster, uint64_t node, const crdt_mem *m
     v->next = 0;
     v->refused = 0;
     if (v->files) return open_files(v, cluster, node, mem, ret_found);
+    bool silent = v->last_seq == 0 && v->older[0] != 0; /* it has not succeeded those before it */
     *ret_found = (vault_found){.fresh = v->replica == 0,
-                               .clean = v->stopped_on == v->machine,
+                               .clean = v->stopped_on == v->machine && !silent,
                                .replica = v->replica,
                                .last_seq = v->last_seq,
                                .snapshot_position = v->snapshot_position};
+    memcpy(ret_found->older, v->older, sizeof v->older);
     v->stopped_on = 0; /* consumed */
     return CRDT_OK;
 }
@@ -284,7 +313,7 @@ crdt_err vault_next(vault *v, uint64_t *ret_position, crdt_view *ret_entry)
 
 crdt_err vault_begin(vault *v, uint64_t replica)
 {
-    v->replica = replica;
+    take_name(v, replica);
     v->last_seq = 0;
     v->appended = 0;
     v->durable = 0;

@@ -8,7 +8,7 @@
 #ifndef SIM_VAULT_H
 #define SIM_VAULT_H
 #include "crdt/buf.h"
-#include "gossip/persist.h"
+#include "gossip/disk.h"
 #include "sim/files.h"
 
 typedef struct vault_entry {
@@ -37,8 +37,9 @@ typedef struct vault {
     size_t       snapshot_size;
     uint64_t     snapshot_position;
     uint64_t     replica, last_seq; /* of the last run; seq only after a clean stop */
-    uint64_t     machine;           /* a clean stop counts only there */
-    uint64_t     stopped_on;        /* machine of the clean stop; 0: it was none */
+    uint64_t     older[GOSSIP_OLDER_MAX];
+    uint64_t     machine;    /* a clean stop counts only there */
+    uint64_t     stopped_on; /* machine of the clean stop; 0: it was none */
 
     bool     full, dead; /* it refuses everything; its node died */
     uint64_t fail_in;    /* in memory: that many calls from now one fails; 0: none */
@@ -51,7 +52,8 @@ typedef struct vault {
 typedef struct vault_found {
     bool     fresh, clean;
     uint64_t replica, last_seq, snapshot_position;
-    uint64_t damaged, torn; /* frames; bytes */
+    uint64_t damaged, torn;           /* frames; bytes */
+    uint64_t older[GOSSIP_OLDER_MAX]; /* replicas before; 0: no more */
 } vault_found;
 
 void vault_init(vault *v, uint64_t machine);

@@ -54,6 +54,21 @@ static bool is_calm(const plan *p)
     return true;
 }
 
+static bool is_lasting(const plan *p)
+{
+    if (p->persist == 0 || p->hostile || p->nodes > PLAN_NODES_MAX || p->ack_us == 0) return false;
+    for (size_t i = 0; i < p->count; i++) {
+        switch ((plan_kind)p->events[i].kind) {
+        case PLAN_CLONE:
+        case PLAN_RESTORE:
+        case PLAN_WIPE:
+        case PLAN_LEAVE: return false;
+        default: break;
+        }
+    }
+    return true;
+}
+
 static void make_nodes(world *w, const plan *p)
 {
     size_t count = p->nodes + p->spares;
@@ -84,6 +99,7 @@ void world_begin(world *w, const plan *p)
     w->next_event = 0;
     w->healed = false;
     w->quiet = is_calm(p);
+    w->lasting = is_lasting(p);
     w->forged = p->hostile >= 2;
     w->forked = false;
     w->blurred = p->log_bytes < 1u << 20;          /* logs that were cut: nothing to compare with */

@@ -104,6 +104,7 @@ struct world {
     bool        forged;    /* a hostile peer may have put things into entries */
     bool        forked;    /* two nodes wrote under one id */
     bool        unwatched; /* very many nodes: only the cheap checks */
+    bool        lasting;   /* every node that wrote stays, and knows the ids that it has had */
     bool        set_back;  /* some disk was taken away or set back */
     bool        blurred;   /* who took in which side of a fork is not known any more */
     uint64_t    last_change;

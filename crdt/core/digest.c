@@ -170,3 +170,30 @@ crdt_digest crdt_blocks_end(crdt_blocks *blocks)
     flush(blocks);
     return blocks->sum;
 }
+
+/* -- Bytes in pieces --------------------------------------------------------------------------- */
+
+#define STATE_ALIGN _Alignof(XXH3_state_t)
+_Static_assert(sizeof(XXH3_state_t) + STATE_ALIGN - 1 <= sizeof(crdt_digester),
+               "the state must fit wherever it begins");
+
+static XXH3_state_t *state_in(const crdt_digester *digester)
+{
+    uintptr_t at = (uintptr_t)digester->room + (STATE_ALIGN - 1);
+    return (XXH3_state_t *)(at - at % STATE_ALIGN);
+}
+
+void crdt_digester_init(crdt_digester *digester)
+{
+    (void)XXH3_128bits_reset(state_in(digester));
+}
+
+void crdt_digester_add(crdt_digester *digester, const void *data, size_t size)
+{
+    if (size > 0) (void)XXH3_128bits_update(state_in(digester), data, size);
+}
+
+crdt_digest crdt_digester_sum(const crdt_digester *digester)
+{
+    return digest_from(XXH3_128bits_digest(state_in(digester)));
+}

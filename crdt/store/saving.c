@@ -1,6 +1,6 @@
 /* store/saving.c: the bytes of a state a slice at a time, while the store is written to.
  *
- * They are those of the moment at which it began, exactly. Objects are told of in key order, each as
+ * They are exactly those of the moment at which it began. Objects are told of in key order, each as
  * it is when its turn comes; one that is about to change before its turn is put aside first, as
  * bytes (crdt__object_before: whoever changes an object calls it). So nothing is copied but what
  * changes meanwhile. The ids that the bytes need are those of the context: a state holds no dot

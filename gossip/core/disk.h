@@ -150,7 +150,7 @@ struct gossip_disk {
     const crdt_mem     *mem;
     gossip_disk_options options;
     gossip__stage       stage;
-    uint64_t            replica;
+    uint64_t            ids[1 + GOSSIP_OLDER_MAX]; /* who writes, and before it; 0: none */
 
     /* recovery */
     bool             mark_read, marked; /* the mark of a clean stop was looked for; found */
@@ -197,8 +197,9 @@ crdt_err gossip__segment_add(gossip_disk *disk, const gossip__segment *segment);
 /* disk_write.c */
 crdt_err gossip__disk_append(void *user, uint64_t position, crdt_view entry);
 crdt_err gossip__disk_sync(void *user);
-crdt_err gossip__disk_sync_whole(gossip_disk *disk); /* whatever the policy is */
-void     gossip__disk_give_up(gossip_disk *disk);    /* the open segment: the next one goes on */
+crdt_err gossip__disk_replica(void *user, uint64_t replica); /* disk.c */
+crdt_err gossip__disk_sync_whole(gossip_disk *disk);         /* whatever the policy is */
+void     gossip__disk_give_up(gossip_disk *disk); /* the open segment: the next one goes on */
 
 /* disk_snapshot.c */
 crdt_err gossip__snapshot_find(gossip_disk *disk, gossip_recovery *found);

@@ -104,6 +104,7 @@ void gossip_engine_free(gossip_engine *engine)
 {
     if (engine == NULL) return;
     if (engine->links != NULL) gossip__links_free(engine);
+    gossip__making_end(engine);
     if (engine->writing) crdt_store_rollback(engine->store);
     gossip__parked_free(engine);
     gossip__log_free(engine);

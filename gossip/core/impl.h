@@ -5,7 +5,8 @@
  *   deliver.c    from a message to the store: chain, causality, parking
  *   write.c      own entries: transactions, acknowledgements, new incarnations
  *   stable.c     the causal past of each replica's last entry, and the cut that all hold
- *   restore.c    snapshots and what was on disk
+ *   making.c     snapshots of what is held, in slices
+ *   restore.c    snapshots that come in, and what was on disk
  *   peers.c ...  links: who is there, and what is said to them (links.h)
  */
 #ifndef GOSSIP_CORE_IMPL_H
@@ -96,6 +97,21 @@ typedef struct gossip__notice {
     char          name[64]; /* cut */
 } gossip__notice;
 
+/* A snapshot that is made in slices. */
+typedef enum gossip__maker {
+    GOSSIP__NO_MAKER,
+    GOSSIP__FOR_DRIVER,
+    GOSSIP__FOR_PEERS
+} gossip__maker;
+typedef struct gossip__making {
+    gossip__maker maker;
+    bool          slices;        /* the store comes in slices; else it is there already */
+    bool          at_once;       /* the next one must not come in slices */
+    uint64_t      position;      /* the end of the log when it began */
+    size_t        start, summed; /* in what it is appended to: its beginning; what sum knows of */
+    crdt_digester sum;           /* once it is done: of all its bytes */
+} gossip__making;
+
 struct gossip__links;
 
 struct gossip_engine {
@@ -129,6 +145,7 @@ struct gossip_engine {
     uint32_t              notices_at, notices_count;
     gossip_stats          stats; /* counters only */
     gossip_entry          shown; /* by the last action */
+    gossip__making        making;
     struct gossip__links *links;
 };
 
@@ -270,6 +287,15 @@ crdt_err gossip__remint(gossip_engine *engine);
  * first; then past_add cannot fail. Errors: ENOMEM. */
 crdt_err gossip__past_reserve(gossip_engine *engine, uint32_t who);
 void     gossip__past_add(gossip_engine *engine, uint32_t who, const gossip_entry *entry);
+
+/* -- making.c */
+/* Appends the beginning of a snapshot. Errors: ENOMEM, ELIMIT, EBUSY (a transaction is open;
+ * another one is made). */
+crdt_err gossip__making_begin(gossip_engine *engine, gossip__maker maker, crdt_buf *out);
+/* Appends some more. Errors: EBUSY (a transaction is open: later); ENOMEM: it has ended, and out is
+ * as before it began. */
+crdt_err gossip__making_slice(gossip_engine *engine, crdt_buf *out, bool *ret_done);
+void     gossip__making_end(gossip_engine *engine); /* if there is one */
 
 /* -- restore.c */
 /* Only what is persisted may be told: true if all is. */

@@ -180,7 +180,8 @@ typedef struct gossip__served {
     uint64_t    id; /* 0: none */
     crdt_buf    bytes;
     crdt_digest whole;
-    gossip_time used;
+    uint64_t    position;       /* of the log: it has all before */
+    gossip_time used, slice_at; /* slice_at: while it is made, the next */
 } gossip__served;
 
 /* A snapshot that is fetched: some pieces at a time, for a round trip may be long. */

@@ -1,4 +1,4 @@
-/* core/restore.c: snapshots, and what was on disk. */
+/* core/restore.c: snapshots that come in, and what was on disk. */
 #include <string.h>
 
 #include "gossip/core/links.h"
@@ -7,93 +7,6 @@
 bool gossip__snapshot_ready(const gossip_engine *engine)
 {
     return engine->log.persisted == engine->log.end && !engine->writing;
-}
-
-/* -- Making one -------------------------------------------------------------------------------- */
-
-/* Who has a floor, in order of ids. NULL: out of memory. */
-static uint32_t *in_order(gossip_engine *engine, uint32_t *ret_count)
-{
-    uint32_t *order = gossip__alloc(engine, (engine->replicas_count + 1) * sizeof *order),
-             count = 0;
-    if (order == NULL) return NULL;
-    for (uint32_t who = 0; who < engine->replicas_count; who++) {
-        const gossip__replica *r = &engine->replicas[who];
-        if (r->delivered > 0 || r->succeeded) order[count++] = who;
-    }
-    uint32_t gap = 1;
-    while (gap < count / 3) gap = gap * 3 + 1;
-    for (; gap > 0; gap /= 3) {
-        for (uint32_t i = gap; i < count; i++) {
-            uint32_t who = order[i], at = i;
-            uint64_t id = engine->replicas[who].id;
-            for (; at >= gap && engine->replicas[order[at - gap]].id > id; at -= gap) {
-                order[at] = order[at - gap];
-            }
-            order[at] = who;
-        }
-    }
-    *ret_count = count;
-    return order;
-}
-
-/* Fills one floor; its past goes to *at, in order of ids. */
-static void put_floor(const gossip_engine *engine, const uint32_t *order, uint32_t count,
-                      uint32_t who, gossip_floor *floor, crdt_dot **at)
-{
-    const gossip__replica *r = &engine->replicas[who];
-    memset(floor, 0, sizeof *floor);
-    floor->replica = r->id;
-    floor->seq = r->delivered;
-    floor->ms = r->ms;
-    floor->tag = r->tag;
-    floor->succeeded = r->succeeded;
-    floor->past = *at;
-    for (uint32_t i = 0; i < count && r->delivered > 0; i++) {
-        uint64_t seq = gossip__vec_at(&r->past, order[i]);
-        if (seq == 0) continue;
-        (*at)->replica = engine->replicas[order[i]].id;
-        (*at)->seq = seq;
-        (*at)++;
-        floor->past_count++;
-    }
-}
-
-static size_t past_dots(const gossip_engine *engine)
-{
-    size_t dots = 0;
-    for (uint32_t who = 0; who < engine->replicas_count; who++) {
-        const gossip__vec *past = &engine->replicas[who].past;
-        for (uint32_t i = 0; i < past->count; i++) dots += past->seq[i] > 0;
-    }
-    return dots;
-}
-
-crdt_err gossip_engine_snapshot(gossip_engine *engine, crdt_buf *out)
-{
-    if (engine->writing) return CRDT_EBUSY;
-    uint32_t  count = 0;
-    uint32_t *order = in_order(engine, &count);
-    if (order == NULL) return CRDT_ENOMEM;
-    size_t        order_bytes = (engine->replicas_count + 1) * sizeof *order;
-    size_t        dots = past_dots(engine), bytes = count * sizeof(gossip_floor);
-    size_t        all = bytes + (dots + 1) * sizeof(crdt_dot);
-    gossip_floor *floors = gossip__alloc(engine, all);
-    crdt_err      err = floors == NULL ? CRDT_ENOMEM : CRDT_OK;
-    crdt_buf      store;
-    crdt_buf_init(&store, &engine->mem);
-    if (err == CRDT_OK) {
-        crdt_dot *at = (crdt_dot *)(void *)((unsigned char *)floors + bytes);
-        for (uint32_t i = 0; i < count; i++) {
-            put_floor(engine, order, count, order[i], &floors[i], &at);
-        }
-        err = crdt_store_encode(engine->store, &store);
-    }
-    if (err == CRDT_OK) err = gossip_snapshot_encode(floors, count, crdt_buf_bytes(&store), out);
-    crdt_buf_clear(&store);
-    gossip__release(engine, floors, all);
-    gossip__release(engine, order, order_bytes);
-    return err;
 }
 
 /* -- Joining one ------------------------------------------------------------------------------- */
@@ -208,6 +121,7 @@ static crdt_err join_state(gossip_engine *engine, uint64_t ms, const gossip_snap
         crdt_store_free(state);
         return CRDT_OK;
     }
+    gossip__making_end(engine); /* who joins what it would be could not go on from this log */
     err = crdt_store_take(engine->store, state, ms);
     if (err != CRDT_OK) {
         gossip__log_unreserve(engine, &record);

@@ -1,37 +1,58 @@
 /* core/snap.c: snapshots in pieces, for those whom no log can serve (rule R9).
  *
- * The sender makes one, keeps it while it is asked for, and pins its log from there on: so whoever
- * has joined it can go on from the log. The taker asks for a few pieces at a time; after a loss or
- * a new link it goes on where it was, as long as the sender has that very snapshot still.
+ * The sender makes one, a slice each millisecond, keeps it while it is asked for, and pins its log
+ * from where it began: so whoever has joined it can go on from the log. The taker asks for a few
+ * pieces at a time; after a loss or a new link it goes on where it was, as long as the sender has
+ * that very snapshot still.
  */
 #include <string.h>
 
 #include "gossip/core/peers.h"
+
+#define SLICE_US 1000u
 
 /* -- Serving ----------------------------------------------------------------------------------- */
 
 static void let_go(gossip_engine *engine)
 {
     gossip__served *served = &engine->links->served;
+    if (engine->making.maker == GOSSIP__FOR_PEERS) gossip__making_end(engine);
     crdt_buf_clear(&served->bytes);
     served->id = 0;
     engine->log.pinned = GOSSIP_NEVER;
 }
 
+/* Some more of the one that is made; at the end it is there. Errors: ENOMEM, EBUSY. */
+static crdt_err make_slice(gossip_engine *engine)
+{
+    gossip__served *served = &engine->links->served;
+    gossip__making *making = &engine->making;
+    bool            done;
+    crdt_err        err = gossip__making_slice(engine, &served->bytes, &done);
+    if (err == CRDT_EBUSY) return err;
+    if (err != CRDT_OK) {
+        let_go(engine);
+        return err;
+    }
+    served->slice_at = engine->now + SLICE_US;
+    if (!done) return CRDT_OK;
+    served->whole = crdt_digester_sum(&making->sum);
+    served->position = making->position;
+    served->id = gossip__random(engine) ^ served->whole.lo;
+    if (served->id == 0) served->id = 1;
+    return CRDT_OK;
+}
+
+/* One is begun if none is there; the first slice may be all. Errors: ENOMEM, ELIMIT, EBUSY. */
 static crdt_err make(gossip_engine *engine)
 {
     gossip__served *served = &engine->links->served;
-    crdt_err        err = gossip_engine_snapshot(engine, &served->bytes);
-    if (err != CRDT_OK) {
-        crdt_buf_clear(&served->bytes);
-        return err;
-    }
-    crdt_view bytes = crdt_buf_bytes(&served->bytes);
-    served->whole = crdt_digest_of(bytes.data, bytes.size);
-    served->id = gossip__random(engine) ^ served->whole.lo;
-    if (served->id == 0) served->id = 1;
-    engine->log.pinned = engine->log.persisted;
-    return CRDT_OK;
+    if (engine->making.maker == GOSSIP__FOR_PEERS) return CRDT_OK;
+    crdt_buf_reset(&served->bytes);
+    crdt_err err = gossip__making_begin(engine, GOSSIP__FOR_PEERS, &served->bytes);
+    if (err != CRDT_OK) return err;
+    engine->log.pinned = engine->making.position;
+    return make_slice(engine);
 }
 
 crdt_err gossip__snap_in(gossip_engine *engine, gossip__peer *peer, const gossip_msg *msg)
@@ -61,17 +82,18 @@ crdt_err gossip__chunk_build(gossip_engine *engine, gossip__peer *peer, const go
     /* Something came since that is in no entry: who joined this snapshot could not go on from the
      * log. Whoever begins gets a new one. */
     bool late = engine->log.checkpoint > engine->log.pinned;
-    if (served->id != 0 && reply->snapshot_id == 0 && late) let_go(engine);
-    if (served->id == 0) {
-        if (!gossip__snapshot_ready(engine)) return refuse(engine, GOSSIP_BUSY);
-        crdt_err err = make(engine);
-        if (err != CRDT_OK) return err;
+    if (reply->snapshot_id == 0 && late) let_go(engine);
+    served->used = engine->now;
+    crdt_err err = served->id == 0 ? make(engine) : CRDT_OK;
+    if (err != CRDT_OK && err != CRDT_EBUSY) return err;
+    /* Only what is persisted may be told. */
+    if (served->id == 0 || engine->log.persisted < served->position) {
+        return refuse(engine, GOSSIP_BUSY);
     }
     uint64_t offset = reply->snapshot_id == 0 ? 0 : reply->offset, size = served->bytes.size;
     if (offset >= size) return refuse(engine, GOSSIP_BAD_MESSAGE);
     uint64_t piece = size - offset;
     if (piece > engine->config.chunk_bytes) piece = engine->config.chunk_bytes;
-    served->used = engine->now;
     msg->kind = GOSSIP_CHUNK;
     msg->snapshot_id = served->id;
     msg->offset = offset;
@@ -293,7 +315,13 @@ crdt_err gossip__snap_tick(gossip_engine *engine, uint64_t ms)
     gossip__peer         *peer = gossip__peer_get(engine, fetched->peer);
     bool                  idle = engine->now >= links->served.used + GOSSIP__SNAPSHOT_IDLE_US;
     bool                  costly = engine->log.bytes / 2 > engine->config.log_bytes;
-    if (links->served.id != 0 && (idle || costly)) let_go(engine);
+    bool                  made = engine->making.maker == GOSSIP__FOR_PEERS;
+    if (engine->log.pinned != GOSSIP_NEVER && (idle || costly)) {
+        let_go(engine);
+    } else if (made && engine->now >= links->served.slice_at) {
+        crdt_err err = make_slice(engine);
+        if (err != CRDT_OK) return err;
+    }
     if (peer == NULL || !is_whole(fetched)) return CRDT_OK;
     return engine->now >= fetched->ask_at ? join(engine, ms, peer) : CRDT_OK;
 }
@@ -302,7 +330,10 @@ gossip_time gossip__snap_deadline(const gossip_engine *engine)
 {
     const struct gossip__links *links = engine->links;
     gossip_time                 at = fetch_deadline(engine);
-    if (links->served.id == 0) return at;
+    if (engine->making.maker == GOSSIP__FOR_PEERS && links->served.slice_at < at) {
+        at = links->served.slice_at;
+    }
+    if (engine->log.pinned == GOSSIP_NEVER) return at;
     gossip_time idle = links->served.used + GOSSIP__SNAPSHOT_IDLE_US;
     return idle < at ? idle : at;
 }

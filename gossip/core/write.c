@@ -240,7 +240,10 @@ crdt_err gossip_engine_succeed(gossip_engine *engine, uint64_t replica, uint64_t
         if (err != CRDT_OK) return err;
     }
     engine->self = GOSSIP__NOBODY;
-    engine->succeeds[engine->succeeds_count++] = old;
+    uint32_t closed = gossip__find(engine, old);
+    if (closed == GOSSIP__NOBODY || !engine->replicas[closed].succeeded) {
+        engine->succeeds[engine->succeeds_count++] = old;
+    }
     /* What the old id had seen and this one has not told of: everything, its own work too. */
     for (uint32_t who = 0; who < engine->replicas_count; who++) {
         if (engine->replicas[who].delivered > 0) gossip__moved(engine, who);

@@ -612,6 +612,37 @@ TEST(disk, keeps_what_was_written_when_a_later_write_fails)
     }
 }
 
+/* Two segments in turn begin with entry 2, and one before them has it, too. Its first copies are
+ * damaged: the last segment tells where it begins. */
+TEST(disk, knows_where_entries_were_written_again_if_a_first_copy_is_damaged)
+{
+    static world    w;
+    gossip_recovery found;
+    crdt_view       log;
+    world_new(&w, GOSSIP_SYNC_NO);
+    recover(&w, false);
+    append(&w);
+    sync(&w);
+    flush(&w);
+    for (unsigned i = 0; i < 2; i++) { /* two segments that begin with entry 2 */
+        append(&w);
+        append(&w);
+        sync(&w);
+        sim_files_fault(w.files, (sim_fault){SIM_SYNC, 1, EIO, false});
+        flush(&w);
+        sync(&w);
+    }
+    CHECK(sim_files_get(w.files, "log.2", &log) && sim_files_get(w.files, "log.3", &log));
+    CHECK(sim_files_get(w.files, "log.1", &log));
+    uint64_t second = 88 + gossip__frame_size(gossip__load32((const uint8_t *)log.data + 88 + 8));
+    CHECK(sim_files_flip(w.files, "log.1", (second + 36) * 8));
+    CHECK(sim_files_flip(w.files, "log.2", 40 * 8));        /* it does not tell where it begins */
+    CHECK(sim_files_flip(w.files, "log.2", (88 + 36) * 8)); /* and seems to begin with entry 3 */
+    begin_again(&w, false, &found);
+    CHECK_EQ_INT(found.entries, 5);
+    world_end(&w);
+}
+
 /* What cannot be read today may be read tomorrow: new entries do not take its numbers. */
 TEST(disk, leaves_room_for_what_it_cannot_read)
 {

@@ -91,7 +91,7 @@ static inline void recover(world *w, bool power)
     CHECK_MSG(found.clean ? w->may_be_clean : !w->must_be_clean,
               "seed %ju: clean %d, may %d, must %d", (uintmax_t)w->seed, found.clean,
               w->may_be_clean, w->must_be_clean);
-    if (found.clean) CHECK_EQ_INT(found.last_seq, w->next);
+    if (found.clean) CHECK_EQ_INT(found.last_seq, w->next + 1);
     read_snapshot(w, &covered);
     CHECK_MSG(covered >= w->covered, "snapshot of %ju lost", (uintmax_t)w->covered);
     while ((err = gossip_disk_next(w->disk, &number, &entry)) != CRDT_ENOENT) {
@@ -191,7 +191,7 @@ static inline void snapshot(world *w)
 
 static inline void stop(world *w)
 {
-    crdt_err err = gossip_disk_stop(w->disk, w->replica, w->next);
+    crdt_err err = gossip_disk_stop(w->disk, w->replica, w->next + 1);
     if (err == CRDT_OK) {
         raise_fates(w, IN_MEMORY, DURABLE);
         w->must_be_clean = true;

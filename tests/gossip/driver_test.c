@@ -20,6 +20,8 @@ typedef struct world world;
 typedef struct node {
     world         *w;
     uint64_t       index, id, replica;
+    uint64_t       forced;  /* takes this replica id, whatever is right; 0: none */
+    uint32_t       older;   /* ids that the last start found before the last */
     bool           nowhere; /* it tells no address */
     testmem        m;
     sim_files     *files;
@@ -28,7 +30,7 @@ typedef struct node {
     gossip_engine *engine;
     gossip_driver *driver;
     gossip_persist inner;
-    unsigned       refuse_appends, refuse_syncs; /* so many to come */
+    unsigned       refuse_appends, refuse_syncs, refuse_names; /* so many to come */
     uint64_t       appends, syncs, snapshots, refused;
     bool           up;
     gossip_config  config;
@@ -119,6 +121,18 @@ static crdt_err snapshot(void *user, uint64_t position, crdt_view bytes)
     return n->inner.snapshot(n->inner.user, position, bytes);
 }
 
+static crdt_err renamed(void *user, uint64_t replica)
+{
+    node *n = user;
+    if (n->refuse_names > 0) {
+        n->refuse_names--;
+        n->refused++;
+        return CRDT_EIO;
+    }
+    n->replica = replica;
+    return n->inner.replica(n->inner.user, replica);
+}
+
 /* -- Starting and stopping --------------------------------------------------------------------- */
 
 static void replay(node *n, const gossip_recovery *found)
@@ -144,6 +158,9 @@ static void replay(node *n, const gossip_recovery *found)
     crdt_buf_clear(&bytes);
     if (!found->fresh && !found->clean) {
         CHECK_OK(gossip_engine_succeed(n->engine, n->replica, found->replica));
+        for (uint32_t i = 0; i < found->older_count; i++) {
+            CHECK_OK(gossip_engine_succeed(n->engine, n->replica, found->older[i]));
+        }
     }
 }
 
@@ -154,7 +171,7 @@ static void start(world *w, uint64_t index)
     gossip_disk_options options = gossip_disk_options_default(1, n->id);
     gossip_files        table = sim_files_table(n->files);
     gossip_transport    transport = {send, n};
-    gossip_persist      persist = {append, sync, snapshot, n};
+    gossip_persist      persist = {append, sync, snapshot, renamed, n};
     gossip_recovery     found;
     gossip_peer         peer;
     char                problem[256];
@@ -162,6 +179,8 @@ static void start(world *w, uint64_t index)
     CHECK_OK(gossip_disk_recover(n->disk, &found));
     CHECK_MSG(found.problem[0] == 0, "%s", found.problem);
     n->replica = found.clean ? found.replica : next_random(&w->random) | 1;
+    if (n->forced != 0) n->replica = n->forced;
+    n->older = found.older_count;
     crdt_options store = crdt_options_default(n->replica, crdt_types_builtin());
     store.mem = &n->m.mem;
     CHECK_OK(crdt_store_new(&store, &n->store));
@@ -392,6 +411,42 @@ TEST(driver, serves_a_node_that_cannot_be_called)
         pass(w, 20 * SECOND);
         CHECK(has(w, 1, name));
     }
+    end(w);
+}
+
+/* An id that has written before, on a disk that does not know: peers do, and it goes on as another.
+ * The disk is told before it gets an entry of that one. */
+TEST(driver, tells_the_disk_that_it_goes_on_as_another)
+{
+    world *w = begin(2);
+    CHECK_OK(write(w, 0, "a"));
+    pass(w, 5 * SECOND);
+    node    *n = &w->nodes[0];
+    uint64_t first = n->replica;
+    stop(w, 0, 1);
+    sim_files_free(n->files);
+    n->files = sim_files_new(9);
+    n->forced = first;
+    n->refuse_names = 2;
+    start(w, 0);
+    pass(w, 5 * SECOND);
+    CHECK(n->replica != first && n->replica == crdt_store_replica(n->store));
+    CHECK(n->refuse_names == 0 && has(w, 0, "a"));
+    CHECK_OK(write(w, 0, "b"));
+    pass(w, SECOND);
+    n->forced = 0;
+    uint64_t second = n->replica;
+    stop(w, 0, 0); /* clean, under the new id */
+    start(w, 0);
+    CHECK(n->replica == second && n->older == 1);
+    stop(w, 0, 2);
+    start(w, 0);
+    CHECK(n->replica != second && n->older == 1);
+    pass(w, 5 * SECOND);
+    CHECK(equal(w, 0, 1) && has(w, 1, "b"));
+    stop(w, 0, 1);
+    start(w, 0);
+    CHECK_EQ_INT(n->older, 2); /* first and second */
     end(w);
 }
 
@@ -671,6 +726,8 @@ TEST(driver, keeps_a_snapshot_that_came_from_a_peer)
     CHECK(equal(w, 0, 1));
     CHECK_OK(gossip_driver_checkpoint(w->nodes[0].driver, w->now));
     CHECK_OK(gossip_driver_checkpoint(w->nodes[1].driver, w->now));
+    pass(w, SECOND);
+    CHECK(w->nodes[0].snapshots == 1 && w->nodes[1].snapshots == 1);
     for (uint64_t i = 0; i < 2; i++) { /* their logs begin with the snapshot */
         stop(w, i, 0);
         start(w, i);
@@ -688,7 +745,6 @@ TEST(driver, keeps_a_snapshot_that_came_from_a_peer)
     end(w);
 }
 
-/* The disk refuses, and so does memory. */
 /* More notices than one run usually has, with names longer than most. */
 TEST(driver, keeps_notices_whole_and_in_order)
 {
@@ -730,6 +786,7 @@ TEST(driver, keeps_notices_whole_and_in_order)
     end(w);
 }
 
+/* The disk refuses, and so does memory. */
 TEST(driver, loses_nothing_if_disk_and_memory_refuse)
 {
     bool refused = true;

@@ -61,6 +61,92 @@ TEST(snap, two_askers_share_one)
     cluster_free(c);
 }
 
+/* Nodes 0 and 1 have many objects, more than a slice, and most of it is in no log any more. */
+static cluster *many_objects(uint32_t objects)
+{
+    gossip_config config = short_log();
+    cluster      *c = cluster_of(3, &config, NULL);
+    char          name[16];
+    cluster_meet(c, 0, 1);
+    cluster_run(c, SECOND);
+    for (uint32_t i = 0; i < objects; i++) {
+        (void)snprintf(name, sizeof name, "o%04" PRIu32, i);
+        cluster_fill(c, 0, name, "element-", 1);
+    }
+    cluster_run(c, 5 * SECOND);
+    CHECK(gossip_engine_stats(c->nodes[0].engine).log_first > objects / 2);
+    return c;
+}
+
+/* Whatever comes between the slices, they are the snapshot of when they were begun. */
+TEST(snap, slices_are_the_snapshot_of_their_beginning)
+{
+    cluster       *c = many_objects(600);
+    gossip_engine *engine = c->nodes[0].engine;
+    crdt_buf       want, got;
+    uint64_t       position, slices = 0;
+    bool           done = false;
+    crdt_buf_init(&want, NULL);
+    crdt_buf_init(&got, NULL);
+    crdt_buf_text(&got, "before");
+    CHECK_OK(gossip_engine_snapshot(engine, &want));
+    CHECK_EQ_INT(gossip_engine_snapshot_slice(engine, &got, &done), CRDT_EINVAL);
+    CHECK_OK(gossip_engine_snapshot_begin(engine, &got, &position));
+    CHECK_EQ_INT(position, gossip_engine_stats(engine).log_end);
+    CHECK_EQ_INT(gossip_engine_snapshot_begin(engine, &got, &position), CRDT_EBUSY);
+    for (; !done; slices++) {
+        crdt_txn *txn;
+        char      name[16];
+        CHECK_OK(gossip_engine_write(engine, c->now, NOW, &txn));
+        CHECK_EQ_INT(gossip_engine_snapshot_slice(engine, &got, &done), CRDT_EBUSY);
+        gossip_engine_rollback(engine);
+        for (uint32_t i = 0; i < 300; i += 37) {
+            (void)snprintf(name, sizeof name, "o%04" PRIu32, (uint32_t)(i + slices) % 330);
+            (void)cluster_add(c, (uint32_t)slices % 2, name, "later");
+        }
+        cluster_run(c, 5 * MS);
+        CHECK_OK(gossip_engine_snapshot_slice(engine, &got, &done));
+    }
+    CHECK(slices >= 8);
+    CHECK_EQ_MEM(got.data + 6, got.size - 6, want.data, want.size);
+    gossip_engine_snapshot_end(engine);
+    crdt_buf_clear(&want);
+    crdt_buf_clear(&got);
+    cluster_free(c);
+}
+
+/* A peer gets one that is made in slices while this node writes on. */
+TEST(snap, is_made_for_a_peer_while_writes_go_on)
+{
+    cluster *c = many_objects(600);
+    char     name[16];
+    cluster_meet(c, 2, 0);
+    for (uint32_t i = 0; i < 200; i++) {
+        (void)snprintf(name, sizeof name, "o%04" PRIu32, i * 7 % 700);
+        (void)cluster_add(c, 0, name, "later");
+        cluster_run(c, MS);
+    }
+    CHECK(cluster_settle(c, 10 * SECOND));
+    CHECK_EQ_INT(c->nodes[2].notices[GOSSIP_SNAPSHOT_IN], 1);
+    cluster_free(c);
+}
+
+/* It is begun at once, and told only once what it has is durable. */
+TEST(snap, is_not_served_before_the_disk_has_it)
+{
+    cluster *c = many_objects(600);
+    c->nodes[0].slow_disk = true;
+    (void)cluster_add(c, 0, "o0001", "not durable");
+    cluster_meet(c, 2, 0);
+    cluster_run(c, 5 * SECOND);
+    CHECK_EQ_INT(cluster_passed(c, 0, 2)->messages[GOSSIP_CHUNK], 0);
+    CHECK(cluster_passed(c, 0, 2)->messages[GOSSIP_REFUSED] > 0);
+    c->nodes[0].slow_disk = false;
+    CHECK(cluster_settle(c, 10 * SECOND));
+    CHECK_EQ_INT(c->nodes[2].notices[GOSSIP_SNAPSHOT_IN], 1);
+    cluster_free(c);
+}
+
 static uint32_t chunks_left;
 
 /* Lets so many chunks pass, then cuts the line for good. */

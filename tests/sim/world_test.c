@@ -137,3 +137,36 @@ TEST(sim_shrink, leaves_what_is_needed)
     world_free(&w);
     plan_free(&p);
 }
+
+/* A copy of node 0, on the same machine, writes under its id for a while: so node 0, which runs,
+ * goes on as another. Its disk must know: or nobody ever takes the place of that one, and nothing
+ * is called stable any more. */
+TEST(sim_world, a_new_id_taken_while_running_is_succeeded_after_a_crash)
+{
+    world w;
+    plan  p = {0};
+    world_init(&w);
+    plan_init(&p, 5);
+    p.nodes = 2;
+    p.spares = 1;
+    p.duration = 60000000;
+    plan_add(&p, (plan_event){100000, PLAN_WRITE, 0, 1, 0});
+    plan_add(&p, (plan_event){9000000, PLAN_CLOG, 0, 60000000, 2}); /* they do not meet */
+    plan_add(&p, (plan_event){9000000, PLAN_CLOG, 2, 60000000, 0});
+    plan_add(&p, (plan_event){10000000, PLAN_CLONE, 0, 1, 0});
+    plan_add(&p, (plan_event){10000000, PLAN_WRITE, 2, 2, 0});
+    plan_add(&p, (plan_event){30000000, PLAN_WRITE, 0, 3, 0});
+    plan_add(&p, (plan_event){40000000, PLAN_CRASH, 0, 100000, 0});
+    world_begin(&w, &p);
+    world_until(&w, 39000000);
+    CHECK_EQ_INT(w.stats.notices[GOSSIP_REMINTED], 1);
+    CHECK(crdt_store_replica(w.nodes[0].store) != w.nodes[0].replica && !w.forked);
+    world_until(&w, p.duration);
+    world_heal(&w); /* the copy is found, and goes */
+    CHECK(world_settle(&w, world_bound(&p)));
+    w.lasting = true;
+    check_converged(&w);
+    CHECK_MSG(!w.broken, "%s: %s", check_code(w.broken), w.why);
+    plan_free(&p);
+    world_free(&w);
+}

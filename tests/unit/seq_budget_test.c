@@ -1,6 +1,7 @@
 /* seq_budget_test.c: what decoding a list or text may take: 8 times its bytes and 64 KiB at the
  * peak, whatever the shape of its history, as a state and as a delta. */
 #include <stdlib.h>
+#include <string.h>
 
 #include "crdt/rga.h"
 #include "crdt/text.h"
@@ -247,4 +248,46 @@ TEST(seq_budget, whatever_the_shape)
             check_shape(&shapes[i], types[t], seed);
         }
     }
+}
+
+/* -- Forgotten elements ------------------------------------------------------------------------ */
+
+/* In a state, too, few bytes may not tell of elements that nobody deleted: whatever byte of one
+ * with forgotten elements is another, such a claim is seen. */
+static void check_claims(const crdt_type *type)
+{
+    crdt_store *s = solo_of(type, 1), *read;
+    crdt_buf    bytes;
+    unsigned    seen = 0;
+    insert_one(s, 0, 9);
+    delete_one(s, 2, 4);
+    CHECK_OK(crdt_store_stabilise(s, crdt_store_context(s)));
+    crdt_buf_init(&bytes, NULL);
+    CHECK_OK(crdt_store_encode(s, &bytes));
+    crdt_options o = crdt_options_default(2, NULL);
+    o.solo = type;
+    for (size_t i = 0; i < bytes.size; i++) {
+        uint8_t was = bytes.data[i];
+        for (unsigned k = 1; k < 256; k++) {
+            const char *reason = NULL;
+            bytes.data[i] = was ^ (uint8_t)k;
+            crdt_err err = crdt_store_decode(&o, crdt_buf_bytes(&bytes), &read, &reason);
+            if (err != CRDT_OK) {
+                CHECK(reason != NULL);
+                seen += strcmp(reason, "forgotten elements that nobody deleted") == 0;
+                continue;
+            }
+            check_store(read);
+            crdt_store_free(read);
+        }
+        bytes.data[i] = was;
+    }
+    CHECK(seen > 0);
+    crdt_buf_clear(&bytes);
+    crdt_store_free(s);
+}
+
+TEST(seq_budget, a_state_that_claims_forgotten_elements_shows_who_deleted_them)
+{
+    for (int t = 0; t < 4; t++) check_claims(types[t]);
 }

@@ -3,8 +3,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "crdt/core/seq.h"
-#include "crdt/core/seq_snap.h"
+#include "crdt/seq/seq.h"
+#include "crdt/seq/seq_snap.h"
 #include "tests/lib/random.h"
 #include "tests/lib/stores.h"
 #include "tests/lib/t.h"
@@ -344,6 +344,14 @@ TEST(seq_snap, decoding_keeps_to_its_memory)
         }
         type_many(s, n, how, &random);
         check_memory(s, names[how]);
+        crdt_store_free(s);
+    }
+    /* Sizes at which arrays have just grown, or are full. */
+    static const unsigned sizes[] = {26900, 27900, 33500, 41800, 46000, 58000, 64000, 80000};
+    for (unsigned i = 0; !T_SLOW && i < sizeof sizes / sizeof *sizes; i++) {
+        crdt_store *s = solo_of(&crdt_text_type, 1);
+        type_many(s, sizes[i], 2, &random);
+        check_memory(s, names[2]);
         crdt_store_free(s);
     }
     crdt_store *s = solo_of(&crdt_text_type, 1);

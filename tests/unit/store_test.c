@@ -386,6 +386,33 @@ TEST(store, merge_of_a_sequence_with_a_delta_that_saw_more_than_it_lists_is_symm
     }
 }
 
+/* What is read from bytes into a sequence that was empty, by one who has seen none of it, shows in
+ * a digest that was asked for before, also where a delta that does not list it takes it in. */
+TEST(store, a_digest_follows_a_sequence_that_is_taken_in)
+{
+    for (size_t i = 0; i < 4; i++) {
+        crdt_store *a = store_of(1), *sides[2] = {store_of(2), NULL};
+        crdt_delta *first = inserted(a, sequences[i], 1), *packed;
+        crdt_delta *delta = inserted(a, sequences[i], 3); /* the name is there already */
+        crdt_buf    bytes;
+        sides[1] = odd_delta(a);
+        crdt_buf_init(&bytes, NULL);
+        CHECK_OK(crdt_store_encode(delta, &bytes));
+        CHECK_OK(crdt_delta_decode(a, crdt_buf_bytes(&bytes), &packed, NULL));
+        for (int k = 0; k < 2; k++) {
+            crdt_digest before = crdt_store_digest(sides[k], NULL);
+            CHECK_OK(crdt_store_merge(sides[k], packed));
+            crdt_store *fresh = recoded(sides[k]);
+            crdt_digest after = crdt_store_digest(sides[k], NULL);
+            CHECK(!crdt_digest_equal(before, after));
+            CHECK(crdt_digest_equal(after, crdt_store_digest(fresh, NULL)));
+            crdt_store_free(fresh);
+        }
+        crdt_buf_clear(&bytes);
+        free_all(a, sides[0], sides[1], first, delta, packed, NULL);
+    }
+}
+
 /* Sequences change in place: what a delta took of one that it had not is gone after a refusal. */
 TEST(store, a_delta_that_runs_out_of_memory_keeps_nothing_of_a_sequence)
 {
