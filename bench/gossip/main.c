@@ -10,6 +10,7 @@
 
 #include "bench/gossip/start.h"
 #include "bench/gossip/world.h"
+#include "bench/gossip/write.h"
 
 enum { ENTRIES = 200000, ELEMENT = 16, UPDATES = 200, MEASURED = 100, LOSSY = 20, KNOWN = 20 };
 
@@ -113,6 +114,7 @@ int main(int argc, char **argv)
         return 2;
     }
     bench_head(&b);
+    bench_writes(&b);
     catch_up(&b);
     bench_start(&b);
     spread(&b, "spread", 8, false);

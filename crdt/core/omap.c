@@ -51,18 +51,26 @@ typedef struct path {
 
 static inline uint64_t prefix_of(const crdt_view *key, size_t skip)
 {
-    uint8_t bytes[8] = {0};
-    if (key->size >= skip + 8) {
-        memcpy(bytes, (const char *)key->data + skip, 8);
-    } else if (key->size > skip) {
-        memcpy(bytes, (const char *)key->data + skip, key->size - skip);
-    }
-    return crdt__load_be64(bytes);
+    const uint8_t *at = key->data;
+    if (key->size >= skip + 8) return crdt__load_be64(at + skip);
+    uint64_t prefix = 0;
+    unsigned shift = 64;
+    for (size_t i = skip; i < key->size; i++) prefix |= (uint64_t)at[i] << (shift -= 8);
+    return prefix;
+}
+
+/* crdt_view_compare, in place: it is called for each level. */
+static inline int compare_bytes(crdt_view a, crdt_view b)
+{
+    size_t least = a.size < b.size ? a.size : b.size;
+    int    order = least == 0 ? 0 : memcmp(a.data, b.data, least);
+    if (order != 0) return order;
+    return a.size == b.size ? 0 : a.size < b.size ? -1 : 1;
 }
 
 static inline int compare(const crdt__okey *a, const crdt__okey *b)
 {
-    int order = crdt_view_compare(a->bytes, b->bytes);
+    int order = compare_bytes(a->bytes, b->bytes);
     if (order != 0) return order;
     return a->minor == b->minor ? 0 : a->minor < b->minor ? -1 : 1;
 }
@@ -115,7 +123,7 @@ static inline unsigned seek(const entries *e, const crdt__okey *key, bool past)
         crdt_view start = crdt_view_of(e->key[0]->bytes.data, e->skip);
         crdt_view ours = key->bytes;
         if (ours.size > e->skip) ours.size = e->skip;
-        int order = crdt_view_compare(ours, start);
+        int order = compare_bytes(ours, start);
         if (order != 0) return order < 0 ? 0 : e->count;
     }
     return seek_alike(e, key, past);

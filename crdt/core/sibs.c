@@ -386,10 +386,11 @@ static crdt_err stash_blobs(const crdt_join *join, crdt__sibs *sibs, const crdt_
 crdt_err crdt__sibs_prepare(crdt_join *join, void *state, const void *other)
 {
     crdt__sibs *sibs = state;
-    join_walk   walk = walk_both(join, sibs, other);
     size_t      total = 0, blobs = 0;
     crdt_err    err;
     drop_stash(join->space, sibs);
+    if (crdt__sibs_count(other) == 0) return CRDT_OK; /* nothing is born */
+    join_walk walk = walk_both(join, sibs, other);
     for (fate f = next_fate(&walk); f != FATE_END; f = next_fate(&walk)) {
         if (f == FATE_BOTH && !same_content(walk.mine, walk.theirs)) return CRDT_EFORK;
         total += f == FATE_BOTH || f == FATE_STAYS || f == FATE_BORN;
@@ -466,6 +467,7 @@ bool crdt__sibs_commit(const crdt__shape *shape, crdt_join *join, void *state, c
     crdt__blob *stash = is_lone(sibs) ? NULL : sibs->many.stash;
     uint64_t    stamp_max = join->stamp_max;
     size_t      before = crdt__sibs_count(sibs), born, kept;
+    if (before + crdt__sibs_count(other) == 0) return false;
     if (stash != NULL) sibs->many.stash = NULL;
     kept = bury(join, sibs, other, &born);
     if (shape->stamps != CRDT__CLOCK_STAMPS) join->stamp_max = stamp_max;

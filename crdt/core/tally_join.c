@@ -76,6 +76,7 @@ crdt_err crdt__tally_prepare(crdt_join *join, crdt__tally *mine, const crdt__tal
     bool      born = false, is_long = false;
     crdt__rows_free(join->space->mem, mine->next);
     mine->next = NULL;
+    if (crdt__tally_count(theirs) == 0) return CRDT_OK; /* nothing is born */
     for (fate f = next_fate(&w); f != FATE_END; f = next_fate(&w)) {
         if (f == FATE_DIES || f == FATE_REMOVED) continue;
         if (f == FATE_BOTH) {

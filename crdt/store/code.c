@@ -99,8 +99,22 @@ static void put_head(const crdt_store *store, crdt_enc *enc, bool with_origins)
     }
 }
 
-static void put_object(const crdt__object *o, const crdt__origin *own, crdt_enc *enc,
-                       crdt_buf *scratch)
+/* The byte at `at` stands for the size of what was put behind it: write that, as a varint. */
+static void put_size(crdt_buf *out, size_t at)
+{
+    if (out->failed) return;
+    uint64_t size = out->size - at - 1;
+    size_t   more = 0;
+    for (uint64_t rest = size >> 7; rest > 0; rest >>= 7) more++;
+    if (!crdt_buf_reserve(out, more)) return;
+    uint8_t *to = out->data + at;
+    if (more > 0) memmove(to + 1 + more, to + 1, (size_t)size);
+    out->size += more;
+    for (; more > 0; more--, size >>= 7) *to++ = (uint8_t)(size | 0x80);
+    *to = (uint8_t)size;
+}
+
+static void put_object(const crdt__object *o, const crdt__origin *own, crdt_enc *enc)
 {
     bool     native = crdt__opaque_is_native(o, own);
     unsigned flags = 0;
@@ -116,11 +130,10 @@ static void put_object(const crdt__object *o, const crdt__origin *own, crdt_enc 
         crdt_buf_view(enc->out, crdt__opaque_body(o));
         return;
     }
-    crdt_enc body = {scratch, enc->dict, enc->state};
-    crdt_buf_reset(scratch);
-    o->type->encode(o->state, &body);
-    if (crdt_buf_status(scratch) != CRDT_OK) enc->out->failed = true;
-    crdt_buf_view(enc->out, crdt_buf_bytes(scratch));
+    size_t at = enc->out->size;
+    crdt_buf_byte(enc->out, 0);
+    o->type->encode(o->state, enc);
+    put_size(enc->out, at);
 }
 
 void crdt__encode_head(const crdt_store *store, crdt_enc *enc, uint64_t objects)
@@ -129,9 +142,9 @@ void crdt__encode_head(const crdt_store *store, crdt_enc *enc, uint64_t objects)
     crdt_buf_varint(enc->out, objects);
 }
 
-void crdt__encode_object(const crdt__object *object, crdt_enc *enc, crdt_buf *scratch)
+void crdt__encode_object(const crdt__object *object, crdt_enc *enc)
 {
-    put_object(object, NULL, enc, scratch);
+    put_object(object, NULL, enc);
 }
 
 crdt_err crdt_store_encode(const crdt_store *store, crdt_buf *out)
@@ -140,9 +153,7 @@ crdt_err crdt_store_encode(const crdt_store *store, crdt_buf *out)
     crdt_err err = crdt__objects_ready(store);
     if (err != CRDT_OK) return err;
     size_t        start = out->size;
-    crdt_buf      scratch;
     crdt_replicas ids;
-    crdt_buf_init(&scratch, store->space.mem);
     crdt_replicas_init(&ids, store->space.mem);
     mark_all(store, &ids);
     err = crdt_replicas_seal(&ids);
@@ -161,13 +172,12 @@ crdt_err crdt_store_encode(const crdt_store *store, crdt_buf *out)
         crdt_buf_varint(out, count);
         it = crdt__objects_of(store);
         for (crdt__object *o; (o = crdt__objects_next(&it)) != NULL;) {
-            if (is_listed(store, o)) put_object(o, own, &enc, &scratch);
+            if (is_listed(store, o)) put_object(o, own, &enc);
         }
         crdt__origins_forget(store);
         err = crdt_buf_status(out);
     }
     crdt_replicas_clear(&ids);
-    crdt_buf_clear(&scratch);
     if (err != CRDT_OK && out->size > start) out->size = start;
     return err;
 }

@@ -162,7 +162,7 @@ static inline crdt_err crdt__objects_ready(const crdt_store *store)
 /* The bytes of a state of objects of known types alone: what precedes the objects; one of them.
  * What goes wrong is told by enc->out->failed. */
 void crdt__encode_head(const crdt_store *store, crdt_enc *enc, uint64_t objects);
-void crdt__encode_object(const crdt__object *object, crdt_enc *enc, crdt_buf *scratch);
+void crdt__encode_object(const crdt__object *object, crdt_enc *enc);
 
 /* -- saving.c */
 typedef struct crdt__saving crdt__saving;

@@ -8,16 +8,18 @@
 
 #include "crdt/store/impl.h"
 
+#define MET 4 /* objects of a small delta, that are looked up once */
+
 typedef struct pass {
     crdt_store       *store;
     const crdt_store *other;
     crdt_join         join;
     void         *bottom; /* a bottom state of the greatest size met, for objects the other lacks */
     size_t        bottom_size;
+    crdt__object *mine[MET]; /* of the first objects of the other: those here */
     bool          remote;
     bool          takes; /* other is given away: what it holds may move */
     bool          collects;
-    crdt__object *last; /* of mine, that was prepared last */
 } pass;
 
 /* A delta speaks of what it lists and of nothing else, also where it is the one that takes in. */
@@ -105,10 +107,18 @@ static void commit_pair(pass *p, crdt__object *mine, crdt__object *theirs)
     if (changed) crdt__object_touched(p->store, mine, p->remote);
 }
 
+/* The object here that goes with the i-th of the other, once all are prepared. */
+static crdt__object *met(const pass *p, size_t i, const crdt__object *theirs)
+{
+    if (i < MET) return p->mine[i];
+    return crdt__object_get(p->store, theirs->key.bytes, (uint16_t)theirs->key.minor);
+}
+
 static crdt_err prepare_theirs(pass *p)
 {
     crdt__objects it = crdt__objects_of(p->other);
-    for (crdt__object *theirs; (theirs = crdt__objects_next(&it)) != NULL;) {
+    size_t        i = 0;
+    for (crdt__object *theirs; (theirs = crdt__objects_next(&it)) != NULL; i++) {
         uint16_t      id = (uint16_t)theirs->key.minor;
         crdt__object *mine = crdt__object_get(p->store, theirs->key.bytes, id);
         crdt_err      err = CRDT_OK;
@@ -116,10 +126,10 @@ static crdt_err prepare_theirs(pass *p)
             err = crdt__object_make(p->store, theirs->key.bytes, theirs->type, id, &mine);
             if (err == CRDT_OK) mine->born = true;
         }
+        if (i < MET) p->mine[i] = mine;
         if (err == CRDT_OK && mine->type != theirs->type) err = CRDT_EINVAL;
         if (err == CRDT_OK) err = prepare_pair(p, mine, theirs);
         if (err != CRDT_OK) return err;
-        p->last = mine;
     }
     return CRDT_OK;
 }
@@ -225,12 +235,12 @@ static void sweep(crdt_store *store, const crdt_store *of)
     }
 }
 
-/* The same of one object. */
-static void sweep_one(crdt_store *store, crdt__object *mine)
+/* The same of a few objects that were met in the join. */
+static void sweep_met(pass *p, size_t count)
 {
-    if (store->kind != CRDT__STATE && !mine->born) return;
-    mine->born = false;
-    if (!mine->listed && crdt__object_is_empty(mine)) crdt__object_prune(store, mine);
+    for (size_t i = 0; i < count; i++) {
+        if (p->store->kind == CRDT__STATE) crdt__object_prune(p->store, p->mine[i]);
+    }
 }
 
 /* cut NULL: not to be collected. */
@@ -353,16 +363,15 @@ static crdt_err join_all(crdt_store *store, const crdt_store *other, uint64_t no
         give_up(&p);
         return err;
     }
-    bool          one = other->only == NULL && other->objects.count == 1; /* the usual delta */
     crdt__objects it = crdt__objects_of(other);
-    for (crdt__object *theirs; (theirs = crdt__objects_next(&it)) != NULL;) {
-        uint16_t id = (uint16_t)theirs->key.minor;
-        commit_pair(&p, one ? p.last : crdt__object_get(store, theirs->key.bytes, id), theirs);
+    size_t        count = 0;
+    for (crdt__object *theirs; (theirs = crdt__objects_next(&it)) != NULL; count++) {
+        commit_pair(&p, met(&p, count, theirs), theirs);
     }
     if (whole(other)) commit_lacking(&p);
     commit_rest(&p);
     crdt__release(store->space.mem, p.bottom, p.bottom_size);
-    if (one && !whole(other)) sweep_one(store, p.last);
+    if (store->only == NULL && !whole(other) && count <= MET) sweep_met(&p, count);
     else if (store->only == NULL) sweep(store, whole(other) ? store : other);
     if (p.collects) crdt__store_collect(store, remote);
     if (p.join.stamp_max > 0) crdt_clock_observe(&store->clock, now_ms, p.join.stamp_max);

@@ -22,7 +22,6 @@ struct crdt__saving {
     crdt__omap    aside; /* whose turn has not come */
     crdt_buf      next;  /* name of the first object whose turn has not come, with type */
     uint32_t      type;
-    crdt_buf      scratch;
     uint64_t      left; /* objects that are to come */
     bool          failed;
 };
@@ -51,7 +50,6 @@ void crdt_store_save_end(crdt_store *store)
     crdt__omap_clear(&s->aside);
     crdt_replicas_clear(&s->ids);
     crdt_buf_clear(&s->next);
-    crdt_buf_clear(&s->scratch);
     crdt__release(store->space.mem, s, sizeof *s);
     store->saving = NULL;
 }
@@ -81,7 +79,6 @@ crdt_err crdt_store_save_begin(crdt_store *store, crdt_buf *out)
     crdt_replicas_init(&s->ids, mem);
     crdt__omap_init(&s->aside, mem);
     crdt_buf_init(&s->next, mem);
-    crdt_buf_init(&s->scratch, mem);
     store->saving = s;
     crdt_context_mark(&store->context, &s->ids);
     err = crdt_replicas_seal(&s->ids);
@@ -116,7 +113,7 @@ void crdt__saving_keep(crdt_store *store, const crdt__okey *key, const crdt__obj
     crdt_buf bytes;
     crdt_enc enc = {&bytes, &s->ids, true};
     crdt_buf_init(&bytes, store->space.mem);
-    if (o != NULL && !crdt__object_is_empty(o)) crdt__encode_object(o, &enc, &s->scratch);
+    if (o != NULL && !crdt__object_is_empty(o)) crdt__encode_object(o, &enc);
     aside *a =
         bytes.failed ? NULL : crdt__alloc(store->space.mem, sizeof *a + name.size + bytes.size);
     s->failed = a == NULL;
@@ -130,7 +127,6 @@ void crdt__saving_keep(crdt_store *store, const crdt__okey *key, const crdt__obj
         s->failed = crdt__omap_put(&s->aside, a) != CRDT_OK;
         if (s->failed) let_go(store, a);
     }
-    s->scratch.failed = false;
     crdt_buf_clear(&bytes);
 }
 
@@ -181,7 +177,7 @@ static const crdt__okey *put_next(crdt__saving *s, slice *l, crdt_enc *enc)
     if (order < 0) {
         key = &l->object->key;
         some = !crdt__object_is_empty(l->object);
-        if (some) crdt__encode_object(l->object, enc, &s->scratch);
+        if (some) crdt__encode_object(l->object, enc);
     } else {
         key = &l->was->key;
         some = l->was->size > 0;
@@ -227,7 +223,6 @@ crdt_err crdt_store_save_slice(crdt_store *store, size_t objects, size_t bytes, 
     crdt_err err = crdt_buf_status(out);
     if (err == CRDT_OK && last != NULL) err = pass(s, last);
     if (err == CRDT_OK && *ret_done && s->left != 0) err = CRDT_EINVAL; /* an empty one was left */
-    s->scratch.failed = false;
     if (err != CRDT_OK) { /* where it stands may be lost */
         if (out->size > start) out->size = start;
         s->left = left;

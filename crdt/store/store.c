@@ -342,11 +342,8 @@ void crdt__object_touched(crdt_store *store, crdt__object *object, bool remote)
 
 crdt__objects crdt__objects_of(const crdt_store *store)
 {
-    crdt__objects it;
-    memset(&it, 0, sizeof it);
-    it.only = store->only;
-    if (it.only == NULL) it.at = crdt__omap_first(&store->objects);
-    return it;
+    if (store->only != NULL) return (crdt__objects){{NULL, 0}, store->only};
+    return (crdt__objects){crdt__omap_first(&store->objects), NULL};
 }
 
 crdt__object *crdt__objects_next(crdt__objects *it)

@@ -87,25 +87,28 @@ static bool presence_seen(const crdt_txn *txn, const crdt__object *mine, const c
     return found;
 }
 
-static crdt_ref ref_in_txn(const crdt_txn *txn, crdt_view name, const crdt_type *type, uint16_t id)
+/* An object in the store and in the delta; NULL where it is not. */
+typedef struct pair {
+    crdt__object *mine, *own;
+} pair;
+
+static pair pair_of(const crdt_txn *txn, crdt_view name, uint16_t id)
 {
-    const crdt__object *mine = crdt__object_get(txn->store, name, id);
-    const crdt__object *own = crdt__object_get(txn->delta, name, id);
-    crdt_ref            ref = {type, &txn->store->space, mine == NULL ? NULL : mine->state,
-                    own == NULL ? NULL : own->state, &txn->delta->context};
-    return ref;
+    return (pair){crdt__object_get(txn->store, name, id), crdt__object_get(txn->delta, name, id)};
+}
+
+static crdt_ref ref_in_txn(const crdt_txn *txn, const crdt_type *type, pair p)
+{
+    return (crdt_ref){type, &txn->store->space, p.mine == NULL ? NULL : p.mine->state,
+                      p.own == NULL ? NULL : p.own->state, &txn->delta->context};
 }
 
 /* Does the object exist for the transaction, and since when? */
-static bool lives_in_txn(const crdt_txn *txn, crdt_view name, const crdt_type *type, uint16_t id,
-                         crdt__sib *ret_since)
+static bool lives_in_txn(const crdt_txn *txn, const crdt_type *type, pair p, crdt__sib *ret_since)
 {
-    crdt_ref ref = ref_in_txn(txn, name, type, id);
     memset(ret_since, 0, sizeof *ret_since);
-    if (presence_seen(txn, crdt__object_get(txn->store, name, id),
-                      crdt__object_get(txn->delta, name, id), ret_since)) {
-        return true;
-    }
+    if (presence_seen(txn, p.mine, p.own, ret_since)) return true;
+    crdt_ref ref = ref_in_txn(txn, type, p);
     return type->alive(&ref);
 }
 
@@ -119,6 +122,8 @@ typedef struct seen {
 typedef struct under {
     bool shows, beside; /* there is what shows; and what stands beside it */
     seen first;         /* what shows */
+    pair showing;       /* the same; and the object that was asked for */
+    pair asked;
 } under;
 
 static bool shows_before(const seen *a, const seen *b)
@@ -127,27 +132,35 @@ static bool shows_before(const seen *a, const seen *b)
     return order != 0 ? order > 0 : a->id < b->id;
 }
 
-/* Which object shows under name in the transaction: committed ones first, then those only in the
- * delta. */
-static under look_under(const crdt_txn *txn, crdt_view name)
+static void see(const crdt_txn *txn, under *u, const crdt_type *type, uint32_t id, pair p)
 {
-    const crdt_store *stores[2] = {txn->store, txn->delta};
-    under             u = {false, false, {NULL, 0, {0}}};
-    for (int s = 0; s < 2; s++) {
-        crdt__omap_iter it = crdt__omap_seek(&stores[s]->objects, name, 0);
-        for (crdt__object *o; (o = crdt__omap_next(&it)) != NULL;) {
-            if (crdt_view_compare(o->key.bytes, name) != 0) break;
-            uint16_t id = (uint16_t)o->key.minor;
-            u.beside |= o->type->beside;
-            if (o->type->beside) continue;
-            if (s == 1 && crdt__object_get(stores[0], name, id) != NULL) continue;
-            seen now;
-            now.type = o->type;
-            now.id = id;
-            if (!lives_in_txn(txn, name, o->type, id, &now.since)) continue;
-            if (!u.shows || shows_before(&now, &u.first)) u.first = now;
-            u.shows = true;
-        }
+    seen now = {type, (uint16_t)id, {0}};
+    u->beside |= type->beside;
+    if (type->beside || !lives_in_txn(txn, type, p, &now.since)) return;
+    if (u->shows && !shows_before(&now, &u->first)) return;
+    u->first = now;
+    u->showing = p;
+    u->shows = true;
+}
+
+/* Which object shows under name in the transaction: committed ones first, then those only in the
+ * delta. One look at each: `asked` is the type id of an object to find on the way. */
+static under look_under(const crdt_txn *txn, crdt_view name, uint16_t asked)
+{
+    under           u = {.shows = false};
+    crdt__omap_iter it = crdt__omap_seek(&txn->store->objects, name, 0);
+    for (crdt__object *o; (o = crdt__omap_next(&it)) != NULL;) {
+        if (crdt_view_compare(o->key.bytes, name) != 0) break;
+        pair p = {o, crdt__object_get(txn->delta, name, (uint16_t)o->key.minor)};
+        if (o->key.minor == asked) u.asked = p;
+        see(txn, &u, o->type, o->key.minor, p);
+    }
+    it = crdt__omap_seek(&txn->delta->objects, name, 0);
+    for (crdt__object *o; (o = crdt__omap_next(&it)) != NULL;) {
+        if (crdt_view_compare(o->key.bytes, name) != 0) break;
+        if (crdt__object_get(txn->store, name, (uint16_t)o->key.minor) != NULL) continue;
+        if (o->key.minor == asked) u.asked.own = o;
+        see(txn, &u, o->type, o->key.minor, (pair){NULL, o});
     }
     return u;
 }
@@ -155,29 +168,30 @@ static under look_under(const crdt_txn *txn, crdt_view name)
 crdt_err crdt_txn_find(const crdt_txn *txn, crdt_view name, const crdt_type *type,
                        crdt_ref *ret_ref)
 {
-    seen now;
+    const crdt_type *shows = txn->store->solo;
+    pair             p;
     if (txn->store->only != NULL) {
         if (name.size != 0) return CRDT_ENOENT;
-        now.type = txn->store->solo;
-        now.id = now.type->id;
+        p = pair_of(txn, name, shows->id);
     } else {
-        under u = look_under(txn, name);
+        under u = look_under(txn, name, 0);
         if (!u.shows) return CRDT_ENOENT;
-        now = u.first;
+        shows = u.first.type;
+        p = u.showing;
     }
-    if (type != NULL && now.type != type) return CRDT_ETYPE;
-    *ret_ref = ref_in_txn(txn, name, now.type, now.id);
-    if (now.type->open == NULL || ret_ref->state == NULL) return CRDT_OK;
-    return now.type->open(&txn->store->space, (void *)(uintptr_t)ret_ref->state);
+    if (type != NULL && shows != type) return CRDT_ETYPE;
+    *ret_ref = ref_in_txn(txn, shows, p);
+    if (shows->open == NULL || ret_ref->state == NULL) return CRDT_OK;
+    return shows->open(&txn->store->space, (void *)(uintptr_t)ret_ref->state);
 }
 
 crdt_err crdt_txn_beside(const crdt_txn *txn, crdt_view name, const crdt_type *type,
                          crdt_ref *ret_ref)
 {
     if (!type->beside) return CRDT_EINVAL;
-    crdt_ref ref = ref_in_txn(txn, name, type, type->id);
-    if (ref.state == NULL && ref.pending == NULL) return CRDT_ENOENT;
-    *ret_ref = ref;
+    pair p = pair_of(txn, name, type->id);
+    if (p.mine == NULL && p.own == NULL) return CRDT_ENOENT;
+    *ret_ref = ref_in_txn(txn, type, p);
     return CRDT_OK;
 }
 
@@ -191,27 +205,35 @@ static void end_pending(crdt_txn *txn, crdt__object *mine)
     (void)mine->type->seal(&txn->store->space, mine->state, first, NULL);
 }
 
+/* p: where the object was found. */
+static crdt_err open_found(crdt_txn *txn, crdt_view name, const crdt_type *type, uint16_t id,
+                           pair p, crdt_target *ret_target)
+{
+    crdt_err err = CRDT_OK;
+    if (p.own == NULL) err = crdt__object_make(txn->delta, name, type, id, &p.own);
+    if (err == CRDT_OK && type->undo != NULL && p.mine == NULL) {
+        err = crdt__object_make(txn->store, name, type, id, &p.mine);
+    }
+    if (err != CRDT_OK) return err;
+    ret_target->state = NULL;
+    if (type->undo != NULL) {
+        crdt__object_before(txn->store, p.mine);
+        end_pending(txn, p.mine);
+        ret_target->state = p.mine->state;
+    }
+    p.own->wants_presence = p.own->meets = false;
+    ret_target->txn = txn;
+    ret_target->space = &txn->delta->space;
+    ret_target->now = ref_in_txn(txn, type, p);
+    ret_target->delta = p.own->state;
+    ret_target->object = p.own;
+    return CRDT_OK;
+}
+
 static crdt_err open_object(crdt_txn *txn, crdt_view name, const crdt_type *type, uint16_t id,
                             crdt_target *ret_target)
 {
-    crdt__object *own, *mine = NULL;
-    crdt_err      err = crdt__object_make(txn->delta, name, type, id, &own);
-    if (err == CRDT_OK && type->undo != NULL) {
-        err = crdt__object_make(txn->store, name, type, id, &mine);
-    }
-    if (err != CRDT_OK) return err;
-    if (mine != NULL) {
-        crdt__object_before(txn->store, mine);
-        end_pending(txn, mine);
-    }
-    own->wants_presence = own->meets = false;
-    ret_target->state = mine == NULL ? NULL : mine->state;
-    ret_target->txn = txn;
-    ret_target->space = &txn->delta->space;
-    ret_target->now = ref_in_txn(txn, name, type, id);
-    ret_target->delta = own->state;
-    ret_target->object = own;
-    return CRDT_OK;
+    return open_found(txn, name, type, id, pair_of(txn, name, id), ret_target);
 }
 
 crdt_err crdt_target_open(crdt_txn *txn, crdt_view name, const crdt_type *type,
@@ -225,10 +247,10 @@ crdt_err crdt_target_open(crdt_txn *txn, crdt_view name, const crdt_type *type,
     }
     if (crdt_types_by_id(store->types, type->id) != type) return CRDT_EINVAL;
     if (name.size > store->limits.name_bytes) return CRDT_ELIMIT;
-    under u = look_under(txn, name);
+    under u = look_under(txn, name, type->id);
     if (u.shows && u.first.type != type && !type->beside) return CRDT_ETYPE;
     if (!u.shows && store->names >= store->limits.objects) return CRDT_ELIMIT;
-    crdt_err err = open_object(txn, name, type, type->id, ret_target);
+    crdt_err err = open_found(txn, name, type, type->id, u.asked, ret_target);
     if (err != CRDT_OK) return err;
     crdt__object *own = ret_target->object;
     own->wants_presence = !u.shows && !type->beside;
@@ -467,7 +489,7 @@ crdt_err crdt_txn_remove(crdt_txn *txn, crdt_view name)
         if (name.size != 0) return CRDT_ENOENT;
         return remove_one(txn, name, store->solo, store->solo->id);
     }
-    under u = look_under(txn, name);
+    under u = look_under(txn, name, 0);
     if (!u.shows) return CRDT_ENOENT;
     if (u.first.type == &crdt__opaque_type) return CRDT_ETYPE; /* nothing of it was seen */
     uint64_t before = txn->next;

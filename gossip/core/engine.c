@@ -83,6 +83,7 @@ crdt_err gossip_engine_new(const gossip_config *config, crdt_store *store, const
     engine->config = *config;
     engine->config.address = crdt_view_of(NULL, 0);
     engine->store = store;
+    crdt_buf_init(&engine->body, &engine->mem);
     engine->self = GOSSIP__NOBODY;
     engine->random = config->seed ^ config->boot;
     engine->log.pinned = GOSSIP_NEVER;
@@ -122,6 +123,7 @@ void gossip_engine_free(gossip_engine *engine)
         } address = {engine->config.address.data};
         gossip__release(engine, address.out, engine->config.address.size);
     }
+    crdt_buf_clear(&engine->body);
     const crdt_mem *mem = engine->outer;
     mem->release(mem->user, engine, sizeof *engine);
 }

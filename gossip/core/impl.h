@@ -120,6 +120,7 @@ struct gossip_engine {
     uint64_t        memory;
     gossip_config   config;
     crdt_store     *store;
+    crdt_buf        body;   /* of the entry being written; kept for the next */
     uint64_t        random; /* state of the generator */
 
     gossip__replica *replicas; /* by who */

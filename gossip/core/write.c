@@ -81,19 +81,21 @@ static crdt_err prepare(gossip_engine *engine, prepared *p)
     return err;
 }
 
+#define BODY_KEPT 65536 /* of the memory for a body, for the next */
+
 /* Into the log, as an entry or, if that cannot be, as a checkpoint. True: as an entry. */
 static bool append(gossip_engine *engine, gossip_entry *entry, const crdt_delta *delta,
                    const prepared *p)
 {
     gossip__replica *r = &engine->replicas[engine->self];
     gossip__record   record;
-    crdt_buf         body;
-    crdt_buf_init(&body, &engine->mem);
-    crdt_err err = crdt_store_encode(delta, &body);
+    crdt_buf        *body = &engine->body;
+    crdt_buf_reset(body);
+    crdt_err err = crdt_store_encode(delta, body);
     bool     fits =
-        err == CRDT_OK && body.size <= GOSSIP_BODY_MAX && entry->deps_count <= GOSSIP_DEPS_MAX;
+        err == CRDT_OK && body->size <= GOSSIP_BODY_MAX && entry->deps_count <= GOSSIP_DEPS_MAX;
     if (fits) {
-        entry->body = crdt_buf_bytes(&body);
+        entry->body = crdt_buf_bytes(body);
         fits = gossip__log_reserve(engine, entry, engine->self, &record) == CRDT_OK;
     }
     if (fits) {
@@ -103,7 +105,7 @@ static bool append(gossip_engine *engine, gossip_entry *entry, const crdt_delta 
     } else {
         append_checkpoint(engine, entry, &p->checkpoint);
     }
-    crdt_buf_clear(&body);
+    if (body->cap > BODY_KEPT) crdt_buf_clear(body);
     return fits;
 }
 
