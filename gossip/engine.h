@@ -87,7 +87,8 @@ CRDT_MUST_CHECK CRDT_API crdt_err gossip_engine_replay(gossip_engine      *engin
 CRDT_MUST_CHECK CRDT_API crdt_err gossip_engine_restore(gossip_engine *engine, crdt_view snapshot,
                                                         const char **ret_reason);
 /* After an unclean stop, a restored backup, or any doubt: go on as `replica` (fresh random bits),
- * and succeed `old` with the first entry (rule R16), unless it is known to be succeeded. Errors: EINVAL, EEXIST, ELIMIT (8 at once). */
+ * and succeed `old` with the first entry (rule R16), unless it is known to be succeeded. Errors:
+ * EINVAL, EEXIST, ELIMIT (8 at once). */
 CRDT_MUST_CHECK CRDT_API crdt_err gossip_engine_succeed(gossip_engine *engine, uint64_t replica,
                                                         uint64_t old);
 
@@ -115,7 +116,9 @@ typedef struct gossip_peer_info {
     bool        behind;         /* it lacks what is in no log here: it needs a snapshot */
     uint64_t    sent, received; /* messages */
     uint64_t    entries_sent, entries_received, duplicates, resent, refused, malformed;
-    crdt_err    error; /* what its last bad message was */
+    /* What its last bad message was, or why there is no link: EVERSION; EINVAL: another cluster;
+     * EEXIST: it bears this node's id or replica id, and is quarantined. */
+    crdt_err error;
 } gossip_peer_info;
 /* The i-th peer; false past the end. Cost: O(peers + replicas log entries). */
 CRDT_API bool gossip_engine_peer(const gossip_engine *engine, size_t i, gossip_peer_info *ret_info);

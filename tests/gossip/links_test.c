@@ -158,6 +158,12 @@ TEST(links, other_clusters_and_own_ids_are_refused)
     CHECK_EQ_INT(gossip_engine_stats(c->nodes[0].engine).links, 0);
     CHECK(c->nodes[0].notices[GOSSIP_CLONED] > 0);
     CHECK(c->nodes[2].notices[GOSSIP_CLONED] > 0);
+    for (uint32_t i = 1; i < 4; i++) { /* those who dialled it know why not */
+        gossip_peer_info info;
+        CHECK(gossip_engine_peer(c->nodes[i].engine, 0, &info) && !info.linked);
+        CHECK_EQ_INT(info.error, i == 1 ? CRDT_EINVAL : CRDT_EEXIST);
+        CHECK(info.quarantined == (i > 1));
+    }
     crdt_txn *txn;
     CHECK_ERR(gossip_engine_write(c->nodes[0].engine, c->now, NOW, &txn), CRDT_EFORK);
     cluster_free(c);
