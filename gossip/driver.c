@@ -587,14 +587,14 @@ crdt_err gossip_driver_receive(gossip_driver *driver, gossip_time now, uint64_t 
     gossip_frame   *frame;
     driver->now = now;
     driver->err = CRDT_OK;
-    crdt_err err = gossip_wire_peek(bytes, &number, &kind);
-    if (err != CRDT_OK) {
-        gossip_engine_unreadable(driver->engine, now, 0, err);
+    crdt_err    err = gossip_wire_peek(bytes, &number, &kind);
+    const link *l = err == CRDT_OK || err == CRDT_EVERSION ? find(driver, number) : NULL;
+    gossip_peer peer = l != NULL ? l->peer : 0;
+    if (err != CRDT_OK) { /* of a link whose peer speaks another version: it begins again */
+        gossip_engine_unreadable(driver->engine, now, peer, err);
         return CRDT_OK;
     }
-    const link *l = find(driver, number);
-    gossip_peer peer = l != NULL ? l->peer : 0;
-    bool        plain = number == 0 || kind == GOSSIP_REFUSED;
+    bool plain = number == 0 || kind == GOSSIP_REFUSED;
     if (l == NULL && !plain) {
         if (!is_reply(kind)) refuse_link(driver, number, from);
         return CRDT_OK;

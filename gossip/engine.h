@@ -117,7 +117,9 @@ typedef struct gossip_peer_info {
     bool        behind;         /* it lacks what is in no log here: it needs a snapshot */
     uint64_t    sent, received; /* messages */
     uint64_t    entries_sent, entries_received, duplicates, resent, refused, malformed;
-    crdt_err    error; /* what its last bad message was */
+    /* What its last bad message was, or why there is no link: EVERSION; EINVAL: another cluster;
+     * EEXIST: it bears this node's id or replica id, and is quarantined. */
+    crdt_err error;
 } gossip_peer_info;
 /* The i-th peer; false past the end. Cost: O(peers + replicas log entries). */
 CRDT_API bool gossip_engine_peer(const gossip_engine *engine, size_t i, gossip_peer_info *ret_info);

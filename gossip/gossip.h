@@ -42,6 +42,10 @@
  *      8  gossip_disk_begin with the id
  *      9  gossip_driver_new with gossip_disk_persist(disk)
  *
+ * With GOSSIP_SYNC_EVERYSEC a run writes and does not sync: call gossip_disk_flush once a second,
+ * off the path of your replies, or nothing is ever made safe from a power cut before the stop. What
+ * was committed since the last flush may be lost by one; the next start then takes a new id.
+ *
  * and a stop is: gossip_driver_run; gossip_disk_stop with the store's replica id and its last dot.
  * Without it the next start takes a new replica id, and nothing else is lost. Never run two
  * processes with one replica id, nor a copy of a directory: the copy starts as another replica.

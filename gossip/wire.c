@@ -327,8 +327,8 @@ crdt_err gossip_wire_peek(crdt_view in, uint32_t *ret_link, gossip_msg_kind *ret
         if (kind_of(f.number)) kind = kind_of(f.number);
     }
     if (dec.err) return CRDT_EMALFORMED;
-    if (!kind) return CRDT_EVERSION;
     *ret_link = link;
+    if (!kind) return CRDT_EVERSION;
     *ret_kind = kind;
     return CRDT_OK;
 }

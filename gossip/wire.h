@@ -32,7 +32,8 @@ CRDT_MUST_CHECK CRDT_API crdt_err gossip_wire_encode(gossip_codec *codec, const 
 /* A message that was read, and the memory it stands in. */
 typedef struct gossip_frame gossip_frame;
 /* The link and kind of a message, without reading it whole: says which codec it needs. The checksum
- * is looked at. Errors: EMALFORMED, EVERSION (a kind of message that is not known). */
+ * is looked at. Errors: EMALFORMED, EVERSION (a kind of message that is not known; the link is told
+ * all the same). */
 CRDT_MUST_CHECK CRDT_API crdt_err gossip_wire_peek(crdt_view in, uint32_t *ret_link,
                                                    gossip_msg_kind *ret_kind);
 /* Reads a whole message; codec NULL: only HELLO, WELCOME and REFUSED. ret_reason (may be NULL) gets

@@ -111,6 +111,7 @@ static crdt_err begin(gossip_engine *engine, gossip__peer *peer, const gossip_he
         peer->needed = 0;
     }
     peer->replica = hello->replica;
+    peer->clone = false;
     crdt_err err = find_common(engine, peer, hello);
     if (err != CRDT_OK) return err;
     peer->requests = gossip__alloc(engine, slots * sizeof *peer->requests);
@@ -155,6 +156,19 @@ static bool is_sound(const gossip_hello *h)
         if (h->types[i].id <= h->types[i - 1].id) return false;
     }
     return true;
+}
+
+/* What people are told of a greeting that was refused. */
+static crdt_err refused_error(gossip_refusal refusal)
+{
+    switch (refusal) {
+    case GOSSIP_BAD_MESSAGE: return CRDT_EMALFORMED;
+    case GOSSIP_OTHER_VERSION: return CRDT_EVERSION;
+    case GOSSIP_SAME_NODE: return CRDT_EEXIST;
+    case GOSSIP_FULL:
+    case GOSSIP_BUSY: return CRDT_EBUSY;
+    default: return CRDT_EINVAL; /* another cluster */
+    }
 }
 
 static gossip_refusal judge(const gossip_engine *engine, const gossip_hello *h)
@@ -364,7 +378,8 @@ crdt_err gossip__welcome_in(gossip_engine *engine, gossip_peer from, const gossi
     gossip_refusal refusal = judge(engine, h);
     if (refusal != GOSSIP_NOT_REFUSED) {
         if (refusal == GOSSIP_SAME_NODE) meet_self(engine, h);
-        gossip__bad(engine, peer, refusal == GOSSIP_BAD_MESSAGE ? CRDT_EMALFORMED : CRDT_EVERSION);
+        gossip__bad(engine, peer, refused_error(refusal));
+        peer->clone = refusal == GOSSIP_SAME_NODE && !peer->itself;
         return CRDT_OK;
     }
     known = gossip__peer_by_node(engine, h->node);
@@ -401,13 +416,13 @@ crdt_err gossip__welcome_in(gossip_engine *engine, gossip_peer from, const gossi
 static void hello_refused(gossip_engine *engine, gossip__peer *peer, gossip_refusal refusal)
 {
     peer->refused++;
-    peer->error = refusal == GOSSIP_OTHER_VERSION ? CRDT_EVERSION : CRDT_EINVAL;
-    if (refusal == GOSSIP_FULL || refusal == GOSSIP_BUSY) peer->error = CRDT_EBUSY;
+    peer->error = refused_error(refusal);
     peer->dial_wait = GOSSIP__DIAL_MAX_US;
     if (peer->dial_at != GOSSIP_NEVER) {
         peer->dial_at = engine->now + gossip__jitter(engine, peer->dial_wait);
     }
     if (refusal != GOSSIP_SAME_NODE || peer->itself) return;
+    peer->clone = true;
     if (engine->links->clone_boot == peer->nonce) return;
     engine->links->clone_boot = peer->nonce;
     notify(engine, GOSSIP_CLONED, peer);

@@ -349,6 +349,7 @@ crdt_err gossip__links_tick(gossip_engine *engine, gossip_time now, uint64_t ms)
     gossip__aged(engine);
     gossip__rounds_tick(engine);
     gossip__comparison_tick(engine);
+    gossip__repair_tick(engine);
     crdt_err err = gossip__snap_tick(engine, ms);
     settle(engine);
     wake_all(engine);

@@ -404,7 +404,7 @@ bool gossip_engine_peer(const gossip_engine *engine, size_t i, gossip_peer_info 
     ret_info->wanted = peer->wanted;
     ret_info->eager = peer->eager;
     ret_info->in_sync = peer->in_sync;
-    ret_info->quarantined = peer->forked_count > 0;
+    ret_info->quarantined = peer->forked_count > 0 || peer->clone;
     ret_info->heard = peer->heard;
     put_lag(engine, peer, ret_info);
     ret_info->sent = peer->sent_messages;

@@ -86,6 +86,7 @@ typedef struct gossip__peer {
     bool        wanted, wants; /* by the topology; the next wanted */
     bool        gone;          /* forgotten; its record goes once the driver knows */
     bool        broken;        /* its link cannot go on: it begins again */
+    bool        clone;         /* what answers there bears this node's own id: no link */
     bool        quiet;         /* nothing is to be sent until something happens */
     uint64_t    node, replica;
 
@@ -230,10 +231,11 @@ typedef struct gossip__comparison {
 
 /* A repair in progress, from this node's side. */
 typedef struct gossip__repair {
-    gossip_peer peer;  /* 0: none */
-    bool        asked; /* a PAGE or FIX is in flight */
-    bool        fix;   /* FIX is next, of name and type; else PAGE from there */
-    bool        found; /* an object that differs */
+    gossip_peer peer;     /* 0: none */
+    bool        asked;    /* a PAGE or FIX is in flight */
+    bool        fix;      /* FIX is next, of name and type; else PAGE from there */
+    bool        found;    /* an object that differs */
+    bool        replaced; /* some was, and no snapshot tells of it yet */
     crdt_buf    name;
     uint16_t    type;
     crdt_digest mine, theirs; /* of the object to be fixed, as kept up */
@@ -483,5 +485,6 @@ crdt_err gossip__repair_build(gossip_engine *engine, gossip__peer *peer, bool *r
 /* Contexts are equal, roots are not. */
 void gossip__repair_begin(gossip_engine *engine, gossip__peer *peer);
 void gossip__repair_stop(gossip_engine *engine);
+void gossip__repair_tick(gossip_engine *engine);
 
 #endif

@@ -54,12 +54,37 @@ void gossip__repair_begin(gossip_engine *engine, gossip__peer *peer)
     peer->quiet = false;
 }
 
+/* What was replaced is in no entry: a snapshot must tell of it, or the damage may come back from
+ * disk. One for all of them; without memory for its mark in the log, later. */
+static void checkpoint(gossip_engine *engine)
+{
+    gossip__repair *repair = &engine->links->repair;
+    gossip_entry    mark;
+    gossip__record  record;
+    uint32_t        who = 0;
+    if (!repair->replaced) return;
+    while (engine->replicas[who].delivered == 0) who++;
+    crdt_dot raised = {engine->replicas[who].id, engine->replicas[who].delivered};
+    memset(&mark, 0, sizeof mark);
+    mark.deps = &raised;
+    mark.deps_count = 1;
+    if (gossip__log_reserve(engine, &mark, GOSSIP__NOBODY, &record) != CRDT_OK) return;
+    gossip__log_append(engine, &record);
+    repair->replaced = false;
+}
+
 void gossip__repair_stop(gossip_engine *engine)
 {
     gossip__repair *repair = &engine->links->repair;
     repair->peer = 0;
     repair->asked = false;
     repair->not_before = engine->now + PAUSE_ROUNDS * engine->config.round_max_us;
+    checkpoint(engine);
+}
+
+void gossip__repair_tick(gossip_engine *engine)
+{
+    if (engine->links->repair.peer == 0) checkpoint(engine);
 }
 
 crdt_err gossip__repair_build(gossip_engine *engine, gossip__peer *peer, bool *ret_built)
@@ -191,6 +216,7 @@ crdt_err gossip__object_in(gossip_engine *engine, gossip__peer *peer, const goss
         err = crdt_store_object_replace(engine->store, name, repair->type, msg->bytes);
         if (err == CRDT_OK) {
             engine->stats.repairs++;
+            repair->replaced = true;
             notify(engine, GOSSIP_REPAIRED, CRDT_OK);
         }
     } else if (err == CRDT_OK && mine_sound == theirs_sound) {

@@ -654,6 +654,33 @@ static void sum_again(const message *m)
     for (unsigned i = 0; i < 4; i++) m->bytes[i] = (uint8_t)(hash >> 8 * i);
 }
 
+/* A kind of message to come, on a link that is there: it begins again, with a greeting that tells
+ * which versions are spoken here. */
+TEST(driver, a_kind_to_come_makes_the_link_begin_again)
+{
+    world           *w = begin(2);
+    message         *m = catch (w, GOSSIP_SYNC);
+    gossip_peer_info info;
+    uint32_t         number;
+    gossip_msg_kind  kind;
+    CHECK_OK(gossip_wire_peek(crdt_view_of(m->bytes, m->size), &number, &kind));
+    static const uint8_t later[] = {0xa0, 0x06, 0x01, 0x45}; /* field 100: 1; field 8: the link */
+    memcpy(m->bytes + 4, later, sizeof later);
+    for (unsigned i = 0; i < 4; i++) m->bytes[8 + i] = (uint8_t)(number >> 8 * i);
+    m->size = 12;
+    sum_again(m);
+    uint32_t seen = 0;
+    CHECK_EQ_INT(gossip_wire_peek(crdt_view_of(m->bytes, m->size), &seen, &kind), CRDT_EVERSION);
+    CHECK_EQ_INT(seen, number);
+    CHECK_OK(deliver(w, m));
+    CHECK(gossip_engine_peer(w->nodes[1].engine, 0, &info) && !info.linked);
+    CHECK_EQ_INT(info.error, CRDT_EVERSION);
+    drop(m);
+    pass(w, 8 * SECOND);
+    CHECK(gossip_engine_peer(w->nodes[1].engine, 0, &info) && info.linked);
+    end(w);
+}
+
 TEST(driver, counts_what_cannot_be_read)
 {
     world           *w = begin(2);

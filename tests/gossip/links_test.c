@@ -163,6 +163,50 @@ TEST(links, other_clusters_and_own_ids_are_refused)
     cluster_free(c);
 }
 
+static bool catch_greeting(cluster *c, uint32_t from, uint32_t to, const gossip_msg *msg)
+{
+    (void)to;
+    if (from == 0 && msg->kind == GOSSIP_HELLO) *(uint32_t *)c->user = msg->id;
+    return false;
+}
+
+/* Who is refused tells people why; who meets a clone of itself has no link with it. */
+TEST(links, a_refused_greeting_tells_why)
+{
+    static const struct {
+        gossip_refusal refusal;
+        crdt_err       error;
+        bool           quarantined;
+    } whys[] = {{GOSSIP_OTHER_CLUSTER, CRDT_EINVAL, false},
+                {GOSSIP_OTHER_VERSION, CRDT_EVERSION, false},
+                {GOSSIP_FULL, CRDT_EBUSY, false},
+                {GOSSIP_BAD_MESSAGE, CRDT_EMALFORMED, false},
+                {GOSSIP_SAME_NODE, CRDT_EEXIST, true}};
+    for (size_t i = 0; i < sizeof whys / sizeof *whys; i++) {
+        cluster         *c = cluster_new(2, NULL);
+        uint32_t         id = 0;
+        gossip_msg       msg;
+        gossip_peer_info info;
+        c->user = &id;
+        c->filter = catch_greeting;
+        cluster_run(c, MS);
+        CHECK(id != 0);
+        memset(&msg, 0, sizeof msg);
+        msg.kind = GOSSIP_REFUSED;
+        msg.id = id;
+        msg.refusal = whys[i].refusal;
+        CHECK_OK(gossip_engine_receive(c->nodes[0].engine, c->now, NOW, 0, &msg));
+        CHECK(gossip_engine_peer(c->nodes[0].engine, 0, &info) && !info.linked);
+        CHECK_EQ_INT(info.error, whys[i].error);
+        CHECK(info.quarantined == whys[i].quarantined);
+        c->filter = NULL; /* it was put right */
+        cluster_run(c, 60 * SECOND);
+        CHECK(gossip_engine_peer(c->nodes[0].engine, 0, &info) && info.linked);
+        CHECK(!info.quarantined);
+        cluster_free(c);
+    }
+}
+
 TEST(links, own_address_is_no_clone)
 {
     cluster *c = cluster_new(2, NULL);

@@ -79,6 +79,8 @@ TEST(repair, rotten_object_is_replaced_by_the_peers)
         CHECK_EQ_INT(gossip_engine_stats(c->nodes[node].engine).repairs, 2);
         CHECK(cluster_equal(c) && roots_equal(c));
         CHECK(cluster_info(c, 0, 1).in_sync);
+        CHECK_EQ_INT(c->nodes[node].checkpoints, 1); /* one for both */
+        CHECK_EQ_INT(c->nodes[1 - node].checkpoints, 0);
         check_store(c->nodes[node].store);
         /* And the object lives on. */
         cluster_fill(c, 1 - node, "o17", "later", 1);
