@@ -44,7 +44,7 @@ VARIANT_asan     = -O1 -g -fsanitize=address,undefined $(SANITIZE)
 VARIANT_tsan     = -O1 -g -fsanitize=thread $(SANITIZE)
 VARIANT_valgrind = -O1 -g -DT_NO_FILL
 VARIANT_cov      = -O0 -g --coverage
-VARIANT_bench    = -O3 -g
+VARIANT_bench    = -O3 -g -flto=auto -ffat-lto-objects
 VARIANT_fuzz     = -O1 -g -fsanitize=fuzzer-no-link,address,undefined $(SANITIZE)
 ifneq (,$(filter $(V),clang fuzz))
 override CC = $(CLANG)

@@ -65,11 +65,13 @@ static void copy_content(crdt__parked *p, const crdt__row *row, crdt__atom_kind 
 
 /* -- Files ------------------------------------------------------------------------------------- */
 
-static void need_key(crdt__elem elem, const crdt__parked *p, uint8_t id[CRDT__NEED_BYTES])
+static const uint8_t nobody[16];
+
+/* `who` waits for the element: the id of a parked row; nobody: before all of them. */
+static void need_key(crdt__elem elem, const uint8_t who[16], uint8_t id[CRDT__NEED_BYTES])
 {
-    uint8_t *at = crdt__store_be(crdt__store_be(id, elem.replica, 8), elem.ctr, 4);
-    if (p == NULL) memset(at, 0, CRDT__NEED_BYTES - 12);
-    else memcpy(at, p->id, sizeof p->id);
+    (void)crdt__store_be(crdt__store_be(id, elem.replica, 8), elem.ctr, 4);
+    memcpy(id + 12, who, 16);
 }
 
 static bool is_there(const crdt__seq *seq, crdt__elem elem)
@@ -112,7 +114,7 @@ static void file(crdt__seq *seq, crdt__parked *p)
     if (!seq->filed) return;
     crdt__elem need = need_of(seq, p);
     if (need.replica == 0) return;
-    need_key(need, p, p->need_id);
+    need_key(need, p->id, p->need_id);
     p->need.bytes = crdt_view_of(p->need_id, sizeof p->need_id);
     if (crdt__omap_put(&seq->needs, &p->need) != CRDT_OK) crdt__wait_drop(seq);
 }
@@ -133,7 +135,7 @@ void crdt__wait_met(crdt__seq *seq, crdt__elem first, uint32_t len)
 {
     uint8_t id[CRDT__NEED_BYTES];
     if (seq->needs.count == 0) return;
-    need_key(first, NULL, id);
+    need_key(first, nobody, id);
     for (;;) {
         crdt__omap_iter it = crdt__omap_seek(&seq->needs, crdt_view_of(id, sizeof id), 0);
         crdt__okey     *need = crdt__omap_next(&it);
