@@ -1,5 +1,5 @@
-/* embed_nng.c: two processes with a store each, replicated over NNG. It is ipc here, so that no port
- * is taken; tcp://127.0.0.1:7500 or tls+tcp://... are used in the same way. */
+/* embed_nng.c: two processes with a store each, replicated over NNG. It is ipc here, so that no
+ * port is taken; tcp://127.0.0.1:7500 or tls+tcp://... are used in the same way. */
 #define _POSIX_C_SOURCE 200809L
 #include <poll.h>
 #include <stdio.h>
