@@ -46,12 +46,13 @@ TEST(tls, the_listener_is_watched)
     gossip_nng_options server = node_options("tls+tcp://127.0.0.1:0");
     server.watch_ms = 200;
     net_open(&a, &server);
-    for (unsigned i = 0; i < 100; i++) {
+    gossip_time until = net_now() + 20000000;
+    while (gossip_nng_stats_of(a.nng).accepted < 3) { /* it dials itself again and again */
         CHECK(!gossip_nng_check(a.nng, net_now()));
+        CHECK(net_now() < until);
         usleep(20000);
     }
     CHECK_EQ_INT(gossip_nng_stats_of(a.nng).restarts, 0);
-    CHECK(gossip_nng_stats_of(a.nng).accepted >= 2);
     net_close(&a);
 }
 

@@ -92,21 +92,22 @@ TEST(watch, ipc_listener)
     dies_and_comes_back(net_ipc("dies"), false);
 }
 
-/* The peer, whose owner looks after it, is connected again, and gets an answer. */
+/* The peer, whose owner looks after it and asks again, is answered in the end. */
 static void come_back(net *b, net *a)
 {
-    gossip_time     until = net_now() + 10000000;
+    gossip_time     until = net_now() + 15000000;
     gossip_nng_item item;
     for (;;) {
         gossip_nng_peer_info peer;
-        (void)gossip_nng_check(b->nng, net_now());
-        if (gossip_nng_peer(b->nng, 0, &peer) && peer.connected) break;
         CHECK_MSG(net_now() < until, "it never came back");
-        usleep(20000);
+        (void)gossip_nng_check(b->nng, net_now());
+        while (net_take(a, 20, &item)) net_reply(a, item.from, "answer");
+        while (net_take(b, 20, &item)) {
+            if (item.kind == GOSSIP_NNG_REPLY) return;
+        }
+        CHECK(gossip_nng_peer(b->nng, 0, &peer));
+        if (peer.connected && peer.in_flight == 0) net_request(b, net_url(a), "question");
     }
-    while (net_take(a, 50, &item)) net_reply(a, item.from, "old");
-    while (net_take(b, 50, &item)) continue;
-    net_round_trip(b, a);
 }
 
 TEST(watch, peers_go_on_when_it_was_opened_again)
@@ -120,7 +121,7 @@ TEST(watch, peers_go_on_when_it_was_opened_again)
     net_round_trip(&b, &a); /* what was there before still works */
     check_until_restarted(&a, 15000000);
     come_back(&b, &a);
-    CHECK_EQ_INT(gossip_nng_stats_of(b.nng).dialled, 2);
+    CHECK(gossip_nng_stats_of(b.nng).dialled >= 2);
     net_close(&b);
     net_close(&a);
 }
@@ -163,14 +164,13 @@ static void survives(const char *listen)
     gossip_nng_options o = net_options(listen);
     o.watch_ms = 200;
     net_open(&a, &o);
-    gossip_time until = net_now() + 3000000;
-    for (unsigned i = 0; net_now() < until; i++) {
+    gossip_time until = net_now() + 20000000;
+    while (gossip_nng_stats_of(a.nng).accepted < 3) { /* it dials itself again and again */
         CHECK(!gossip_nng_check(a.nng, net_now()));
+        CHECK(net_now() < until);
         usleep(20000);
     }
-    gossip_nng_stats stats = gossip_nng_stats_of(a.nng);
-    CHECK_EQ_INT(stats.restarts, 0);
-    CHECK_MSG(stats.accepted >= 2, "it dialled itself %ju times", (uintmax_t)stats.accepted);
+    CHECK_EQ_INT(gossip_nng_stats_of(a.nng).restarts, 0);
     CHECK(gets_in(&a, 5000));
     net_close(&a);
 }
