@@ -152,7 +152,8 @@ int story_tell(const demo_options *options, nodes *cluster)
     bool told = prepare(&s) && together(&s) && apart(&s) && heal(&s);
     view_close(&s.view);
     if (told) wrong = check_all(cluster, s.work, s.before);
-    else if (!story_interrupted) fprintf(stderr, "demo: FAILED: %s\n", s.problem);
+    else if (story_interrupted) fprintf(stderr, "interrupted: the nodes are stopped\n");
+    else fprintf(stderr, "demo: FAILED: %s\n", s.problem);
     work_close(s.work);
     for (int side = 0; side < 2; side++) check_free(&s.before[side]);
     return wrong;
