@@ -116,8 +116,8 @@ static void check_cart(nodes *cluster, const work *w, const side_state before[2]
     printf("%-14s %-17" PRId64 " %-17" PRId64 " %" PRId64 " things: the union\n", "cart, a set",
            before[0].cart, before[1].cart, now->cart);
     printf("%-14s %-17s %-17s %s\n", "  milk in it", before[0].milk ? "there" : "taken out",
-           before[1].milk ? "put in again" : "gone", now->milk ? "there: adding wins" : "gone");
-    if (!now->milk) complain("milk was put in again, and is gone");
+           before[1].milk ? "added again" : "gone", now->milk ? "there: adding wins" : "gone");
+    if (!now->milk) complain("milk was added again, and is gone");
     for (size_t i = 0; cart != NULL && i < work_count(w); i++) {
         const worker *who = work_at(w, i);
         for (uint32_t k = 0; k < who->added; k++) {

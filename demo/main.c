@@ -108,6 +108,7 @@ int main(int argc, char **argv)
     cluster_options.sync = options.sync;
     cluster_options.store = options.store;
     cluster_options.demo = true;
+    cluster_options.first = 1;
     nodes *cluster = nodes_new(&cluster_options, problem);
     if (cluster == NULL) {
         fprintf(stderr, "concur-demo: %s\n", problem);

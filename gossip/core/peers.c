@@ -354,8 +354,8 @@ static uint64_t needed_by(const gossip_engine *engine, gossip__peer *peer)
     return peer->needed;
 }
 
-/* What the peer holds of a replica, as far as is known: by what was said on the link, or by the last
- * entry of its own that came here, on whatever way: it proves its past (rule R1). */
+/* What the peer holds of a replica, as far as is known: by what was said on the link, or by the
+ * last entry of its own that came here, on whatever way: it proves its past (rule R1). */
 static uint64_t known_of(const gossip_engine *engine, const gossip__peer *peer, uint32_t who)
 {
     uint64_t said = gossip__vec_at(&peer->known, who), proven;

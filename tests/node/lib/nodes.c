@@ -31,6 +31,12 @@ void nodes_sleep_ms(uint32_t ms)
     while (nanosleep(&left, &left) != 0 && errno == EINTR) {}
 }
 
+/* In messages and file names. */
+static uint32_t number(const nodes *cluster, uint32_t i)
+{
+    return i + cluster->options.first;
+}
+
 /* -- Failures ---------------------------------------------------------------------------------- */
 
 const char *nodes_problem(const nodes *cluster)
@@ -142,8 +148,8 @@ static bool make_places(nodes *cluster)
     }
     for (uint32_t i = 0; i < cluster->options.count; i++) {
         nodes_one *node = &cluster->node[i];
-        snprintf(node->dir, sizeof node->dir, "%s/%u", cluster->root, i);
-        snprintf(node->log, sizeof node->log, "%s/%u.log", cluster->root, i);
+        snprintf(node->dir, sizeof node->dir, "%s/%u", cluster->root, number(cluster, i));
+        snprintf(node->log, sizeof node->log, "%s/%u.log", cluster->root, number(cluster, i));
         if (mkdir(node->dir, 0700) != 0) {
             return nodes__fail(cluster, "cannot make %s: %s", node->dir, strerror(errno));
         }
@@ -229,10 +235,10 @@ bool nodes_running(nodes *cluster, uint32_t i)
 {
     nodes_one *node = &cluster->node[i];
     char       how[64];
-    if (node->pid == 0) return nodes__fail(cluster, "node %u does not run", i);
+    if (node->pid == 0) return nodes__fail(cluster, "node %u does not run", number(cluster, i));
     if (!nodes__ended(node)) return true;
     nodes__how(node->status, how);
-    return nodes__fail_log(cluster, i, "node %u ended by itself: %s.", i, how);
+    return nodes__fail_log(cluster, i, "node %u ended by itself: %s.", number(cluster, i), how);
 }
 
 static redisContext *connect_once(const nodes *cluster, uint32_t i)
@@ -262,8 +268,8 @@ static bool wait_ready(nodes *cluster, uint32_t i)
     while (!answers(cluster, i)) {
         if (!nodes_running(cluster, i)) return false;
         if (nodes_now_ms() > until) {
-            return nodes__fail_log(cluster, i, "node %u does not answer PING on port %u.", i,
-                                   cluster->node[i].port);
+            return nodes__fail_log(cluster, i, "node %u does not answer PING on port %u.",
+                                   number(cluster, i), cluster->node[i].port);
         }
         nodes_sleep_ms(10);
     }
@@ -273,7 +279,7 @@ static bool wait_ready(nodes *cluster, uint32_t i)
 bool nodes_start(nodes *cluster, uint32_t i)
 {
     if (cluster->node[i].pid != 0 && !nodes__ended(&cluster->node[i])) {
-        return nodes__fail(cluster, "node %u runs already", i);
+        return nodes__fail(cluster, "node %u runs already", number(cluster, i));
     }
     return nodes__spawn(cluster, i) && wait_ready(cluster, i);
 }
@@ -299,13 +305,15 @@ bool nodes_stop(nodes *cluster, uint32_t i)
     while (!nodes__ended(node)) {
         if (nodes_now_ms() > until) {
             nodes_kill(cluster, i);
-            return nodes__fail_log(cluster, i, "node %u did not end within 10 s of SIGTERM.", i);
+            return nodes__fail_log(cluster, i, "node %u did not end within 10 s of SIGTERM.",
+                                   number(cluster, i));
         }
         nodes_sleep_ms(5);
     }
     if (WIFEXITED(node->status) && WEXITSTATUS(node->status) == 0) return true;
     nodes__how(node->status, how);
-    return nodes__fail_log(cluster, i, "node %u was to stop, and ended with %s.", i, how);
+    return nodes__fail_log(cluster, i, "node %u was to stop, and ended with %s.",
+                           number(cluster, i), how);
 }
 
 void nodes_kill(nodes *cluster, uint32_t i)
@@ -322,7 +330,8 @@ redisContext *nodes_connect(nodes *cluster, uint32_t i)
 {
     redisContext *redis = connect_once(cluster, i);
     if (redis == NULL) {
-        nodes__fail(cluster, "node %u takes no connection on port %u", i, cluster->node[i].port);
+        nodes__fail(cluster, "node %u takes no connection on port %u", number(cluster, i),
+                    cluster->node[i].port);
     }
     return redis;
 }
@@ -341,8 +350,8 @@ static redisContext *connection(nodes *cluster, uint32_t i)
 static redisReply *result(nodes *cluster, uint32_t i, redisReply *reply)
 {
     if (reply == NULL) {
-        nodes__fail(cluster, "node %u (port %u) gave no reply: %s", i, cluster->node[i].port,
-                    cluster->node[i].redis->errstr);
+        nodes__fail(cluster, "node %u (port %u) gave no reply: %s", number(cluster, i),
+                    cluster->node[i].port, cluster->node[i].redis->errstr);
     }
     return reply;
 }
@@ -376,7 +385,9 @@ static bool take_error(nodes *cluster, uint32_t i, const char *format, redisRepl
 {
     if (reply == NULL) return false;
     bool good = reply->type != REDIS_REPLY_ERROR;
-    if (!good) nodes__fail(cluster, "node %u replied to \"%s\": %s", i, format, reply->str);
+    if (!good)
+        nodes__fail(cluster, "node %u replied to \"%s\": %s", number(cluster, i), format,
+                    reply->str);
     freeReplyObject(reply);
     return good;
 }
@@ -397,20 +408,21 @@ bool nodes_integer(nodes *cluster, uint32_t i, int64_t *ret_value, const char *f
     redisReply *reply = command(cluster, i, format, list);
     va_end(list);
     char *end = NULL;
-    bool  number = reply != NULL;
-    if (number) {
+    bool  good = reply != NULL;
+    if (good) {
         switch (reply->type) {
         case REDIS_REPLY_INTEGER: *ret_value = reply->integer; break;
         case REDIS_REPLY_NIL: *ret_value = 0; break;
         case REDIS_REPLY_STRING:
             *ret_value = strtoll(reply->str, &end, 10);
-            number = end != reply->str && *end == 0;
+            good = end != reply->str && *end == 0;
             break;
-        default: number = reply->type == REDIS_REPLY_ERROR; break;
+        default: good = reply->type == REDIS_REPLY_ERROR; break;
         }
     }
-    if (reply != NULL && !number) nodes__fail(cluster, "node %u: \"%s\": no number", i, format);
-    return take_error(cluster, i, format, reply) && number;
+    if (reply != NULL && !good)
+        nodes__fail(cluster, "node %u: \"%s\": no number", number(cluster, i), format);
+    return take_error(cluster, i, format, reply) && good;
 }
 
 /* -- Convergence ------------------------------------------------------------------------------- */
@@ -422,7 +434,7 @@ bool nodes_digest(nodes *cluster, uint32_t i, char *ret_hex, size_t size)
     bool good = reply->type == REDIS_REPLY_STRING || reply->type == REDIS_REPLY_STATUS;
     if (good) snprintf(ret_hex, size, "%s", reply->str);
     else {
-        nodes__fail(cluster, "node %u: CRDT.DIGEST: %s", i,
+        nodes__fail(cluster, "node %u: CRDT.DIGEST: %s", number(cluster, i),
                     reply->type == REDIS_REPLY_ERROR ? reply->str : "the reply is no string");
     }
     freeReplyObject(reply);
@@ -440,7 +452,9 @@ static int compare_digests(nodes *cluster, char *text, size_t size)
         if (!nodes_digest(cluster, i, hex, sizeof hex)) return -1;
         if (first[0] == 0) memcpy(first, hex, sizeof first);
         if (strcmp(first, hex) != 0) equal = 0;
-        if (used < size) used += (size_t)snprintf(text + used, size - used, " %u:%.12s", i, hex);
+        if (used < size)
+            used +=
+                (size_t)snprintf(text + used, size - used, " %u:%.12s", number(cluster, i), hex);
     }
     return equal;
 }

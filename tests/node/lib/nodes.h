@@ -43,6 +43,7 @@ typedef struct nodes_options {
     bool               alone;      /* no gossip at all */
     bool               redis;      /* redis-server instead, for comparison: count servers that know
                                  nothing of each other; flags are its own, program NULL: by PATH */
+    uint32_t           first;      /* what messages and files call the first node: 0 */
     uint32_t           timeout_ms; /* of connecting, and of a reply */
 } nodes_options;
 /* One node, mesh, everysec, disk, level info, 10 s. */

@@ -216,5 +216,6 @@ bool nodes__spawn(nodes *cluster, uint32_t i)
     close(log);
     if (node->pid > 0) return true;
     node->pid = 0;
-    return nodes__fail(cluster, "cannot start node %u: %s", i, strerror(error));
+    return nodes__fail(cluster, "cannot start node %u: %s", i + cluster->options.first,
+                       strerror(error));
 }
