@@ -101,7 +101,6 @@ static bool open_engine(node_data *data, const node_data_options *options, char 
     gossip_config config = *options->config;
     crdt_options  store =
         crdt_options_default(goes_on ? data->found.replica : fresh, crdt_types_builtin());
-    store.track_changes = true;
     config.node = data->node_id;
     config.boot = node_data_random();
     config.seed = node_data_random();

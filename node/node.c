@@ -341,9 +341,9 @@ bool node_open(node *n, const node_config *config, char ret_problem[512])
     }
     if (!open_data(n, ret_problem) || !listen_clients(n, ret_problem)) return false;
     if (!peers_open(n, ret_problem)) return false;
-    node_changes(n);
     expiry_open(n);
     conflicts_open(n);
+    crdt_store_track_changes(n->store);
     uv_prepare_start(&n->before, on_before);
     uv_check_start(&n->after, on_after);
     uv_timer_start(&n->second, on_second, 1000, 1000);

@@ -362,6 +362,23 @@ void *crdt__omap_next(crdt__omap_iter *it)
     return node ? node->e.key[it->index++] : NULL;
 }
 
+void *crdt__omap_next_alike(crdt__omap_iter *it)
+{
+    const leaf *node = it->leaf, *from = node;
+    unsigned    at = it->index, last = at - 1;
+    if (at == node->e.count) {
+        from = node->after;
+        at = 0;
+        if (from == NULL) return NULL;
+    } else if (node->e.prefix[at] != node->e.prefix[last]) {
+        return NULL;
+    }
+    if (!same_bytes(from->e.key[at], node->e.key[last])) return NULL;
+    it->leaf = (void *)(uintptr_t)from;
+    it->index = at + 1;
+    return from->e.key[at];
+}
+
 void *crdt__omap_before(const crdt__omap *map, crdt_view bytes, uint32_t minor)
 {
     crdt__omap_iter it = crdt__omap_seek(map, bytes, minor);

@@ -49,6 +49,9 @@ crdt__omap_iter crdt__omap_some(const crdt__omap *map, uint64_t random);
 /* The first node whose key is not less than (bytes, minor). */
 crdt__omap_iter crdt__omap_seek(const crdt__omap *map, crdt_view bytes, uint32_t minor);
 void           *crdt__omap_next(crdt__omap_iter *it); /* NULL at the end */
+/* The next node, if it has the bytes of the one that this cursor gave last; else NULL, and the
+ * cursor stays. Mostly without a look at the node. */
+void *crdt__omap_next_alike(crdt__omap_iter *it);
 /* The last node whose key is less than (bytes, minor), or NULL. */
 void *crdt__omap_before(const crdt__omap *map, crdt_view bytes, uint32_t minor);
 bool  crdt__omap_check(const crdt__omap *map, const char **ret_reason);

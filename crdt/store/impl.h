@@ -106,6 +106,9 @@ void     crdt__object_kept(crdt_store *store, crdt__object *object);
 void     crdt__object_free(crdt_store *store, crdt__object *object);
 /* The object with exactly this name and type id, or NULL. */
 crdt__object *crdt__object_get(const crdt_store *store, crdt_view name, uint16_t id);
+/* The first object under the name, of the least type id; NULL: none. The next ones by
+ * crdt__omap_next_alike. */
+crdt__object *crdt__objects_named(const crdt_store *store, crdt_view name, crdt__omap_iter *ret_it);
 /* ... made and put into the store if there is none. Errors: ENOMEM. */
 crdt_err crdt__object_make(crdt_store *store, crdt_view name, const crdt_type *type, uint16_t id,
                            crdt__object **ret_object);

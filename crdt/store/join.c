@@ -12,11 +12,12 @@ typedef struct pass {
     crdt_store       *store;
     const crdt_store *other;
     crdt_join         join;
-    void  *bottom; /* a bottom state of the greatest size met, for objects the other lacks */
-    size_t bottom_size;
-    bool   remote;
-    bool   takes; /* other is given away: what it holds may move */
-    bool   collects;
+    void         *bottom; /* a bottom state of the greatest size met, for objects the other lacks */
+    size_t        bottom_size;
+    bool          remote;
+    bool          takes; /* other is given away: what it holds may move */
+    bool          collects;
+    crdt__object *last; /* of mine, that was prepared last */
 } pass;
 
 /* A delta speaks of what it lists and of nothing else, also where it is the one that takes in. */
@@ -118,6 +119,7 @@ static crdt_err prepare_theirs(pass *p)
         if (err == CRDT_OK && mine->type != theirs->type) err = CRDT_EINVAL;
         if (err == CRDT_OK) err = prepare_pair(p, mine, theirs);
         if (err != CRDT_OK) return err;
+        p->last = mine;
     }
     return CRDT_OK;
 }
@@ -221,6 +223,14 @@ static void sweep(crdt_store *store, const crdt_store *of)
         drop = o->next_prune;
         crdt__object_prune(store, o);
     }
+}
+
+/* The same of one object. */
+static void sweep_one(crdt_store *store, crdt__object *mine)
+{
+    if (store->kind != CRDT__STATE && !mine->born) return;
+    mine->born = false;
+    if (!mine->listed && crdt__object_is_empty(mine)) crdt__object_prune(store, mine);
 }
 
 /* cut NULL: not to be collected. */
@@ -343,15 +353,17 @@ static crdt_err join_all(crdt_store *store, const crdt_store *other, uint64_t no
         give_up(&p);
         return err;
     }
+    bool          one = other->only == NULL && other->objects.count == 1; /* the usual delta */
     crdt__objects it = crdt__objects_of(other);
     for (crdt__object *theirs; (theirs = crdt__objects_next(&it)) != NULL;) {
         uint16_t id = (uint16_t)theirs->key.minor;
-        commit_pair(&p, crdt__object_get(store, theirs->key.bytes, id), theirs);
+        commit_pair(&p, one ? p.last : crdt__object_get(store, theirs->key.bytes, id), theirs);
     }
     if (whole(other)) commit_lacking(&p);
     commit_rest(&p);
     crdt__release(store->space.mem, p.bottom, p.bottom_size);
-    if (store->only == NULL) sweep(store, whole(other) ? store : other);
+    if (one && !whole(other)) sweep_one(store, p.last);
+    else if (store->only == NULL) sweep(store, whole(other) ? store : other);
     if (p.collects) crdt__store_collect(store, remote);
     if (p.join.stamp_max > 0) crdt_clock_observe(&store->clock, now_ms, p.join.stamp_max);
     return CRDT_OK;
@@ -451,10 +463,58 @@ crdt_err crdt_store_join(crdt_store *store, const crdt_store *other, uint64_t no
     return err == CRDT_OK ? join_all(store, other, now_ms, true, false) : err;
 }
 
+/* None of its objects knows which store it is in. */
+static bool all_movable(const crdt_store *other)
+{
+    crdt__objects it = crdt__objects_of(other);
+    for (const crdt__object *o; (o = crdt__objects_next(&it)) != NULL;) {
+        if (o->type->move != NULL) return false;
+    }
+    return true;
+}
+
+/* A whole state comes into a store that has seen nothing yet: its objects move as they are. */
+static bool adopts(const crdt_store *store, const crdt_store *other)
+{
+    return other->kind == CRDT__STATE && store->only == NULL && store->saving == NULL &&
+           store->context.count == 0 && store->objects.count == 0 && store->origins == NULL &&
+           other->origins == NULL && other->cut.count == 0 &&
+           store->retired_count + other->retired_count == 0 && all_movable(other);
+}
+
+static crdt_err adopt(crdt_store *store, crdt_store *other, uint64_t now_ms)
+{
+    crdt_err err = crdt_context_reserve_union(&store->context, &other->context);
+    if (err != CRDT_OK) return err;
+    uint64_t      stamp_max = crdt_store_stats(other).stamp_max;
+    crdt__omap    objects = store->objects;
+    crdt__objects it;
+    crdt_context_union_reserved(&store->context, &other->context);
+    store->objects = other->objects;
+    store->names = other->names;
+    store->sum = other->sum;
+    store->dirty = other->dirty;
+    other->objects = objects;
+    other->names = 0;
+    other->sum = (crdt_digest){0, 0};
+    other->dirty = NULL;
+    it = crdt__objects_of(store);
+    for (crdt__object *o; store->track_changes && (o = crdt__objects_next(&it)) != NULL;) {
+        crdt__object_touched(store, o, true);
+    }
+    if (stamp_max > 0) crdt_clock_observe(&store->clock, now_ms, stamp_max);
+    return CRDT_OK;
+}
+
 crdt_err crdt_store_take(crdt_store *store, crdt_delta *other, uint64_t now_ms)
 {
     crdt_err err = check_join(store, other, now_ms);
     bool     same = store->space.mem == other->space.mem;
+    if (err == CRDT_OK && same && adopts(store, other)) {
+        err = adopt(store, other, now_ms);
+        if (err == CRDT_OK) crdt_store_free(other);
+        return err;
+    }
     if (err == CRDT_OK) err = join_all(store, other, now_ms, true, same);
     if (err == CRDT_OK) crdt_store_free(other);
     return err;

@@ -26,9 +26,9 @@ static bool shows_before(const crdt__object *a, const crdt__object *b)
 static size_t rank_of(const crdt_store *store, const crdt__object *o)
 {
     size_t          rank = 0;
-    crdt__omap_iter it = crdt__omap_seek(&store->objects, o->key.bytes, 0);
-    for (crdt__object *p; (p = crdt__omap_next(&it)) != NULL;) {
-        if (crdt_view_compare(p->key.bytes, o->key.bytes) != 0) break;
+    crdt__omap_iter it;
+    crdt__object   *p = crdt__objects_named(store, o->key.bytes, &it);
+    for (; p != NULL; p = crdt__omap_next_alike(&it)) {
         if (p != o && p->live && shows_before(p, o)) rank++;
     }
     return rank;
@@ -38,11 +38,8 @@ static size_t rank_of(const crdt_store *store, const crdt__object *o)
  * shows. */
 static crdt__object *showing(crdt__omap_iter *at, crdt__object *first)
 {
-    crdt__object   *shows = first, *o;
-    crdt__omap_iter ahead = *at;
-    while ((o = crdt__omap_next(&ahead)) != NULL) {
-        if (crdt_view_compare(o->key.bytes, first->key.bytes) != 0) break;
-        *at = ahead;
+    crdt__object *shows = first, *o;
+    while ((o = crdt__omap_next_alike(at)) != NULL) {
         if (o->live && shows_before(o, shows)) shows = o;
     }
     return shows;
@@ -51,9 +48,9 @@ static crdt__object *showing(crdt__omap_iter *at, crdt__object *first)
 static crdt__object *object_at(const crdt_store *store, crdt_view name, size_t rank)
 {
     if (store->only != NULL) return name.size == 0 && rank == 0 ? store->only : NULL;
-    crdt__omap_iter it = crdt__omap_seek(&store->objects, name, 0);
-    for (crdt__object *o; (o = crdt__omap_next(&it)) != NULL;) {
-        if (crdt_view_compare(o->key.bytes, name) != 0) break;
+    crdt__omap_iter it;
+    crdt__object   *o = crdt__objects_named(store, name, &it);
+    for (; o != NULL; o = crdt__omap_next_alike(&it)) {
         if (!o->live) continue;
         if (rank == 0) return showing(&it, o);
         if (rank_of(store, o) == rank) return o;
@@ -202,13 +199,18 @@ static const crdt__object *tell_of(const crdt_store *store, const crdt__object *
 {
     const crdt__object *shows = NULL;
     if (store->only != NULL) return store->only;
-    crdt__omap_iter it = crdt__omap_seek(&store->objects, o->key.bytes, 0);
-    for (crdt__object *p; (p = crdt__omap_next(&it)) != NULL;) {
-        if (crdt_view_compare(p->key.bytes, o->key.bytes) != 0) break;
+    crdt__omap_iter it;
+    crdt__object   *p = crdt__objects_named(store, o->key.bytes, &it);
+    for (; p != NULL; p = crdt__omap_next_alike(&it)) {
         if (p != o && p->listed) p->told = true;
         if (p->live && (shows == NULL || shows_before(p, shows))) shows = p;
     }
     return shows;
+}
+
+void crdt_store_track_changes(crdt_store *store)
+{
+    store->track_changes = true;
 }
 
 bool crdt_store_next_change(crdt_store *store, crdt_change *ret_change)

@@ -226,6 +226,13 @@ crdt__object *crdt__object_get(const crdt_store *store, crdt_view name, uint16_t
     return crdt__omap_get(&store->objects, name, id);
 }
 
+crdt__object *crdt__objects_named(const crdt_store *store, crdt_view name, crdt__omap_iter *ret_it)
+{
+    *ret_it = crdt__omap_seek(&store->objects, name, 0);
+    crdt__object *o = crdt__omap_next(ret_it);
+    return o != NULL && crdt_view_compare(o->key.bytes, name) == 0 ? o : NULL;
+}
+
 crdt_err crdt__object_make(crdt_store *store, crdt_view name, const crdt_type *type, uint16_t id,
                            crdt__object **ret_object)
 {
@@ -286,9 +293,9 @@ void crdt__object_prune(crdt_store *store, crdt__object *object)
 /* Does another type live under the same name? */
 static bool other_lives(const crdt_store *store, const crdt__object *object)
 {
-    crdt__omap_iter it = crdt__omap_seek(&store->objects, object->key.bytes, 0);
-    for (crdt__object *o; (o = crdt__omap_next(&it)) != NULL;) {
-        if (crdt_view_compare(o->key.bytes, object->key.bytes) != 0) break;
+    crdt__omap_iter it;
+    crdt__object   *o = crdt__objects_named(store, object->key.bytes, &it);
+    for (; o != NULL; o = crdt__omap_next_alike(&it)) {
         if (o != object && o->live) return true;
     }
     return false;

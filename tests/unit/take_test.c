@@ -99,3 +99,52 @@ TEST(take, leaves_what_is_given_where_it_is_refused)
     crdt_store_free(a);
     TESTMEM_DONE(&mem);
 }
+
+/* Of all types, as random histories leave them: into a store that has seen nothing, and the names
+ * that change are listed as by a join. */
+TEST(take, a_state_moves_into_an_empty_store)
+{
+    for (int round = 0; round < 4; round++) {
+        bool    tracked = round % 2 == 1, texts = round / 2 == 1;
+        testmem mem;
+        testmem_init(&mem);
+        crdt_options o = crdt_options_default(1, crdt_types_builtin());
+        crdt_store  *from, *taker, *joiner, *copy;
+        o.mem = &mem.mem;
+        o.track_changes = tracked;
+        CHECK_OK(crdt_store_new(&o, &from));
+        o.replica = 2;
+        CHECK_OK(crdt_store_new(&o, &taker));
+        CHECK_OK(crdt_store_new(&o, &joiner));
+        if (texts) DO(from, "text", &crdt_text_type, "insert", 0, "hello");
+        if (texts) DO(from, "list", &crdt_rga_type, "insert", 0, "one");
+        DO(from, "set", &crdt_orset_type, "add", "x");
+        DO(from, "set", &crdt_orset_type, "add", "y");
+        DO(from, "set", &crdt_orset_type, "remove", "x");
+        DO(from, "register", &crdt_lww_type, "set", "v");
+        DO(from, "counter", &crdt_pncounter_type, "inc", 5);
+        DO(from, "gone", &crdt_lww_type, "set", "v");
+        remove_name(from, "gone");
+        crdt_buf bytes;
+        crdt_buf_init(&bytes, NULL);
+        CHECK_OK(crdt_store_encode(from, &bytes));
+        CHECK_OK(crdt_delta_decode(taker, crdt_buf_bytes(&bytes), &copy, NULL));
+        CHECK_OK(crdt_store_join(joiner, copy, NOW));
+        CHECK_OK(crdt_store_take(taker, copy, NOW));
+        check_same(taker, joiner);
+        check_same(taker, from);
+        CHECK_EQ_INT(crdt_store_count(taker), texts ? 5 : 3);
+        CHECK(crdt_digest_equal(crdt_store_digest(taker, NULL), crdt_store_digest(joiner, NULL)));
+        CHECK_EQ_INT(crdt_store_clock(taker)->last, crdt_store_clock(joiner)->last);
+        crdt_change change;
+        int         changes = 0;
+        while (crdt_store_next_change(taker, &change)) changes += change.remote;
+        CHECK_EQ_INT(changes, !tracked ? 0 : texts ? 5 : 3);
+        DO(taker, "set", &crdt_orset_type, "add", "z"); /* and it lives on */
+        DO(joiner, "set", &crdt_orset_type, "add", "z");
+        check_same(taker, joiner);
+        crdt_buf_clear(&bytes);
+        free_all(from, taker, joiner, NULL);
+        TESTMEM_DONE(&mem);
+    }
+}
