@@ -149,6 +149,7 @@ typedef struct set_options {
 
 static bool parse_set(call *c, set_options *o)
 {
+    size_t at = 0; /* of the deadline: it is looked at once the words are */
     memset(o, 0, sizeof *o);
     for (size_t i = 3; i < c->count; i++) {
         deadline_form form;
@@ -158,15 +159,15 @@ static bool parse_set(call *c, set_options *o)
         else if (call_is(c, i, "keepttl") && !o->expires) o->keep_ttl = true;
         else if (deadline_word(c, i, &form) && !o->keep_ttl && i + 1 < c->count &&
                  (!o->expires || form == o->form)) {
-            if (!deadline_parse(c, ++i, form, &o->deadline)) return false;
             o->expires = true;
             o->form = form;
+            at = ++i;
         } else {
             call_syntax(c);
             return false;
         }
     }
-    return true;
+    return at == 0 || deadline_parse(c, at, o->form, &o->deadline);
 }
 
 void command_set(call *c)
