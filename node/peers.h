@@ -14,8 +14,8 @@ bool peers_find(const node *n, crdt_view word, gossip_peer_info *ret_info);
 /* Where replica writes: "here", the address of its node, or "elsewhere" (an earlier incarnation, or
  * a node never met). Borrowed until the next call on the engine. */
 crdt_view peers_author(const node *n, uint64_t replica);
-/* "linked"; "quarantined"; "indirect": the topology wants no link with it; "lost": it was met and does
- * not answer; "known": others told of it; "unmet". */
+/* "linked"; "quarantined"; "indirect": the topology wants no link with it; "lost": it was met and
+ * does not answer; "known": others told of it; "unmet". */
 const char *peers_state(const gossip_peer_info *info);
 /* How long ago something was heard of it, ms; -1: never. */
 int64_t peers_heard_ms(const node *n, const gossip_peer_info *info);
