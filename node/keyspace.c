@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "node/commands.h"
 #include "node/deadline.h"
@@ -194,8 +195,9 @@ static bool fits(call *c, const scan *s, crdt_view name, const crdt_type *type)
 {
     if (expiry_passed(c->node, name)) return false;
     if (s->pattern.data != NULL && !glob_match(s->pattern, name)) return false;
+    const char *shown = key_type_name(type);
     return s->type.data == NULL ||
-           crdt_view_compare(s->type, crdt_text_view(key_type_name(type))) == 0;
+           (s->type.size == strlen(shown) && strncasecmp(s->type.data, shown, s->type.size) == 0);
 }
 
 void command_scan(call *c)

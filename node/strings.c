@@ -126,19 +126,18 @@ static bool set_cell(call *c, crdt_view name, crdt_view bytes, bool keep_ttl)
     int64_t   deadline;
     crdt_txn *txn = call_write(c);
     if (txn == NULL) return false;
-    bool     passed = expiry_passed(c->node, name);
+    bool     passed = expiry_passed(c->node, name), keeps = false;
     crdt_err err = crdt_txn_find(txn, name, NULL, &ref);
     bool     other = err == CRDT_OK && ref.type != &crdt_cell_type;
     if (err != CRDT_OK && err != CRDT_ENOENT) return !call_fails(c, err);
     if (passed || other) {
-        bool    keeps = !passed && keep_ttl && expiry_deadline(c->node, name, &deadline);
-        int64_t kept = keeps ? deadline : 0;
+        keeps = !passed && keep_ttl && expiry_deadline(c->node, name, &deadline);
         if (key_replace(c, name) == NULL) return false;
-        if (keeps && !deadline_set(c, name, kept)) return false;
     } else if (!keep_ttl && !deadline_clear(c, name)) {
         return false;
     }
-    return !call_fails(c, crdt_cell_set(txn, name, crdt_bytes(bytes.data, bytes.size)));
+    err = crdt_cell_set(txn, name, crdt_bytes(bytes.data, bytes.size));
+    return !call_fails(c, err) && (!keeps || deadline_set(c, name, deadline));
 }
 
 typedef struct set_options {
@@ -147,9 +146,10 @@ typedef struct set_options {
     int64_t       deadline;
 } set_options;
 
+/* The last time holds; it is looked at when all is read, as Redis does. */
 static bool parse_set(call *c, set_options *o)
 {
-    size_t at = 0; /* of the deadline: it is looked at once the words are */
+    size_t time_at = 0;
     memset(o, 0, sizeof *o);
     for (size_t i = 3; i < c->count; i++) {
         deadline_form form;
@@ -159,15 +159,15 @@ static bool parse_set(call *c, set_options *o)
         else if (call_is(c, i, "keepttl") && !o->expires) o->keep_ttl = true;
         else if (deadline_word(c, i, &form) && !o->keep_ttl && i + 1 < c->count &&
                  (!o->expires || form == o->form)) {
+            time_at = ++i;
             o->expires = true;
             o->form = form;
-            at = ++i;
         } else {
             call_syntax(c);
             return false;
         }
     }
-    return at == 0 || deadline_parse(c, at, o->form, &o->deadline);
+    return time_at == 0 || deadline_parse(c, time_at, o->form, &o->deadline);
 }
 
 void command_set(call *c)
