@@ -308,12 +308,13 @@ gossip_time client_deadline(const node *n)
 
 void client_begin_wait(client *c, client_wait_kind kind, uint32_t nodes, gossip_time until)
 {
-    c->wait = (client_wait){kind, nodes, until, true};
+    c->wait = (client_wait){kind, nodes, until, true, c->noreply || c->skip > 0};
     c->node->waiting++;
 }
 
-void client_end_wait(client *c)
+void client_end_wait(client *c, size_t reply_at)
 {
+    if (c->wait.silent) c->out.size = reply_at;
     c->wait.on = false;
     c->node->waiting--;
     client_mark_dirty(c);
@@ -325,6 +326,7 @@ void client_wake_waiting(node *n)
     client *next;
     for (client *c = n->clients; c != NULL; c = next) {
         next = c->next;
+        size_t at = c->out.size;
         if (!c->wait.on) continue;
         if (c->wait.kind == CLIENT_WAITS_DIFF) {
             if (n->now >= c->wait.until) diff_end(n, 0, CRDT_EIO); /* its end was not told */
@@ -332,13 +334,13 @@ void client_wake_waiting(node *n)
         }
         if (c->wait.kind == CLIENT_WAITS_NO_MORE) {
             reply_error(&c->reply, "UNBLOCKED client unblocked via CLIENT UNBLOCK");
-            client_end_wait(c);
+            client_end_wait(c, at);
             continue;
         }
         uint32_t have = client_holders(c);
         if (have < c->wait.nodes && n->now < c->wait.until) continue;
         reply_int(&c->reply, have);
-        client_end_wait(c);
+        client_end_wait(c, at);
     }
 }
 

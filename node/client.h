@@ -16,7 +16,7 @@ typedef struct client_wait {
     client_wait_kind kind;
     uint32_t         nodes;
     gossip_time      until; /* GOSSIP_NEVER: for ever */
-    bool             on;
+    bool             on, silent; /* silent: CLIENT REPLY said that no reply is sent */
 } client_wait;
 
 struct client {
@@ -54,8 +54,8 @@ void client_close(client *c);
 uint32_t client_holders(const client *c);
 /* From now on it waits. */
 void client_begin_wait(client *c, client_wait_kind kind, uint32_t nodes, gossip_time until);
-/* It got its reply: on with its next requests. */
-void client_end_wait(client *c);
+/* It got its reply, from reply_at in out on: on with its next requests. */
+void client_end_wait(client *c, size_t reply_at);
 /* Once a second: those that are silent, or read too slowly, for too long are closed. */
 void client_second(node *n);
 /* Those that wait (WAIT) and can go on. */

@@ -51,6 +51,7 @@ void diff_end(node *n, uint64_t count, crdt_err err)
     if (n->diff == NULL) return;
     client *c = client_by_id(n, n->diff->client);
     bool    waits = c != NULL && c->wait.on && c->wait.kind == CLIENT_WAITS_DIFF;
+    size_t  at = waits ? c->out.size : 0;
     if (err == CRDT_OK) err = crdt_buf_status(&n->diff->items);
     if (waits && err == CRDT_OK) {
         crdt_view items = crdt_buf_bytes(&n->diff->items);
@@ -63,7 +64,7 @@ void diff_end(node *n, uint64_t count, crdt_err err)
                     crdt_err_text(err), count);
     }
     diff_close(n);
-    if (waits) client_end_wait(c);
+    if (waits) client_end_wait(c, at);
 }
 
 void command_crdt_diff(call *c)

@@ -121,21 +121,25 @@ static void memory(const node *n, crdt_buf *out)
     struct rusage    usage;
     struct mallinfo2 heap = mallinfo2();
     uint64_t         used = heap.uordblks + heap.hblkhd, resident = resident_bytes();
-    uint64_t         pages = (uint64_t)sysconf(_SC_PHYS_PAGES);
-    crdt_stats       store = crdt_store_stats(n->store);
+    uint64_t         pages = (uint64_t)sysconf(_SC_PHYS_PAGES), peak;
+    uint64_t         engine = gossip_engine_stats(n->engine).memory, overhead = engine;
     getrusage(RUSAGE_SELF, &usage);
+    peak = (uint64_t)usage.ru_maxrss * 1024;
+    for (const client *c = n->clients; c != NULL; c = c->next) {
+        overhead += sizeof *c + c->in.cap + c->out.cap + c->writing;
+    }
     bytes(out, "used_memory", used);
     bytes(out, "used_memory_rss", resident);
-    bytes(out, "used_memory_peak", (uint64_t)usage.ru_maxrss * 1024);
-    count(out, "used_memory_dataset", store.payload + store.metadata);
-    count(out, "used_memory_payload", store.payload);
+    bytes(out, "used_memory_peak", peak > resident ? peak : resident);
+    count(out, "used_memory_overhead", overhead);
+    count(out, "used_memory_dataset", used > overhead ? used - overhead : 0);
     bytes(out, "total_system_memory", pages * (uint64_t)sysconf(_SC_PAGESIZE));
     bytes(out, "maxmemory", 0);
     line(out, "maxmemory_policy:noeviction");
     line(out, "mem_fragmentation_ratio:%.2f", used == 0 ? 0 : (double)resident / (double)used);
     line(out, "mem_fragmentation_bytes:%" PRId64, (int64_t)resident - (int64_t)used);
     count(out, "mem_clients_slaves", 0);
-    count(out, "mem_gossip", gossip_engine_stats(n->engine).memory);
+    count(out, "mem_gossip", engine);
     line(out, "mem_allocator:libc");
     count(out, "active_defrag_running", 0);
     count(out, "lazyfree_pending_objects", 0);

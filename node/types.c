@@ -3,7 +3,7 @@
  *      CRDT.ORSET.ADD key value            one for each operation, with its arguments
  *      CRDT.ORSET.GET key                  and one for each type that reads it (reads.c)
  *
- * Values   what is an integer in its usual form ("10", not "010" or "+10") goes in as an integer: so
+ * Values   what is an integer in its usual form ("10", not "010" or "+10") goes in as an integer:
  *          SADD, CRDT.ORSET.ADD and a program that embeds the library mean the same element.
  * Empty    operations are the library's own: a set that was emptied by them is still there, empty,
  *          unlike after SREM; a key that is not there reads as an empty object.

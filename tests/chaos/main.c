@@ -65,8 +65,13 @@ static outcome judge(chaos *c, redisReply *reply)
 {
     outcome o = reply == NULL ? UNKNOWN : reply->type == REDIS_REPLY_ERROR ? REFUSED : DONE;
     if (o == DONE) c->writes++;
-    else if (o == REFUSED) c->refused++;
-    else c->unknown++;
+    else if (o == UNKNOWN) c->unknown++;
+    else {
+        c->refused++;
+        if (strstr(reply->str, "unknown command") != NULL ||
+            strstr(reply->str, "wrong number") != NULL)
+            die(c, "a command of ours is none: %s", reply->str);
+    }
     if (reply != NULL) freeReplyObject(reply);
     return o;
 }
@@ -133,10 +138,10 @@ static void anything(chaos *c, uint32_t node)
         "CRDT.RWSET.ADD rw:%u m%u",
         "CRDT.RWSET.REMOVE rw:%u m%u",
         "CRDT.LWW.SET lw:%u v%u",
-        "CRDT.LWWTS.SET lt:%u v%u 7",
+        "CRDT.LWWTS.PUT lt:%u v%u 7",
         "CRDT.MVREG.SET mv:%u v%u",
-        "CRDT.MAX.SET mx:%u %u",
-        "CRDT.MIN.SET mn:%u %u",
+        "CRDT.MAX.WRITE mx:%u %u",
+        "CRDT.MIN.WRITE mn:%u %u",
         "CRDT.EWFLAG.ENABLE ef:%u",
         "CRDT.EWFLAG.DISABLE ef:%u",
         "CRDT.DWFLAG.ENABLE df:%u",

@@ -224,6 +224,9 @@ TEST(client, reply_off_and_skip)
     talk_send(t, "CLIENT REPLY SKIP");
     talk_send(t, "PING 2");
     expect(t, "PING 3", "'3'");
+    talk_send(t, "CLIENT REPLY SKIP");
+    talk_send(t, "WAIT 1 10"); /* its reply comes later, and is left out, too */
+    expect(t, "PING 4", "'4'");
     talk_free(t);
     nodes_free(cluster);
 }

@@ -198,6 +198,31 @@ TEST(peers, conflicts_are_listed_and_explained)
     nodes_free(cluster);
 }
 
+TEST(peers, conflicts_outlive_a_restart)
+{
+    char          problem[512];
+    nodes_options options = nodes_options_default();
+    options.count = 2;
+    options.demo = true;
+    nodes *cluster = nodes_new(&options, problem);
+    CHECK_MSG(cluster != NULL, "%s", problem);
+    CHECK_MSG(nodes_start_all(cluster), "%s", nodes_problem(cluster));
+    ok(cluster, 0, "SET other x");
+    settle(cluster);
+    ok(cluster, 0, "CRDT.PARTITION");
+    ok(cluster, 0, "SET a here");
+    ok(cluster, 1, "SET a there");
+    ok(cluster, 0, "CRDT.HEAL");
+    settle(cluster);
+    CHECK_MSG(nodes_stop(cluster, 0), "%s", nodes_problem(cluster));
+    CHECK_MSG(nodes_start(cluster, 0), "%s", nodes_problem(cluster));
+    redisReply *list = ask(cluster, 0, "CRDT.CONFLICTS");
+    CHECK_EQ_INT(list->elements, 1);
+    CHECK_EQ_STR(field(list->element[0], "key")->str, "a");
+    freeReplyObject(list);
+    nodes_free(cluster);
+}
+
 TEST(peers, digests_by_prefix)
 {
     char        a[64], b[64];
