@@ -179,8 +179,9 @@ typedef struct crdt_change {
     bool             remote;
 } crdt_change;
 /* Drain the list of changed names, oldest first; each at most once. Only with track_changes. */
-/* From here on changes are listed: for who started without, to read everything first. */
-CRDT_API void crdt_store_track_changes(crdt_store *store);
+/* From here on the changes that joins bring are listed, and if `local` those of transactions, too.
+ * For who started without, to read everything first, or keeps up with its own writes by itself. */
+CRDT_API void crdt_store_track_changes(crdt_store *store, bool local);
 CRDT_API bool crdt_store_next_change(crdt_store *store, crdt_change *ret_change);
 
 /* Of all objects and the store itself. */

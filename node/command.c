@@ -9,6 +9,7 @@
 #include <strings.h>
 
 #include "node/commands.h"
+#include "node/conflicts.h"
 #include "node/expiry.h"
 #include "node/log.h"
 #include "node/number.h"
@@ -188,7 +189,7 @@ void call_commit(call *c)
     crdt_dot last;
     bool     failed = c->failed;
     if (c->txn == NULL) return;
-    if (failed || call_fails(c, gossip_engine_commit(n->engine, &last))) {
+    if (failed || call_fails(c, node_commit(n, c->deadlines, &last))) {
         gossip_engine_rollback(n->engine);
         c->txn = NULL;
         return;
@@ -197,8 +198,6 @@ void call_commit(call *c)
     if (last.seq == 0) return;
     c->client->written = last;
     c->client->wrote = true;
-    node_touch(n);
-    if (c->deadlines || expiry_count(n) > 0) node_changes(n);
 }
 
 static bool may_run(call *c)

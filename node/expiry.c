@@ -230,9 +230,7 @@ void expiry_sweep(node *n)
     if (expiry_passed_count(n) == 0) return;
     if (gossip_engine_write(n->engine, n->now, n->ms, &txn) != CRDT_OK) return;
     crdt_err err = remove_some(n, txn, (int64_t)(heard < n->ms ? heard : n->ms), &removed);
-    if (err == CRDT_OK) err = gossip_engine_commit(n->engine, NULL);
+    if (err == CRDT_OK) err = node_commit(n, true, NULL);
     if (err != CRDT_OK) gossip_engine_rollback(n->engine);
     else n->totals.expired += removed;
-    node_touch(n);
-    node_changes(n);
 }

@@ -76,6 +76,19 @@ void node_changes(node *n)
     }
 }
 
+/* A write of this node is listed only where deadlines or conflicts are kept: most stores have none,
+ * and it costs a search. */
+crdt_err node_commit(node *n, bool deadlines, crdt_dot *ret_last)
+{
+    bool told = deadlines || expiry_count(n) > 0 || conflicts_count(n) > 0;
+    if (told) crdt_store_track_changes(n->store, true);
+    crdt_err err = gossip_engine_commit(n->engine, ret_last);
+    if (told) crdt_store_track_changes(n->store, false);
+    if (told && err == CRDT_OK) node_changes(n);
+    if (err == CRDT_OK) node_touch(n);
+    return err;
+}
+
 static void run_driver(node *n)
 {
     n->busy = false;
@@ -343,7 +356,7 @@ bool node_open(node *n, const node_config *config, char ret_problem[512])
     if (!peers_open(n, ret_problem)) return false;
     expiry_open(n);
     conflicts_open(n);
-    crdt_store_track_changes(n->store);
+    crdt_store_track_changes(n->store, false);
     uv_prepare_start(&n->before, on_before);
     uv_check_start(&n->after, on_after);
     uv_timer_start(&n->second, on_second, 1000, 1000);

@@ -97,6 +97,9 @@ static inline void node_touch(node *n)
 }
 /* What the store's change list tells goes to those who keep names by kind. */
 void node_changes(node *n);
+/* End the engine's transaction: one entry. deadlines: it has changed some. On an error it stays
+ * open. */
+crdt_err node_commit(node *n, bool deadlines, crdt_dot *ret_last);
 /* Time of this turn, looked up anew. */
 /* keyspace.c: the cursors of SCAN go. */
 void     keyspace_close(node *n);

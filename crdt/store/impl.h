@@ -72,7 +72,7 @@ struct crdt_store {
     const crdt_type  *solo;
     uint64_t          replica;
     crdt__store_kind  kind;
-    bool              track_changes;
+    bool              track_changes, track_remote; /* all; those of joins alone */
     crdt_context      context;
     crdt_context      brought; /* DELTA: the dots of its whole entries */
     crdt_context      base;    /* SINCE */

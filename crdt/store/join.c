@@ -508,7 +508,8 @@ static crdt_err adopt(crdt_store *store, crdt_store *other, uint64_t now_ms)
     other->sum = (crdt_digest){0, 0};
     other->dirty = NULL;
     it = crdt__objects_of(store);
-    for (crdt__object *o; store->track_changes && (o = crdt__objects_next(&it)) != NULL;) {
+    bool lists = store->track_changes || store->track_remote;
+    for (crdt__object *o; lists && (o = crdt__objects_next(&it)) != NULL;) {
         crdt__object_touched(store, o, true);
     }
     if (stamp_max > 0) crdt_clock_observe(&store->clock, now_ms, stamp_max);

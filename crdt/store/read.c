@@ -208,9 +208,10 @@ static const crdt__object *tell_of(const crdt_store *store, const crdt__object *
     return shows;
 }
 
-void crdt_store_track_changes(crdt_store *store)
+void crdt_store_track_changes(crdt_store *store, bool local)
 {
-    store->track_changes = true;
+    store->track_changes = local;
+    store->track_remote = true;
 }
 
 bool crdt_store_next_change(crdt_store *store, crdt_change *ret_change)

@@ -188,6 +188,7 @@ crdt_err crdt_store_clone(const crdt_store *store, uint64_t replica, crdt_store 
     if (err != CRDT_OK) return err;
     copy->replica = replica;
     copy->track_changes = store->track_changes;
+    copy->track_remote = store->track_remote;
     err = crdt_context_copy(&copy->base, &store->base);
     if (err == CRDT_OK) err = crdt__store_join(copy, store, 0, true);
     if (err == CRDT_OK) err = copy_keeps(copy, store);
@@ -337,7 +338,9 @@ void crdt__object_touched(crdt_store *store, crdt__object *object, bool remote)
         if (store->dirty != NULL) store->dirty->prev_dirty = object;
         store->dirty = object;
     }
-    if (store->track_changes) list_change(store, object, remote);
+    if (store->track_changes || (remote && store->track_remote)) {
+        list_change(store, object, remote);
+    }
 }
 
 crdt__objects crdt__objects_of(const crdt_store *store)
