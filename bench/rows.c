@@ -29,6 +29,9 @@ static const goal goals[] = {
     {"gossip/one-writer/1000/copies", 1.1, false, false},
     {"gossip/one-writer/1000/hops", 8, false, false},
     {"gossip/loss-30/1000/delivered", 1, true, false},
+    {"gossip/start/log", 3, false, false},
+    {"gossip/start/snapshot", 3, false, false},
+    {"gossip/snapshot/slice", 2, false, false},
     {"disk/append", 0.1, false, false},
     /* What diamond-types 1.0 (106,247) and, for the state, yjs v2 (159,926) need; 1, 0.8, 0.4 of
      * it. */

@@ -241,11 +241,11 @@ CRDT_MUST_CHECK CRDT_API crdt_err gossip_engine_snapshot_slice(gossip_engine *en
 CRDT_API void                     gossip_engine_snapshot_end(gossip_engine *engine);
 CRDT_API crdt_digest              gossip_engine_digest(gossip_engine *engine);
 /* Find out which objects are others at a peer, whatever both have heard: digests in key order, page
- * by page. The first GOSSIP_DIFFERS_MAX become notices DIFFERS, and at the end (or when the peer is
- * gone, or has not answered for eight times timeout_us) comes one COMPARED. Nothing is repaired.
- * While either side is written to, an object may seem to differ that is on its way. Objects of
- * types that one side does not know are left out. Errors: ENOENT (no such peer), EIO (no link with
- * it now), EBUSY (another one is under way). */
+ * by page, from the next drain of actions on. The first GOSSIP_DIFFERS_MAX become notices DIFFERS,
+ * and at the end (or when the peer is gone, or has not answered for eight times timeout_us) comes
+ * one COMPARED. Nothing is repaired. While either side is written to, an object may seem to differ
+ * that is on its way. Objects of types that one side does not know are left out. Errors: ENOENT (no
+ * such peer), EIO (no link with it now), EBUSY (another one is under way). */
 #define GOSSIP_DIFFERS_MAX 1000u
 CRDT_MUST_CHECK CRDT_API crdt_err gossip_engine_compare(gossip_engine *engine, gossip_time now,
                                                         gossip_peer peer);

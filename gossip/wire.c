@@ -100,18 +100,39 @@ static ProtobufCBinaryData binary_digest(crdt_digest digest, uint8_t *bytes)
     return binary(bytes, digest.lo || digest.hi ? 16 : 0);
 }
 
+/* What the envelope and the message hold alike, under the same names. */
+#define COPY_ALIKE(to, from)                       \
+    do {                                           \
+        (to)->link = (from)->link;                 \
+        (to)->vector_taken = (from)->vector_taken; \
+        (to)->credit = (from)->credit;             \
+        (to)->more = (from)->more;                 \
+        (to)->prune = (from)->prune;               \
+        (to)->graft = (from)->graft;               \
+        (to)->snapshot = (from)->snapshot;         \
+        (to)->snapshot_id = (from)->snapshot_id;   \
+        (to)->offset = (from)->offset;             \
+        (to)->size = (from)->size;                 \
+    } while (0)
+
+/* The same of greetings. */
+#define COPY_HELLO(to, from)                     \
+    do {                                         \
+        (to)->cluster = (from)->cluster;         \
+        (to)->node = (from)->node;               \
+        (to)->replica = (from)->replica;         \
+        (to)->boot = (from)->boot;               \
+        (to)->version_min = (from)->version_min; \
+        (to)->version_max = (from)->version_max; \
+        (to)->features = (from)->features;       \
+        (to)->frame_max = (from)->frame_max;     \
+    } while (0)
+
 static void fill_hello(Gossip__Hello *to, const gossip_hello *from, const crdt_buf *types,
                        const crdt_buf *peers)
 {
     gossip__hello__init(to);
-    to->cluster = from->cluster;
-    to->node = from->node;
-    to->replica = from->replica;
-    to->boot = from->boot;
-    to->version_min = from->version_min;
-    to->version_max = from->version_max;
-    to->features = from->features;
-    to->frame_max = from->frame_max;
+    COPY_HELLO(to, from);
     to->address = binary(from->address.data, from->address.size);
     to->types = binary_of(types);
     to->peers = binary_of(peers);
@@ -123,22 +144,13 @@ static void fill(Gossip__Frame *to, const gossip_codec *codec, const gossip_msg 
     gossip__frame__init(to);
     to->kind_case = (Gossip__Frame__KindCase)(from->same ? FIELD_SAME : kind_fields[from->kind]);
     to->sync = from->id; /* whichever of the union it is */
-    to->link = from->link;
+    COPY_ALIKE(to, from);
     if (codec != NULL && codec->in_ack) to->ids_known = codec->in_known;
-    to->vector_taken = from->vector_taken;
     to->vector_version = from->vector.version;
     if (from->vector.version > 0) {
         to->vector_behind = (int64_t)from->vector.version - 1 - (int64_t)from->vector.base;
     }
-    to->credit = from->credit;
-    to->more = from->more;
-    to->prune = from->prune;
-    to->graft = from->graft;
-    to->snapshot = from->snapshot;
     to->refusal = (uint32_t)from->refusal;
-    to->snapshot_id = from->snapshot_id;
-    to->offset = from->offset;
-    to->size = from->size;
     to->type = from->type;
 }
 
@@ -449,14 +461,7 @@ static void leave(reading *r)
 static void get_hello(reading *r, const Gossip__Hello *from)
 {
     gossip_hello *to = &r->msg->hello;
-    to->cluster = from->cluster;
-    to->node = from->node;
-    to->replica = from->replica;
-    to->boot = from->boot;
-    to->version_min = from->version_min;
-    to->version_max = from->version_max;
-    to->features = from->features;
-    to->frame_max = from->frame_max;
+    COPY_HELLO(to, from);
     to->address = view_of(from->address);
     if (from->version_min > from->version_max) {
         gossip__malformed(&r->dec, "impossible range of versions");
@@ -501,20 +506,11 @@ static void get_envelope(reading *r, const Gossip__Frame *from)
 {
     gossip_msg *to = r->msg;
     get_kind(r, from);
-    to->link = from->link;
+    COPY_ALIKE(to, from);
     r->ids_known = from->ids_known;
     to->root = digest_from(&r->dec, from->root);
-    to->vector_taken = from->vector_taken;
     get_version(r, from);
-    to->credit = from->credit;
-    to->more = from->more;
-    to->prune = from->prune;
-    to->graft = from->graft;
-    to->snapshot = from->snapshot;
     to->refusal = (gossip_refusal)from->refusal;
-    to->snapshot_id = from->snapshot_id;
-    to->offset = from->offset;
-    to->size = from->size;
     to->whole = digest_from(&r->dec, from->whole);
     to->bytes = r->places.at[BYTES];
     to->name = r->places.at[NAME];

@@ -22,7 +22,8 @@ struct crdt__saving {
     crdt__omap    aside; /* whose turn has not come */
     crdt_buf      next;  /* name of the first object whose turn has not come, with type */
     uint32_t      type;
-    uint64_t      left; /* objects that are to come */
+    uint64_t      all, left; /* objects; those that are to come */
+    uint64_t      bytes;     /* of those told of */
     bool          failed;
 };
 
@@ -85,7 +86,7 @@ crdt_err crdt_store_save_begin(crdt_store *store, crdt_buf *out)
     size_t start = out->size;
     if (err == CRDT_OK) {
         crdt_enc enc = {out, &s->ids, true};
-        s->left = count_listed(store);
+        s->all = s->left = count_listed(store);
         crdt__encode_head(store, &enc, s->left);
         err = crdt_buf_status(out);
     }
@@ -202,6 +203,18 @@ static void forget_passed(crdt_store *store)
     }
 }
 
+/* Room for what is to come, if objects go on as they were: bytes that double when they are full are
+ * copied, which takes longer than many slices. Without memory: as it comes. */
+static void foresee(const crdt__saving *s, size_t step, crdt_buf *out)
+{
+    uint64_t told = s->all - s->left;
+    if (told == 0 || s->left == 0 || out->cap - out->size >= 2 * step) return;
+    double more = (double)s->bytes / (double)told * (double)s->left * 1.125 + 2.0 * (double)step;
+    if (more >= (double)(SIZE_MAX / 4)) return;
+    (void)crdt_buf_reserve(out, (size_t)more);
+    out->failed = false;
+}
+
 crdt_err crdt_store_save_slice(crdt_store *store, size_t objects, size_t bytes, crdt_buf *out,
                                bool *ret_done)
 {
@@ -230,5 +243,7 @@ crdt_err crdt_store_save_slice(crdt_store *store, size_t objects, size_t bytes, 
         return err;
     }
     forget_passed(store);
+    s->bytes += out->size - start;
+    foresee(s, out->size - start, out);
     return CRDT_OK;
 }

@@ -170,3 +170,22 @@ TEST(digest, content_beyond_the_inner_buffer_is_hashed_as_one_piece)
     crdt_blocks_put(&blocks, NULL, 0);
     CHECK(equal(crdt_blocks_take(&blocks), crdt_digest_of(bytes, sizeof bytes)));
 }
+
+TEST(digest, of_bytes_in_pieces_is_that_of_all)
+{
+    unsigned char bytes[5000];
+    for (size_t i = 0; i < sizeof bytes; i++) bytes[i] = (unsigned char)(i * 31 >> 3);
+    for (size_t off = 0; off < 70; off++) { /* wherever it lies in memory */
+        unsigned char  room[sizeof(crdt_digester) + 70];
+        crdt_digester *digester = (crdt_digester *)(void *)(room + off);
+        size_t         at = 0;
+        crdt_digester_init(digester);
+        CHECK(equal(crdt_digester_sum(digester), crdt_digest_of("", 0)));
+        for (size_t size = 0; at + size <= sizeof bytes; at += size++) {
+            crdt_digester_add(digester, bytes + at, size);
+            if (size % 16 != 0) continue;
+            CHECK(equal(crdt_digester_sum(digester), crdt_digest_of(bytes, at + size)));
+        }
+        CHECK(equal(crdt_digester_sum(digester), crdt_digest_of(bytes, at)));
+    }
+}
