@@ -318,6 +318,8 @@ $(EXAMPLE_BIN): $(B)/examples/%: examples/%.c $(patsubst %,$(PUBLIC)/%,$(HEADERS
 	    $(CFLAGS) $(LDFLAGS) -o $@ $< -L$(B) -Wl,--as-needed $(if $(GOSSIP_SRC),-lgossip) \
 	    $(if $(LAWS_SRC),-lcrdt_laws) -lcrdt $(EXAMPLE_LIBS) -Wl,-rpath,$(abspath $(B))
 $(B)/examples/maelstrom: EXAMPLE_LIBS = -ljansson
+$(B)/examples/embed_nng: $(NNG_SO)
+$(B)/examples/embed_nng: EXAMPLE_LIBS = -lgossip_nng $(NNG_LIBS)
 
 # ---- The simulator -----------------------------------------------------------------------------
 # sim-test: 60 s of random worlds, and scenarios (part of `make test`). soak-sim: 10^5 worlds on two
@@ -420,6 +422,16 @@ $(B)/bench-gossip: $(patsubst %.c,$(B)/plain/obj/%.o,bench/kit.c bench/rows.c $(
     $(GOSSIP_A) $(CRDT_A)
 	$(call say,LD,$@)
 	$(Q)$(LINK) -o $@ $^ $(GOSSIP_LIBS) $(LDLIBS)
+
+# What its transport over NNG costs.
+.PHONY: bench-nng run-bench-nng
+bench-nng:
+	@$(MAKE) --no-print-directory V=bench run-bench-nng
+run-bench-nng: $(B)/bench-nng
+	@$(B)/bench-nng
+$(B)/bench-nng: $(B)/plain/obj/bench/nng/main.o $(NNG_A) $(CRDT_A)
+	$(call say,LD,$@)
+	$(Q)$(LINK) -o $@ $^ $(NNG_LIBS) $(LDLIBS)
 
 # Editing histories: bench/traces/README.md. The data is optional, and converted once.
 DATA     = $(or $(CONCUR_DATA),$(wildcard ../shared/data))

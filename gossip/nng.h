@@ -67,8 +67,8 @@ typedef struct gossip_nng_options {
     uint32_t    connections_max;             /* accepted ones: 128 */
     uint32_t    dial_min_ms, dial_max_ms;    /* a lost connection is dialled again: 100, 5,000 */
     uint32_t    watch_ms;                    /* 10,000; 0: no watchdog */
-    /* Something can be taken. Called from NNG's threads, once until a take found nothing: it must
-     * only signal. NULL: the owner looks by itself. */
+    /* Something can be taken. Called from NNG's threads, once until a take found nothing, and until
+     * gossip_nng_close has returned: it must only signal. NULL: the owner looks by itself. */
     void (*wake)(void *user);
     void *user;
 } gossip_nng_options;
