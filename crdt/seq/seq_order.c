@@ -427,7 +427,6 @@ uint32_t crdt__order_kill(crdt__order *order, crdt__place *place, uint32_t len, 
             uint32_t before = place->leaf->spans[place->index - 1].len;
             if (merge_dead(order, place->leaf, place->index - 1)) {
                 place->index--;
-                if (order->finger_index > place->index) order->finger_index--; /* dead: as many */
                 place->offset += before;
             }
         }

@@ -24,7 +24,7 @@
 /* So many replicas' ends of the log are at hand. */
 #define TAILS 16u
 /* So many replicas' authors, and where in their elements we are. */
-#define RECENT_BITS 6
+#define RECENT_BITS 9
 
 /* -- Texts ------------------------------------------------------------------------------------- */
 
@@ -462,18 +462,29 @@ static recent *recent_of(reader *r, const strand *s, uint64_t replica)
     return known;
 }
 
-/* The author's run that the counter is in, in which it was lately, or the one after it. */
+/* The author's run that the counter is in, from one that was met lately on: in ever longer steps,
+ * then between the last two. */
 static uint32_t run_near(const crdt__author *a, uint32_t at, uint32_t ctr)
 {
     const crdt__idrun *runs = crdt__log_runs(a);
-    uint32_t           n = a->run_count;
-    for (int i = 0; i < 2 && at < n && runs[at].ctr <= ctr; i++, at++) {
-        if (at + 1 == n || runs[at + 1].ctr > ctr) return at;
+    uint32_t           n = a->run_count, step = 1, end;
+    if (runs[at].ctr <= ctr) {
+        while (n - at > step && runs[at + step].ctr <= ctr) {
+            at += step;
+            step *= 2;
+        }
+        end = n - at > step ? at + step : n;
+    } else {
+        do {
+            end = at;
+            at = at > step ? at - step : 0;
+            step *= 2;
+        } while (runs[at].ctr > ctr);
     }
-    for (at = 0; n > 1;) {
-        uint32_t half = n / 2;
+    for (uint32_t left = end - at; left > 1;) {
+        uint32_t half = left / 2;
         at = runs[at + half].ctr <= ctr ? at + half : at;
-        n -= half;
+        left -= half;
     }
     return at;
 }
