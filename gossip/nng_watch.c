@@ -191,6 +191,7 @@ static void probe(gossip_nng *nng, gossip_time now)
     gossip__nng_unlock(nng);
     if (young) return;
     if (pipe.id != 0) (void)nng_pipe_close(pipe);
+    w->closed = pipe.id;
     w->probing = true;
     w->until = now + PROBE_US;
 }
@@ -199,6 +200,7 @@ static void probe(gossip_nng *nng, gossip_time now)
 static bool watch(gossip_nng *nng, gossip_time now, bool odd)
 {
     gossip__nng_watch *w = &nng->watch;
+    if (nng->stuck) return false;
     if (w->down) return restart(nng);
     if (w->next == 0) w->next = now + nng->options.watch_ms * UINT64_C(1000);
     w->due = w->due || odd || now >= w->next;
@@ -208,7 +210,10 @@ static bool watch(gossip_nng *nng, gossip_time now, bool odd)
     }
     gossip__nng_lock(nng);
     bool alive = nng->arrived != w->arrived;
+    bool gone = w->closed == 0 || w->pipe != w->closed;
     gossip__nng_unlock(nng);
+    if (!gone && now >= w->until) gossip__nng_note_stuck(nng);
+    if (!gone) return false; /* nor is it dialled again before */
     if (alive) {
         w->probing = false;
         w->due = odd;
@@ -297,6 +302,6 @@ void gossip__nng_watch_start(gossip_nng *nng)
 
 void gossip__nng_watch_stop(gossip_nng *nng)
 {
-    if (nng->watch.open) (void)nng_close(nng->watch.socket);
+    if (nng->watch.open) (void)gossip__nng_close_socket(nng, nng->watch.socket);
     nng->watch.open = false;
 }
