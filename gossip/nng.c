@@ -11,7 +11,7 @@
 #include "gossip/nng_impl.h"
 
 #define DRAIN_MS 200
-#define CLOSE_MS 3000
+#define CLOSE_MS 20000
 
 gossip_nng_options gossip_nng_options_default(void)
 {

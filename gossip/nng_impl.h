@@ -137,13 +137,13 @@ struct gossip_nng {
     const crdt_mem    *mem;
     char               url[256];
     bool               cut;
+    bool               stuck; /* NNG takes no connection down any more */
     gossip__nng_text   ca, cert, key;
 
     pthread_mutex_t lock; /* guards the rest but what is marked as the owner's */
     pthread_cond_t  left; /* something was sent */
     bool            closing, woken;
     bool            paused; /* nothing is received */
-    bool            stuck;  /* owner's: NNG takes no connection down any more */
 
     bool              listens;
     nng_socket        rep;

@@ -14,6 +14,7 @@
  * error, and after any other one (it may wait for an answer from nowhere). */
 #define ODD_US 1000000u
 #define STILL_US 15000000u
+#define STUCK_US 30000000u /* what is closed is taken down within milliseconds */
 #define YOUNG_MS 1000
 #define TRIES 5
 
@@ -212,7 +213,7 @@ static bool watch(gossip_nng *nng, gossip_time now, bool odd)
     bool alive = nng->arrived != w->arrived;
     bool gone = w->closed == 0 || w->pipe != w->closed;
     gossip__nng_unlock(nng);
-    if (!gone && now >= w->until) gossip__nng_note_stuck(nng);
+    if (!gone && now >= w->until + STUCK_US) gossip__nng_note_stuck(nng);
     if (!gone) return false; /* nor is it dialled again before */
     if (alive) {
         w->probing = false;
