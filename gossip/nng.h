@@ -40,9 +40,9 @@
  *           once when the listener has counted an odd error; if that does not come in, the listener
  *           is closed and opened again. That closes the connections which it had accepted, too. A
  *           dialer that no longer tries is replaced.
- * Stuck     1.5.2 has one thread that takes connections down, and a peer that goes away while a part
- *           of a message to it has just been written can block it for good. It is rare, and shown:
- *           gossip_nng_stats.stuck, a notice. Then only a new process helps.
+ * Stuck     1.5.2 has one thread that takes connections down, and a peer that goes away while a
+ *           part of a message to it has just been written can block it for good. It is rare, and
+ *           shown: gossip_nng_stats.stuck, a notice. Then only a new process helps.
  * TLS       with tls_ca, tls_cert and tls_key only tls+tcp addresses are listened on or dialled.
  *           Each side must show a certificate of the CA, and the listener's must bear the host that
  *           was dialled as a DNS name (or, without any alternative names, as its common name);

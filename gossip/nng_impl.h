@@ -10,8 +10,8 @@
  * socket only once no reply is awaited; a listener only once nothing is received any more, when
  * each connection stops at the next whole message; for want of room only what has been silent.
  * What is left is a peer that goes away while a part of a message to it has just been written. So
- * sockets are closed by a thread of their own, which the owner gives up waiting for, and connections
- * whose end is never told are forgotten in time.
+ * sockets are closed by a thread of their own, which the owner gives up waiting for, and
+ * connections whose end is never told are forgotten in time.
  */
 #ifndef GOSSIP_NNG_IMPL_H
 #define GOSSIP_NNG_IMPL_H

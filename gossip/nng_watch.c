@@ -295,7 +295,7 @@ void gossip__nng_watch_start(gossip_nng *nng)
     if (rv == 0) rv = nng_dialer_create(&dialer, w->socket, url);
     if (rv == 0) rv = gossip__nng_set_dialer(nng, dialer, url, true);
     if (rv == 0) rv = nng_dialer_set_ms(dialer, NNG_OPT_RECONNMINT, 10);
-    if (rv == 0) rv = nng_dialer_set_ms(dialer, NNG_OPT_RECONNMAXT, 200);
+    if (rv == 0) rv = nng_dialer_set_ms(dialer, NNG_OPT_RECONNMAXT, 500);
     if (rv == 0) rv = nng_dialer_start(dialer, NNG_FLAG_NONBLOCK);
     if (rv != 0) gossip__nng_notify(nng, "the listener is not watched: %s", nng_strerror(rv));
     if (rv != 0) gossip__nng_watch_stop(nng);
