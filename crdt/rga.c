@@ -1,9 +1,9 @@
-/* rga.c: see rga.h. The state is a slot (core/seq.h) of a sequence of values. */
+/* rga.c: see rga.h. The state is a slot (seq/seq.h) of a sequence of values. */
 #include "crdt/rga.h"
 
 #include <string.h>
 
-#include "crdt/core/seq.h"
+#include "crdt/seq/seq.h"
 
 crdt_err crdt_rga_new(uint64_t replica, const crdt_mem *mem, crdt_store **ret_store)
 {

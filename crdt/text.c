@@ -1,9 +1,9 @@
-/* text.c: see text.h. The state is a slot (core/seq.h) of a sequence of UTF-8 atoms. */
+/* text.c: see text.h. The state is a slot (seq/seq.h) of a sequence of UTF-8 atoms. */
 #include "crdt/text.h"
 
 #include "crdt/core/mem.h"
-#include "crdt/core/seq.h"
-#include "crdt/core/seq_snap.h"
+#include "crdt/seq/seq.h"
+#include "crdt/seq/seq_snap.h"
 
 crdt_err crdt_text_new(uint64_t replica, const crdt_mem *mem, crdt_store **ret_store)
 {

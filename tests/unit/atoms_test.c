@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "crdt/buf.h"
-#include "crdt/core/seq_atoms.h"
+#include "crdt/seq/seq_atoms.h"
 #include "tests/lib/codepoints.h"
 #include "tests/lib/t.h"
 #include "tests/lib/testmem.h"

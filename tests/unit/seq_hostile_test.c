@@ -41,7 +41,7 @@ static uint64_t length_of(const crdt_store *s)
 
 /* -- Forging ----------------------------------------------------------------------------------- */
 
-/* Rows of one author in the bytes of core/seq_code.h, row by row in one column. */
+/* Rows of one author in the bytes of seq/seq_code.h, row by row in one column. */
 typedef struct forge {
     const crdt_type *type;
     uint64_t         author, first, last; /* dots that it claims */

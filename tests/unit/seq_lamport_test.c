@@ -6,7 +6,7 @@
 
 #define HIGH 0xffu /* goes before all others of the same time */
 
-/* "x" at the start, by HIGH, of the last Lamport time: bytes as core/seq_code.h tells. */
+/* "x" at the start, by HIGH, of the last Lamport time: bytes as seq/seq_code.h tells. */
 static crdt_delta *last_of_all(const crdt_store *like)
 {
     crdt_buf      bytes, body;

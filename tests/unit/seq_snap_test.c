@@ -3,8 +3,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "crdt/core/seq.h"
-#include "crdt/core/seq_snap.h"
+#include "crdt/seq/seq.h"
+#include "crdt/seq/seq_snap.h"
 #include "tests/lib/random.h"
 #include "tests/lib/stores.h"
 #include "tests/lib/t.h"

@@ -1,6 +1,6 @@
-/* seqlog_test.c: the log of a sequence (core/seq_log.h) against plain arrays, one entry per dot.
+/* seqlog_test.c: the log of a sequence (seq/seq_log.h) against plain arrays, one entry per dot.
  * Random histories print SEED and take it back from the environment. */
-#include "crdt/core/seq_log.h"
+#include "crdt/seq/seq_log.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -2,7 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "crdt/core/seq_atoms.h"
+#include "crdt/seq/seq_atoms.h"
 #include "tests/lib/codepoints.h"
 #include "tests/lib/t.h"
 
