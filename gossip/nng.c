@@ -11,6 +11,7 @@
 #include "gossip/nng_impl.h"
 
 #define DRAIN_MS 200
+#define CLOSE_MS 20000
 
 gossip_nng_options gossip_nng_options_default(void)
 {
@@ -151,6 +152,90 @@ void gossip_nng_cut(gossip_nng *nng, bool cut)
     nng->cut = cut;
 }
 
+/* -- Sockets that may not close ---------------------------------------------------------------- */
+
+/* A thread that closes a socket. */
+typedef struct closer {
+    nng_socket      socket;
+    pthread_mutex_t lock;
+    pthread_cond_t  changed;
+    bool            done;
+} closer;
+
+static void *run_closer(void *arg)
+{
+    closer *c = arg;
+    (void)nng_close(c->socket);
+    pthread_mutex_lock(&c->lock);
+    c->done = true;
+    pthread_cond_signal(&c->changed);
+    pthread_mutex_unlock(&c->lock);
+    return NULL;
+}
+
+static struct timespec in_ms(long ms)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    t.tv_sec += ms / 1000;
+    t.tv_nsec += ms % 1000 * 1000000;
+    if (t.tv_nsec >= 1000000000) t.tv_sec++, t.tv_nsec -= 1000000000;
+    return t;
+}
+
+static void init_cond(pthread_cond_t *cond)
+{
+    pthread_condattr_t monotonic;
+    pthread_condattr_init(&monotonic);
+    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+    pthread_cond_init(cond, &monotonic);
+    pthread_condattr_destroy(&monotonic);
+}
+
+void gossip__nng_note_stuck(gossip_nng *nng)
+{
+    if (nng->stuck) return;
+    nng->stuck = true;
+    gossip__nng_notify(nng, "NNG is stuck: it takes no connection down any more and dials nobody "
+                            "again: restart this process");
+}
+
+bool gossip__nng_close_socket(gossip_nng *nng, nng_socket socket)
+{
+    pthread_t       thread;
+    const crdt_mem *mem = nng->mem;
+    if (nng->stuck) return false;
+    closer *c = mem->alloc(mem->user, sizeof *c);
+    if (c == NULL) {
+        (void)nng_close(socket);
+        return true;
+    }
+    c->socket = socket;
+    c->done = false;
+    pthread_mutex_init(&c->lock, NULL);
+    init_cond(&c->changed);
+    if (pthread_create(&thread, NULL, run_closer, c) == 0) {
+        struct timespec until = in_ms(CLOSE_MS);
+        int             rv = 0;
+        pthread_mutex_lock(&c->lock);
+        while (!c->done && rv == 0) rv = pthread_cond_timedwait(&c->changed, &c->lock, &until);
+        bool done = c->done;
+        pthread_mutex_unlock(&c->lock);
+        if (!done) {
+            pthread_detach(thread);
+            gossip__nng_note_stuck(nng);
+            return false;
+        }
+        pthread_join(thread, NULL);
+    } else {
+        (void)nng_close(socket);
+    }
+    pthread_cond_destroy(&c->changed);
+    pthread_mutex_destroy(&c->lock);
+    mem->release(mem->user, c, sizeof *c);
+    return true;
+}
+
 /* -- Opening and closing ----------------------------------------------------------------------- */
 
 static crdt_err check_options(const gossip_nng_options *o, char ret_problem[256])
@@ -197,12 +282,8 @@ crdt_err gossip_nng_open(const gossip_nng_options *options, const crdt_mem *mem,
     nng->options = *options;
     nng->mem = mem;
     nng->last = &nng->first;
-    pthread_condattr_t monotonic;
-    pthread_condattr_init(&monotonic);
-    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
     pthread_mutex_init(&nng->lock, NULL);
-    pthread_cond_init(&nng->left, &monotonic);
-    pthread_condattr_destroy(&monotonic);
+    init_cond(&nng->left);
     err = start(nng, ret_problem);
     /* These strings are the caller's: all that is needed of them was copied. */
     nng->options.tls_ca = nng->options.tls_cert = nng->options.tls_key = NULL;
@@ -231,11 +312,7 @@ static bool is_busy(const gossip_nng *nng)
 
 static void drain(gossip_nng *nng)
 {
-    struct timespec until;
-    clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_nsec += DRAIN_MS * 1000000L;
-    until.tv_sec += until.tv_nsec / 1000000000L;
-    until.tv_nsec %= 1000000000L;
+    struct timespec until = in_ms(DRAIN_MS);
     gossip__nng_lock(nng);
     while (is_busy(nng)) {
         if (pthread_cond_timedwait(&nng->left, &nng->lock, &until) == ETIMEDOUT) break;
@@ -263,6 +340,7 @@ void gossip_nng_close(gossip_nng *nng)
         gossip__nng_close_peer(peer);
     }
     gossip__nng_stop_listening(nng);
+    if (nng->stuck) return; /* NNG's threads may yet touch it */
     if (nng->peers != NULL) {
         mem->release(mem->user, nng->peers, nng->peers_cap * sizeof(gossip__nng_peer *));
     }
@@ -293,6 +371,7 @@ gossip_nng_stats gossip_nng_stats_of(const gossip_nng *nng)
 {
     lock_const(nng);
     gossip_nng_stats stats = nng->stats;
+    stats.stuck = nng->stuck;
     stats.queued_bytes = nng->requests_bytes + nng->replies_bytes;
     stats.queued_frames = nng->requests_queued + nng->replies_queued;
     stats.connections = nng->pipes_count;

@@ -40,6 +40,9 @@
  *           once when the listener has counted an odd error; if that does not come in, the listener
  *           is closed and opened again. That closes the connections which it had accepted, too. A
  *           dialer that no longer tries is replaced.
+ * Stuck     1.5.2 has one thread that takes connections down, and a peer that goes away while a
+ *           part of a message to it has just been written can block it for good. It is rare, and
+ *           shown: gossip_nng_stats.stuck, a notice. Then only a new process helps.
  * TLS       with tls_ca, tls_cert and tls_key only tls+tcp addresses are listened on or dialled.
  *           Each side must show a certificate of the CA, and the listener's must bear the host that
  *           was dialled as a DNS name (or, without any alternative names, as its common name);
@@ -80,7 +83,8 @@ CRDT_API gossip_nng_options gossip_nng_options_default(void);
 CRDT_MUST_CHECK CRDT_API crdt_err gossip_nng_open(const gossip_nng_options *options,
                                                   const crdt_mem *mem, gossip_nng **ret_nng,
                                                   char ret_problem[256]);
-/* What was sent has up to 200 ms to leave; then all is closed. NULL is fine. */
+/* What was sent has up to 200 ms to leave; then all is closed. NULL is fine. If NNG is stuck (see
+ * the statistics) its memory is left as it is, and exit(3) may wait for ever: _exit does not. */
 CRDT_API void gossip_nng_close(gossip_nng *nng);
 /* The address that is listened on, with the port that was chosen; "" if none. */
 CRDT_API const char *gossip_nng_url(const gossip_nng *nng);
@@ -125,6 +129,8 @@ typedef struct gossip_nng_stats {
     uint64_t bytes_in, bytes_out; /* of messages, without NNG's headers */
     uint64_t queued_bytes;        /* waiting for the owner now */
     uint32_t queued_frames, connections, peers;
+    bool     stuck; /* NNG takes no connection down any more, and dials no peer again that it has
+                       lost: the process should be restarted */
 } gossip_nng_stats;
 CRDT_API gossip_nng_stats gossip_nng_stats_of(const gossip_nng *nng);
 

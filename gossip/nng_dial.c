@@ -308,7 +308,7 @@ void gossip__nng_close_peer(gossip__nng_peer *peer)
 {
     gossip_nng     *nng = peer->nng;
     const crdt_mem *mem = nng->mem;
-    if (peer->open) (void)nng_close(peer->socket);
+    if (peer->open && !gossip__nng_close_socket(nng, peer->socket)) return;
     for (uint32_t i = 0; i < peer->requests_count; i++) nng_aio_stop(peer->requests[i]->aio);
     for (uint32_t i = 0; i < peer->requests_count; i++) {
         gossip__nng_request *request = peer->requests[i];
@@ -341,7 +341,7 @@ void gossip_nng_forget(gossip_nng *nng, crdt_view address)
 static void close_leaving(gossip_nng *nng)
 {
     gossip__nng_peer **at = &nng->leaving;
-    while (*at != NULL) {
+    while (*at != NULL && !nng->stuck) {
         gossip__nng_peer *peer = *at;
         gossip__nng_lock(nng);
         bool busy = peer->in_flight > 0;

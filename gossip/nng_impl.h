@@ -9,6 +9,9 @@
  * and nng_close for ever. So nothing is closed over which something may be arriving: a peer's
  * socket only once no reply is awaited; a listener only once nothing is received any more, when
  * each connection stops at the next whole message; for want of room only what has been silent.
+ * What is left is a peer that goes away while a part of a message to it has just been written. So
+ * sockets are closed by a thread of their own, which the owner gives up waiting for, and
+ * connections whose end is never told are forgotten in time.
  */
 #ifndef GOSSIP_NNG_IMPL_H
 #define GOSSIP_NNG_IMPL_H
@@ -120,12 +123,12 @@ typedef struct gossip__nng_text {
 
 /* The watchdog. */
 typedef struct gossip__nng_watch {
-    nng_socket           socket; /* dials this node */
-    bool                 open, due, probing, down;
-    uint32_t             pipe; /* id of the connection to itself */
-    nng_time             since;
-    gossip_time          next, until, looked;
-    uint64_t             arrived;  /* when the probe began */
+    nng_socket  socket; /* dials this node */
+    bool        open, due, probing, down;
+    uint32_t    pipe, closed; /* id of the connection to itself; of the one that was closed */
+    nng_time    since;
+    gossip_time next, until, looked;
+    uint64_t    arrived;           /* when the probe began */
     gossip__nng_counters counters; /* of the listener, as last seen */
 } gossip__nng_watch;
 
@@ -134,6 +137,7 @@ struct gossip_nng {
     const crdt_mem    *mem;
     char               url[256];
     bool               cut;
+    bool               stuck; /* NNG takes no connection down any more */
     gossip__nng_text   ca, cert, key;
 
     pthread_mutex_t lock; /* guards the rest but what is marked as the owner's */
@@ -180,6 +184,9 @@ static inline void gossip__nng_unlock(gossip_nng *nng)
 /* With the lock held: append; true if wake is to be called once it is not. */
 bool gossip__nng_queue(gossip_nng *nng, gossip__nng_work *work);
 void gossip__nng_wake(const gossip_nng *nng);
+/* nng_close; false: it does not come back, and what NNG may still touch must stay. */
+bool gossip__nng_close_socket(gossip_nng *nng, nng_socket socket);
+void gossip__nng_note_stuck(gossip_nng *nng);
 /* A copy of the bytes; NULL: no memory. */
 nng_msg                                   *gossip__nng_message(crdt_view bytes);
 __attribute__((format(printf, 2, 3))) void gossip__nng_notify(gossip_nng *nng, const char *format,

@@ -6,6 +6,7 @@
 
 #define IDLE_MS 60000
 #define SILENT_MS 1000 /* what was silent for so long may be closed for a new one */
+#define GONE_MS 10000
 #define QUIET_MS 50
 
 /* -- Connections: the lock is held unless it says otherwise ------------------------------------ */
@@ -50,6 +51,7 @@ static gossip__nng_pipe *make_room(gossip_nng *nng, nng_time now, uint32_t *ret_
         gossip__nng_pipe *least = least_useful(nng, now);
         if (least == NULL) return NULL;
         least->closing = true;
+        least->heard = now;
         *ret_close = least->id;
         nng->pipes_count--;
         nng->stats.closed++;
@@ -57,7 +59,10 @@ static gossip__nng_pipe *make_room(gossip_nng *nng, nng_time now, uint32_t *ret_
     for (uint32_t i = 0; i < nng->pipes_cap; i++) {
         if (nng->pipes[i].id == 0) return &nng->pipes[i];
     }
-    return NULL; /* those that are to go are not gone yet */
+    for (uint32_t i = 0; i < nng->pipes_cap; i++) { /* it should have gone long ago */
+        if (nng->pipes[i].closing && now - nng->pipes[i].heard > GONE_MS) return &nng->pipes[i];
+    }
+    return NULL;
 }
 
 static void close_pipe(uint32_t id)
@@ -117,6 +122,7 @@ void gossip__nng_close_idle(gossip_nng *nng)
         gossip__nng_pipe *pipe = least_useful(nng, now);
         if (pipe != NULL && now - pipe->answered > IDLE_MS && now - pipe->heard > IDLE_MS) {
             pipe->closing = true;
+            pipe->heard = now;
             id = pipe->id;
             nng->pipes_count--;
             nng->stats.closed++;
@@ -429,7 +435,7 @@ crdt_err gossip__nng_listen(gossip_nng *nng, char ret_problem[256])
 /* All callbacks have ended before anything of theirs is freed: they may start each other. */
 void gossip__nng_stop_listening(gossip_nng *nng)
 {
-    if (nng->listens) (void)nng_close(nng->rep);
+    if (nng->listens && !gossip__nng_close_socket(nng, nng->rep)) return;
     for (uint32_t i = 0; i < nng->slots_count; i++) nng_aio_stop(nng->slots[i].aio);
     for (uint32_t i = 0; i < nng->slots_count; i++) {
         gossip__nng_slot *slot = &nng->slots[i];

@@ -14,6 +14,7 @@
  * error, and after any other one (it may wait for an answer from nowhere). */
 #define ODD_US 1000000u
 #define STILL_US 15000000u
+#define STUCK_US 30000000u /* what is closed is taken down within milliseconds */
 #define YOUNG_MS 1000
 #define TRIES 5
 
@@ -191,6 +192,7 @@ static void probe(gossip_nng *nng, gossip_time now)
     gossip__nng_unlock(nng);
     if (young) return;
     if (pipe.id != 0) (void)nng_pipe_close(pipe);
+    w->closed = pipe.id;
     w->probing = true;
     w->until = now + PROBE_US;
 }
@@ -199,6 +201,7 @@ static void probe(gossip_nng *nng, gossip_time now)
 static bool watch(gossip_nng *nng, gossip_time now, bool odd)
 {
     gossip__nng_watch *w = &nng->watch;
+    if (nng->stuck) return false;
     if (w->down) return restart(nng);
     if (w->next == 0) w->next = now + nng->options.watch_ms * UINT64_C(1000);
     w->due = w->due || odd || now >= w->next;
@@ -208,7 +211,10 @@ static bool watch(gossip_nng *nng, gossip_time now, bool odd)
     }
     gossip__nng_lock(nng);
     bool alive = nng->arrived != w->arrived;
+    bool gone = w->closed == 0 || w->pipe != w->closed;
     gossip__nng_unlock(nng);
+    if (!gone && now >= w->until + STUCK_US) gossip__nng_note_stuck(nng);
+    if (!gone) return false; /* nor is it dialled again before */
     if (alive) {
         w->probing = false;
         w->due = odd;
@@ -289,7 +295,7 @@ void gossip__nng_watch_start(gossip_nng *nng)
     if (rv == 0) rv = nng_dialer_create(&dialer, w->socket, url);
     if (rv == 0) rv = gossip__nng_set_dialer(nng, dialer, url, true);
     if (rv == 0) rv = nng_dialer_set_ms(dialer, NNG_OPT_RECONNMINT, 10);
-    if (rv == 0) rv = nng_dialer_set_ms(dialer, NNG_OPT_RECONNMAXT, 200);
+    if (rv == 0) rv = nng_dialer_set_ms(dialer, NNG_OPT_RECONNMAXT, 500);
     if (rv == 0) rv = nng_dialer_start(dialer, NNG_FLAG_NONBLOCK);
     if (rv != 0) gossip__nng_notify(nng, "the listener is not watched: %s", nng_strerror(rv));
     if (rv != 0) gossip__nng_watch_stop(nng);
@@ -297,6 +303,6 @@ void gossip__nng_watch_start(gossip_nng *nng)
 
 void gossip__nng_watch_stop(gossip_nng *nng)
 {
-    if (nng->watch.open) (void)nng_close(nng->watch.socket);
+    if (nng->watch.open) (void)gossip__nng_close_socket(nng, nng->watch.socket);
     nng->watch.open = false;
 }

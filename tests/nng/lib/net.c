@@ -53,7 +53,7 @@ gossip_nng_options net_options(const char *listen)
     gossip_nng_options options = gossip_nng_options_default();
     options.listen = listen;
     options.dial_min_ms = 10;
-    options.dial_max_ms = 200;
+    options.dial_max_ms = 1000;
     return options;
 }
 
