@@ -236,17 +236,19 @@ static void check_title(nodes *cluster, const side_state before[2], const side_s
 
 /* -- All --------------------------------------------------------------------------------------- */
 
+/* All but the digests: nodes that say what they have received (each once, a second after the last
+ * write) have different ones for a moment. */
 static bool same_state(const side_state *a, const side_state *b)
 {
     return a->visits == b->visits && a->stock == b->stock && a->cart == b->cart &&
-           a->milk == b->milk && strcmp(a->title, b->title) == 0 &&
-           strcmp(a->digest, b->digest) == 0 && strcmp(a->page, b->page) == 0;
+           a->milk == b->milk && strcmp(a->title, b->title) == 0 && strcmp(a->page, b->page) == 0;
 }
 
 int check_all(nodes *cluster, const work *w, const side_state before[2])
 {
     side_state now[DEMO_NODES] = {0};
     wrong = 0;
+    if (!nodes_settle(cluster, 10000)) complain("%s", nodes_problem(cluster));
     for (uint32_t i = 0; i < DEMO_NODES; i++) {
         if (!check_take(cluster, i, &now[i])) complain("%s", nodes_problem(cluster));
         else if (!same_state(&now[0], &now[i])) complain("nodes 1 and %u differ", i + 1);
