@@ -282,8 +282,8 @@ void client_second(node *n)
     client *next;
     for (client *c = n->clients; c != NULL; c = next) {
         next = c->next;
-        bool silent = n->config.timeout_ms != 0 && !c->wait.on &&
-                      n->ms - c->last_ms > n->config.timeout_ms;
+        bool silent =
+            n->config.timeout_ms != 0 && !c->wait.on && n->ms - c->last_ms > n->config.timeout_ms;
         if (silent) node_log(LOG_DEBUG, "client closed: silent", "addr=%s", c->peer);
         if (silent || (c->writing > 0 && over_limit(c))) client_close(c);
     }

@@ -15,7 +15,7 @@ typedef enum client_wait_kind {
 typedef struct client_wait {
     client_wait_kind kind;
     uint32_t         nodes;
-    gossip_time      until; /* GOSSIP_NEVER: for ever */
+    gossip_time      until;      /* GOSSIP_NEVER: for ever */
     bool             on, silent; /* silent: CLIENT REPLY said that no reply is sent */
 } client_wait;
 

@@ -10,6 +10,8 @@
 #include "node/number.h"
 #include "node/syntax.h"
 
+#define SINCE "0.1.0" /* the version of concurd that all of them came with */
+
 /* A command, or a subcommand as "client|id"; NULL: there is none. */
 static const command *look_up(crdt_view name)
 {
@@ -255,7 +257,7 @@ static void reply_doc(reply *r, const command *cmd)
     reply_text(r, "summary");
     reply_text(r, cmd->summary);
     reply_text(r, "since");
-    reply_text(r, cmd->flags & COMMAND_OURS ? NODE_VERSION : "1.0.0");
+    reply_text(r, SINCE);
     reply_text(r, "group");
     reply_text(r, cmd->group);
     if (args) {

@@ -1,7 +1,6 @@
 /* info.c: INFO: what the node is and does. Fields that Redis has bear its names and mean the same
  * here, so that redis-cli --stat and exporters read them; those of the section gossip are ours. */
 #include <inttypes.h>
-#include <malloc.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -105,24 +104,29 @@ static void clients(const node *n, crdt_buf *out)
     count(out, "clients_in_timeout_table", n->waiting);
 }
 
-/* Of this process, from /proc; 0: not known. */
-static uint64_t resident_bytes(void)
+/* Of this process, from /proc: all in memory, and what of it is its own: heap and stacks. Asking
+ * malloc would take a look at each free piece, and there may be millions. 0: not known. */
+static void memory_in_use(uint64_t *ret_resident, uint64_t *ret_own)
 {
-    unsigned long long all = 0, resident = 0;
+    unsigned long long all = 0, resident = 0, shared = 0;
+    uint64_t           page = (uint64_t)sysconf(_SC_PAGESIZE);
     FILE              *file = fopen("/proc/self/statm", "r");
-    if (file == NULL) return 0;
-    if (fscanf(file, "%llu %llu", &all, &resident) != 2) resident = 0;
+    *ret_resident = *ret_own = 0;
+    if (file == NULL) return;
+    if (fscanf(file, "%llu %llu %llu", &all, &resident, &shared) == 3 && shared <= resident) {
+        *ret_resident = resident * page;
+        *ret_own = (resident - shared) * page;
+    }
     fclose(file);
-    return resident * (uint64_t)sysconf(_SC_PAGESIZE);
 }
 
 static void memory(const node *n, crdt_buf *out)
 {
-    struct rusage    usage;
-    struct mallinfo2 heap = mallinfo2();
-    uint64_t         used = heap.uordblks + heap.hblkhd, resident = resident_bytes();
-    uint64_t         pages = (uint64_t)sysconf(_SC_PHYS_PAGES), peak;
-    uint64_t         engine = gossip_engine_stats(n->engine).memory, overhead = engine;
+    struct rusage usage;
+    uint64_t      used, resident, peak;
+    uint64_t      all = (uint64_t)sysconf(_SC_PHYS_PAGES) * (uint64_t)sysconf(_SC_PAGESIZE);
+    uint64_t      engine = gossip_engine_stats(n->engine).memory, overhead = engine;
+    memory_in_use(&resident, &used);
     getrusage(RUSAGE_SELF, &usage);
     peak = (uint64_t)usage.ru_maxrss * 1024;
     for (const client *c = n->clients; c != NULL; c = c->next) {
@@ -133,7 +137,7 @@ static void memory(const node *n, crdt_buf *out)
     bytes(out, "used_memory_peak", peak > resident ? peak : resident);
     count(out, "used_memory_overhead", overhead);
     count(out, "used_memory_dataset", used > overhead ? used - overhead : 0);
-    bytes(out, "total_system_memory", pages * (uint64_t)sysconf(_SC_PAGESIZE));
+    bytes(out, "total_system_memory", all);
     bytes(out, "maxmemory", 0);
     line(out, "maxmemory_policy:noeviction");
     line(out, "mem_fragmentation_ratio:%.2f", used == 0 ? 0 : (double)resident / (double)used);

@@ -170,6 +170,7 @@ static void on_second(uv_timer_t *timer)
         node_log(LOG_WARN, "the gossip listener had died and listens again", "address=%s",
                  n->config.gossip);
     }
+    peers_take_transport(n);
     expiry_sweep(n);
     info_sample(n);
     client_second(n);

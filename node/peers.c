@@ -117,25 +117,39 @@ static crdt_view address_of(const node *n, gossip_peer peer)
     return crdt_text_view("none");
 }
 
-static void log_notice(const node *n, const gossip_action *a)
+/* What a notice tells of, as key=value pairs. */
+static void describe(const node *n, const gossip_action *a, char out[640])
 {
     char      name[280];
-    size_t    known = sizeof words / sizeof words[0];
     crdt_view peer = address_of(n, a->peer);
-    if (a->notice >= known || words[a->notice].event == NULL ||
-        !node_logs(words[a->notice].level)) {
-        return;
+    size_t used = (size_t)snprintf(out, 640, "peer=%.*s", (int)peer.size, (const char *)peer.data);
+    if (a->dot.replica != 0) {
+        used += (size_t)snprintf(out + used, 640 - used, " replica=%016" PRIx64, a->dot.replica);
     }
-    node_log(words[a->notice].level, words[a->notice].event,
-             "peer=%.*s replica=%016" PRIx64 " seq=%" PRIu64 " error=%s key=%s", (int)peer.size,
-             (const char *)peer.data, a->dot.replica, a->dot.seq, crdt_err_name(a->err),
-             node_log_quote(a->name, name));
+    if (a->dot.seq != 0) {
+        used += (size_t)snprintf(out + used, 640 - used, " seq=%" PRIu64, a->dot.seq);
+    }
+    if (a->err != CRDT_OK) {
+        used += (size_t)snprintf(out + used, 640 - used, " error=%s", crdt_err_name(a->err));
+    }
+    if (a->name.size > 0 && crdt_view_compare(a->name, peer) != 0) {
+        snprintf(out + used, 640 - used, " key=%s", node_log_quote(a->name, name));
+    }
+}
+
+static void log_notice(const node *n, const gossip_action *a)
+{
+    char   text[640];
+    size_t known = sizeof words / sizeof words[0];
+    if (a->notice >= known || words[a->notice].event == NULL) return;
+    if (!node_logs(words[a->notice].level)) return;
+    describe(n, a, text);
+    node_log(words[a->notice].level, words[a->notice].event, "%s", text);
 }
 
 void peers_take_notices(node *n)
 {
     gossip_action a;
-    char          text[256];
     while (gossip_driver_notice(n->driver, &a)) {
         if (a.notice < sizeof n->totals.notices / sizeof n->totals.notices[0]) {
             n->totals.notices[a.notice]++;
@@ -144,6 +158,11 @@ void peers_take_notices(node *n)
         else if (a.notice == GOSSIP_COMPARED) diff_end(n, a.count, a.err);
         else log_notice(n, &a);
     }
+}
+
+void peers_take_transport(node *n)
+{
+    char text[256];
     while (n->nng != NULL && gossip_nng_notice(n->nng, text)) {
         node_log(LOG_WARN, "transport", "what=\"%s\"", text);
     }

@@ -5,9 +5,10 @@
 
 /* Those of the configuration are added to the engine. False: ret_problem says why. */
 bool peers_open(node *n, char ret_problem[512]);
-/* What the engine and the transport have to tell goes to the log, and is counted; differences go to
- * who asked. */
+/* What the engine has to tell goes to the log, and is counted; differences go to who asked. */
 void peers_take_notices(node *n);
+/* What the transport has to tell, about once a second. */
+void peers_take_transport(node *n);
 
 /* The peer of that address, or of that node id in hexadecimal. False: there is none. */
 bool peers_find(const node *n, crdt_view word, gossip_peer_info *ret_info);

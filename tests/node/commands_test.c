@@ -380,7 +380,7 @@ static const line command_lines[] = {
     {"COMMAND GETKEYS echo a", "-ERR The command has no key arguments"},
     {"COMMAND DOCS nosuch", "[]"},
     {"COMMAND DOCS strlen",
-     "['strlen', ['summary', 'The string's length in bytes.', 'since', '1.0.0', 'group', "
+     "['strlen', ['summary', 'The string's length in bytes.', 'since', '0.1.0', 'group', "
      "'string', 'arguments', [['name', 'key', 'type', 'key', 'key_spec_index', :0]]]]"},
     {"COMMAND DOCS crdt.rga.insert", "['crdt.rga.insert', ['summary', ..."},
 };
@@ -399,7 +399,7 @@ TEST(command, describes_itself)
            "{'index': :1}}, 'find_keys': {'type': 'range', 'spec': {'lastkey': :0, "
            "'keystep': :1, 'limit': :0}}}], []]]");
     expect(t, "COMMAND DOCS expire",
-           "{'expire': {'summary': 'The key goes after so many seconds.', 'since': '1.0.0', "
+           "{'expire': {'summary': 'The key goes after so many seconds.', 'since': '0.1.0', "
            "'group': 'generic', 'arguments': [{'name': 'key', 'type': 'key', "
            "'key_spec_index': :0}, {'name': 'seconds', 'type': 'integer'}, {'name': 'nx', "
            "'type': 'oneof', 'flags': ~[+optional], 'arguments': [{'name': 'nx', 'type': "
@@ -407,7 +407,7 @@ TEST(command, describes_itself)
            "'XX'}, {'name': 'gt', 'type': 'pure-token', 'token': 'GT'}, {'name': 'lt', "
            "'type': 'pure-token', 'token': 'LT'}]}]}}");
     expect(t, "COMMAND DOCS mset",
-           "{'mset': {'summary': 'Set many strings, in one step.', 'since': '1.0.0', "
+           "{'mset': {'summary': 'Set many strings, in one step.', 'since': '0.1.0', "
            "'group': 'string', 'arguments': [{'name': 'key', 'type': 'block', 'flags': "
            "~[+multiple], 'arguments': [{'name': 'key', 'type': 'key', 'key_spec_index': :0}, "
            "{'name': 'value', 'type': 'string'}]}]}}");
