@@ -109,12 +109,12 @@ typedef struct gossip_peer_info {
     crdt_view   address;       /* borrowed until the next call */
     uint64_t    node, replica; /* 0: never met */
     bool        linked, eager, in_sync, quarantined;
-    bool        wanted; /* the topology asks for a link with it; else it hears by way of others */
-    gossip_time heard;          /* when last; 0: never */
-    uint64_t    lacks;          /* entries in the log that it is not known to have */
-    uint64_t    lacks_ms;       /* the least ms of those, by the first of each replica; 0: none */
-    uint64_t    lacked;         /* dots that it is known to have and this store has not */
-    bool        behind;         /* it lacks what is in no log here: it needs a snapshot */
+    bool        wanted;   /* the topology asks for a link with it; else it hears by way of others */
+    gossip_time heard;    /* when last; 0: never */
+    uint64_t    lacks;    /* entries in the log that it is not known to have */
+    uint64_t    lacks_ms; /* the least ms of those, by the first of each replica; 0: none */
+    uint64_t    lacked;   /* dots that it is known to have and this store has not */
+    bool        behind;   /* it lacks what is in no log here: it needs a snapshot */
     uint64_t    sent, received; /* messages */
     uint64_t    entries_sent, entries_received, duplicates, resent, refused, malformed;
     /* What its last bad message was, or why there is no link: EVERSION; EINVAL: another cluster;
