@@ -28,11 +28,20 @@ crdt_err crdt_expiry_expire_at(crdt_txn *txn, crdt_view name, int64_t ms)
     return err == CRDT_OK ? crdt__sibs_write(&shape, &target, &value) : err;
 }
 
+/* Is there a deadline for the transaction, seen or not? Cheaper than opening the target, for most
+ * names have none. */
+static bool stands(const crdt_txn *txn, crdt_view name)
+{
+    crdt_ref ref;
+    return crdt_txn_beside(txn, name, &crdt_expiry_type, &ref) == CRDT_OK;
+}
+
 crdt_err crdt_expiry_persist(crdt_txn *txn, crdt_view name)
 {
     crdt_target target;
     crdt_value  value = crdt_int(NEVER);
-    crdt_err    err = crdt_target_open(txn, name, &crdt_expiry_type, &target);
+    if (!stands(txn, name)) return CRDT_OK;
+    crdt_err err = crdt_target_open(txn, name, &crdt_expiry_type, &target);
     if (err != CRDT_OK || crdt__sibs_covers(&target) == 0) return err;
     return crdt__sibs_write(&shape, &target, &value);
 }
@@ -45,7 +54,8 @@ static crdt_err reset(crdt_target *target)
 crdt_err crdt_expiry_clear(crdt_txn *txn, crdt_view name)
 {
     crdt_target target;
-    crdt_err    err = crdt_target_open(txn, name, &crdt_expiry_type, &target);
+    if (!stands(txn, name)) return CRDT_OK;
+    crdt_err err = crdt_target_open(txn, name, &crdt_expiry_type, &target);
     return err == CRDT_OK ? reset(&target) : err;
 }
 

@@ -42,7 +42,7 @@ CRDT_MUST_CHECK CRDT_API crdt_err crdt_expiry_expire_at(crdt_txn *txn, crdt_view
  * Errors: ENOMEM, ELIMIT. */
 CRDT_MUST_CHECK CRDT_API crdt_err crdt_expiry_persist(crdt_txn *txn, crdt_view name);
 /* Take away the deadlines that are seen, as for a new value; one set at the same time applies to
- * it. Nothing there: OK, no change. Errors: ENOMEM, ELIMIT. */
+ * it. Nothing there: OK, no change, at the cost of a look. Errors: ENOMEM, ELIMIT. */
 CRDT_MUST_CHECK CRDT_API crdt_err crdt_expiry_clear(crdt_txn *txn, crdt_view name);
 
 /* The deadline. False: none applies. O(1); within a transaction O(deadlines). */
