@@ -656,6 +656,7 @@ help:
 	@echo 'make fuzz-corpus write the seed inputs in fuzz/corpus/ anew'
 	@echo 'make fuzz-replay the corpus under gcc and under ASan'
 	@echo 'make bench       benchmarks; ONLY=orset filters, JSON=1 for one JSON line per row'
+	@echo 'make bench-nng   a request and its reply over NNG, between two processes'
 	@echo 'make bench-traces  recorded editing histories; ONLY=, JSON=1, SIZES=1: growth with size'
 	@echo 'make bench-peers   the same beside other libraries (installs Rust, node and them); ONLY='
 	@echo 'make coverage    line and branch coverage of crdt/'

@@ -9,7 +9,7 @@
 #include "gossip/nng_impl.h"
 
 #define LOOK_US 900000u
-#define PROBE_US 2000000u
+#define PROBE_US 5000000u
 /* A dialer that has tried nothing for so long, besides its longest pause, is replaced: after an odd
  * error, and after any other one (it may wait for an answer from nowhere). */
 #define ODD_US 1000000u

@@ -118,7 +118,8 @@ void net_reply(net *n, uint64_t from, const char *text)
 gossip_nng_item net_expect(net *n, gossip_nng_kind kind, const char *text)
 {
     gossip_nng_item item;
-    CHECK_MSG(net_take(n, 5000, &item), "nothing came; expected \"%s\"", text);
+    unsigned        ms = T_SLOW ? 60000 : 10000;
+    CHECK_MSG(net_take(n, ms, &item), "nothing came; expected \"%.20s\"", text);
     CHECK_EQ_INT(item.kind, kind);
     CHECK_EQ_MEM(item.bytes.data, item.bytes.size, text, strlen(text));
     return item;
@@ -133,7 +134,7 @@ void net_round_trip(net *from, net *to)
 
 void net_expect_notice(net *n, const char *part)
 {
-    gossip_time until = net_now() + 5000000;
+    gossip_time until = net_now() + (T_SLOW ? 60000000 : 10000000);
     char        text[256];
     while (net_now() < until) {
         (void)gossip_nng_check(n->nng, net_now());
