@@ -111,7 +111,8 @@ CRDT_MUST_CHECK CRDT_API crdt_err gossip_disk_next(gossip_disk *disk, uint64_t *
                                                    crdt_view *ret_entry);
 
 /* From here on entries are appended. replica: the incarnation that writes from now on; it is on
- * disk before this returns (another one later: the table's `replica`). Errors: EIO (try again), ENOMEM, EINVAL (not recovered; replica 0). */
+ * disk before this returns (another one later: the table's `replica`). Errors: EIO (try
+ * again), ENOMEM, EINVAL (not recovered; replica 0). */
 CRDT_MUST_CHECK CRDT_API crdt_err gossip_disk_begin(gossip_disk *disk, uint64_t replica);
 /* The table for a driver, valid while the disk is open. Appended entries wait in memory, and are
  * written by sync; they stay there until they are synced. Above 16 MiB append itself syncs. Cost

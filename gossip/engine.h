@@ -87,7 +87,8 @@ CRDT_MUST_CHECK CRDT_API crdt_err gossip_engine_replay(gossip_engine      *engin
 CRDT_MUST_CHECK CRDT_API crdt_err gossip_engine_restore(gossip_engine *engine, crdt_view snapshot,
                                                         const char **ret_reason);
 /* After an unclean stop, a restored backup, or any doubt: go on as `replica` (fresh random bits),
- * and succeed `old` with the first entry (rule R16), unless it is known to be succeeded. Errors: EINVAL, EEXIST, ELIMIT (8 at once). */
+ * and succeed `old` with the first entry (rule R16), unless it is known to be succeeded. Errors:
+ * EINVAL, EEXIST, ELIMIT (8 at once). */
 CRDT_MUST_CHECK CRDT_API crdt_err gossip_engine_succeed(gossip_engine *engine, uint64_t replica,
                                                         uint64_t old);
 

@@ -299,7 +299,8 @@ void     gossip__making_end(gossip_engine *engine); /* if there is one */
 /* -- restore.c */
 /* Only what is persisted may be told: true if all is. */
 bool gossip__snapshot_ready(const gossip_engine *engine);
-/* Joins a snapshot; a checkpoint enters the log, if it brings anything. Errors: ENOMEM, EMALFORMED, EVERSION, EFORK,
+/* Joins a snapshot; if it brings anything, a checkpoint enters the log. Errors: ENOMEM,
+ * EMALFORMED, EVERSION, EFORK,
  * ELIMIT. */
 crdt_err gossip__snapshot_join(gossip_engine *engine, uint64_t ms, crdt_view bytes,
                                const char **ret_reason);
