@@ -312,8 +312,8 @@ static void leave_to_snapshot(gossip_driver *driver)
     crdt_buf_clear(&driver->backlog);
 }
 
-/* The engine may go on as another (GOSSIP_REMINTED): the disk knows before it has an entry of
- * it. */
+/* The engine may go on as another (GOSSIP_REMINTED): the disk knows before it has any of its
+ * entries. */
 static crdt_err follow_replica(gossip_driver *driver)
 {
     uint64_t replica = crdt_store_replica(gossip_engine_store(driver->engine));

@@ -135,6 +135,67 @@ static inline void raise_fates(world *w, fate from, fate to)
     }
 }
 
+/* -- A world for one test ---------------------------------------------------------------------- */
+
+static inline void world_new(world *w, gossip_sync policy)
+{
+    memset(w, 0, sizeof *w);
+    testmem_init(&w->m);
+    w->policy = policy;
+    w->random = 1;
+    w->files = sim_files_new(1);
+}
+
+static inline void world_end(world *w)
+{
+    gossip_disk_close(w->disk);
+    sim_files_free(w->files);
+    TESTMEM_DONE(&w->m);
+}
+
+static inline crdt_err try_open(world *w, uint64_t cluster, uint64_t node, char problem[256])
+{
+    gossip_disk_options options = gossip_disk_options_default(cluster, node);
+    gossip_files        table = sim_files_table(w->files);
+    return gossip_disk_open(&options, &table, &w->m.mem, &w->disk, problem);
+}
+
+static inline void begin_again(world *w, bool clean, gossip_recovery *ret_found)
+{
+    gossip_disk_close(w->disk);
+    open_disk(w);
+    CHECK_OK(gossip_disk_recover(w->disk, ret_found));
+    CHECK_EQ_INT(ret_found->clean, clean);
+}
+
+/* Open, read, begin; each is tried twice. False: it could not be done. */
+static inline bool start(world *w)
+{
+    gossip_disk_options options = gossip_disk_options_default(7, 9);
+    gossip_files        table = sim_files_table(w->files);
+    gossip_recovery     found;
+    char                problem[256];
+    crdt_err            err = CRDT_EIO;
+    options.sync = w->policy;
+    options.segment_bytes = 600;
+    for (unsigned i = 0; i < 2 && err != CRDT_OK; i++) {
+        err = gossip_disk_open(&options, &table, &w->m.mem, &w->disk, problem);
+    }
+    if (err != CRDT_OK) return false;
+    for (unsigned i = 0; i < 2; i++) {
+        err = gossip_disk_recover(w->disk, &found);
+        if (w->calm) CHECK(err == CRDT_OK && found.problem[0] == 0);
+        if (err == CRDT_OK) break;
+    }
+    w->replica = 77;
+    if (err == CRDT_OK) {
+        err = gossip_disk_begin(w->disk, w->replica);
+        if (err != CRDT_OK) err = gossip_disk_begin(w->disk, w->replica);
+    }
+    w->run_first = w->next;
+    return err == CRDT_OK;
+}
+
 /* -- Steps ------------------------------------------------------------------------------------- */
 
 static inline void append(world *w)

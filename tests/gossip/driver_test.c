@@ -1,4 +1,4 @@
-/* The driver: what it does between engine, transport and disk. */
+/* The driver over real engines and disks. */
 #include <string.h>
 #include <xxhash.h>
 

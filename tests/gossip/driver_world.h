@@ -1,8 +1,9 @@
-/* driver_world.h: drivers over real engines and disks: a few nodes in virtual time, a transport
- * that keeps order and loses nothing, replies by tokens that are good once. */
+/* driver_world.h: a few nodes, each with engine, driver and disk, in virtual time: a transport that
+ * keeps order and loses nothing, replies by tokens that are good once. */
 #ifndef TESTS_GOSSIP_DRIVER_WORLD_H
 #define TESTS_GOSSIP_DRIVER_WORLD_H
 #include <string.h>
+#include <xxhash.h>
 
 #include "crdt/orset.h"
 #include "crdt/types.h"
@@ -54,7 +55,7 @@ struct world {
     uint64_t    sent;
 };
 
-static crdt_view address(uint64_t index)
+static inline crdt_view address(uint64_t index)
 {
     static const char *const names[] = {"n0", "n1", "n2"};
     return crdt_text_view(names[index]);
@@ -62,7 +63,7 @@ static crdt_view address(uint64_t index)
 
 /* -- Transport and disk ------------------------------------------------------------------------ */
 
-static void send(void *user, crdt_view to, crdt_view bytes, bool reply, uint64_t from)
+static inline void send(void *user, crdt_view to, crdt_view bytes, bool reply, uint64_t from)
 {
     node  *n = user;
     world *w = n->w;
@@ -91,7 +92,7 @@ static void send(void *user, crdt_view to, crdt_view bytes, bool reply, uint64_t
     w->sent++;
 }
 
-static crdt_err append(void *user, uint64_t position, crdt_view entry)
+static inline crdt_err append(void *user, uint64_t position, crdt_view entry)
 {
     node *n = user;
     n->appends++;
@@ -103,7 +104,7 @@ static crdt_err append(void *user, uint64_t position, crdt_view entry)
     return n->inner.append(n->inner.user, position, entry);
 }
 
-static crdt_err sync(void *user)
+static inline crdt_err sync(void *user)
 {
     node *n = user;
     n->syncs++;
@@ -115,14 +116,14 @@ static crdt_err sync(void *user)
     return n->inner.sync(n->inner.user);
 }
 
-static crdt_err snapshot(void *user, uint64_t position, crdt_view bytes)
+static inline crdt_err snapshot(void *user, uint64_t position, crdt_view bytes)
 {
     node *n = user;
     n->snapshots++;
     return n->inner.snapshot(n->inner.user, position, bytes);
 }
 
-static crdt_err renamed(void *user, uint64_t replica)
+static inline crdt_err renamed(void *user, uint64_t replica)
 {
     node *n = user;
     if (n->refuse_names > 0) {
@@ -136,7 +137,7 @@ static crdt_err renamed(void *user, uint64_t replica)
 
 /* -- Starting and stopping --------------------------------------------------------------------- */
 
-static void replay(node *n, const gossip_recovery *found)
+static inline void replay(node *n, const gossip_recovery *found)
 {
     crdt_buf    bytes;
     gossip_deps deps = {0};
@@ -166,7 +167,7 @@ static void replay(node *n, const gossip_recovery *found)
 }
 
 /* The start that gossip.h describes. */
-static void start(world *w, uint64_t index)
+static inline void start(world *w, uint64_t index)
 {
     node               *n = &w->nodes[index];
     gossip_disk_options options = gossip_disk_options_default(1, n->id);
@@ -200,7 +201,7 @@ static void start(world *w, uint64_t index)
 }
 
 /* how: 0 clean, 1 killed, 2 the power is cut. */
-static void stop(world *w, uint64_t index, unsigned how)
+static inline void stop(world *w, uint64_t index, unsigned how)
 {
     node *n = &w->nodes[index];
     if (how == 0) {
@@ -218,7 +219,7 @@ static void stop(world *w, uint64_t index, unsigned how)
     n->up = false;
 }
 
-static world *begin(unsigned up)
+static inline world *begin(unsigned up)
 {
     world *w = calloc(1, sizeof *w);
     CHECK(w != NULL);
@@ -238,7 +239,7 @@ static world *begin(unsigned up)
     return w;
 }
 
-static message *take(world *w)
+static inline message *take(world *w)
 {
     message *m = w->first;
     if (m == NULL) return NULL;
@@ -247,13 +248,13 @@ static message *take(world *w)
     return m;
 }
 
-static void drop(message *m)
+static inline void drop(message *m)
 {
     free(m->bytes);
     free(m);
 }
 
-static void end(world *w)
+static inline void end(world *w)
 {
     for (uint64_t i = 0; i < NODES; i++) {
         if (w->nodes[i].up) stop(w, i, 1);
@@ -266,13 +267,13 @@ static void end(world *w)
 /* -- Time -------------------------------------------------------------------------------------- */
 
 /* CRDT_OK, or an error that the test expects of a node. */
-static crdt_err run_node(world *w, uint64_t index)
+static inline crdt_err run_node(world *w, uint64_t index)
 {
     node *n = &w->nodes[index];
     return n->up ? gossip_driver_run(n->driver, w->now, WALL + w->now / 1000) : CRDT_OK;
 }
 
-static crdt_err deliver(world *w, const message *m)
+static inline crdt_err deliver(world *w, const message *m)
 {
     node *to = &w->nodes[m->to];
     if (!to->up) return CRDT_OK;
@@ -287,7 +288,7 @@ static crdt_err deliver(world *w, const message *m)
 }
 
 /* Lets `us` pass. Errors but these of a disk or memory that refuses fail the test. */
-static void pass(world *w, gossip_time us)
+static inline void pass(world *w, gossip_time us)
 {
     gossip_time until = w->now + us;
     while (w->now < until) {
@@ -314,7 +315,7 @@ static void pass(world *w, gossip_time us)
     }
 }
 
-static crdt_err write(world *w, uint64_t index, const char *element)
+static inline crdt_err write(world *w, uint64_t index, const char *element)
 {
     node     *n = &w->nodes[index];
     crdt_txn *txn;
@@ -325,7 +326,7 @@ static crdt_err write(world *w, uint64_t index, const char *element)
     return CRDT_OK;
 }
 
-static bool has(const world *w, uint64_t index, const char *element)
+static inline bool has(const world *w, uint64_t index, const char *element)
 {
     crdt_ref ref;
     return crdt_store_find(w->nodes[index].store, crdt_text_view("set"), &crdt_orset_type, &ref) ==
@@ -333,7 +334,7 @@ static bool has(const world *w, uint64_t index, const char *element)
            crdt_orset_has(ref, crdt_text(element));
 }
 
-static bool equal(const world *w, uint64_t a, uint64_t b)
+static inline bool equal(const world *w, uint64_t a, uint64_t b)
 {
     return crdt_digest_equal(crdt_store_digest(w->nodes[a].store, NULL),
                              crdt_store_digest(w->nodes[b].store, NULL));
