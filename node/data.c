@@ -161,6 +161,9 @@ static bool choose_replica(node_data *data, char ret_problem[512])
     }
     if (found->replica == 0) return true;
     crdt_err err = gossip_engine_succeed(data->engine, data->replica, found->replica);
+    for (uint32_t i = 0; err == CRDT_OK && i < found->older_count; i++) {
+        err = gossip_engine_succeed(data->engine, data->replica, found->older[i]);
+    }
     return !fails(err, "a new incarnation cannot begin", "", ret_problem);
 }
 

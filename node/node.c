@@ -389,9 +389,9 @@ bool node_close(node *n)
         client_flush_all(n);
     }
     while (n->clients != NULL) client_close(n->clients);
+    gossip_nng_close(n->nng); /* it may wake until this returns */
     uv_walk(&n->loop, close_handle, NULL);
     uv_run(&n->loop, UV_RUN_DEFAULT);
-    gossip_nng_close(n->nng);
     expiry_close(n);
     conflicts_close(n);
     diff_close(n);
