@@ -320,9 +320,9 @@ static void drain(gossip_nng *nng)
     gossip__nng_unlock(nng);
 }
 
-void gossip_nng_close(gossip_nng *nng)
+bool gossip_nng_close(gossip_nng *nng)
 {
-    if (nng == NULL) return;
+    if (nng == NULL) return true;
     const crdt_mem *mem = nng->mem;
     drain(nng);
     gossip__nng_pause(nng);
@@ -340,7 +340,7 @@ void gossip_nng_close(gossip_nng *nng)
         gossip__nng_close_peer(peer);
     }
     gossip__nng_stop_listening(nng);
-    if (nng->stuck) return; /* NNG's threads may yet touch it */
+    if (nng->stuck) return false; /* NNG's threads may yet touch it */
     if (nng->peers != NULL) {
         mem->release(mem->user, nng->peers, nng->peers_cap * sizeof(gossip__nng_peer *));
     }
@@ -348,6 +348,7 @@ void gossip_nng_close(gossip_nng *nng)
     pthread_cond_destroy(&nng->left);
     pthread_mutex_destroy(&nng->lock);
     mem->release(mem->user, nng, sizeof *nng);
+    return true;
 }
 
 /* -- Looking ----------------------------------------------------------------------------------- */

@@ -84,8 +84,9 @@ CRDT_MUST_CHECK CRDT_API crdt_err gossip_nng_open(const gossip_nng_options *opti
                                                   const crdt_mem *mem, gossip_nng **ret_nng,
                                                   char ret_problem[256]);
 /* What was sent has up to 200 ms to leave; then all is closed. NULL is fine. If NNG is stuck (see
- * the statistics) its memory is left as it is, and exit(3) may wait for ever: _exit does not. */
-CRDT_API void gossip_nng_close(gossip_nng *nng);
+ * the statistics) its memory is left as it is, and exit(3) may wait for ever: _exit does not. False
+ * then. */
+CRDT_API bool gossip_nng_close(gossip_nng *nng);
 /* The address that is listened on, with the port that was chosen; "" if none. */
 CRDT_API const char *gossip_nng_url(const gossip_nng *nng);
 

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "node/log.h"
 #include "node/node.h"
@@ -18,7 +19,9 @@ static int run(const node_config *config)
     if (!opened) fprintf(stderr, "concurd: %s\n", problem);
     else node_run(&n);
     bool kept = node_close(&n);
-    return opened && kept ? 0 : 1;
+    int  status = opened && kept ? 0 : 1;
+    if (n.stuck) _exit(status);
+    return status;
 }
 
 static int help(void)

@@ -389,7 +389,7 @@ bool node_close(node *n)
         client_flush_all(n);
     }
     while (n->clients != NULL) client_close(n->clients);
-    gossip_nng_close(n->nng); /* it may wake until this returns */
+    n->stuck = !gossip_nng_close(n->nng); /* it may wake until this returns */
     uv_walk(&n->loop, close_handle, NULL);
     uv_run(&n->loop, UV_RUN_DEFAULT);
     expiry_close(n);

@@ -79,8 +79,8 @@ void net_open(net *n, const gossip_nng_options *options)
 
 void net_close(net *n)
 {
-    gossip_nng_close(n->nng);
-    TESTMEM_DONE(&n->m);
+    if (gossip_nng_close(n->nng)) TESTMEM_DONE(&n->m);
+    else printf("  NNG itself was stuck, as 1.5.2 is now and then: see \"Stuck\" in nng.h\n");
     close(n->fd);
 }
 
