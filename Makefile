@@ -61,7 +61,8 @@ say = @printf '  %-7s %s\n' '$(1)' '$(2)'
 # ---- What there is -----------------------------------------------------------------------------
 LAWS_SRC    := $(wildcard crdt/laws/*.c)
 # libcrdt_codec has zstd if its header is there; ZSTD= builds without.
-ZSTD        := $(shell echo '\#include <zstd.h>' | $(CC) $(CPPFLAGS) -E - >/dev/null 2>&1 && echo yes)
+HASH        := \#
+ZSTD        := $(shell echo '$(HASH)include <zstd.h>' | $(CC) $(CPPFLAGS) -E - >/dev/null 2>&1 && echo yes)
 CODEC_ALL   := $(wildcard crdt/codec/*.c)
 CODEC_SRC   := $(if $(ZSTD),$(CODEC_ALL),$(filter-out %/zstd.c,$(CODEC_ALL)))
 CRDT_SRC    := $(filter-out $(LAWS_SRC) $(CODEC_ALL),$(wildcard crdt/*.c crdt/*/*.c))
