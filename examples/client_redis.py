@@ -12,8 +12,8 @@ def main():
     if len(sys.argv) < 2:
         print(__doc__.strip())
         return
-    here = redis.Redis(port=int(sys.argv[1]), decode_responses=True)
-    there = redis.Redis(port=int(sys.argv[-1]), decode_responses=True)
+    here = redis.Redis(host="127.0.0.1", port=int(sys.argv[1]), decode_responses=True)
+    there = redis.Redis(host="127.0.0.1", port=int(sys.argv[-1]), decode_responses=True)
 
     # A counter: both count, nothing is lost.
     here.incr("p:visits", 2)
