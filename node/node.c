@@ -270,7 +270,7 @@ static bool listen_at(node *n, const char *host, char ret_problem[512])
     uv_tcp_t               *listener = &n->listeners[n->listeners_count++];
     int                     port = (int)n->config.port;
     if (strcmp(host, "localhost") == 0) host = "127.0.0.1";
-    int                     err = uv_ip4_addr(host, port, (struct sockaddr_in *)&address);
+    int err = uv_ip4_addr(host, port, (struct sockaddr_in *)&address);
     if (err != 0) err = uv_ip6_addr(host, port, (struct sockaddr_in6 *)&address);
     uv_tcp_init(&n->loop, listener);
     listener->data = n;
