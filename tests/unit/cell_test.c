@@ -42,8 +42,9 @@ static const char *got(const crdt_store *s)
     crdt_err err = crdt_cell_get(crdt_store_solo(s), &out);
     CHECK(err == CRDT_OK || out.size == 0);
     CHECK(out.size < sizeof text);
-    memcpy(text, err == CRDT_OK ? (const char *)out.data : crdt_err_name(err),
-           err == CRDT_OK ? out.size : strlen(crdt_err_name(err)) + 1);
+    text[0] = 0;
+    if (err != CRDT_OK) snprintf(text, sizeof text, "%s", crdt_err_name(err));
+    else if (out.size > 0) memcpy(text, out.data, out.size);
     if (err == CRDT_OK) text[out.size] = 0;
     crdt_buf_clear(&out);
     return text;
