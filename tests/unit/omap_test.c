@@ -238,6 +238,15 @@ TEST(omap, equal_bytes_are_ordered_by_the_minor_number)
     crdt__omap_iter it = crdt__omap_seek(&w->map, crdt_text_view("same"), 1234);
     CHECK_EQ_INT(((node *)crdt__omap_next(&it))->key.minor, 1234);
     CHECK(crdt__omap_get(&w->map, crdt_text_view("same"), 2000) == NULL);
+    put(w, new_node("samf", 4, 0)); /* the next bytes, beyond several leaves of the same */
+    it = crdt__omap_seek(&w->map, crdt_text_view("same"), 0);
+    CHECK(crdt__omap_next(&it) != NULL);
+    uint32_t alike = 1;
+    for (node *n; (n = crdt__omap_next_alike(&it)) != NULL; alike++) {
+        CHECK_EQ_INT(n->key.minor, alike);
+    }
+    CHECK_EQ_INT(alike, 2000);
+    CHECK(((node *)crdt__omap_next(&it))->bytes[3] == 'f');
     free_world(w);
 }
 
