@@ -175,7 +175,7 @@ static void set_key(entries *e, unsigned i, crdt__okey *key)
 {
     e->key[i] = key;
     if (e->count == 1) {
-        set_skip(e, common(key, key, UINT32_MAX));
+        set_skip(e, (uint32_t)key->bytes.size);
     } else if (i == 0 || i == e->count - 1) {
         uint32_t skip = common(key, e->key[i == 0 ? 1 : 0], e->skip);
         if (skip < e->skip) set_skip(e, skip);
