@@ -489,8 +489,9 @@ static crdt_err put_first(crdt__omap *map, crdt__okey *key)
     leaf *node = map->spare != NULL ? map->spare : crdt__alloc(map->mem, sizeof *node);
     if (node == NULL) return CRDT_ENOMEM;
     node->before = node->after = NULL;
-    node->e.count = 0;
-    insert(&node->e, 0, key, NULL);
+    node->e.count = 1;
+    node->e.key[0] = key;
+    set_skip(&node->e, (uint32_t)key->bytes.size);
     map->spare = NULL;
     map->root = node;
     map->bytes = sizeof *node;

@@ -61,8 +61,10 @@ static size_t mark_all(const crdt_store *store, crdt_replicas *ids)
     size_t listed = 0;
     crdt_context_mark(&store->context, ids);
     crdt_context_mark(&store->brought, ids);
-    crdt_context_mark(&store->base, ids);
-    crdt_context_mark(&store->cut, ids);
+    if (store->kind != CRDT__DELTA) {
+        crdt_context_mark(&store->base, ids);
+        crdt_context_mark(&store->cut, ids);
+    }
     crdt__objects it = crdt__objects_of(store);
     for (crdt__object *o; (o = crdt__objects_next(&it)) != NULL;) {
         if (!is_listed(store, o)) continue;

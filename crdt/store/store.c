@@ -238,6 +238,7 @@ crdt__object *crdt__object_get(const crdt_store *store, crdt_view name, uint16_t
         return name.size == 0 && id == store->only->key.minor ? store->only : NULL;
     }
     crdt__hfinder finder;
+    if (store->objects.count == 0) return NULL;
     if (!crdt__hindex_find(&store->index, name, &finder)) {
         return crdt__omap_get(&store->objects, name, id);
     }
@@ -248,6 +249,7 @@ crdt__object *crdt__object_get(const crdt_store *store, crdt_view name, uint16_t
 
 crdt__object *crdt__objects_named(const crdt_store *store, crdt_view name, crdt__named *ret_it)
 {
+    if (store->objects.count == 0) return NULL;
     if (crdt__hindex_find(&store->index, name, &ret_it->finder)) {
         return crdt__hindex_next(&ret_it->finder);
     }
