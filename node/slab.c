@@ -28,7 +28,7 @@ struct slab {
     span    *empty;
     void   **regions;
     size_t   regions_count, regions_cap;
-    uint16_t size_of[CLASSES];             /* ascending */
+    uint16_t size_of[CLASSES];              /* ascending */
     uint8_t  class_of[SLAB_MAX / STEP + 1]; /* by size in steps, rounded up */
 };
 
@@ -181,4 +181,9 @@ const crdt_mem *slab_mem(const slab *s)
 #else
     return &s->mem;
 #endif
+}
+
+size_t slab_held(const slab *s)
+{
+    return s->regions_count * REGION;
 }

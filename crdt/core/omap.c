@@ -27,7 +27,7 @@
 #define JOINED_MAX 24u
 #define START 24u
 #define CALLERS_BYTES 192u /* of a caller's node, with its name, as most are */
-#define HEIGHT_MAX 24u /* no tree is that high: neighbours have more than JOINED_MAX entries */
+#define HEIGHT_MAX 24u     /* no tree is that high: neighbours have more than JOINED_MAX entries */
 
 typedef struct entries {
     uint32_t    count, skip;

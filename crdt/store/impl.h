@@ -58,10 +58,11 @@ typedef struct crdt__retired {
 } crdt__retired;
 
 struct crdt_txn {
-    crdt_store         *store;
-    crdt_store         *delta; /* NULL: no transaction is open */
-    crdt_store         *spare; /* the empty delta of one that has ended, for the next; or NULL */
-    crdt__object *shown, *shown_own; /* what a look found last: an object of the store that lives, and
+    crdt_store   *store;
+    crdt_store   *delta; /* NULL: no transaction is open */
+    crdt_store   *spare; /* the empty delta of one that has ended, for the next; or NULL */
+    crdt__object *shown,
+        *shown_own; /* what a look found last: an object of the store that lives, and
                                         shows; that of the delta. NULL: not known any more */
     const crdt_context *at;
     uint64_t            now_ms, first, next; /* dots [first, next) are taken */

@@ -69,8 +69,8 @@ typedef struct gossip__log {
     gossip__block **blocks; /* of positions first / GOSSIP__BLOCK and on; a ring */
     size_t          blocks_at, blocks_count, blocks_cap;
     gossip__chunk  *chunk, *chunk_last; /* a list, the oldest first */
-    uint64_t        first, end; /* positions that are there */
-    uint64_t        told;       /* handed to the driver to be persisted */
+    uint64_t        first, end;         /* positions that are there */
+    uint64_t        told;               /* handed to the driver to be persisted */
     uint64_t        persisted;
     uint64_t        checkpoint; /* the last one stands below this position; 0: none */
     uint64_t        pinned;     /* not cut from here on; GOSSIP_NEVER: nothing is pinned */
