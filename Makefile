@@ -452,15 +452,15 @@ sanitize:
 # Law tests read CRDT_TRIPLES (random triples per type) and CRDT_SCOPE (operations in the exhaustive
 # small scope). SUITE: what is run; the canaries go this way, too. TSan and valgrind leave out what does
 # the same again and again, by one thread, and is run at length under ASan; TSan is slow with disks.
-AGAIN = gossip/disk_random_test sim/seeds_test
+AGAIN = gossip/disk_random_test sim/seeds_test sim/topology_test unit/decode_memory_test
 sanitize-asan:
 	@CRDT_TRIPLES=2000 CRDT_SCOPE=4 $(ASAN_ENV) \
 	    $(MAKE) --no-print-directory V=asan MODE=plain $(or $(SUITE),run-all-tests)
 sanitize-tsan:
-	@CRDT_TRIPLES=200 CRDT_SCOPE=3 TSAN_OPTIONS=halt_on_error=1 RUN_WRAP=tools/no-aslr \
+	@CRDT_TRIPLES=200 CRDT_SCOPE=2 TSAN_OPTIONS=halt_on_error=1 RUN_WRAP=tools/no-aslr \
 	    $(MAKE) --no-print-directory V=tsan MODE=plain SKIP='$(AGAIN) gossip/disk_test' $(or $(SUITE),run-tests)
 sanitize-valgrind: | deps-sanitize
-	@CRDT_TRIPLES=200 CRDT_SCOPE=3 RUN_WRAP='$(VALGRIND)' \
+	@CRDT_TRIPLES=200 CRDT_SCOPE=2 RUN_WRAP='$(VALGRIND)' \
 	    $(MAKE) --no-print-directory V=valgrind MODE=plain SKIP='$(AGAIN)' $(or $(SUITE),run-tests)
 
 # ---- Benchmarks --------------------------------------------------------------------------------
