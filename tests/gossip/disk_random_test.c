@@ -30,8 +30,9 @@ static void run(uint64_t seed, gossip_sync policy, bool faults, world *w)
     for (unsigned i = 0; i < steps && w->next < IDS - 1; i++) {
         uint64_t dice = random_below(&w->random, 100);
         if (dice < 55) append(w);
-        else if (dice < 80) sync(w);
-        else if (dice < 85) flush(w);
+        else if (dice < 75) sync(w);
+        else if (dice < 78) flush(w);
+        else if (dice < 85) flush_aside(w);
         else if (dice < 89) snapshot(w);
         else if (dice < 94 && faults) fault(w);
         else if (dice < 96) sim_files_fault(w->files, none);

@@ -8,7 +8,7 @@
 #define TESTS_GOSSIP_DISK_WORLD_H
 #include <string.h>
 
-#include "gossip/disk.h"
+#include "gossip/core/disk.h"
 #include "sim/files.h"
 #include "tests/lib/random.h"
 #include "tests/lib/t.h"
@@ -35,7 +35,9 @@ typedef struct world {
     fate         fates[IDS];
     uint64_t     run_first; /* the run's first entry */
     bool         must_be_clean, may_be_clean;
-    bool         calm; /* a start must find nothing wrong */
+    bool         calm;       /* a start must find nothing wrong */
+    bool         flushed;    /* another thread's sync: what it said */
+    uint64_t     flush_next; /* the first entry that it does not cover; 0: none is under way */
     uint64_t     stops, cuts, deaths, failures, snapshots, recovered;
 } world;
 
@@ -226,6 +228,35 @@ static inline void flush(world *w)
     else CHECK_ERR(err, CRDT_EIO);
 }
 
+/* A flush whose sync another thread does: it begins, or ends. The thread may be done long before
+ * it is asked. */
+static inline void flush_aside(world *w)
+{
+    int64_t      fd;
+    gossip_files table = sim_files_table(w->files);
+    if (w->policy == GOSSIP_SYNC_ALWAYS) {
+        CHECK_ERR(gossip_disk_flush_begin(w->disk, &fd), CRDT_EINVAL);
+        return;
+    }
+    if (w->flush_next == 0) {
+        crdt_err err = gossip_disk_flush_begin(w->disk, &fd);
+        if (err != CRDT_OK) CHECK_ERR(err, CRDT_EIO);
+        else if (fd == -1) raise_fates(w, IN_MEMORY, DURABLE);
+        if (err != CRDT_OK || fd == -1) return;
+        raise_fates(w, IN_MEMORY, WRITTEN);
+        w->flush_next = w->next;
+        w->flushed = table.sync(table.user, fd) == 0;
+        return;
+    }
+    bool     on = w->disk->flushing.on; /* nothing else has decided meanwhile */
+    crdt_err err = gossip_disk_flush_end(w->disk, w->flushed);
+    CHECK_ERR(err, on && !w->flushed ? CRDT_EIO : CRDT_OK);
+    for (uint64_t id = 0; on && w->flushed && id < w->flush_next; id++) {
+        if (w->fates[id] != LOST) w->fates[id] = DURABLE;
+    }
+    w->flush_next = 0;
+}
+
 static inline void snapshot(world *w)
 {
     gossip_persist persist = gossip_disk_persist(w->disk);
@@ -276,6 +307,7 @@ static inline void end(world *w, unsigned how)
         w->deaths++;
     }
     gossip_disk_close(w->disk);
+    w->flush_next = 0;
     w->position = random_below(&w->random, 3);
     recover(w, power);
 }
