@@ -157,12 +157,10 @@ static crdt_err take_request(gossip_engine *engine, uint64_t ms, gossip__peer *p
     return err;
 }
 
-/* How long the next requests may take: the smoothed round trip and four times its variation
- * (Jacobson, "Congestion avoidance and control", 1988). Each request has an id of its own, so a
- * reply is never taken for that to another. */
+/* How long the next requests may take. Each request has an id of its own, so a reply is never taken
+ * for that to another. */
 static void measure(gossip_engine *engine, gossip__peer *peer, const gossip__request *request)
 {
-    gossip_time most = engine->config.timeout_us, least = most / 20;
     gossip_time took = engine->now - request->sent, off;
     if (peer->round_trip == 0) {
         peer->round_trip = took + 1;
@@ -172,8 +170,7 @@ static void measure(gossip_engine *engine, gossip__peer *peer, const gossip__req
         peer->variation = (3 * peer->variation + off) / 4;
         peer->round_trip = (7 * peer->round_trip + took) / 8 + 1;
     }
-    gossip_time timeout = peer->round_trip + 4 * peer->variation;
-    peer->timeout = timeout < least ? least : timeout > most ? most : timeout;
+    peer->timeout = gossip__round_trip(engine, peer);
     peer->timeouts = 0;
 }
 

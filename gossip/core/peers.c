@@ -270,6 +270,14 @@ void gossip__request_done(gossip__peer *peer, gossip__request *request)
     request->id = 0;
 }
 
+gossip_time gossip__round_trip(const gossip_engine *engine, const gossip__peer *peer)
+{
+    gossip_time most = engine->config.timeout_us, least = most / 20;
+    gossip_time took = peer->round_trip + 4 * peer->variation;
+    if (peer->round_trip == 0 || took > most) return most;
+    return took < least ? least : took;
+}
+
 /* -- Replies that wait ------------------------------------------------------------------------- */
 
 gossip__reply *gossip__reply_new(gossip_engine *engine, gossip__peer *peer, gossip_msg_kind kind,

@@ -317,7 +317,10 @@ gossip__request *gossip__request_find(const gossip_engine *engine, gossip__peer 
 bool             gossip__request_flying(const gossip_engine *engine, const gossip__peer *peer,
                                         gossip_msg_kind kind);
 void             gossip__request_done(gossip__peer *peer, gossip__request *request);
-uint32_t         gossip__next_id(gossip_engine *engine);
+/* How long a round trip takes at most, by those that were measured on this link: the smoothed one
+ * and four times its variation (Jacobson, "Congestion avoidance and control", 1988). */
+gossip_time gossip__round_trip(const gossip_engine *engine, const gossip__peer *peer);
+uint32_t    gossip__next_id(gossip_engine *engine);
 /* A place for a reply. NULL: too many wait, or out of memory: the request is dropped. */
 gossip__reply *gossip__reply_new(gossip_engine *engine, gossip__peer *peer, gossip_msg_kind kind,
                                  uint32_t id);
@@ -378,7 +381,7 @@ crdt_err gossip__take(gossip_engine *engine, gossip__peer *peer, const gossip_ve
 crdt_err gossip__knows(gossip_engine *engine, gossip__peer *peer, uint32_t who, uint64_t seq);
 /* Roots were equal at this clock: it holds all that was told by then. Errors: ENOMEM. */
 crdt_err gossip__knows_all(gossip_engine *engine, gossip__peer *peer, uint64_t clock);
-/* offered becomes known and what is in flight. Errors: ENOMEM. */
+/* offered becomes known and what may be on its way. Errors: ENOMEM. */
 crdt_err gossip__offer_again(gossip_engine *engine, gossip__peer *peer);
 bool     gossip__is_forked(const gossip__peer *peer, uint32_t who);
 void     gossip__fork(gossip_engine *engine, gossip__peer *peer, uint32_t who);
@@ -424,8 +427,11 @@ crdt_err gossip__took_in(gossip_engine *engine, gossip__peer *peer, const gossip
 crdt_err gossip__took_build(gossip_engine *engine, gossip__peer *peer, const gossip__reply *reply);
 crdt_err gossip__push_build(gossip_engine *engine, gossip__peer *peer, bool *ret_built);
 void     gossip__push_lost(gossip_engine *engine, gossip__peer *peer, const gossip__request *lost);
-void     gossip__push_news(gossip_engine *engine, gossip__peer *peer);
-bool     gossip__push_waits(const gossip_engine *engine, const gossip__peer *peer);
+/* The peer has just told what it holds. What was pushed more than a round trip before and is not in
+ * it was lost, however long its timeout may have grown: it is in flight no more. */
+void gossip__push_missed(gossip_engine *engine, gossip__peer *peer);
+void gossip__push_news(gossip_engine *engine, gossip__peer *peer);
+bool gossip__push_waits(const gossip_engine *engine, const gossip__peer *peer);
 /* What the peer lacks is looked for anew, from the beginning. */
 void gossip__push_rewind(gossip_engine *engine, gossip__peer *peer);
 
