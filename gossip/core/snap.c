@@ -245,6 +245,7 @@ static crdt_err join(gossip_engine *engine, uint64_t ms, gossip__peer *peer)
     fetched->joined = engine->log.end;
     peer->want = true; /* what came to its log since */
     peer->want_after = engine->log.end;
+    gossip__wake(engine, peer);
     return CRDT_OK;
 }
 
