@@ -4,6 +4,7 @@
 #include "crdt/core/mem.h"
 #include "crdt/core/omap.h"
 #include "crdt/core/sibs.h"
+#include "crdt/core/within.h"
 #include "crdt/store.h"
 
 /* What a store's bytes and joins mean. */
@@ -62,6 +63,7 @@ struct crdt_txn {
     uint64_t            now_ms, first, next; /* dots [first, next) are taken */
     uint64_t            stamp;
     crdt_err            failed; /* an operation was left half done: only rollback is allowed */
+    crdt__within       *within; /* where names lead; NULL: to named objects */
 };
 
 struct crdt_store {
