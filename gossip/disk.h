@@ -6,7 +6,7 @@
  *          DIR/log.N          a segment: frames (hash, length, number, what is known to be durable,
  *                             chained to the frame before), each one encoded entry; the first frame
  *                             names the segment
- *          DIR/snapshot.N     what gossip_engine_snapshot wrote, in slices, with its end: it stands
+ *          DIR/snapshot.N     what gossip_engine_snapshot wrote, in frames, with its end: it stands
  *                             for all segments below N
  *          DIR/quarantine.*   damaged bytes, kept aside for people; never read
  *          DIR/reserve        room for a clean stop on a full disk
@@ -64,6 +64,7 @@ typedef struct gossip_disk_options {
     uint64_t    cluster, node; /* not 0 */
     gossip_sync sync;          /* ALWAYS */
     uint64_t    segment_bytes; /* a new segment begins above it: 64 MiB */
+    size_t      part_bytes;    /* of a snapshot so much is written and synced at a time: 1 MiB */
 } gossip_disk_options;
 CRDT_API gossip_disk_options gossip_disk_options_default(uint64_t cluster, uint64_t node);
 

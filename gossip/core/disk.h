@@ -153,6 +153,16 @@ typedef struct gossip__flushing {
     size_t   size;     /* bytes of the tail that it covers */
 } gossip__flushing;
 
+/* A snapshot that is being written, part by part. */
+typedef struct gossip__saver {
+    bool     open;
+    int64_t  fd;
+    uint64_t number, first, position; /* snapshot.N; the first entry that is kept; what it is of */
+    size_t   taken;                   /* bytes of it */
+    uint64_t seed, at, frame;         /* of the file; where it ends; the next frame's number */
+    uint32_t chain;
+} gossip__saver;
+
 struct gossip_disk {
     gossip_files        files;
     const crdt_mem     *mem;
@@ -186,6 +196,7 @@ struct gossip_disk {
     bool     entered;                      /* the segment's name in the directory is synced */
     crdt_buf scratch;
     gossip__flushing flushing;
+    gossip__saver    saver;
 };
 
 /* disk_log.c: the segments, and a walk over them. */
@@ -212,7 +223,8 @@ void     gossip__disk_give_up(gossip_disk *disk); /* the open segment: the next 
 
 /* disk_snapshot.c */
 crdt_err gossip__snapshot_find(gossip_disk *disk, gossip_recovery *found);
-crdt_err gossip__snapshot_write(void *user, uint64_t position, crdt_view snapshot);
+crdt_err gossip__snapshot_write(void *user, uint64_t position, crdt_view snapshot, size_t *at);
+void     gossip__snapshot_close(gossip_disk *disk); /* one that is being written, if any */
 void     gossip__snapshot_drop(gossip_disk *disk, uint64_t keep); /* others, and unfinished files */
 
 #endif

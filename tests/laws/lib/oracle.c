@@ -25,6 +25,11 @@ static bool is_sequence(const char *name)
     return false;
 }
 
+static bool is_map(const char *name)
+{
+    return strncmp(name, "ormap", 5) == 0;
+}
+
 /* Histories of lists and texts take long. Five operations for one of the four types: what is wrong
  * with the classic order alone, or with lists alone, shows in four. Cells have five operations with
  * arguments: 110,000 histories of four, and forty times that of five. */
@@ -40,7 +45,9 @@ static unsigned flags_of(const char *name)
 {
     unsigned flags = 0;
     if (strcmp(name, "twopset") == 0) flags |= CRDT_LAWS_KEEPS_RESIDUES;
-    if (is_sequence(name)) flags |= CRDT_LAWS_KEEPS_RESIDUES;  /* ids of what is deleted stay */
+    if (is_sequence(name)) flags |= CRDT_LAWS_KEEPS_RESIDUES; /* ids of what is deleted stay */
+    /* Those of the lists in them; and one dot at two keys is no more found out than at two names. */
+    if (is_map(name)) flags |= CRDT_LAWS_KEEPS_RESIDUES | CRDT_LAWS_HIDES_FORKS;
     if (strcmp(name, "cell") == 0) flags |= CRDT_LAWS_ORDERED; /* a number, or not */
     if (strcmp(name, "lwwts") == 0) flags |= CRDT_LAWS_ORDERED | CRDT_LAWS_FORGETS;
     return flags;
