@@ -186,59 +186,58 @@ static crdt_err clear_all(crdt_txn *txn, crdt_view name, const crdt_type *map)
 }
 
 /* The operations of one of the types. */
-#define OPERATIONS(map)                                                                       \
-    static crdt_err map##_set(crdt_txn *txn, crdt_view name, const crdt_value *a)             \
-    {                                                                                         \
-        return apply_at(txn, name, &crdt_##map##_type, a, 1, &crdt_mvreg_type, "set", a + 1); \
-    }                                                                                         \
-    static crdt_err map##_set_in(crdt_txn *txn, crdt_view name, const crdt_value *a)          \
-    {                                                                                         \
-        return apply_at(txn, name, &crdt_##map##_type, a, 2, &crdt_mvreg_type, "set", a + 2); \
-    }                                                                                         \
-    static crdt_err map##_add(crdt_txn *txn, crdt_view name, const crdt_value *a)             \
-    {                                                                                         \
-        return apply_at(txn, name, &crdt_##map##_type, a, 1, &crdt_orset_type, "add", a + 1); \
-    }                                                                                         \
-    static crdt_err map##_count(crdt_txn *txn, crdt_view name, const crdt_value *a)           \
-    {                                                                                         \
-        return apply_at(txn, name, &crdt_##map##_type, a, 1, &crdt_pncounter_type, "inc",     \
-                        a + 1);                                                               \
-    }                                                                                         \
-    static crdt_err map##_insert(crdt_txn *txn, crdt_view name, const crdt_value *a)          \
-    {                                                                                         \
-        return apply_at(txn, name, &crdt_##map##_type, a, 1, &crdt_rga_type, "insert", a + 1); \
-    }                                                                                         \
-    static crdt_err map##_create(crdt_txn *txn, crdt_view name, const crdt_value *a)          \
-    {                                                                                         \
-        return create_at(txn, name, &crdt_##map##_type, a[0]);                                \
-    }                                                                                         \
-    static crdt_err map##_remove(crdt_txn *txn, crdt_view name, const crdt_value *a)          \
-    {                                                                                         \
-        return remove_at(txn, name, &crdt_##map##_type, a, 1);                                \
-    }                                                                                         \
-    static crdt_err map##_remove_in(crdt_txn *txn, crdt_view name, const crdt_value *a)       \
-    {                                                                                         \
-        return remove_at(txn, name, &crdt_##map##_type, a, 2);                                \
-    }                                                                                         \
-    static crdt_err map##_clear(crdt_txn *txn, crdt_view name, const crdt_value *a)           \
-    {                                                                                         \
-        (void)a;                                                                              \
-        return clear_all(txn, name, &crdt_##map##_type);                                      \
-    }                                                                                         \
-    static const crdt_op map##_ops[] = {                                                      \
-        {"set", "bv", "set a register at a key", map##_set},                                  \
-        {"set_in", "bbv", "set a register at a key of the map at a key", map##_set_in},       \
-        {"add", "bv", "add an element to the set at a key", map##_add},                       \
-        {"count", "bn", "count on at a key", map##_count},                                    \
-        {"insert", "bpv", "insert a value into the list at a key", map##_insert},             \
-        {"create", "b", "let an empty map be at a key", map##_create},                        \
-        {"remove", "b", "remove a key and all in it", map##_remove},                          \
-        {"remove_in", "bb", "remove a key of the map at a key", map##_remove_in},             \
-        {"clear", "", "remove all that is seen", map##_clear},                                \
-    };                                                                                        \
-    static void map##_init(const crdt_space *space, void *state)                              \
-    {                                                                                         \
-        crdt__map_init(space, &crdt_##map##_type, state);                                     \
+#define OPERATIONS(map)                                                                           \
+    static crdt_err map##_set(crdt_txn *txn, crdt_view name, const crdt_value *a)                 \
+    {                                                                                             \
+        return apply_at(txn, name, &crdt_##map##_type, a, 1, &crdt_mvreg_type, "set", a + 1);     \
+    }                                                                                             \
+    static crdt_err map##_set_in(crdt_txn *txn, crdt_view name, const crdt_value *a)              \
+    {                                                                                             \
+        return apply_at(txn, name, &crdt_##map##_type, a, 2, &crdt_mvreg_type, "set", a + 2);     \
+    }                                                                                             \
+    static crdt_err map##_add(crdt_txn *txn, crdt_view name, const crdt_value *a)                 \
+    {                                                                                             \
+        return apply_at(txn, name, &crdt_##map##_type, a, 1, &crdt_orset_type, "add", a + 1);     \
+    }                                                                                             \
+    static crdt_err map##_count(crdt_txn *txn, crdt_view name, const crdt_value *a)               \
+    {                                                                                             \
+        return apply_at(txn, name, &crdt_##map##_type, a, 1, &crdt_pncounter_type, "inc", a + 1); \
+    }                                                                                             \
+    static crdt_err map##_insert(crdt_txn *txn, crdt_view name, const crdt_value *a)              \
+    {                                                                                             \
+        return apply_at(txn, name, &crdt_##map##_type, a, 1, &crdt_rga_type, "insert", a + 1);    \
+    }                                                                                             \
+    static crdt_err map##_create(crdt_txn *txn, crdt_view name, const crdt_value *a)              \
+    {                                                                                             \
+        return create_at(txn, name, &crdt_##map##_type, a[0]);                                    \
+    }                                                                                             \
+    static crdt_err map##_remove(crdt_txn *txn, crdt_view name, const crdt_value *a)              \
+    {                                                                                             \
+        return remove_at(txn, name, &crdt_##map##_type, a, 1);                                    \
+    }                                                                                             \
+    static crdt_err map##_remove_in(crdt_txn *txn, crdt_view name, const crdt_value *a)           \
+    {                                                                                             \
+        return remove_at(txn, name, &crdt_##map##_type, a, 2);                                    \
+    }                                                                                             \
+    static crdt_err map##_clear(crdt_txn *txn, crdt_view name, const crdt_value *a)               \
+    {                                                                                             \
+        (void)a;                                                                                  \
+        return clear_all(txn, name, &crdt_##map##_type);                                          \
+    }                                                                                             \
+    static const crdt_op map##_ops[] = {                                                          \
+        {"set", "bv", "set a register at a key", map##_set},                                      \
+        {"set_in", "bbv", "set a register at a key of the map at a key", map##_set_in},           \
+        {"add", "bv", "add an element to the set at a key", map##_add},                           \
+        {"count", "bn", "count on at a key", map##_count},                                        \
+        {"insert", "bpv", "insert a value into the list at a key", map##_insert},                 \
+        {"create", "b", "let an empty map be at a key", map##_create},                            \
+        {"remove", "b", "remove a key and all in it", map##_remove},                              \
+        {"remove_in", "bb", "remove a key of the map at a key", map##_remove_in},                 \
+        {"clear", "", "remove all that is seen", map##_clear},                                    \
+    };                                                                                            \
+    static void map##_init(const crdt_space *space, void *state)                                  \
+    {                                                                                             \
+        crdt__map_init(space, &crdt_##map##_type, state);                                         \
     }
 
 OPERATIONS(ormap)

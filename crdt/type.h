@@ -28,11 +28,11 @@ typedef struct crdt_store crdt_store;
 
 /* What an object may use of its store. */
 typedef struct crdt_space {
-    const crdt_mem     *mem;
-    const crdt_limits  *limits;
-    const crdt_context *cut;        /* the store's stable cut; NULL: none */
-    const struct crdt_types *types; /* that the store knows; NULL: the stand-alone one alone */
-    bool                forget_ids; /* crdt_options.forget_ids */
+    const crdt_mem          *mem;
+    const crdt_limits       *limits;
+    const crdt_context      *cut;        /* the store's stable cut; NULL: none */
+    const struct crdt_types *types;      /* that the store knows; NULL: the stand-alone one alone */
+    bool                     forget_ids; /* crdt_options.forget_ids */
 } crdt_space;
 
 /* The dots that a side has seen: those of seen (NULL: none) that are not in keep (NULL: none). keep
@@ -79,12 +79,12 @@ typedef struct crdt_ref {
 
 /* One object being mutated in a transaction. */
 typedef struct crdt_target {
-    crdt_txn         *txn;
-    const crdt_space *space;
-    crdt_ref          now;    /* what the transaction sees */
-    void             *delta;  /* the state that this transaction's delta holds of the object */
-    void             *state;  /* of a type changed in place: the committed state; else NULL */
-    void             *object; /* the store's own */
+    crdt_txn           *txn;
+    const crdt_space   *space;
+    crdt_ref            now;    /* what the transaction sees */
+    void               *delta;  /* the state that this transaction's delta holds of the object */
+    void               *state;  /* of a type changed in place: the committed state; else NULL */
+    void               *object; /* the store's own */
     struct crdt_inside *inside; /* the way to it, if it lies inside of that object; else NULL */
 } crdt_target;
 

@@ -63,12 +63,12 @@ crdt_ref crdt__both_ref(const crdt__sight *sight, const crdt__both *both)
 
 crdt__standing crdt__both_look(const crdt__sight *sight, const crdt__both *both)
 {
-    crdt__standing   s;
-    crdt__sib        top;
-    bool             latest_removed = false;
-    crdt__sibs_iter  it = crdt__sibs_over(both->mine == NULL ? NULL : &both->mine->marks,
-                                          both->own == NULL ? NULL : &both->own->marks, sight->gone);
-    crdt_ref         ref = crdt__both_ref(sight, both);
+    crdt__standing  s;
+    crdt__sib       top;
+    bool            latest_removed = false;
+    crdt__sibs_iter it = crdt__sibs_over(both->mine == NULL ? NULL : &both->mine->marks,
+                                         both->own == NULL ? NULL : &both->own->marks, sight->gone);
+    crdt_ref ref = crdt__both_ref(sight, both);
     memset(&s, 0, sizeof s);
     for (const crdt__sib *sib; (sib = crdt__sibs_next(&it)) != NULL; s.marks++) {
         bool tomb = crdt__sib_is_tomb(sib);

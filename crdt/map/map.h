@@ -68,17 +68,17 @@ typedef struct crdt__meeting {
 typedef struct crdt__map {
     const crdt_type  *type; /* its own */
     const crdt_space *space;
-    crdt__leaf     **leaves;
-    uint32_t         count, cap; /* of leaves */
-    size_t           entries, keys; /* keys: under which something shows */
-    crdt_digest      sum;        /* of the digests of entries that are not dirty */
-    bool             dirty;      /* a leaf is */
-    bool             gaps;       /* there may be entries that hold nothing */
-    crdt__entry     *touched;    /* whose states were changed in place since the last keep */
-    crdt__meeting   *plan;       /* of the join that was prepared */
-    size_t           planned, plan_cap;
-    void            *bottom; /* for what the other lacks */
-    size_t           bottom_size;
+    crdt__leaf      **leaves;
+    uint32_t          count, cap;    /* of leaves */
+    size_t            entries, keys; /* keys: under which something shows */
+    crdt_digest       sum;           /* of the digests of entries that are not dirty */
+    bool              dirty;         /* a leaf is */
+    bool              gaps;          /* there may be entries that hold nothing */
+    crdt__entry      *touched;       /* whose states were changed in place since the last keep */
+    crdt__meeting    *plan;          /* of the join that was prepared */
+    size_t            planned, plan_cap;
+    void             *bottom; /* for what the other lacks */
+    size_t            bottom_size;
 } crdt__map;
 
 /* A key is a name and an element. */
@@ -101,9 +101,9 @@ typedef struct crdt__place {
 } crdt__place;
 
 /* The first entry not before (key, id). */
-crdt__place  crdt__map_seek(const crdt__map *map, crdt_view key, uint32_t id);
+crdt__place crdt__map_seek(const crdt__map *map, crdt_view key, uint32_t id);
 /* The entry there, or NULL at the end; a place behind a leaf's last goes to the next leaf. */
-crdt__entry *crdt__map_at(const crdt__map *map, crdt__place *place);
+crdt__entry               *crdt__map_at(const crdt__map *map, crdt__place *place);
 static inline crdt__entry *crdt__map_next(const crdt__map *map, crdt__place *place)
 {
     crdt__entry *e = crdt__map_at(map, place);
@@ -129,8 +129,8 @@ size_t crdt__map_memory(const crdt__map *map); /* but for what the entries hold 
 
 /* -- What shows (map.c) ------------------------------------------------------------------------ */
 
-extern const crdt__shape crdt__map_marks;  /* where updates win */
-extern const crdt__shape crdt__map_tombed; /* where a removal leaves a mark */
+extern const crdt__shape         crdt__map_marks;  /* where updates win */
+extern const crdt__shape         crdt__map_tombed; /* where a removal leaves a mark */
 static inline const crdt__shape *crdt__map_shape(const crdt__map *map)
 {
     return crdt__map_policy(map->type) == CRDT__UPDATE_WINS ? &crdt__map_marks : &crdt__map_tombed;
@@ -147,8 +147,8 @@ crdt__sight crdt__map_sight(const crdt_ref *ref);
 
 /* One key and type: what of it is there. */
 typedef struct crdt__both {
-    const crdt_type   *type; /* NULL: the end */
-    crdt__entry       *mine, *own;
+    const crdt_type *type; /* NULL: the end */
+    crdt__entry     *mine, *own;
 } crdt__both;
 /* Walks both trees in order. */
 typedef struct crdt__walk_maps {

@@ -122,10 +122,10 @@ static crdt_err get_entry(const crdt_space *space, crdt__map *map, crdt_dec *dec
 crdt_err crdt__map_decode(const crdt_space *space, void *state, crdt_dec *dec)
 {
     crdt__map *map = state;
-    uint32_t   depth = dec->limits->depth < CRDT__MAP_DEPTH_MAX ? dec->limits->depth
-                                                                : CRDT__MAP_DEPTH_MAX;
-    size_t     count = crdt_dec_count(dec, ENTRY_BYTES_MIN, "entries of a map");
-    crdt_err   err = dec->err;
+    uint32_t   depth =
+        dec->limits->depth < CRDT__MAP_DEPTH_MAX ? dec->limits->depth : CRDT__MAP_DEPTH_MAX;
+    size_t   count = crdt_dec_count(dec, ENTRY_BYTES_MIN, "entries of a map");
+    crdt_err err = dec->err;
     if (err == CRDT_OK && count > 0 && dec->depth >= depth) {
         err = crdt_dec_fail(dec, CRDT_ELIMIT, "maps nested too deep");
     }
@@ -196,8 +196,8 @@ bool crdt__map_check(const crdt_space *space, const void *state, const crdt_cont
         *ret_reason = "a map's entries are out of order";
         if (last != NULL && crdt__entry_compare(last, e) >= 0) return false;
         if (!entry_ok(space, map, e, seen, ret_reason)) return false;
-        bool alike = last != NULL &&
-                     crdt_view_compare(crdt__entry_key(last), crdt__entry_key(e)) == 0;
+        bool alike =
+            last != NULL && crdt_view_compare(crdt__entry_key(last), crdt__entry_key(e)) == 0;
         if (!alike) key_lives = false;
         if (e->live && !key_lives) keys++;
         key_lives |= e->live;

@@ -36,8 +36,8 @@ static crdt_err plan(const crdt_space *space, crdt__map *map, crdt__entry *mine,
 {
     if (map->planned == map->plan_cap) {
         size_t         cap = crdt__grow(map->plan_cap, map->planned + 1);
-        crdt__meeting *next = crdt__resize(space->mem, map->plan, map->plan_cap * sizeof *next,
-                                           cap * sizeof *next);
+        crdt__meeting *next =
+            crdt__resize(space->mem, map->plan, map->plan_cap * sizeof *next, cap * sizeof *next);
         if (next == NULL) return CRDT_ENOMEM;
         map->plan = next;
         map->plan_cap = cap;
@@ -171,8 +171,8 @@ static crdt_err prepare_one(crdt_join *join, crdt__map *map, const crdt__meeting
     static const crdt__sibs none;
     crdt__entry            *e = m->mine;
     crdt_join               inner = join_of(join, e);
-    crdt_err err = crdt__sibs_prepare(&inner, &e->marks, m->theirs != NULL ? &m->theirs->marks
-                                                                           : &none);
+    crdt_err                err =
+        crdt__sibs_prepare(&inner, &e->marks, m->theirs != NULL ? &m->theirs->marks : &none);
     if (err != CRDT_OK || holds_all(join, e)) return err;
     if (e->type->undo != NULL) crdt__map_edit(map, e);
     return e->type->prepare(&inner, e->state, other_state(join, map, m));

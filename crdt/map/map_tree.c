@@ -279,7 +279,7 @@ void crdt__map_init(const crdt_space *space, const crdt_type *type, void *state)
 
 void crdt__map_clear(const crdt_space *space, void *state)
 {
-    crdt__map       *map = state;
+    crdt__map *map = state;
     for (uint32_t l = 0; l < map->count; l++) {
         crdt__leaf *leaf = map->leaves[l];
         for (uint32_t i = 0; i < leaf->count; i++) free_entry(space, leaf->at[i].entry);

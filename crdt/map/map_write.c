@@ -163,7 +163,7 @@ static size_t marks_seen(const crdt_target *target, const step *s, bool seen_onl
 {
     crdt__sibs_iter it = crdt__sibs_over(s->both.mine == NULL ? NULL : &s->both.mine->marks,
                                          &s->both.own->marks, s->sight.gone);
-    size_t          count = 0;
+    size_t count = 0;
     for (const crdt__sib *sib; (sib = crdt__sibs_next(&it)) != NULL;) {
         count += !seen_only || crdt_target_sees(target, crdt__sib_dot(sib));
     }
@@ -211,13 +211,15 @@ crdt_err crdt__map_reset(crdt_target *target)
     crdt__walk_maps walk = {{0, 0}, {0, 0}};
     uint64_t        before = crdt__txn_next(target->txn);
     crdt_err        err = CRDT_OK;
-    for (crdt__both both; err == CRDT_OK && (both = crdt__sight_next(&sight, &walk)).type != NULL;) {
+    for (crdt__both both;
+         err == CRDT_OK && (both = crdt__sight_next(&sight, &walk)).type != NULL;) {
         step      s;
         crdt_view key = crdt__both_key(&both);
         if (!crdt__both_look(&sight, &both).shows) continue;
         err = take_step(target, key, both.type, &s);
         if (err == CRDT_OK) err = wipe_entry(target, &s, WIPE_SEEN, 0);
-        walk = crdt__sight_seek(&sight, key, (uint32_t)both.type->id + 1); /* trees may have grown */
+        walk =
+            crdt__sight_seek(&sight, key, (uint32_t)both.type->id + 1); /* trees may have grown */
     }
     return err == CRDT_OK ? err : crdt__txn_failed(target->txn, before, err);
 }

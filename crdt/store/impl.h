@@ -43,6 +43,7 @@ typedef struct crdt__object {
     union {
         struct crdt__object *next_change; /* if listed */
         struct crdt__object *next_prune;  /* while a list of those to be freed is made */
+        struct crdt__object *mine; /* in an open transaction's delta: the store's, if it is known */
     };
     _Alignas(max_align_t) unsigned char state[];
 } crdt__object;
@@ -57,13 +58,19 @@ typedef struct crdt__retired {
 } crdt__retired;
 
 struct crdt_txn {
-    crdt_store         *store;
-    crdt_store         *delta; /* NULL: no transaction is open */
+    crdt_store   *store;
+    crdt_store   *delta; /* NULL: no transaction is open */
+    crdt_store   *spare; /* the empty delta of one that has ended, for the next; or NULL */
+    crdt__object *shown,
+        *shown_own; /* what a look found last: an object of the store that lives, and
+                                        shows; that of the delta. NULL: not known any more */
     const crdt_context *at;
     uint64_t            now_ms, first, next; /* dots [first, next) are taken */
     uint64_t            stamp;
     crdt_err            failed; /* an operation was left half done: only rollback is allowed */
     crdt__within       *within; /* where names lead; NULL: to named objects */
+    bool                shown_beside; /* something stands beside it */
+    bool                sealed;       /* the delta is whole: nothing was opened since */
 };
 
 struct crdt_store {
@@ -119,6 +126,8 @@ bool     crdt__object_is_empty(const crdt__object *object);
 size_t crdt__object_held(const crdt__object *object);
 /* Free all named objects and let go of whatever lists them; the count of names stays. */
 void crdt__objects_drop(crdt_store *store);
+/* A transaction's delta becomes as it was made. */
+void crdt__delta_reset(crdt_store *delta);
 /* Take out and free an object that holds nothing and that no list needs. */
 void crdt__object_prune(crdt_store *store, crdt__object *object);
 /* Take off the dirty list: the caller sets its digest, or it goes. */

@@ -122,12 +122,13 @@ static crdt_err prepare_theirs(pass *p)
     crdt__objects it = crdt__objects_of(p->other);
     size_t        i = 0;
     for (crdt__object *theirs; (theirs = crdt__objects_next(&it)) != NULL; i++) {
-        uint16_t      id = (uint16_t)theirs->key.minor;
-        crdt__object *mine = crdt__object_get(p->store, theirs->key.bytes, id);
+        crdt__object *mine = p->remote ? NULL : theirs->mine;
+        size_t        before = p->store->objects.count;
         crdt_err      err = CRDT_OK;
         if (mine == NULL) {
+            uint16_t id = (uint16_t)theirs->key.minor;
             err = crdt__object_make(p->store, theirs->key.bytes, theirs->type, id, &mine);
-            if (err == CRDT_OK) mine->born = true;
+            if (err == CRDT_OK && p->store->objects.count > before) mine->born = true;
         }
         if (i < MET) p->mine[i] = mine;
         if (err == CRDT_OK && mine->type != theirs->type) err = CRDT_EINVAL;

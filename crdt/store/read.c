@@ -259,6 +259,8 @@ crdt_stats crdt_store_stats(const crdt_store *store)
     }
     stats.metadata += store->bytes + store->objects.bytes +
                       store->retired_count * sizeof(crdt__retired) + crdt__origins_bytes(store);
+    const crdt_store *spare = store->txn.spare;
+    if (spare != NULL) stats.metadata += spare->bytes + spare->objects.bytes;
     if (store->only != NULL) stats.metadata -= crdt__object_bytes(store->only); /* it was counted */
     const crdt_context *all[] = {&store->context, &store->brought, &store->base, &store->cut};
     for (size_t i = 0; i < 4; i++) {

@@ -36,7 +36,7 @@ typedef struct replay {
     crdt_context      seen; /* of the origin whose parts are in `group` */
     pile              all, group;
     void             *state; /* of the object: of the first part, into which all others go */
-    bool              lists; /* it is a delta's: what it lists stays, though nothing is left in it */
+    bool lists; /* it is a delta's: what it lists stays, though nothing is left in it */
 } replay;
 
 /* -- Parts ------------------------------------------------------------------------------------- */

@@ -147,11 +147,21 @@ void crdt__objects_drop(crdt_store *store)
     store->dirty = store->changes = store->changes_last = NULL;
 }
 
+void crdt__delta_reset(crdt_store *delta)
+{
+    crdt__omap_iter it = crdt__omap_first(&delta->objects);
+    for (crdt__object *o; (o = crdt__omap_next(&it)) != NULL;) crdt__object_free(delta, o);
+    crdt__omap_reset(&delta->objects);
+    crdt_context_clear(&delta->context);
+    crdt_context_clear(&delta->brought);
+}
+
 void crdt_store_free(crdt_store *store)
 {
     if (store == NULL) return;
     const crdt_mem *mem = store->space.mem;
     if (store->txn.delta != NULL) crdt_store_rollback(store);
+    crdt_store_free(store->txn.spare);
     crdt_store_save_end(store);
     if (store->only != NULL) object_clear(store, store->only);
     else crdt__objects_drop(store);

@@ -10,12 +10,15 @@ crdt_err crdt_store_begin(crdt_store *store, uint64_t now_ms, crdt_txn **ret_txn
     crdt_txn *txn = &store->txn;
     if (txn->delta != NULL) return CRDT_EBUSY;
     if (crdt__retired_end(store, store->replica) != UINT64_MAX) return CRDT_ERETIRED;
-    crdt_store *delta;
+    crdt_store *delta = txn->spare;
     crdt_err    err = crdt__objects_ready(store);
-    if (err == CRDT_OK) err = crdt__store_like(store, CRDT__DELTA, &delta);
+    if (err == CRDT_OK && delta == NULL) err = crdt__store_like(store, CRDT__DELTA, &delta);
     if (err != CRDT_OK) return err;
     txn->store = store;
     txn->delta = delta;
+    txn->spare = NULL;
+    txn->shown = NULL;
+    txn->sealed = false;
     txn->at = NULL;
     txn->now_ms = now_ms;
     txn->first = txn->next = crdt_context_max(&store->context, store->replica) + 1;
@@ -59,6 +62,17 @@ void crdt__txn_within(crdt_txn *txn, crdt__within *within)
     if (old != NULL) crdt__release(txn->store->space.mem, old, old->bytes);
 }
 
+/* A delta that nobody wants goes, or is kept for the next transaction. */
+static void put_by(crdt_store *store, crdt_store *delta)
+{
+    if (store->only != NULL) {
+        crdt_store_free(delta);
+        return;
+    }
+    crdt__delta_reset(delta);
+    store->txn.spare = delta;
+}
+
 void crdt_store_rollback(crdt_store *store)
 {
     crdt_store *delta = store->txn.delta;
@@ -72,7 +86,7 @@ void crdt_store_rollback(crdt_store *store)
         mine->type->undo(&store->space, mine->state);
         if (crdt__object_is_empty(mine)) crdt__object_prune(store, mine);
     }
-    crdt_store_free(delta);
+    put_by(store, delta);
 }
 
 /* -- What the transaction sees ----------------------------------------------------------------- */
@@ -131,8 +145,7 @@ typedef struct seen {
 typedef struct under {
     bool shows, beside; /* there is what shows; and what stands beside it */
     seen first;         /* what shows */
-    pair showing;       /* the same; and the object that was asked for */
-    pair asked;
+    pair showing;       /* the same */
 } under;
 
 static bool shows_before(const seen *a, const seen *b)
@@ -152,25 +165,47 @@ static void see(const crdt_txn *txn, under *u, const crdt_type *type, uint32_t i
     u->shows = true;
 }
 
-/* Which object shows under name in the transaction: committed ones first, then those only in the
- * delta. One look at each: `asked` is the type id of an object to find on the way. */
-static under look_under(const crdt_txn *txn, crdt_view name, uint16_t asked)
+/* Who looks at a name mostly looks again, to change it. */
+static bool shown_before(const crdt_txn *txn, crdt_view name, under *ret_under)
 {
-    under           u = {.shows = false};
-    crdt__omap_iter it = crdt__omap_seek(&txn->store->objects, name, 0);
-    for (crdt__object *o; (o = crdt__omap_next(&it)) != NULL;) {
-        if (crdt_view_compare(o->key.bytes, name) != 0) break;
+    crdt__object *o = txn->shown;
+    if (o == NULL || o->key.bytes.size != name.size) return false;
+    if (name.size > 0 && memcmp(o->key.bytes.data, name.data, name.size) != 0) return false;
+    *ret_under = (under){.shows = true, .beside = txn->shown_beside};
+    ret_under->first.type = o->type;
+    ret_under->first.id = (uint16_t)o->key.minor;
+    ret_under->showing = (pair){o, txn->shown_own};
+    return true;
+}
+
+/* What the store holds for certain stays there while the transaction is open. */
+static void remember_shown(const crdt_txn *txn, const under *u)
+{
+    crdt_txn *open = &txn->store->txn;
+    bool      known = u->shows && u->showing.mine != NULL && u->showing.mine->live;
+    open->shown = known ? u->showing.mine : NULL;
+    open->shown_own = u->showing.own;
+    open->shown_beside = u->beside;
+}
+
+/* Which object shows under name in the transaction: committed ones first, then those only in the
+ * delta. */
+static under look_under(const crdt_txn *txn, crdt_view name)
+{
+    under u = {.shows = false};
+    if (shown_before(txn, name, &u)) return u;
+    crdt__omap_iter it;
+    crdt__object   *o = crdt__objects_named(txn->store, name, &it);
+    for (; o != NULL; o = crdt__omap_next_alike(&it)) {
         pair p = {o, crdt__object_get(txn->delta, name, (uint16_t)o->key.minor)};
-        if (o->key.minor == asked) u.asked = p;
         see(txn, &u, o->type, o->key.minor, p);
     }
-    it = crdt__omap_seek(&txn->delta->objects, name, 0);
-    for (crdt__object *o; (o = crdt__omap_next(&it)) != NULL;) {
-        if (crdt_view_compare(o->key.bytes, name) != 0) break;
+    o = crdt__objects_named(txn->delta, name, &it);
+    for (; o != NULL; o = crdt__omap_next_alike(&it)) {
         if (crdt__object_get(txn->store, name, (uint16_t)o->key.minor) != NULL) continue;
-        if (o->key.minor == asked) u.asked.own = o;
         see(txn, &u, o->type, o->key.minor, (pair){NULL, o});
     }
+    remember_shown(txn, &u);
     return u;
 }
 
@@ -183,7 +218,7 @@ crdt_err crdt_txn_find(const crdt_txn *txn, crdt_view name, const crdt_type *typ
         if (name.size != 0) return CRDT_ENOENT;
         p = pair_of(txn, name, shows->id);
     } else {
-        under u = look_under(txn, name, 0);
+        under u = look_under(txn, name);
         if (!u.shows) return CRDT_ENOENT;
         shows = u.first.type;
         p = u.showing;
@@ -224,6 +259,9 @@ static crdt_err open_found(crdt_txn *txn, crdt_view name, const crdt_type *type,
         err = crdt__object_make(txn->store, name, type, id, &p.mine);
     }
     if (err != CRDT_OK) return err;
+    txn->shown = NULL;
+    txn->sealed = false;
+    p.own->mine = p.mine != NULL && p.mine->live ? p.mine : NULL;
     ret_target->state = NULL;
     if (type->undo != NULL) {
         crdt__object_before(txn->store, p.mine);
@@ -264,10 +302,11 @@ crdt_err crdt__target_open_named(crdt_txn *txn, crdt_view name, const crdt_type 
     }
     if (crdt_types_by_id(store->types, type->id) != type) return CRDT_EINVAL;
     if (name.size > store->limits.name_bytes) return CRDT_ELIMIT;
-    under u = look_under(txn, name, type->id);
+    under u = look_under(txn, name);
     if (u.shows && u.first.type != type && !type->beside) return CRDT_ETYPE;
     if (!u.shows && store->names >= store->limits.objects) return CRDT_ELIMIT;
-    crdt_err err = open_found(txn, name, type, type->id, u.asked, ret_target);
+    pair     p = u.shows && u.first.type == type ? u.showing : pair_of(txn, name, type->id);
+    crdt_err err = open_found(txn, name, type, type->id, p, ret_target);
     if (err != CRDT_OK) return err;
     crdt__object *own = ret_target->object;
     own->wants_presence = shows && !u.shows && !type->beside;
@@ -378,6 +417,7 @@ crdt_err crdt_txn_mark(crdt_txn *txn)
     if (txn->failed != CRDT_OK) return txn->failed;
     crdt_err err = reserve_dots(txn, 1, 0);
     if (err == CRDT_OK) (void)next_dot(txn);
+    txn->sealed = false;
     return err;
 }
 
@@ -536,7 +576,7 @@ crdt_err crdt_txn_remove(crdt_txn *txn, crdt_view name)
         if (name.size != 0) return CRDT_ENOENT;
         return remove_one(txn, name, store->solo, store->solo->id);
     }
-    under u = look_under(txn, name, 0);
+    under u = look_under(txn, name);
     if (!u.shows) return CRDT_ENOENT;
     if (u.first.type == &crdt__opaque_type) return CRDT_ETYPE; /* nothing of it was seen */
     uint64_t before = txn->next;
@@ -606,15 +646,33 @@ static crdt_err seal(crdt_store *store, crdt_store *delta, uint64_t first_seq, b
     return CRDT_OK;
 }
 
-crdt_err crdt_store_commit(crdt_store *store, crdt_delta **ret_delta)
+/* Nothing more is to come. wanted: somebody will look at the delta. */
+static crdt_err finish(crdt_txn *txn, bool wanted)
+{
+    if (txn->delta == NULL) return CRDT_EINVAL;
+    if (txn->failed != CRDT_OK || txn->sealed) return txn->failed;
+    crdt_context_settle(&txn->delta->context);
+    drop_unmutated(txn->store, txn->delta);
+    crdt_err err = seal(txn->store, txn->delta, txn->first, wanted);
+    txn->sealed = err == CRDT_OK && wanted;
+    return err;
+}
+
+crdt_err crdt_store_encode_delta(crdt_store *store, crdt_buf *out, crdt_dot *ret_last)
 {
     crdt_txn *txn = &store->txn;
-    if (txn->delta == NULL) return CRDT_EINVAL;
-    if (txn->failed != CRDT_OK) return txn->failed;
+    crdt_err  err = finish(txn, true);
+    if (err != CRDT_OK) return err;
+    bool any = txn->next > txn->first;
+    *ret_last = (crdt_dot){store->replica, any ? txn->next - 1 : 0};
+    return any ? crdt_store_encode(txn->delta, out) : CRDT_OK;
+}
+
+crdt_err crdt_store_commit(crdt_store *store, crdt_delta **ret_delta)
+{
+    crdt_txn   *txn = &store->txn;
     crdt_store *delta = txn->delta;
-    crdt_context_settle(&delta->context);
-    drop_unmutated(store, delta);
-    crdt_err err = seal(store, delta, txn->first, ret_delta != NULL);
+    crdt_err    err = finish(txn, ret_delta != NULL);
     if (err != CRDT_OK) return err;
     txn->delta = NULL;
     err = crdt__store_join(store, delta, txn->now_ms, false);
@@ -624,7 +682,7 @@ crdt_err crdt_store_commit(crdt_store *store, crdt_delta **ret_delta)
     }
     crdt__txn_within(txn, NULL);
     if (ret_delta == NULL) {
-        crdt_store_free(delta);
+        put_by(store, delta);
         return CRDT_OK;
     }
     crdt__objects it = crdt__objects_of(delta); /* it can be read like any store */

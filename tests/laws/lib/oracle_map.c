@@ -99,10 +99,11 @@ static void add_event(tale_of_one *t, const crdt_laws_event *e, size_t from, uin
 /* self: an event of which only what it took away counts; or none. */
 static void print_leaf(const world *w, size_t e, uint64_t present, size_t self, crdt_buf *out)
 {
-    static const crdt_op inner_ops[] = {
-        {"set", "v", "", NULL}, {"add", "v", "", NULL}, {"inc", "n", "", NULL},
-        {"insert", "pv", "", NULL}};
-    tale_of_one tale, *t = &tale;
+    static const crdt_op inner_ops[] = {{"set", "v", "", NULL},
+                                        {"add", "v", "", NULL},
+                                        {"inc", "n", "", NULL},
+                                        {"insert", "pv", "", NULL}};
+    tale_of_one          tale, *t = &tale;
     t->count = 0;
     for (size_t i = 0; i < w->count; i++) {
         const deed     *d = deed_of(w, i, e);
@@ -127,7 +128,7 @@ static void print_leaf(const world *w, size_t e, uint64_t present, size_t self, 
     }
     static const crdt_laws_oracle oracles[] = {oracle_mvreg, oracle_orset, oracle_pncounter,
                                                oracle_rga};
-    uint64_t all = t->count == 64 ? UINT64_MAX : (UINT64_C(1) << t->count) - 1;
+    uint64_t                      all = t->count == 64 ? UINT64_MAX : (UINT64_C(1) << t->count) - 1;
     oracles[w->entries[e].kind](t->at, t->count, all, out);
 }
 
@@ -183,8 +184,8 @@ static standing stand(const world *w, size_t e, uint64_t present, size_t self)
         if (deed_of(w, i, e)->removes) s.removed = true;
         else if (s.since == w->count || is_later_write(w->events, i, s.since)) s.since = i;
     }
-    bool beaten = w->policy == LATEST_WINS ? top != w->count && deed_of(w, top, e)->removes
-                                           : s.removed;
+    bool beaten =
+        w->policy == LATEST_WINS ? top != w->count && deed_of(w, top, e)->removes : s.removed;
     s.shows = !beaten && (s.since != w->count || content_shows(w, e, present, self));
     return s;
 }
