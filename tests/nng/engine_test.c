@@ -9,6 +9,7 @@
 #include "crdt/types.h"
 #include "gossip/gossip.h"
 #include "tests/nng/lib/net.h"
+#include "tests/nng/lib/proxy.h"
 
 #define NODES 4
 
@@ -19,6 +20,9 @@ typedef struct node {
     gossip_driver *driver;
     unsigned       up, down; /* notices */
 } node;
+
+/* The next nodes that are opened wait for ten minutes where others wait for a second. */
+static bool patient;
 
 static uint64_t wall(void)
 {
@@ -37,6 +41,10 @@ static void open_node(node *n, uint64_t id, uint64_t cluster, const gossip_nng_o
     config.boot = config.seed = id + net_now();
     config.address = crdt_text_view(net_url(&n->net));
     config.frame_max = options->frame_max;
+    if (patient) {
+        config.timeout_us = UINT64_C(600000000);
+        config.round_us = config.round_max_us = UINT64_C(600000000);
+    }
     CHECK_OK(crdt_store_new(&store, &n->store));
     CHECK_OK(gossip_engine_new(&config, n->store, NULL, &n->engine));
     CHECK_OK(gossip_driver_new(n->engine, &transport, NULL, NULL, &n->driver));
@@ -210,6 +218,33 @@ TEST(engine, a_node_that_comes_back_at_its_address_is_met_again)
     meet(&nodes[2], net_url(&nodes[0].net));
     agree(nodes, 3, 2);
     for (unsigned i = 0; i < 3; i++) close_node(&nodes[i]);
+}
+
+/* The connection breaks while a push is under way. The engine is told, and sends it again: it would
+ * have waited for ten minutes. */
+TEST(engine, what_is_lost_with_a_connection_is_sent_again_at_once)
+{
+    node               nodes[2];
+    proxy              p;
+    gossip_nng_options o = net_options("tcp://127.0.0.1:0");
+    patient = true;
+    for (unsigned i = 0; i < 2; i++) open_node(&nodes[i], 100 + i, 7, &o);
+    patient = false;
+    proxy_open(&p, net_url(&nodes[1].net), 1);
+    meet(&nodes[0], p.url);
+    add(&nodes[0], "before");
+    agree(nodes, 2, 1);
+    run_for(nodes, 2, 300);
+    atomic_store(&p.holds, true);
+    run_for(nodes, 2, 100);
+    add(&nodes[0], "under way");
+    run_for(nodes, 2, 300);
+    CHECK_EQ_INT(elements(&nodes[1]), 1);
+    proxy_break(&p);
+    atomic_store(&p.holds, false);
+    agree(nodes, 2, 2);
+    for (unsigned i = 0; i < 2; i++) close_node(&nodes[i]);
+    proxy_close(&p);
 }
 
 /* -- Strangers --------------------------------------------------------------------------------- */
