@@ -12,6 +12,7 @@
 #define IN_KEPT (64u << 10) /* a larger buffer is given back when it is empty */
 #define OUT_HIGH (256u << 10) /* who has so much of replies to read is not read from */
 #define IOVS 8u
+#define GONE_MS 50u
 
 static const uint8_t preamble[PREAMBLE] = {'C', 'O', 'N', 'C', 'U', 'R', 1, 0};
 
@@ -306,10 +307,21 @@ void gossip__nng_conn_close(gossip__nng_conn *conn)
     conn->receiving = conn->sending = conn->greeted = conn->ready = false;
 }
 
-bool gossip__nng_conn_hangs(const gossip__nng_conn *conn)
+/* NNG's TLS does not end what is begun after the connection has broken; the socket below tells. What
+ * came before that is taken first. */
+static bool is_gone(const gossip__nng_conn *conn)
 {
-    nng_time now = conn->nng->now;
-    if (conn->stream == NULL) return false;
-    if (!conn->greeted && now - conn->began > conn->nng->options.answer_ms) return true;
-    return conn->sending && now - conn->moved > conn->nng->options.answer_ms;
+    nng_sockaddr sa;
+    bool         idle = !conn->ready && conn != conn->nng->current;
+    if (conn->nng->ca.data == NULL || !idle || conn->nng->now - conn->heard < GONE_MS) return false;
+    return nng_stream_get_addr(conn->stream, NNG_OPT_REMADDR, &sa) != 0;
+}
+
+int gossip__nng_conn_hangs(const gossip__nng_conn *conn)
+{
+    nng_time now = conn->nng->now, most = conn->nng->options.answer_ms;
+    if (conn->stream == NULL) return 0;
+    if (!conn->greeted && now - conn->began > most) return NNG_ETIMEDOUT;
+    if (conn->sending && now - conn->moved > most) return NNG_ETIMEDOUT;
+    return is_gone(conn) ? NNG_ECONNSHUT : 0;
 }

@@ -323,16 +323,16 @@ static void look_at_requests(gossip__nng_peer *peer)
 {
     nng_time now = peer->nng->now, answer_ms = peer->nng->options.answer_ms;
     bool     silent = false;
+    int      rv = gossip__nng_conn_hangs(&peer->conn);
     while (peer->requests != NULL && now >= peer->requests->until) {
         const gossip__nng_conn *conn = &peer->conn;
         silent = silent || (conn->greeted && now - conn->heard >= answer_ms);
         gossip__nng_conn_unpush(&peer->conn, peer->requests->id);
         lose_oldest(peer);
     }
-    if (silent || gossip__nng_conn_hangs(&peer->conn)) {
-        peer->nng->stats.closed++;
-        gossip__nng_peer_failed(peer, NNG_ETIMEDOUT);
-    }
+    if (silent && rv == 0) rv = NNG_ETIMEDOUT;
+    if (rv == NNG_ETIMEDOUT) peer->nng->stats.closed++;
+    if (rv != 0) gossip__nng_peer_failed(peer, rv);
 }
 
 void gossip__nng_look_at_peers(gossip_nng *nng)

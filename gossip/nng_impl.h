@@ -179,8 +179,8 @@ crdt_view gossip__nng_conn_pop(gossip__nng_conn *conn, uint32_t *ret_id);
 bool gossip__nng_conn_push(gossip__nng_conn *conn, uint32_t id, crdt_view bytes);
 /* What was not sent yet is not sent any more. */
 void gossip__nng_conn_unpush(gossip__nng_conn *conn, uint32_t id);
-/* Nothing moves, or it was never greeted: close it. */
-bool gossip__nng_conn_hangs(const gossip__nng_conn *conn);
+/* Nothing moves, or it was never greeted, or it is gone: why it is to be closed; 0: it is not. */
+int gossip__nng_conn_hangs(const gossip__nng_conn *conn);
 void gossip__nng_drop_stream(nng_stream *stream);
 
 /* nng_listen.c */

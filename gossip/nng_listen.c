@@ -212,10 +212,12 @@ void gossip__nng_look_at_accepted(gossip_nng *nng)
     for (gossip__nng_conn *conn = nng->accepted; conn != NULL; conn = next) {
         bool idle = nng->now - conn->heard > GOSSIP__NNG_IDLE_MS &&
                     nng->now - conn->answered > GOSSIP__NNG_IDLE_MS;
+        int rv = gossip__nng_conn_hangs(conn);
         next = conn->next;
-        if (!idle && !gossip__nng_conn_hangs(conn)) continue;
-        if (conn->greeted) nng->stats.closed++;
-        gossip__nng_accepted_failed(conn, NNG_ETIMEDOUT);
+        if (idle && rv == 0) rv = NNG_ETIMEDOUT;
+        if (rv == 0) continue;
+        if (rv == NNG_ETIMEDOUT && conn->greeted) nng->stats.closed++;
+        gossip__nng_accepted_failed(conn, rv);
     }
     for (unsigned i = 0; i < GOSSIP__NNG_REASONS; i++) tell(nng, (gossip__nng_reason)i);
 }

@@ -120,12 +120,12 @@ static void breaks(const char *listen, bool tls, unsigned count)
 
 TEST(reset, tcp)
 {
-    breaks("tcp://127.0.0.1:0", false, T_SLOW ? 400 : 3000);
+    breaks("tcp://127.0.0.1:0", false, T_SLOW ? 300 : 2000);
 }
 
 TEST(reset, tls)
 {
-    breaks("tls+tcp://127.0.0.1:0", true, T_SLOW ? 60 : 300);
+    breaks("tls+tcp://127.0.0.1:0", true, T_SLOW ? 30 : 150);
 }
 
 /* Connections, whatever became of them. */
