@@ -243,7 +243,9 @@ bool node_data_restore(const char *dir, uint64_t cluster, uint64_t node, uint64_
     if (good) {
         gossip_persist persist = gossip_disk_persist(data.disk);
         crdt_err err = gossip_disk_begin(data.disk, replica != 0 ? replica : node_data_random());
-        if (err == CRDT_OK) err = persist.snapshot(persist.user, 0, snapshot);
+        for (size_t at = 0; err == CRDT_OK && at < snapshot.size;) {
+            err = persist.snapshot(persist.user, 0, snapshot, &at);
+        }
         good = !fails(err, "it cannot be written", "", ret_problem);
     }
     node_data_close(&data, false);

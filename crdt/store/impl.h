@@ -5,6 +5,7 @@
 #include "crdt/core/mem.h"
 #include "crdt/core/omap.h"
 #include "crdt/core/sibs.h"
+#include "crdt/core/within.h"
 #include "crdt/store.h"
 
 /* What a store's bytes and joins mean. */
@@ -68,6 +69,7 @@ struct crdt_txn {
     uint64_t            now_ms, first, next; /* dots [first, next) are taken */
     uint64_t            stamp;
     crdt_err            failed; /* an operation was left half done: only rollback is allowed */
+    crdt__within       *within; /* where names lead; NULL: to named objects */
     bool                shown_beside; /* something stands beside it */
     bool                sealed;       /* the delta is whole: nothing was opened since */
 };

@@ -31,6 +31,9 @@ static void cover_of(pass *p, const crdt__object *mine, const crdt__object *thei
     p->join.mine.keep = NULL;
     p->join.theirs.seen = &p->other->context;
     p->join.theirs.keep = theirs == NULL ? NULL : theirs->keep;
+    p->join.listed = p->other->kind == CRDT__DELTA;
+    p->join.lists = p->join.listed && p->store->kind == CRDT__DELTA;
+    p->join.local = !p->remote;
 }
 
 /* Do objects that the other does not list take part? Not with deltas: those list whatever they
@@ -45,7 +48,7 @@ static bool whole(const crdt_store *other)
 /* Of its own transaction, an object changed in place holds all already. */
 static bool holds_all(const pass *p, const crdt__object *mine)
 {
-    return !p->remote && mine->type->undo != NULL;
+    return !p->remote && mine->type->undo != NULL && !mine->type->holds;
 }
 
 /* Into nothing, a state that is given away moves. */
@@ -478,7 +481,7 @@ static bool all_movable(const crdt_store *other)
 {
     crdt__objects it = crdt__objects_of(other);
     for (const crdt__object *o; (o = crdt__objects_next(&it)) != NULL;) {
-        if (o->type->move != NULL) return false;
+        if (o->type->move != NULL || o->type->holds) return false;
     }
     return true;
 }

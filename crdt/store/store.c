@@ -53,6 +53,7 @@ static crdt_store *store_make(const crdt_mem *mem, const crdt_types *types, cons
     s->space.mem = mem;
     s->space.limits = &s->limits;
     s->space.cut = &s->cut;
+    s->space.types = types;
     s->types = types;
     s->solo = solo;
     s->kind = kind;

@@ -24,6 +24,7 @@ crdt_err crdt_store_begin(crdt_store *store, uint64_t now_ms, crdt_txn **ret_txn
     txn->first = txn->next = crdt_context_max(&store->context, store->replica) + 1;
     txn->stamp = 0;
     txn->failed = CRDT_OK;
+    txn->within = NULL;
     *ret_txn = txn;
     return CRDT_OK;
 }
@@ -54,6 +55,13 @@ static crdt__object *in_place(const crdt_store *store, const crdt__object *own)
     return crdt__object_get(store, own->key.bytes, (uint16_t)own->key.minor);
 }
 
+void crdt__txn_within(crdt_txn *txn, crdt__within *within)
+{
+    crdt__within *old = txn->within;
+    txn->within = within;
+    if (old != NULL) crdt__release(txn->store->space.mem, old, old->bytes);
+}
+
 /* A delta that nobody wants goes, or is kept for the next transaction. */
 static void put_by(crdt_store *store, crdt_store *delta)
 {
@@ -69,6 +77,7 @@ void crdt_store_rollback(crdt_store *store)
 {
     crdt_store *delta = store->txn.delta;
     if (delta == NULL) return;
+    crdt__txn_within(&store->txn, NULL);
     store->txn.delta = NULL;
     crdt__objects it = crdt__objects_of(delta);
     for (crdt__object *own; (own = crdt__objects_next(&it)) != NULL;) {
@@ -267,6 +276,7 @@ static crdt_err open_found(crdt_txn *txn, crdt_view name, const crdt_type *type,
     ret_target->now = ref_in_txn(txn, type, p);
     ret_target->delta = p.own->state;
     ret_target->object = p.own;
+    ret_target->inside = NULL;
     return CRDT_OK;
 }
 
@@ -278,6 +288,13 @@ static crdt_err open_object(crdt_txn *txn, crdt_view name, const crdt_type *type
 
 crdt_err crdt_target_open(crdt_txn *txn, crdt_view name, const crdt_type *type,
                           crdt_target *ret_target)
+{
+    if (txn->within != NULL) return txn->within->open(txn->within, txn, name, type, ret_target);
+    return crdt__target_open_named(txn, name, type, true, ret_target);
+}
+
+crdt_err crdt__target_open_named(crdt_txn *txn, crdt_view name, const crdt_type *type, bool shows,
+                                 crdt_target *ret_target)
 {
     if (txn->failed != CRDT_OK) return txn->failed;
     const crdt_store *store = txn->store;
@@ -295,7 +312,7 @@ crdt_err crdt_target_open(crdt_txn *txn, crdt_view name, const crdt_type *type,
     crdt_err err = open_found(txn, name, type, type->id, p, ret_target);
     if (err != CRDT_OK) return err;
     crdt__object *own = ret_target->object;
-    own->wants_presence = !u.shows && !type->beside;
+    own->wants_presence = shows && !u.shows && !type->beside;
     own->meets = own->wants_presence && u.beside;
     return CRDT_OK;
 }
@@ -348,7 +365,8 @@ crdt_err crdt_target_reserve(crdt_target *target, size_t dots, size_t covers)
     crdt_txn     *txn = target->txn;
     uint64_t      before = txn->next;
     crdt_err      err = CRDT_OK;
-    if (own->wants_presence) {
+    if (target->inside != NULL) err = target->inside->reserve(target, &dots, &covers);
+    if (err == CRDT_OK && own->wants_presence) {
         dots++;
         err =
             crdt__sibs_reserve(target->space, &own->presence, crdt__sibs_count(&own->presence) + 1);
@@ -356,9 +374,10 @@ crdt_err crdt_target_reserve(crdt_target *target, size_t dots, size_t covers)
         own->meets = false;
     }
     if (err == CRDT_OK) err = reserve_dots(txn, dots, covers);
-    if (err == CRDT_OK) own->mutated = true;
-    else if (txn->next > before) txn->failed = err; /* half done */
-    return err;
+    if (err != CRDT_OK) return crdt__txn_failed(txn, before, err);
+    own->mutated = true;
+    if (target->inside != NULL) target->inside->mutate(target);
+    return CRDT_OK;
 }
 
 static inline bool extends_last(const crdt_context *ctx, uint64_t replica, uint64_t seq)
@@ -417,12 +436,18 @@ CRDT__APART static void write_presence(crdt_target *target)
     CRDT_ASSERT(err == CRDT_OK);
 }
 
+void crdt__target_appear(crdt_target *target)
+{
+    if (((crdt__object *)target->object)->wants_presence) write_presence(target);
+}
+
 crdt_dot crdt_target_dot(crdt_target *target)
 {
     crdt__object *own = target->object;
     if (own->wants_presence) {
         write_presence(target);
     }
+    if (target->inside != NULL) target->inside->write(target);
     return next_dot(target->txn);
 }
 
@@ -441,6 +466,7 @@ void crdt_target_cover(crdt_target *target, crdt_dot dot)
 void crdt_target_hide(crdt_target *target)
 {
     ((crdt__object *)target->object)->wants_presence = false;
+    if (target->inside != NULL) target->inside->hide(target);
 }
 
 bool crdt_target_sees(const crdt_target *target, crdt_dot dot)
@@ -475,13 +501,34 @@ uint64_t crdt_target_replica(const crdt_target *target)
     return target->txn->store->replica;
 }
 
+const crdt_space *crdt__txn_space(const crdt_txn *txn)
+{
+    return &txn->store->space;
+}
+
+const crdt_context *crdt__txn_reader(const crdt_txn *txn)
+{
+    return txn->at;
+}
+
+uint64_t crdt__txn_next(const crdt_txn *txn)
+{
+    return txn->next;
+}
+
+crdt_err crdt__txn_failed(crdt_txn *txn, uint64_t next, crdt_err err)
+{
+    if (txn->next > next) txn->failed = err;
+    return err;
+}
+
 /* -- Names ------------------------------------------------------------------------------------- */
 
 crdt_err crdt_txn_create(crdt_txn *txn, crdt_view name, const crdt_type *type)
 {
     crdt_target target;
     if (type->beside && txn->store->only == NULL) return CRDT_EINVAL;
-    crdt_err      err = crdt_target_open(txn, name, type, &target);
+    crdt_err      err = crdt__target_open_named(txn, name, type, true, &target);
     crdt__object *own = target.object;
     if (err != CRDT_OK || txn->store->only != NULL || !own->wants_presence) return err;
     err = crdt_target_reserve(&target, 0, 0);
@@ -571,6 +618,7 @@ static void drop_unmutated(crdt_store *store, crdt_store *delta, crdt__object *d
         crdt__object *o = drop;
         drop = o->next_prune;
         crdt__object *mine = in_place(store, o);
+        if (mine != NULL && mine->type->holds) mine->type->undo(&store->space, mine->state);
         if (mine != NULL && crdt__object_is_empty(mine)) crdt__object_prune(store, mine);
         crdt__objects_remove(delta, o);
         crdt__object_free(delta, o);
@@ -583,8 +631,10 @@ static crdt_err seal_one(crdt_txn *txn, crdt__object *own, bool wanted)
     crdt_dot      first = {txn->store->replica, txn->first};
     crdt__object *mine = in_place(txn->store, own);
     if (mine == NULL) return CRDT_OK;
-    own->type->clear(&txn->delta->space, own->state);
-    return own->type->seal(&txn->store->space, mine->state, first, wanted ? own->state : NULL);
+    bool  holds = own->type->holds;
+    void *part = wanted || holds ? own->state : NULL;
+    if (!holds) own->type->clear(&txn->delta->space, own->state);
+    return own->type->seal(&txn->store->space, mine->state, first, part);
 }
 
 /* It is for good where nothing is changed in place. */
@@ -639,6 +689,7 @@ crdt_err crdt_store_commit(crdt_store *store, crdt_delta **ret_delta)
         txn->delta = delta;
         return err;
     }
+    crdt__txn_within(txn, NULL);
     if (ret_delta == NULL) {
         put_by(store, delta);
         return CRDT_OK;
