@@ -183,8 +183,8 @@ static bool shown_before(const crdt_txn *txn, crdt_view name, under *ret_under)
 static void remember_shown(const crdt_txn *txn, const under *u)
 {
     crdt_txn *open = &txn->store->txn;
-    bool      known = u->shows && u->showing.mine != NULL && u->showing.mine->live &&
-                 u->first.type->undo == NULL;
+    bool      known =
+        u->shows && u->showing.mine != NULL && u->showing.mine->live && u->first.type->undo == NULL;
     open->shown = known ? u->showing.mine : NULL;
     open->shown_own = u->showing.own;
     open->shown_beside = u->beside;

@@ -233,7 +233,7 @@ TEST(client, requests_that_come_together)
     nodes *cluster = start();
     talk  *t = connect_to(cluster);
     send_text(t, SET_A "GET a\r\n" INCR_A INCR_A INCR_A INCR_A INCR_A INCR_A INCR_A INCR_A INCR_A
-                  INCR_A INCR_A INCR_A INCR_A INCR_A INCR_A INCR_A INCR_A INCR_A INCR_A INCR_A);
+                     INCR_A INCR_A INCR_A INCR_A INCR_A INCR_A INCR_A INCR_A INCR_A INCR_A INCR_A);
     send_text(t, "MSET b 2 c '3 4'\r\n\r\nMGET b c\r\n" INCR_A "WAIT 1 30\r\n" INCR_A INCR_A
                  "*2\r\n$4\r\nIN");
     expect_read(t, "+OK");
