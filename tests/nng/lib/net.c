@@ -4,6 +4,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>
+#include <nng/nng.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
@@ -20,6 +21,12 @@ __attribute__((visibility("default"))) const char *__tsan_default_suppressions(v
 const char                                        *__tsan_default_suppressions(void)
 {
     return "race:nni_posix_tcp_dialer_rele\nrace:nni_posix_ipc_dialer_rele\n";
+}
+
+/* Its threads end with the program, and nothing is lost. */
+__attribute__((constructor)) static void end_nng(void)
+{
+    (void)atexit(nng_fini);
 }
 
 static net *nets; /* that are open */
