@@ -14,6 +14,7 @@
 #include "crdt/mvreg.h"
 #include "crdt/orset.h"
 #include "crdt/pncounter.h"
+#include "crdt/revgraph.h"
 #include "crdt/rga.h"
 #include "crdt/rwset.h"
 #include "crdt/store.h"

@@ -42,6 +42,8 @@ static unsigned flags_of(const char *name)
     if (strcmp(name, "twopset") == 0) flags |= CRDT_LAWS_KEEPS_RESIDUES;
     if (is_sequence(name)) flags |= CRDT_LAWS_KEEPS_RESIDUES;  /* ids of what is deleted stay */
     if (strcmp(name, "cell") == 0) flags |= CRDT_LAWS_ORDERED; /* a number, or not */
+    /* Revisions are ordered by their hashes; after a deletion is forgotten they begin anew. */
+    if (strcmp(name, "revgraph") == 0) flags |= CRDT_LAWS_ORDERED | CRDT_LAWS_FORGETS;
     if (strcmp(name, "lwwts") == 0) flags |= CRDT_LAWS_ORDERED | CRDT_LAWS_FORGETS;
     return flags;
 }
