@@ -633,6 +633,33 @@ static void revgraph(void)
 }
 /* end doc */
 
+/* doc: bcounter */
+static void bcounter(void)
+{
+    crdt_store *r[3];
+    uint64_t    lack = 0;
+    start(&crdt_bcounter_type, r);
+    crdt_txn *txn = begin(r[0]);
+    ok(crdt_bcounter_inc(txn, CRDT_SOLO, 10)); /* ten seats, four of them for r[1] to sell */
+    ok(crdt_bcounter_transfer(txn, CRDT_SOLO, crdt_store_replica(r[1]), 4, NULL));
+    ok(crdt_store_commit(r[0], NULL));
+    send(r[0], r[1]); /* as a state */
+    send(r[0], r[2]);
+
+    ok(crdt_bcounter_dec(begin(r[0]), CRDT_SOLO, 6, NULL)); /* at the same time ... */
+    crdt_delta *six = commit(r[0]);
+    if (crdt_bcounter_dec(begin(r[1]), CRDT_SOLO, 5, &lack) != CRDT_ERIGHTS) exit(1);
+    crdt_store_rollback(r[1]);
+    ok(crdt_bcounter_dec(begin(r[1]), CRDT_SOLO, 5 - lack, NULL)); /* what it has */
+    crdt_delta *four = commit(r[1]);
+
+    send(six, r[1]);             /* as an operation */
+    send_since(r[1], r[0]);      /* as a delta: what r[0] lacks */
+    send_group(six, four, r[2]); /* as a delta: a group */
+    finish(r, six, four);        /* ten are sold, not eleven */
+}
+/* end doc */
+
 int main(void)
 {
     gcounter();
@@ -655,5 +682,6 @@ int main(void)
     cell();
     expiry();
     revgraph();
+    bcounter();
     return 0;
 }

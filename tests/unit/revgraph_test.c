@@ -1,6 +1,7 @@
 /* revgraph_test.c: what a document shows of its revisions, and what each call says. */
 #include "crdt/revgraph.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "tests/lib/random.h"
@@ -608,4 +609,40 @@ TEST(revgraph, a_refused_allocation_leaves_the_document_as_it_was)
     CHECK_EQ_INT(count_of(s, CRDT_REVS_LIVE), 1);
     free_all(s, a, b, before, delta, NULL);
     TESTMEM_DONE(&m);
+}
+
+/* -- Bytes that must stay as they are ---------------------------------------------------------- */
+
+static void is_hex(const crdt_store *s, const char *expected)
+{
+    char     text[1024] = "";
+    crdt_buf out;
+    crdt_buf_init(&out, NULL);
+    CHECK_OK(crdt_store_encode(s, &out));
+    CHECK(out.size < sizeof text / 2);
+    for (size_t i = 0; i < out.size; i++) snprintf(text + 2 * i, 3, "%02x", out.data[i]);
+    CHECK_EQ_STR(text, expected);
+    crdt_buf_clear(&out);
+}
+
+TEST(revgraph, golden_bytes)
+{
+    crdt_store *a, *b;
+    conflict_of(&a, &b);
+    DO(a, SOLO, TYPE, "accept", OLD_2 " " OLD_1, "x");
+    DO(b, SOLO, TYPE, "edit", "a longer body");
+    DO(b, SOLO, TYPE, "remove");
+    is_hex(a, "c701010201000000000000000200000000000000020003030003000000010018008001050505"
+              "015a58b49702294cec1c187cf94210265304055a58b49702294cec000100aaaaaaaaaaaaaaaa"
+              "aaaaaaaaaaaaaaaa0404000301140f6e75f5e751b0028a21961abed047060002010163010100"
+              "7e00125230f2fce19d061b0ac708f3a1060003010162000200bbbbbbbbbbbbbbbbbbbbbbbbbb"
+              "bbbbbb0600030101780004");
+    meet(a, b);
+    is_hex(a, "c70101020100000000000000020000000000000002000303000302000001001800bd01070707"
+              "015a58b49702294cec1c187cf94210265304055a58b49702294cec000100aaaaaaaaaaaaaaaa"
+              "aaaaaaaaaaaaaaaa0404000301140f6e75f5e751b0028a21961abed047060002010163010100"
+              "7e00125230f2fce19d061b0ac708f3a10600030557da5b9e2e210139000200bbbbbbbbbbbbbb"
+              "bbbbbbbbbbbbbbbbbb0600030101780004016ed0584e71ecf8e74cfe733c1c85693706000205"
+              "2765098c6d19b6f5010201d8c765f02766bbb56d2f0b62c7db1e8306000103000103");
+    free_all(a, b, NULL);
 }

@@ -19,6 +19,17 @@ typedef struct record {
     crdt_view   body;
 } record;
 
+/* The next record, empty but for its parents. */
+static record *start_record(record *r, size_t event)
+{
+    r->parents_count = 0;
+    r->event = event;
+    r->known = true;
+    r->deleted = false;
+    r->body = (crdt_view){NULL, 0};
+    return r;
+}
+
 typedef struct tale {
     const crdt_laws_event *events;
     record                 records[CRDT_LAWS_EVENTS_MAX * PATH_MAX];
@@ -70,10 +81,7 @@ static size_t leaves(const tale *t, uint64_t set, bool deleted, crdt_rev_id *ids
 static void say(tale *t, size_t i, const crdt_rev_id *parents, size_t count, bool deleted,
                 crdt_view body)
 {
-    record *r = &t->records[t->count];
-    memset(r, 0, sizeof *r);
-    r->event = i;
-    r->known = true;
+    record *r = start_record(&t->records[t->count], i);
     r->deleted = deleted;
     r->body = body;
     r->parents_count = count;
@@ -102,9 +110,7 @@ static void accept(tale *t, size_t i, bool deleted, crdt_view body)
     size_t      n = parse(t->events[i].args[0].bytes, path);
     uint64_t    seen = t->events[i].seen;
     for (size_t k = 0; k < n && !is_held(t, seen, &path[k]); k++) {
-        record *r = &t->records[t->count++];
-        memset(r, 0, sizeof *r);
-        r->event = i;
+        record *r = start_record(&t->records[t->count++], i);
         r->id = path[k];
         r->known = k == 0;
         if (k == 0) r->body = body;
