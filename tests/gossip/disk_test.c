@@ -132,8 +132,13 @@ TEST(disk, keeps_to_the_order_of_calls)
     CHECK_ERR(persist.append(persist.user, 4, crdt_text_view("x")), CRDT_EINVAL);
     CHECK_ERR(persist.append(persist.user, 5, crdt_view_of(&w, GOSSIP__PAYLOAD_MAX + 1u)),
               CRDT_ELIMIT);
-    CHECK_OK(persist.snapshot(persist.user, 5, crdt_text_view("all")));
-    CHECK_ERR(persist.snapshot(persist.user, 4, crdt_text_view("less")), CRDT_EINVAL);
+    size_t at = 1; /* of none that was begun */
+    CHECK_ERR(persist.snapshot(persist.user, 5, crdt_text_view("all"), &at), CRDT_EINVAL);
+    at = 0;
+    CHECK_OK(persist.snapshot(persist.user, 5, crdt_text_view("all"), &at));
+    CHECK_EQ_INT(at, 3);
+    at = 0;
+    CHECK_ERR(persist.snapshot(persist.user, 4, crdt_text_view("less"), &at), CRDT_EINVAL);
     CHECK_ERR(gossip_disk_stop(w.disk, 2, 0), CRDT_EINVAL);
     sim_files_fault(w.files, (sim_fault){SIM_RENAME, 1, EIO, true});
     CHECK_ERR(gossip_disk_stop(w.disk, 1, 0), CRDT_EIO);
@@ -303,8 +308,9 @@ TEST(disk, survives_each_allocation_failing)
             err = persist.sync(persist.user);
             if (err == CRDT_ENOMEM) CHECK_OK(persist.sync(persist.user));
         }
-        err = persist.snapshot(persist.user, 4, entry);
-        if (err == CRDT_ENOMEM) CHECK_OK(persist.snapshot(persist.user, 4, entry));
+        size_t at = 0;
+        err = persist.snapshot(persist.user, 4, entry, &at);
+        if (err == CRDT_ENOMEM) CHECK_OK(persist.snapshot(persist.user, 4, entry, &at));
         CHECK_OK(gossip_disk_stop(w.disk, 77, 1));
         refused = testmem_refused(&w.m);
         testmem_fail_never(&w.m);
