@@ -63,6 +63,7 @@ static unsigned flags_of(const char *name)
     /* Those of the lists in them; and one dot at two keys is no more found out than at two names. */
     if (is_map(name)) flags |= CRDT_LAWS_KEEPS_RESIDUES | CRDT_LAWS_HIDES_FORKS;
     if (strcmp(name, "cell") == 0) flags |= CRDT_LAWS_ORDERED; /* a number, or not */
+    if (strcmp(name, "lwwmap") == 0) flags |= CRDT_LAWS_ORDERED | CRDT_LAWS_FORGETS;
     if (strcmp(name, "lwwts") == 0) flags |= CRDT_LAWS_ORDERED | CRDT_LAWS_FORGETS;
     return flags;
 }
