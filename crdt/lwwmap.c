@@ -245,7 +245,9 @@ crdt_err crdt_lwwmap_set(crdt_txn *txn, crdt_view name, crdt_view column, crdt_v
         saying old = saying_of(sib);
         if (old.stamp > over && concerns(&old, column)) over = old.stamp;
     }
-    saying s = value_at(column, value, crdt_target_stamp(&target, over), expires_ms);
+    uint64_t stamp = crdt_target_stamp(&target, 0); /* a client's stamp never moves the clock */
+    if (stamp <= over) stamp = over < CRDT_STAMP_MAX ? over + 1 : over;
+    saying s = value_at(column, value, stamp, expires_ms);
     return say(&target, &s);
 }
 

@@ -7,6 +7,8 @@
  */
 #include "tests/laws/lib/oracle.h"
 
+#include "crdt/clock.h"
+
 #include <string.h>
 
 typedef enum kind { VALUE, COLUMN, RANGE, ROW } kind;
@@ -92,6 +94,12 @@ static void say(const crdt_laws_event *events, saying *said, size_t i)
         s->value = e->args[1];
         s->stamp = is_op(e, "set") ? e->stamp : (uint64_t)e->args[2].i;
         s->expires = is_op(e, "put_until") ? e->args[3].i : 0;
+    }
+    for (size_t j = 0; e->op != NULL && is_op(e, "set") && j < i; j++) {
+        if (!in_set(e->seen, j) || said[j].idle || !is_of(&said[j], s->lo)) continue;
+        if (said[j].stamp >= s->stamp) {
+            s->stamp = said[j].stamp < CRDT_STAMP_MAX ? said[j].stamp + 1 : CRDT_STAMP_MAX;
+        }
     }
     for (size_t j = 0; j < i; j++) {
         if (!in_set(e->seen, j) || said[j].idle) continue;
