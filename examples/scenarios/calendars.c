@@ -1,6 +1,6 @@
-/* calendars.c: two people book room A for 14:00 while their calendars cannot reach each other, three
- * ways: the last writer wins; both are shown; or a rule, computed at each calendar from what it
- * holds, gives one of them the next free hour: the same one everywhere, and nobody writes it. */
+/* calendars.c: two people book room A for 14:00 while their calendars cannot reach each other.
+ * Three ways: the last writer wins; both are shown; or a rule, computed at each calendar from what
+ * it holds, gives one of them the next free hour: the same one everywhere, and nobody writes it. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>

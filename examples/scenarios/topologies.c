@@ -1,5 +1,5 @@
-/* topologies.c: a ring, a star and all-to-all, in virtual time: what the same traffic costs on each,
- * what a node that fails does to it; and an effect is never seen before its cause. */
+/* topologies.c: a ring, a star and all-to-all, in virtual time: what the same traffic costs on
+ * each, what a node that fails does to it; and an effect is never seen before its cause. */
 #include <inttypes.h>
 #include <stddef.h>
 #include <stdio.h>
@@ -262,11 +262,10 @@ int main(void)
     result   results[RUNS];
     uint64_t seen = 0, early = 0, copies = 0;
     bool     kept = true, all = true;
-    tell(
-        "Eight nodes, in virtual time; a message takes 10 to 30 ms, so that messages overtake each\n"
-        "other. 60 times somebody asks a question, whoever has the answer gives it once the\n"
-        "question is seen, and a third node gives thanks once the answer is. Then a node fails,\n"
-        "60 more questions are asked, and the node comes back with what it had on its disk.\n");
+    tell("Eight nodes, in virtual time; a message takes 10 to 30 ms, so they overtake each other.\n"
+         "60 times somebody asks a question, whoever has the answer gives it once the question\n"
+         "is seen, and a third node gives thanks once the answer is. Then a node fails, 60 more\n"
+         "questions are asked, and the node comes back with what it had on its disk.\n");
     results[RING] = play(PLAN_RING, 0);
     results[STAR] = play(PLAN_STAR, 0);
     results[STAR_LEAF] = play(PLAN_STAR, 1);
