@@ -183,6 +183,7 @@ static const char *do_ask(uint32_t node, const char *line)
     return out;
 }
 
+TELL_FORMAT(2, 0)
 static void write_line(char line[REPLY_MAX], const char *format, va_list list)
 {
     if (vsnprintf(line, REPLY_MAX, format, list) >= (int)REPLY_MAX) give_up("too long: %s", line);
