@@ -12,6 +12,7 @@
 #include "crdt/max.h"
 #include "crdt/min.h"
 #include "crdt/mvreg.h"
+#include "crdt/ormap.h"
 #include "crdt/orset.h"
 #include "crdt/pncounter.h"
 #include "crdt/rga.h"

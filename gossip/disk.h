@@ -126,6 +126,13 @@ CRDT_MUST_CHECK CRDT_API crdt_err gossip_disk_begin(gossip_disk *disk, uint64_t 
 CRDT_API gossip_persist gossip_disk_persist(gossip_disk *disk);
 /* With EVERYSEC: call once a second, off the path of replies. Errors: EIO, ENOMEM: as sync. */
 CRDT_MUST_CHECK CRDT_API crdt_err gossip_disk_flush(gossip_disk *disk);
+/* The same, the sync itself by another thread. *ret_fd is what that thread hands to the table's
+ * sync, of the real table a duplicate of it (the segment may be closed meanwhile); -1: there is
+ * nothing for it to do. Then end, on the thread of the disk, says whether it was synced. Whatever
+ * else syncs in between writes again what was under way. Errors of begin: EIO, ENOMEM as sync,
+ * EBUSY (no end yet), EINVAL (with ALWAYS); of end: EIO, as sync. */
+CRDT_MUST_CHECK CRDT_API crdt_err gossip_disk_flush_begin(gossip_disk *disk, int64_t *ret_fd);
+CRDT_MUST_CHECK CRDT_API crdt_err gossip_disk_flush_end(gossip_disk *disk, bool synced);
 /* A clean stop: everything synced, and marked so that `replica` may go on after last_seq. Nothing
  * can be appended then. Errors: EIO, ENOMEM (try again, or close: an unclean stop), EINVAL (not
  * begun; another replica than writes). */

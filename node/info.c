@@ -144,7 +144,7 @@ static void memory(const node *n, crdt_buf *out)
     line(out, "mem_fragmentation_bytes:%" PRId64, (int64_t)resident - (int64_t)used);
     count(out, "mem_clients_slaves", 0);
     count(out, "mem_gossip", engine);
-    line(out, "mem_allocator:libc");
+    line(out, "mem_allocator:slab");
     count(out, "active_defrag_running", 0);
     count(out, "lazyfree_pending_objects", 0);
 }

@@ -14,6 +14,7 @@ static int run(const node_config *config)
     static node n;
     char        problem[512] = "";
     signal(SIGPIPE, SIG_IGN);
+    signal(SIGXFSZ, SIG_IGN); /* a file that may not grow is a full disk */
     node_log_limit((node_level)config->log_level);
     bool opened = node_open(&n, config, problem);
     if (!opened) fprintf(stderr, "concurd: %s\n", problem);

@@ -2,7 +2,8 @@
  *
  *      traces [--only PART] [--json] [--samples] [--runs N] [--size N] [--seed N] [TRACE...]
  *      traces --make SHAPE SIZE FILE     write a generated trace
- *      traces --once local|merge TRACE   one row's work, once: see bench/traces/growth
+ *      traces --once local|merge|load-edit TRACE [TIMES]
+ *                                        one row's work for a profiler: see bench/traces/growth
  *
  * Without trace files: generated histories of the same shapes, of --size patches. Every run's text
  * is compared with the trace's end.
@@ -215,23 +216,37 @@ static int make_file(const char *name, const char *size, const char *path)
 }
 
 /* Callgrind counts in here alone, by the name: what is set up is not counted. */
-__attribute__((noinline)) static void counted(const trace *t, crdt_store *store, play_bytes state)
+__attribute__((noinline)) static crdt_store *counted(const char *what, const trace *t,
+                                                     crdt_store *store, play_bytes file)
 {
-    if (state.data == NULL) play_local(t, store);
-    else play_join(store, state);
+    if (strcmp(what, "local") == 0) {
+        play_local(t, store);
+    } else if (strcmp(what, "merge") == 0) {
+        play_join(store, file);
+    } else {
+        store = play_load(file, NULL);
+        play_touch(t, store);
+    }
+    return store;
 }
 
-static int once(const char *what, const char *path)
+static int once(const char *what, const char *path, unsigned long times)
 {
     trace        t = read_trace(path);
     play_history h;
-    bool         local = strcmp(what, "local") == 0;
+    bool         load = strcmp(what, "load-edit") == 0;
+    play_bytes   packed = {NULL, 0};
+    crdt_store  *store = NULL;
     memset(&h, 0, sizeof h);
-    if (!local) play_make(&t, &h);
-    crdt_store *store = play_new(PLAY_READER, NULL);
-    counted(&t, store, h.state);
-    play_verify(&t, store, false);
-    crdt_store_free(store);
+    if (strcmp(what, "local") != 0) play_make(&t, &h);
+    if (load) packed = play_pack(crdt_codec_lz4(), h.state);
+    for (unsigned long i = 0; i < times; i++) {
+        if (!load) store = play_new(PLAY_READER, NULL);
+        store = counted(what, &t, store, load ? packed : h.state);
+        if (i == 0) play_verify(&t, store, load);
+        crdt_store_free(store);
+    }
+    free(packed.data);
     play_clear(&h);
     trace_clear(&t);
     return 0;
@@ -243,7 +258,7 @@ static int usage(const char *program)
         stderr,
         "usage: %s [--only PART] [--json] [--samples] [--runs N] [--size N] [--seed N] [TRACE...]\n"
         "       %s --make SHAPE SIZE FILE\n"
-        "       %s --once local|merge TRACE\n",
+        "       %s --once local|merge|load-edit TRACE [TIMES]\n",
         program, program, program);
     return 2;
 }
@@ -267,7 +282,9 @@ int main(int argc, char **argv)
     uint32_t size = SIZE_DEFAULT;
     int      i = 1;
     if (argc == 5 && strcmp(argv[1], "--make") == 0) return make_file(argv[2], argv[3], argv[4]);
-    if (argc == 4 && strcmp(argv[1], "--once") == 0) return once(argv[2], argv[3]);
+    if ((argc == 4 || argc == 5) && strcmp(argv[1], "--once") == 0) {
+        return once(argv[2], argv[3], argc == 5 ? strtoul(argv[4], NULL, 10) : 1);
+    }
     b.seed = 1;
     for (; i < argc && argv[i][0] == '-'; i++) {
         if (strcmp(argv[i], "--json") == 0) b.json = true;

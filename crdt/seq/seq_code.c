@@ -15,36 +15,14 @@ void crdt__trail_begin(crdt__trail *trail, uint64_t replica)
     trail->replica = trail->cursor.replica = replica;
 }
 
-void crdt__trail_pass(crdt__trail *trail, const crdt__row *row)
-{
-    trail->any = true;
-    trail->del = row->del;
-    trail->back = row->back;
-    trail->many = row->dots > 1;
-    trail->each = row->each;
-    trail->len = crdt__row_len(row);
-    trail->first = trail->cursor = row->first;
-    trail->dot = row->dot + row->dots;
-    if (row->del) {
-        if (trail->cursor.ctr > 0) trail->cursor.ctr--;
-        return;
-    }
-    trail->inserted = true;
-    trail->cursor.ctr = row->first.ctr + trail->len - 1;
-    trail->ctr = row->first.ctr + trail->len;
-    trail->lamport = crdt__lamport_on(row->lamport, trail->len);
-}
-
 uint32_t crdt__trail_ctr(const crdt__trail *trail, crdt__elem left)
 {
     if (trail->inserted) return trail->ctr;
     return left.replica == trail->replica ? left.ctr + 1 : 0;
 }
 
-bool crdt__trail_joins(const crdt__trail *trail, const crdt__row *row, bool classic)
+bool crdt__trail_meets(const crdt__trail *trail, const crdt__row *row, bool classic)
 {
-    if (!trail->any || trail->del != row->del || trail->each != row->each) return false;
-    if (trail->dot != row->dot) return false;
     if ((uint64_t)trail->len + crdt__row_len(row) > CRDT__SPAN_MAX) return false;
     if (!row->del) {
         if (row->first.ctr != trail->ctr || row->right.replica != 0) return false;

@@ -60,10 +60,34 @@ typedef struct crdt__trail {
 } crdt__trail;
 
 void crdt__trail_begin(crdt__trail *trail, uint64_t replica);
-void crdt__trail_pass(crdt__trail *trail, const crdt__row *row);
+static inline void crdt__trail_pass(crdt__trail *trail, const crdt__row *row)
+{
+    uint32_t len = crdt__row_len(row);
+    trail->any = true;
+    trail->del = row->del;
+    trail->back = row->back;
+    trail->many = row->dots > 1;
+    trail->each = row->each;
+    trail->len = len;
+    trail->first = trail->cursor = row->first;
+    trail->dot = row->dot + row->dots;
+    if (row->del) {
+        if (trail->cursor.ctr > 0) trail->cursor.ctr--;
+        return;
+    }
+    trail->inserted = true;
+    trail->cursor.ctr = row->first.ctr + len - 1;
+    trail->ctr = row->first.ctr + len;
+    trail->lamport = crdt__lamport_on(row->lamport, len);
+}
 /* The first counter expected of an insertion right of `left`. */
 uint32_t crdt__trail_ctr(const crdt__trail *trail, crdt__elem left);
 /* Would the row, or its first dot, be one with the row before? Then its bytes are not canonical. */
-bool crdt__trail_joins(const crdt__trail *trail, const crdt__row *row, bool classic);
+bool               crdt__trail_meets(const crdt__trail *trail, const crdt__row *row, bool classic);
+static inline bool crdt__trail_joins(const crdt__trail *trail, const crdt__row *row, bool classic)
+{
+    if (trail->del != row->del || trail->each != row->each || trail->dot != row->dot) return false;
+    return trail->any && crdt__trail_meets(trail, row, classic);
+}
 
 #endif

@@ -11,7 +11,7 @@ typedef crdt__section section;
 
 /* -- Rows -------------------------------------------------------------------------------------- */
 
-static void malformed(reader *r, const char *reason)
+CRDT__APART static void malformed(reader *r, const char *reason)
 {
     crdt_dec_fail(&r->in, CRDT_EMALFORMED, reason);
 }
@@ -52,13 +52,28 @@ static void out_column(reader *r, section *s, int column)
     s->at[s->is_inline ? 0 : column] = r->in.at;
 }
 
-static uint64_t get(reader *r, section *s, int column)
+CRDT__APART static uint64_t get_long(reader *r, section *s, int column)
 {
-    int c = s->is_inline ? 0 : column;
-    if (s->at[c] < s->end[c] && *s->at[c] < 0x80) return *s->at[c]++;
     uint64_t n = crdt_dec_varint(in_column(r, s, column));
     out_column(r, s, column);
     return n;
+}
+
+static inline uint64_t get(reader *r, section *s, int column)
+{
+    int            c = s->is_inline ? 0 : column;
+    const uint8_t *at = s->at[c];
+    if (s->end[c] - at >= 2) {
+        if (at[0] < 0x80) {
+            s->at[c] = at + 1;
+            return at[0];
+        }
+        if (at[1] - 1u < 0x7f) { /* the second is the last, and needed */
+            s->at[c] = at + 2;
+            return (at[0] & 0x7fu) | (uint64_t)at[1] << 7;
+        }
+    }
+    return get_long(r, s, column);
 }
 
 static uint8_t get_shape(reader *r, section *s)
@@ -175,24 +190,30 @@ static void get_content(reader *r, section *s, crdt__row *row, uint32_t count)
     out_column(r, s, CRDT__CONTENT);
 }
 
-static void get_insertion(reader *r, section *s, crdt__row *row, uint8_t shape)
+static void get_lamport(reader *r, section *s, crdt__row *row, uint8_t shape)
 {
-    uint64_t voids = 0, lamport = 0;
-    uint32_t expected = crdt__trail_ctr(&s->trail, row->left);
+    uint64_t lamport = s->trail.lamport + (uint64_t)crdt_unzigzag(get(r, s, CRDT__OTHERS));
+    bool ok = lamport > 0 && lamport <= CRDT__LAMPORT_END && !(shape & CRDT__SHAPE_RIGHT);
+    if (!ok) malformed(r, "a Lamport time out of range, or a right parent in classic order");
+    row->lamport = lamport;
+}
+
+static inline void get_insertion(reader *r, section *s, crdt__row *row, uint8_t shape, bool whole)
+{
+    uint64_t voids = 0;
     row->first.replica = row->replica;
-    row->first.ctr = expected;
-    if (shape & CRDT__SHAPE_ODD) {
+    row->first.ctr = whole ? s->trail.ctr : crdt__trail_ctr(&s->trail, row->left);
+    if ((shape & CRDT__SHAPE_ODD) && whole) {
+        malformed(r, "elements that are not there");
+    } else if (shape & CRDT__SHAPE_ODD) {
+        uint32_t expected = row->first.ctr;
         row->first.ctr = get_counter(r, s, CRDT__OTHERS, expected, true);
         voids = get(r, s, CRDT__OTHERS);
         if (voids == 0 && row->first.ctr == expected) malformed(r, "a flag that tells nothing");
     }
     get_right(r, s, row, shape);
-    if (r->classic) {
-        lamport = s->trail.lamport + (uint64_t)crdt_unzigzag(get(r, s, CRDT__OTHERS));
-        bool ok = lamport > 0 && lamport <= CRDT__LAMPORT_END && !(shape & CRDT__SHAPE_RIGHT);
-        if (!ok) malformed(r, "a Lamport time out of range, or a right parent in classic order");
-    }
-    row->lamport = lamport;
+    if (r->classic) get_lamport(r, s, row, shape);
+    if (whole) return;
     if (s->trail.inserted && row->first.ctr < s->trail.ctr) malformed(r, "counters fall back");
     uint32_t len = crdt__row_len(row), forgotten = voids > 0 ? get_voids(r, s, row, voids) : 0;
     if (r->in.err == CRDT_OK) get_content(r, s, row, len - forgotten);
@@ -200,12 +221,25 @@ static void get_insertion(reader *r, section *s, crdt__row *row, uint8_t shape)
     r->claims.forgotten += forgotten;
 }
 
-bool crdt__reader_row(reader *r, section *s, crdt__row *row)
+static inline void get_deletion(reader *r, crdt__row *row, uint8_t shape)
+{
+    uint32_t len = crdt__row_len(row), last = row->first.ctr;
+    row->back = shape & CRDT__SHAPE_BACK;
+    row->first.ctr -= len - 1;
+    r->claims.deletions++;
+    bool ok = row->first.replica != 0 && last >= len - 1 && shape < 64 &&
+              (row->dots > 1 || !row->back);
+    if (!ok) malformed(r, "a deletion of nothing");
+}
+
+/* In a whole sequence, without content. The trail is not passed. */
+static inline bool get_row(reader *r, section *s, crdt__row *row, bool whole)
 {
     uint8_t shape = get_shape(r, s);
-    memset(row, 0, sizeof *row);
     row->replica = s->trail.replica;
     row->del = shape & CRDT__SHAPE_DEL;
+    row->back = false;
+    row->lamport = 0;
     row->dots = shape & CRDT__SHAPE_MANY ? get_count(r, s) : 1;
     row->each = shape & CRDT__SHAPE_LONG ? get_count(r, s) : 1;
     if ((uint64_t)row->dots * row->each >= CRDT__SPAN_MAX) malformed(r, "a row is too long");
@@ -217,19 +251,13 @@ bool crdt__reader_row(reader *r, section *s, crdt__row *row)
     }
     if (row->dot == 0 || row->dot + row->dots > CRDT_SEQ_MAX) malformed(r, "a dot out of range");
     if (r->in.err != CRDT_OK) return false;
-    crdt__elem ref = get_ref(r, s, shape);
-    if (!row->del) {
-        row->left = ref;
-        get_insertion(r, s, row, shape);
+    if (row->del) {
+        row->first = get_ref(r, s, shape);
+        get_deletion(r, row, shape);
     } else {
-        uint32_t len = crdt__row_len(row);
-        row->back = shape & CRDT__SHAPE_BACK;
-        row->first = ref;
-        row->first.ctr -= len - 1;
-        r->claims.deletions++;
-        bool ok =
-            ref.replica != 0 && ref.ctr >= len - 1 && shape < 64 && (row->dots > 1 || !row->back);
-        if (!ok) malformed(r, "a deletion of nothing");
+        row->left = get_ref(r, s, shape);
+        row->right = (crdt__elem){0, 0};
+        get_insertion(r, s, row, shape, whole);
     }
     if ((uint64_t)row->first.ctr + crdt__row_len(row) >= CRDT__SPAN_MAX) {
         malformed(r, "an element's counter is out of range");
@@ -237,10 +265,20 @@ bool crdt__reader_row(reader *r, section *s, crdt__row *row)
     if (r->in.err == CRDT_OK && crdt__trail_joins(&s->trail, row, r->classic)) {
         malformed(r, "a row goes on from the one before");
     }
-    if (r->in.err != CRDT_OK) return false;
-    crdt__trail_pass(&s->trail, row);
-    s->rows--;
+    return r->in.err == CRDT_OK;
+}
+
+bool crdt__reader_row(reader *r, section *s, crdt__row *row)
+{
+    memset(row, 0, sizeof *row);
+    if (!get_row(r, s, row, false)) return false;
+    crdt__reader_took(s, row);
     return true;
+}
+
+bool crdt__reader_bare_row(reader *r, section *s, crdt__row *row)
+{
+    return get_row(r, s, row, true);
 }
 
 /* -- Sections and sets ------------------------------------------------------------------------- */
@@ -271,6 +309,19 @@ void crdt__reader_begin(reader *r, const crdt__slot *slot, crdt_view bytes, crdt
     r->end = r->in.end;
 }
 
+void crdt__reader_whole(reader *r, const crdt__seq *seq, const crdt_dec *dec, size_t sections)
+{
+    memset(r, 0, sizeof *r);
+    crdt_dec_init(&r->in, crdt_view_of(dec->at, crdt_dec_left(dec)), dec->limits);
+    r->dict = (crdt__dict){dec->dict, NULL, dec->dict_count, dec->dict_count};
+    r->kind = seq->atoms.kind;
+    r->classic = seq->classic;
+    r->whole = true;
+    r->sections = sections;
+    r->at = r->in.at;
+    r->end = r->in.end;
+}
+
 void crdt__reader_rest(reader *r, const crdt__slot *slot, crdt_view bytes, crdt__dict dict,
                        const crdt_limits *limits)
 {
@@ -290,8 +341,9 @@ static void in_rest(reader *r)
 static void find_columns(reader *r, section *s)
 {
     uint64_t sizes[CRDT__COLUMNS];
-    for (int i = 0; i < CRDT__COLUMNS; i++) sizes[i] = crdt_dec_varint(&r->in);
-    for (int i = 0; i < CRDT__COLUMNS && r->in.err == CRDT_OK; i++) {
+    int      columns = r->whole ? CRDT__CONTENT : CRDT__COLUMNS;
+    for (int i = 0; i < columns; i++) sizes[i] = crdt_dec_varint(&r->in);
+    for (int i = 0; i < columns && r->in.err == CRDT_OK; i++) {
         if (sizes[i] > crdt_dec_left(&r->in)) {
             malformed(r, "a column is cut short");
             return;
@@ -333,7 +385,10 @@ void crdt__reader_pass(reader *r, section *s)
     section   begin = *s;
     crdt__row row;
     if (!s->is_inline) return;
-    while (s->rows > 0 && crdt__reader_row(r, s, &row)) continue;
+    while (s->rows > 0 && r->in.err == CRDT_OK) {
+        if (!r->whole) (void)crdt__reader_row(r, s, &row);
+        else if (crdt__reader_bare_row(r, s, &row)) crdt__reader_took(s, &row);
+    }
     if (r->in.err != CRDT_OK) return;
     begin.end[0] = r->at = s->at[0];
     *s = begin;

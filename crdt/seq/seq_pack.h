@@ -15,10 +15,11 @@ typedef struct crdt__section {
     crdt__trail    trail;
     uint64_t       rows; /* left */
     bool           is_inline;
-    /* seq_load.c */
+    /* seq_load.c and seq_snap.c */
     bool     open;
-    uint32_t waits; /* 1 + the section that waits for this one, if `open` */
-    uint64_t tried; /* 1 + rows taken when this one last waited for another */
+    uint32_t waits; /* 1 + the section that waits for this one, if `open`; 0: none */
+    uint64_t tried; /* seq_load.c: 1 + rows taken when this one last waited for another */
+    uint32_t until; /* seq_snap.c: that one waits for this one's author to have more elements */
 } crdt__section;
 
 /* What the bytes call a replica: its place. */
@@ -41,6 +42,7 @@ typedef struct crdt__reader {
     crdt_replicas  *used; /* NULL, or: ids that were named */
     crdt__atom_kind kind;
     bool            classic;
+    bool            whole;          /* content stands elsewhere */
     uint64_t        sections, sets; /* sections to come; whether sets follow */
     const uint8_t  *at, *end;       /* what is not in sections yet */
     uint64_t        after;          /* the last section's replica */
@@ -60,6 +62,9 @@ typedef struct crdt__told_set {
 /* Begins with the head: how many sections. */
 void crdt__reader_begin(crdt__reader *r, const crdt__slot *slot, crdt_view bytes, crdt__dict dict,
                         const crdt_limits *limits);
+/* Of a whole sequence: begins with so many sections. Its rows tell no content. */
+void crdt__reader_whole(crdt__reader *r, const crdt__seq *seq, const crdt_dec *dec,
+                        size_t sections);
 /* Begins with the sets, of which there are some. */
 void crdt__reader_rest(crdt__reader *r, const crdt__slot *slot, crdt_view bytes, crdt__dict dict,
                        const crdt_limits *limits);
@@ -69,6 +74,14 @@ bool crdt__reader_section(crdt__reader *r, crdt__section *s);
 void crdt__reader_pass(crdt__reader *r, crdt__section *s);
 /* The next row of the section, which has some left; the section goes on by it. */
 bool crdt__reader_row(crdt__reader *r, crdt__section *s, crdt__row *row);
+/* The same of a whole sequence, in two steps. Between them the section may be set back, to read the
+ * row again later: its columns' places alone have moved. */
+bool               crdt__reader_bare_row(crdt__reader *r, crdt__section *s, crdt__row *row);
+static inline void crdt__reader_took(crdt__section *s, const crdt__row *row)
+{
+    crdt__trail_pass(&s->trail, row);
+    s->rows--;
+}
 /* All rows were read: the section's bytes must be, too. */
 bool crdt__reader_ends(crdt__reader *r, const crdt__section *s);
 /* After the last section: how many sets follow; each. */

@@ -12,7 +12,7 @@
 #include "crdt/core/dec.h"
 #include "crdt/core/mem.h"
 #include "crdt/seq/seq_block.h"
-#include "crdt/seq/seq_code.h"
+#include "crdt/seq/seq_pack.h"
 
 /* Bits by element cost memory: no more elements than the text's size allows for, but always so
  * many. */
@@ -141,17 +141,6 @@ void crdt__snap_put_dead(const crdt__seq *seq, crdt_buf *out)
 
 /* -- Reading rows ------------------------------------------------------------------------------ */
 
-/* The rows of one replica, being read; its place is that of its author in the log. */
-typedef struct strand {
-    const uint8_t *at[CRDT__CONTENT], *end[CRDT__CONTENT];
-    crdt__trail    trail;
-    uint64_t       rows;  /* left */
-    uint32_t       waits; /* 1 + the strand that waits for this one */
-    uint32_t       until; /* ... to have more elements than this */
-    uint8_t        step;  /* 0: all columns are one */
-    bool           open;
-} strand;
-
 /* What a row refers to: its left origin or the last element that it deletes, before which `run`
  * others have the cids and counters before, and its right parent; or of what is not there author
  * and counter. */
@@ -173,160 +162,17 @@ typedef struct tails {
 } tails;
 
 typedef struct reader {
-    crdt__snap  snap;
-    crdt_dec   *dec;
-    strand     *strands;
-    size_t      count;
-    const char *reason;                    /* what is malformed, once something is */
-    tails       tails[TAILS];              /* by author, modulo */
-    recent      recent[1u << RECENT_BITS]; /* by a hash of the replica */
-    uint64_t    insertions;
+    crdt__snap     snap;
+    crdt__reader   in; /* what is malformed is told to it */
+    crdt__section *sections; /* a section's place is that of its author in the log */
+    size_t         count;
+    tails          tails[TAILS];              /* by author, modulo */
+    recent         recent[1u << RECENT_BITS]; /* by a hash of the replica */
 } reader;
 
-static void malformed(reader *r, const char *reason)
+static crdt_err malformed(reader *r, const char *reason)
 {
-    if (r->reason == NULL) r->reason = reason;
-}
-
-static uint64_t get_long(reader *r, const uint8_t **at, const uint8_t *end)
-{
-    crdt_dec dec;
-    crdt_dec_init(&dec, crdt_view_of(*at, (size_t)(end - *at)), NULL);
-    uint64_t n = crdt_dec_varint(&dec);
-    if (dec.err != CRDT_OK) malformed(r, dec.reason);
-    *at = dec.at;
-    return n;
-}
-
-static inline uint64_t get(reader *r, strand *s, int column)
-{
-    int            c = column * s->step;
-    const uint8_t *at = s->at[c];
-    if (s->end[c] - at >= 2) {
-        if (at[0] < 0x80) {
-            s->at[c] = at + 1;
-            return at[0];
-        }
-        if (at[1] - 1u < 0x7f) { /* the second is the last, and needed */
-            s->at[c] = at + 2;
-            return (at[0] & 0x7fu) | (uint64_t)at[1] << 7;
-        }
-    }
-    return get_long(r, &s->at[c], s->end[c]);
-}
-
-static uint32_t get_counter(reader *r, strand *s, int column, uint64_t base, bool is_delta)
-{
-    uint64_t n = get(r, s, column);
-    if (is_delta) n = base + (uint64_t)crdt_unzigzag(n);
-    if (n < CRDT__SPAN_MAX) return (uint32_t)n;
-    malformed(r, "an element's counter is out of range");
-    return 0;
-}
-
-static uint32_t get_count(reader *r, strand *s)
-{
-    uint64_t n = get(r, s, CRDT__COUNTS);
-    if (n < CRDT__SPAN_MAX - 2) return (uint32_t)n + 2;
-    malformed(r, "a count is out of range");
-    return 1;
-}
-
-/* An element by its replica's place; 0 for the dictionary's size, if `none` may be. */
-static crdt__elem get_elem(reader *r, strand *s, int column, bool none)
-{
-    crdt__elem elem = {0, 0};
-    uint64_t   place = get(r, s, column);
-    if (place == r->dec->dict_count && none) return elem;
-    if (place >= r->dec->dict_count) {
-        malformed(r, "a replica that the dictionary lacks");
-        return elem;
-    }
-    elem.replica = r->dec->dict[place];
-    elem.ctr = get_counter(r, s, column, 0, false);
-    return elem;
-}
-
-static crdt__elem get_ref(reader *r, strand *s, uint8_t shape)
-{
-    crdt__elem elem = s->trail.cursor;
-    if (shape & CRDT__SHAPE_OWN) {
-        elem.ctr = get_counter(r, s, CRDT__REFS, elem.ctr, true);
-        return elem;
-    }
-    elem = get_elem(r, s, CRDT__REFS, true);
-    if (elem.replica == s->trail.cursor.replica) malformed(r, "a reference in its long form");
-    return elem;
-}
-
-static void get_right(reader *r, strand *s, crdt__row *row, uint8_t shape)
-{
-    row->right = (crdt__elem){0, 0};
-    if (shape & CRDT__SHAPE_NEAR) {
-        row->right.replica = row->left.replica;
-        row->right.ctr = get_counter(r, s, CRDT__OTHERS, row->left.ctr, true);
-        bool ok = row->left.replica != 0 && (shape & CRDT__SHAPE_RIGHT);
-        if (!ok) malformed(r, "a right parent beside no left origin");
-    } else if (shape & CRDT__SHAPE_RIGHT) {
-        row->right = get_elem(r, s, CRDT__OTHERS, false);
-        if (row->right.replica == row->left.replica) malformed(r, "a right parent in long form");
-    }
-}
-
-static void get_insertion(reader *r, strand *s, crdt__row *row, uint8_t shape)
-{
-    row->first.replica = row->replica;
-    row->first.ctr = s->trail.ctr;
-    get_right(r, s, row, shape);
-    if (shape & CRDT__SHAPE_ODD) malformed(r, "elements that are not there");
-    if (!r->snap.seq->classic) return;
-    row->lamport = s->trail.lamport + (uint64_t)crdt_unzigzag(get(r, s, CRDT__OTHERS));
-    bool ok = row->lamport > 0 && row->lamport <= CRDT__LAMPORT_END && !(shape & CRDT__SHAPE_RIGHT);
-    if (!ok) malformed(r, "a Lamport time out of range, or a right parent in classic order");
-}
-
-static void get_deletion(reader *r, crdt__row *row, crdt__elem ref, uint8_t shape)
-{
-    uint32_t len = crdt__row_len(row);
-    row->back = shape & CRDT__SHAPE_BACK;
-    row->first = ref;
-    row->first.ctr -= len - 1;
-    bool ok = ref.replica != 0 && ref.ctr >= len - 1 && shape < 64 && (row->dots > 1 || !row->back);
-    if (!ok) malformed(r, "a deletion of nothing");
-}
-
-/* False: malformed. */
-static bool get_row(reader *r, strand *s, crdt__row *row)
-{
-    if (s->at[0] == s->end[0]) {
-        malformed(r, "truncated");
-        return false;
-    }
-    uint8_t shape = *s->at[0]++;
-    row->replica = s->trail.replica;
-    row->del = shape & CRDT__SHAPE_DEL;
-    row->back = false;
-    row->dots = shape & CRDT__SHAPE_MANY ? get_count(r, s) : 1;
-    row->each = shape & CRDT__SHAPE_LONG ? get_count(r, s) : 1;
-    row->lamport = 0;
-    if ((uint64_t)row->dots * row->each >= CRDT__SPAN_MAX) malformed(r, "a row is too long");
-    row->dot = s->trail.dot;
-    if (shape & CRDT__SHAPE_GAP) {
-        uint64_t gap = get(r, s, CRDT__OTHERS);
-        if (gap == 0 || gap > CRDT_SEQ_MAX) malformed(r, "a gap that is none");
-        else row->dot += gap;
-    }
-    if (row->dot == 0 || row->dot + row->dots > CRDT_SEQ_MAX) malformed(r, "a dot out of range");
-    if (r->reason != NULL) return false;
-    crdt__elem ref = get_ref(r, s, shape);
-    row->left = ref;
-    if (row->del) get_deletion(r, row, ref, shape);
-    else get_insertion(r, s, row, shape);
-    if (r->reason != NULL) return false;
-    if (crdt__trail_joins(&s->trail, row, r->snap.seq->classic)) {
-        malformed(r, "a row goes on from the one before");
-    }
-    return r->reason == NULL;
+    return crdt_dec_fail(&r->in.in, CRDT_EMALFORMED, reason);
 }
 
 /* -- Taking rows ------------------------------------------------------------------------------- */
@@ -415,9 +261,10 @@ static crdt_err put_insertion(reader *r, uint32_t author, const crdt__row *row, 
     uint32_t    len = crdt__row_len(row), cid = log->cid_end;
     crdt__ins   ins = {row->dot, row->lamport, row->dots, row->each, row->first.ctr,
                        cid,      at->cid,      at->right, false};
-    if (len > snap->most - cid) malformed(r, "more dead elements than such a sequence may have");
-    else if (!is_placed(snap, &ins)) malformed(r, "a row that nobody could have written");
-    if (r->reason != NULL) return CRDT_EMALFORMED;
+    if (len > snap->most - cid) {
+        return malformed(r, "more dead elements than such a sequence may have");
+    }
+    if (!is_placed(snap, &ins)) return malformed(r, "a row that nobody could have written");
     crdt_err err = make_room(snap, len);
     if (err == CRDT_OK) err = crdt__log_load_ins(log, author, &tails_of(r, author)->ins, &ins);
     if (err != CRDT_OK) return err;
@@ -451,14 +298,13 @@ static crdt_err put_deletion(reader *r, uint32_t author, const crdt__row *row, c
 
 /* -- Reading replicas side by side ------------------------------------------------------------- */
 
-static recent *recent_of(reader *r, const strand *s, uint64_t replica)
+static recent *recent_of(reader *r, uint64_t replica)
 {
     recent *known = &r->recent[replica * UINT64_C(0x9e3779b97f4a7c15) >> (64 - RECENT_BITS)];
     if (known->replica == replica) return known;
     known->replica = replica;
     known->at = 0;
-    known->author = replica == s->trail.replica ? (uint32_t)(s - r->strands)
-                                                : crdt__log_find(&r->snap.seq->log, replica);
+    known->author = crdt__log_find(&r->snap.seq->log, replica);
     return known;
 }
 
@@ -491,71 +337,71 @@ static uint32_t run_near(const crdt__author *a, uint32_t at, uint32_t ctr)
 
 /* Is the element there? Its author and cid; NO_CID for none. *ret_run: elements before it with the
  * cids before. */
-static inline bool resolve(reader *r, const strand *s, crdt__elem elem, uint32_t *ret_author,
+static inline bool resolve(reader *r, uint32_t self, crdt__elem elem, uint32_t *ret_author,
                            uint32_t *ret_cid, uint32_t *ret_run)
 {
+    const crdt__log *log = &r->snap.seq->log;
     *ret_cid = CRDT__NO_CID;
     if (elem.replica == 0) return true;
-    recent *known = recent_of(r, s, elem.replica);
-    *ret_author = known->author;
-    if (known->author == CRDT__NO_AUTHOR) return false;
-    const crdt__author *a = &r->snap.seq->log.authors[known->author];
-    if (elem.ctr >= a->count) return false;
-    known->at = run_near(a, known->at, elem.ctr);
-    const crdt__idrun *run = &crdt__log_runs(a)[known->at];
+    const crdt__author *a = &log->authors[self];
+    const crdt__idrun  *run;
+    if (elem.replica == a->replica && (a->run_count == 1 || elem.ctr >= a->count)) {
+        *ret_author = self;
+        if (elem.ctr >= a->count) return false;
+        run = crdt__log_runs(a);
+    } else {
+        recent *known = recent_of(r, elem.replica);
+        *ret_author = known->author;
+        if (known->author == CRDT__NO_AUTHOR) return false;
+        a = &log->authors[known->author];
+        if (elem.ctr >= a->count) return false;
+        known->at = run_near(a, known->at, elem.ctr);
+        run = &crdt__log_runs(a)[known->at];
+    }
     *ret_run = elem.ctr - run->ctr;
     *ret_cid = run->cid + *ret_run;
     return true;
 }
 
 /* All that the row refers to; false: author and ctr tell what it lacks. */
-static bool resolve_row(reader *r, const strand *s, const crdt__row *row, links *ret)
+static inline bool resolve_row(reader *r, uint32_t self, const crdt__row *row, links *ret)
 {
     uint32_t   run;
     crdt__elem elem = row->del ? row->first : row->left;
     if (row->del) elem.ctr += crdt__row_len(row) - 1;
     ret->ctr = elem.ctr;
     ret->right = CRDT__NO_CID;
-    if (!resolve(r, s, elem, &ret->author, &ret->cid, &ret->run)) return false;
+    if (!resolve(r, self, elem, &ret->author, &ret->cid, &ret->run)) return false;
     if (row->del || row->right.replica == 0) return true;
     ret->ctr = row->right.ctr;
-    return resolve(r, s, row->right, &ret->author, &ret->right, &run);
+    return resolve(r, self, row->right, &ret->author, &ret->right, &run);
 }
 
 /* s waits until the author has the element: that one is read on. */
-static strand *wait_for(reader *r, strand *s, uint32_t author, uint32_t ctr)
+static crdt__section *wait_for(reader *r, crdt__section *s, uint32_t author, uint32_t ctr)
 {
-    strand *other = author == CRDT__NO_AUTHOR ? s : &r->strands[author];
+    crdt__section *other = author == CRDT__NO_AUTHOR ? s : &r->sections[author];
     if (other->open || other->rows == 0) {
         malformed(r, "a row refers to what is not there");
         return NULL;
     }
     other->open = true;
-    other->waits = (uint32_t)(s - r->strands) + 1;
+    other->waits = (uint32_t)(s - r->sections) + 1;
     other->until = ctr;
     return other;
 }
 
-static crdt_err put_row(reader *r, strand *s, const crdt__row *row, const links *at)
-{
-    uint32_t author = (uint32_t)(s - r->strands);
-    crdt_err err = row->del ? put_deletion(r, author, row, at) : put_insertion(r, author, row, at);
-    if (err != CRDT_OK) return err;
-    crdt__trail_pass(&s->trail, row);
-    s->rows--;
-    return CRDT_OK;
-}
-
-/* Read the strand's rows, and of others what they need. */
-static crdt_err read_on(reader *r, strand *s)
+/* Read the section's rows, and of others what they need. */
+static crdt_err read_on(reader *r, crdt__section *s)
 {
     crdt_err err = CRDT_OK;
     s->open = true;
     while (s != NULL && err == CRDT_OK) {
-        bool done = s->waits != 0 && r->snap.seq->log.authors[s - r->strands].count > s->until;
+        uint32_t self = (uint32_t)(s - r->sections);
+        bool     done = s->waits != 0 && r->snap.seq->log.authors[self].count > s->until;
         if (done || s->rows == 0) {
             s->open = false;
-            strand *waiter = s->waits == 0 ? NULL : &r->strands[s->waits - 1];
+            crdt__section *waiter = s->waits == 0 ? NULL : &r->sections[s->waits - 1];
             s->waits = 0;
             s = waiter;
             continue;
@@ -564,9 +410,10 @@ static crdt_err read_on(reader *r, strand *s)
         crdt__row      row;
         links          at = {0};
         memcpy(before, s->at, sizeof before);
-        if (!get_row(r, s, &row)) return CRDT_EMALFORMED;
-        if (resolve_row(r, s, &row, &at)) {
-            err = put_row(r, s, &row, &at);
+        if (!crdt__reader_bare_row(&r->in, s, &row)) return r->in.in.err;
+        if (resolve_row(r, self, &row, &at)) {
+            err = row.del ? put_deletion(r, self, &row, &at) : put_insertion(r, self, &row, &at);
+            crdt__reader_took(s, &row);
             continue;
         }
         memcpy(s->at, before, sizeof before);
@@ -576,61 +423,26 @@ static crdt_err read_on(reader *r, strand *s)
     return err;
 }
 
-/* Rows without columns have no sizes: read them once to find their end. */
-static bool pass_inline(reader *r, strand *s)
+/* The insertions of a section that has just begun. */
+static uint64_t count_insertions(reader *r, crdt__section *s)
 {
-    strand    ahead = *s;
-    crdt__row row;
-    ahead.at[0] = r->dec->at;
-    ahead.end[0] = r->dec->end;
-    s->at[0] = ahead.at[0];
-    for (uint64_t i = 0; i < s->rows; i++) {
-        if (!get_row(r, &ahead, &row)) return false;
-        r->insertions += !row.del;
-        crdt__trail_pass(&ahead.trail, &row);
-    }
-    s->end[0] = ahead.at[0];
-    (void)crdt_dec_bytes(r->dec, (size_t)(s->end[0] - s->at[0]));
-    return true;
-}
-
-static bool open_strand(reader *r, strand *s, uint64_t after)
-{
-    crdt_dec *dec = r->dec;
-    uint64_t  replica = crdt_dec_replica(dec), sizes[CRDT__CONTENT];
-    s->rows = crdt_dec_varint(dec);
-    if (dec->err != CRDT_OK) return false;
-    if (replica <= after || s->rows == 0) {
-        malformed(r, "replicas are not ascending, or without rows");
-        return false;
-    }
-    crdt__trail_begin(&s->trail, replica);
-    s->step = s->rows < CRDT__INLINE_ROWS ? 0 : 1;
-    if (s->step == 0) return pass_inline(r, s);
-    for (int i = 0; i < CRDT__CONTENT; i++) sizes[i] = crdt_dec_varint(dec);
-    for (int i = 0; i < CRDT__CONTENT; i++) {
-        if (dec->err != CRDT_OK) return false;
-        crdt_view column = crdt_dec_bytes(dec, (size_t)sizes[i]);
-        s->at[i] = column.data;
-        s->end[i] = s->at[i] + column.size;
-    }
-    if (dec->err != CRDT_OK) return false;
-    if (sizes[0] != s->rows) malformed(r, "rows and shapes differ in number");
+    uint64_t deletions = r->in.claims.deletions, count = 0;
+    crdt__reader_pass(&r->in, s);
+    if (s->is_inline) return s->rows - (r->in.claims.deletions - deletions);
     for (const uint8_t *at = s->at[0]; at < s->end[0]; at++) {
-        r->insertions += (*at & CRDT__SHAPE_DEL) == 0;
+        count += (*at & CRDT__SHAPE_DEL) == 0;
     }
-    return r->reason == NULL;
+    return count;
 }
 
 /* As many units as there are insertions, at most. */
-static crdt_err make_units(reader *r)
+static crdt_err make_units(reader *r, uint64_t insertions)
 {
     crdt__snap     *snap = &r->snap;
     const crdt_mem *mem = snap->seq->space->mem;
-    if (r->insertions == 0) malformed(r, "a whole sequence of nothing");
-    if (r->insertions >= CRDT__SPAN_MAX) malformed(r, "too many rows");
-    if (r->reason != NULL) return CRDT_EMALFORMED;
-    snap->unit_cap = (uint32_t)r->insertions;
+    if (insertions == 0) return malformed(r, "a whole sequence of nothing");
+    if (insertions >= CRDT__SPAN_MAX) return malformed(r, "too many rows");
+    snap->unit_cap = (uint32_t)insertions;
     snap->units = crdt__alloc(mem, snap->unit_cap * sizeof *snap->units);
     if (snap->units == NULL) return CRDT_ENOMEM;
     if (!snap->seq->classic) return CRDT_OK;
@@ -653,26 +465,24 @@ static void trim_units(crdt__snap *snap)
 static crdt_err read_rows(reader *r)
 {
     crdt_err   err = CRDT_OK;
-    uint64_t   after = 0;
+    uint64_t   insertions = 0;
     crdt__log *log = &r->snap.seq->log;
-    for (size_t i = 0; i < r->count; i++) {
-        strand  *s = &r->strands[i];
-        uint32_t author;
-        if (!open_strand(r, s, after)) return CRDT_EMALFORMED;
-        after = s->trail.replica;
-        err = crdt__log_author(log, after, &author);
-        if (err != CRDT_OK) return err;
-        CRDT_ASSERT(author == i);
-    }
-    err = make_units(r);
-    for (size_t i = 0; i < r->count && err == CRDT_OK; i++) err = read_on(r, &r->strands[i]);
     for (size_t i = 0; i < r->count && err == CRDT_OK; i++) {
-        const strand *s = &r->strands[i];
-        for (int c = 0; c <= (CRDT__CONTENT - 1) * s->step; c++) {
-            if (s->at[c] != s->end[c]) malformed(r, "a column is longer than its rows");
-        }
-        if (r->reason != NULL) err = CRDT_EMALFORMED;
+        crdt__section *s = &r->sections[i];
+        uint32_t       author;
+        if (!crdt__reader_section(&r->in, s)) return r->in.in.err;
+        insertions += count_insertions(r, s);
+        err = r->in.in.err;
+        if (err == CRDT_OK) err = crdt__log_author(log, s->trail.replica, &author);
+        CRDT_ASSERT(err != CRDT_OK || author == i);
     }
+    const uint8_t *rest = r->in.at;
+    if (err == CRDT_OK) err = make_units(r, insertions);
+    for (size_t i = 0; i < r->count && err == CRDT_OK; i++) err = read_on(r, &r->sections[i]);
+    for (size_t i = 0; i < r->count && err == CRDT_OK; i++) {
+        if (!crdt__reader_ends(&r->in, &r->sections[i])) err = r->in.in.err;
+    }
+    r->in.at = rest;
     crdt__log_settle(log);
     return err;
 }
@@ -682,21 +492,18 @@ static crdt_err read_rows(reader *r)
 /* So many atoms; false: not what a sequence of this kind holds. */
 static bool count_atoms(reader *r, crdt_view text, uint32_t *ret_count)
 {
+    crdt_dec *in = &r->in.in, dec;
     if (r->snap.seq->atoms.kind == CRDT__UTF8_ATOMS) {
-        if (!crdt__utf8_count(text, ret_count)) {
-            malformed(r, "text is not UTF-8");
-            return false;
-        }
-        if (*ret_count != text.size) r->snap.ascii = false;
-        return true;
+        if (!crdt__utf8_count(text, ret_count)) malformed(r, "text is not UTF-8");
+        else if (*ret_count != text.size) r->snap.ascii = false;
+        return in->err == CRDT_OK;
     }
-    crdt_dec dec;
-    crdt_dec_init(&dec, text, r->dec->limits);
+    crdt_dec_init(&dec, text, in->limits);
     r->snap.ascii = false;
     for (*ret_count = 0; dec.at < dec.end && dec.err == CRDT_OK; ++*ret_count) {
         (void)crdt_dec_value(&dec);
     }
-    if (dec.err != CRDT_OK) crdt_dec_fail(r->dec, dec.err, dec.reason);
+    if (dec.err != CRDT_OK) crdt_dec_fail(in, dec.err, dec.reason);
     return dec.err == CRDT_OK;
 }
 
@@ -720,7 +527,7 @@ bool crdt__snap_live(crdt__atom_kind kind, crdt_dec *dec, crdt_view *ret_live)
 /* The stretches of forgotten atoms, in all and in their bytes. */
 static void read_voids(reader *r, uint64_t dead, uint32_t held)
 {
-    crdt_dec      *dec = r->dec;
+    crdt_dec      *dec = &r->in.in;
     size_t         pairs = crdt_dec_count(dec, 2, "more stretches than bytes");
     const uint8_t *from = dec->at;
     uint64_t       voids = 0, passed = 0;
@@ -741,48 +548,57 @@ static void read_voids(reader *r, uint64_t dead, uint32_t held)
 static crdt_err read_dead(reader *r, uint32_t live)
 {
     crdt__snap *snap = &r->snap;
+    crdt_dec   *in = &r->in.in;
     uint32_t    held, atoms = snap->seq->log.cid_end;
     uint64_t    dead = 0;
     for (uint32_t cid = 0; cid < atoms; cid += 64) {
         dead += crdt__bits_in(snap->words[cid / 64].bits[CRDT__SNAP_DEAD]);
     }
-    snap->dead = get_text(r->dec);
-    if (r->dec->err != CRDT_OK || !count_atoms(r, snap->dead, &held)) return CRDT_EMALFORMED;
-    if (live + dead != atoms) malformed(r, "another number of elements than show");
-    else if (snap->live.size + snap->dead.size >= UINT32_MAX) malformed(r, "too long a text");
-    else if (held > dead) malformed(r, "more dead atoms than elements");
-    else read_voids(r, dead, held);
-    return r->reason != NULL || r->dec->err != CRDT_OK ? CRDT_EMALFORMED : CRDT_OK;
+    snap->dead = get_text(in);
+    if (in->err != CRDT_OK || !count_atoms(r, snap->dead, &held)) return in->err;
+    if (live + dead != atoms) return malformed(r, "another number of elements than show");
+    if (snap->live.size + snap->dead.size >= UINT32_MAX) return malformed(r, "too long a text");
+    if (held > dead) return malformed(r, "more dead atoms than elements");
+    read_voids(r, dead, held);
+    return in->err;
+}
+
+/* All but the size of what is live and that itself, which come before. */
+static crdt_err read_all(reader *r)
+{
+    uint32_t        live;
+    const crdt_mem *mem = r->snap.seq->space->mem;
+    size_t          size = r->count * sizeof *r->sections;
+    if (!count_atoms(r, r->snap.live, &live)) return r->in.in.err;
+    if (live < CRDT__SNAP_LEAST || crdt__snap_crowded(r->count, 0, live)) {
+        return malformed(r, "a whole sequence that shows too little");
+    }
+    r->snap.most = (uint32_t)most_atoms(live);
+    r->sections = crdt__alloc(mem, size);
+    if (r->sections == NULL) return CRDT_ENOMEM;
+    crdt_err err = read_rows(r);
+    crdt__release(mem, r->sections, size);
+    trim_units(&r->snap);
+    if (err == CRDT_OK) {
+        r->in.in.at = r->in.at;
+        r->in.in.end = r->in.end;
+        err = read_dead(r, live);
+    }
+    return err;
 }
 
 crdt_err crdt__snap_read(crdt__seq *seq, crdt_dec *dec, size_t replicas)
 {
     reader          r;
-    uint32_t        live = 0;
     const crdt_mem *mem = seq->space->mem;
-    size_t          size = replicas * sizeof *r.strands;
     memset(&r, 0, sizeof r);
     r.snap.seq = seq;
     r.snap.ascii = true;
-    r.dec = dec;
     r.count = replicas;
     r.snap.live = get_text(dec);
-    crdt_err err = dec->err;
-    if (err == CRDT_OK && !count_atoms(&r, r.snap.live, &live)) err = CRDT_EMALFORMED;
-    if (err == CRDT_OK && (live < CRDT__SNAP_LEAST || crdt__snap_crowded(replicas, 0, live))) {
-        malformed(&r, "a whole sequence that shows too little");
-        err = CRDT_EMALFORMED;
-    }
-    r.snap.most = (uint32_t)most_atoms(live);
-    if (err == CRDT_OK) {
-        r.strands = crdt__alloc(mem, size);
-        if (r.strands == NULL) err = CRDT_ENOMEM;
-        else memset(r.strands, 0, size);
-    }
-    if (err == CRDT_OK) err = read_rows(&r);
-    crdt__release(mem, r.strands, size);
-    trim_units(&r.snap);
-    if (err == CRDT_OK) err = read_dead(&r, live);
+    if (dec->err != CRDT_OK) return dec->err;
+    crdt__reader_whole(&r.in, seq, dec, replicas);
+    crdt_err err = read_all(&r);
     if (err == CRDT_OK) err = crdt__snap_build(&r.snap);
     crdt__release(mem, r.snap.units, r.snap.unit_cap * sizeof *r.snap.units);
     if (seq->classic) {
@@ -790,6 +606,7 @@ crdt_err crdt__snap_read(crdt__seq *seq, crdt_dec *dec, size_t replicas)
     }
     crdt__release(mem, r.snap.words, r.snap.word_cap * sizeof *r.snap.words);
     crdt__release(mem, r.snap.ranks, r.snap.rank_cap * sizeof *r.snap.ranks);
-    if (r.reason != NULL) crdt_dec_fail(dec, CRDT_EMALFORMED, r.reason);
-    return err != CRDT_OK && dec->err != CRDT_OK ? dec->err : err;
+    if (r.in.in.err != CRDT_OK) return crdt_dec_fail(dec, r.in.in.err, r.in.in.reason);
+    if (err == CRDT_OK) (void)crdt_dec_bytes(dec, (size_t)(r.in.in.at - dec->at));
+    return err;
 }

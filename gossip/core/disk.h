@@ -145,6 +145,14 @@ typedef struct gossip__hole {
     bool     head;                     /* the segment's first frame was durable, and is damaged */
 } gossip__hole;
 
+/* A sync that the caller does: what is durable once it is done. */
+typedef struct gossip__flushing {
+    bool     on;
+    uint64_t next;     /* the number of the first entry that it does not cover */
+    uint64_t position; /* of that one, once it was appended */
+    size_t   size;     /* bytes of the tail that it covers */
+} gossip__flushing;
+
 /* A snapshot that is being written, part by part. */
 typedef struct gossip__saver {
     bool     open;
@@ -187,8 +195,9 @@ struct gossip_disk {
     bool     named;                        /* the segment: it ends in .new until then */
     bool     entered;                      /* the segment's name in the directory is synced */
     crdt_buf scratch;
-    gossip__saver saver;
-    bool          cluttered; /* there may be files that nothing needs any more */
+    gossip__flushing flushing;
+    gossip__saver    saver;
+    bool             cluttered; /* there may be files that nothing needs any more */
 };
 
 /* disk_log.c: the segments, and a walk over them. */

@@ -31,8 +31,9 @@ static void run(uint64_t seed, gossip_sync policy, bool faults, world *w)
     for (unsigned i = 0; i < steps && w->next < IDS - 1; i++) {
         uint64_t dice = random_below(&w->random, 100);
         if (dice < 55) append(w);
-        else if (dice < 80) sync(w);
-        else if (dice < 85) flush(w);
+        else if (dice < 75) sync(w);
+        else if (dice < 78) flush(w);
+        else if (dice < 85) flush_aside(w);
         else if (dice < 91) snapshot_part(w);
         else if (dice < 95 && faults) fault(w);
         else if (dice < 97) sim_files_fault(w->files, none);

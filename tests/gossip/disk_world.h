@@ -8,7 +8,7 @@
 #define TESTS_GOSSIP_DISK_WORLD_H
 #include <string.h>
 
-#include "gossip/disk.h"
+#include "gossip/core/disk.h"
 #include "sim/files.h"
 #include "tests/lib/random.h"
 #include "tests/lib/t.h"
@@ -35,9 +35,11 @@ typedef struct world {
     fate         fates[IDS];
     uint64_t     run_first; /* the run's first entry */
     bool         must_be_clean, may_be_clean;
-    bool         calm;                 /* a start must find nothing wrong */
-    size_t       part_bytes;           /* 0: the default */
-    uint8_t      saved[200000];        /* the snapshot that is being written, part by part */
+    bool         calm;          /* a start must find nothing wrong */
+    bool         flushed;       /* another thread's sync: what it said */
+    uint64_t     flush_next;    /* the first entry that it does not cover; 0: none is under way */
+    size_t       part_bytes;    /* 0: the default */
+    uint8_t      saved[200000]; /* the snapshot that is being written, part by part */
     size_t       saved_size, saved_at; /* saved_at 0: there is none */
     uint64_t     saved_position, saved_covered;
     uint64_t     stops, cuts, deaths, failures, snapshots, unfinished, recovered;
@@ -232,6 +234,35 @@ static inline void flush(world *w)
     else CHECK_ERR(err, CRDT_EIO);
 }
 
+/* A flush whose sync another thread does: it begins, or ends. The thread may be done long before
+ * it is asked. */
+static inline void flush_aside(world *w)
+{
+    int64_t      fd;
+    gossip_files table = sim_files_table(w->files);
+    if (w->policy == GOSSIP_SYNC_ALWAYS) {
+        CHECK_ERR(gossip_disk_flush_begin(w->disk, &fd), CRDT_EINVAL);
+        return;
+    }
+    if (w->flush_next == 0) {
+        crdt_err err = gossip_disk_flush_begin(w->disk, &fd);
+        if (err != CRDT_OK) CHECK_ERR(err, CRDT_EIO);
+        else if (fd == -1) raise_fates(w, IN_MEMORY, DURABLE);
+        if (err != CRDT_OK || fd == -1) return;
+        raise_fates(w, IN_MEMORY, WRITTEN);
+        w->flush_next = w->next;
+        w->flushed = table.sync(table.user, fd) == 0;
+        return;
+    }
+    bool     on = w->disk->flushing.on; /* nothing else has decided meanwhile */
+    crdt_err err = gossip_disk_flush_end(w->disk, w->flushed);
+    CHECK_ERR(err, on && !w->flushed ? CRDT_EIO : CRDT_OK);
+    for (uint64_t id = 0; on && w->flushed && id < w->flush_next; id++) {
+        if (w->fates[id] != LOST) w->fates[id] = DURABLE;
+    }
+    w->flush_next = 0;
+}
+
 static inline void make_snapshot(world *w)
 {
     uint64_t less = random_below(&w->random, 8);
@@ -304,6 +335,7 @@ static inline void end(world *w, unsigned how)
         w->deaths++;
     }
     gossip_disk_close(w->disk);
+    w->flush_next = 0;
     w->position = random_below(&w->random, 3);
     recover(w, power);
 }
