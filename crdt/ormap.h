@@ -94,6 +94,8 @@ typedef struct crdt_ormap_iter {
 CRDT_API crdt_ormap_iter crdt_ormap_iterate(crdt_ref map);
 /* From the first key that is not less than this one. */
 CRDT_API crdt_ormap_iter crdt_ormap_iterate_from(crdt_ref map, crdt_view key);
+/* From some key, chosen by the random bits, about evenly; goes on to the last. */
+CRDT_API crdt_ormap_iter crdt_ormap_iterate_some(crdt_ref map, uint64_t random);
 CRDT_API bool crdt_ormap_next(crdt_ormap_iter *it, crdt_view *ret_key, crdt_ref *ret_ref);
 
 #ifdef __cplusplus

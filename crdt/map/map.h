@@ -115,8 +115,10 @@ crdt__entry *crdt__map_find(const crdt__map *map, crdt_view key, uint16_t id);
 crdt_err crdt__map_make(const crdt_space *space, crdt__map *map, crdt_view key,
                         const crdt_type *type, crdt__entry **ret_entry);
 void     crdt__map_drop(const crdt_space *space, crdt__map *map, crdt__entry *entry);
-int      crdt__entry_compare(const crdt__entry *a, const crdt__entry *b);
-bool     crdt__entry_is_empty(const crdt__entry *e);
+/* Some entry, chosen by the random bits, about evenly; NULL: there is none. */
+const crdt__entry *crdt__map_some(const crdt__map *map, uint64_t random);
+int                crdt__entry_compare(const crdt__entry *a, const crdt__entry *b);
+bool               crdt__entry_is_empty(const crdt__entry *e);
 /* After its content changed: what shows under its key, digest. */
 void crdt__map_touch(const crdt_space *space, crdt__map *map, crdt__entry *e);
 /* Its state is about to be changed in place. */

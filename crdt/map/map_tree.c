@@ -78,6 +78,21 @@ crdt__entry *crdt__map_find(const crdt__map *map, crdt_view key, uint16_t id)
     return e;
 }
 
+/* Leaves are of different sizes: what is beyond the end of one is drawn again. */
+const crdt__entry *crdt__map_some(const crdt__map *map, uint64_t random)
+{
+    const crdt__leaf *leaf = NULL;
+    uint32_t          slot = 0;
+    if (map->count == 0) return NULL;
+    for (int tries = 0; tries < 100; tries++) {
+        random = random * 6364136223846793005u + 1442695040888963407u; /* Knuth's */
+        leaf = map->leaves[(random >> 32) % map->count];
+        slot = (uint32_t)((random >> 8) % (map->count == 1 ? leaf->count : LEAF_MAX));
+        if (slot < leaf->count) return leaf->at[slot].entry;
+    }
+    return leaf->at[0].entry;
+}
+
 /* -- Putting in and taking out ----------------------------------------------------------------- */
 
 static crdt_err put_leaf(const crdt_mem *mem, crdt__map *map, uint32_t at, uint32_t cap)
