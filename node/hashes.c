@@ -7,7 +7,7 @@
 #include "node/hashes.h"
 
 #include <limits.h>
-#include <stdio.h>
+#include <math.h>
 
 #include "node/commands.h"
 #include "node/glob.h"
@@ -221,24 +221,37 @@ void command_hincrby(call *c)
     if (call_int(c, 3, &amount)) hash_count(c, &c->args[2], 1, amount);
 }
 
+/* What is wrong with the amount is told before what is wrong with the key, as Redis does. */
+static crdt_txn *write_float(call *c)
+{
+    double    n = 0;
+    bool      number = number_double(c->args[3], &n);
+    crdt_txn *txn = NULL;
+    if (isinf(n)) call_error(c, "ERR value is NaN or Infinity");
+    else txn = hash_write(c, NULL, 0);
+    if (txn == NULL && !number) call_error(c, "ERR value is not a valid float");
+    return txn;
+}
+
 void command_hincrbyfloat(call *c)
 {
     crdt_ref  field;
-    crdt_i128 now;
+    crdt_i128 sum;
     crdt_view name = c->args[2];
-    crdt_txn *txn = hash_write(c, NULL, 0);
+    crdt_txn *txn = write_float(c);
     if (txn == NULL) return;
-    bool there = hash_field_now(c, &name, 1, &field);
-    if (c->failed) return;
-    if (there && (field.type != &crdt_cell_type || crdt_cell_number(field, &now) == CRDT_EINVAL)) {
-        call_error(c, "ERR hash value is not a float");
-        return;
-    }
     crdt_err err = strings_add(txn, name, c->args[3]);
-    if (err == CRDT_EINVAL) call_error(c, "ERR value is not a valid float");
-    else if (err == CRDT_ERANGE) call_error(c, "ERR increment would produce NaN or Infinity");
-    else if (!call_fails(c, err) && hash_field_now(c, &name, 1, &field)) {
-        hash_reply_content(c, c->reply, field);
+    if (err == CRDT_EINVAL) {
+        call_error(c, "ERR value is not a valid float");
+    } else if (err == CRDT_ERANGE) {
+        call_error(c, "ERR increment would produce NaN or Infinity");
+    } else if (err != CRDT_ETYPE && call_fails(c, err)) {
+        return;
+    } else if (hash_field_now(c, &name, 1, &field)) {
+        /* A text hides what is added to it. */
+        bool counts = err == CRDT_OK && crdt_cell_number(field, &sum) != CRDT_EINVAL;
+        if (counts) hash_reply_content(c, c->reply, field);
+        else call_error(c, "ERR hash value is not a float");
     }
 }
 
