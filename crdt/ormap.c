@@ -164,6 +164,11 @@ size_t crdt_ormap_count(crdt_ref map)
     return count;
 }
 
+bool crdt_ormap_competes(crdt_ref map)
+{
+    return map.state != NULL && crdt__map_competes(map.state);
+}
+
 /* -- Operations -------------------------------------------------------------------------------- */
 
 /* On the object at keys[0..count), by op. */

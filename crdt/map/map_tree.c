@@ -219,9 +219,33 @@ static void set_live(crdt__map *map, crdt__entry *e, bool live)
 {
     if (live == e->live) return;
     e->live = live;
+    if (live) map->lives++;
+    else map->lives--;
     if (shows_alike(map, e)) return;
     if (live) map->keys++;
     else map->keys--;
+}
+
+bool crdt__map_competes(const crdt__map *map)
+{
+    return map->competing > 0 || map->lives > map->keys;
+}
+
+bool crdt__entry_competes(const crdt_space *space, const crdt__entry *e)
+{
+    crdt_conflict second;
+    crdt_ref      ref = {e->type, space, e->state, NULL, NULL};
+    if (!e->live) return false;
+    if (crdt__is_map(e->type)) return crdt__map_competes((const crdt__map *)(const void *)e->state);
+    return e->type->conflict != NULL && e->type->conflict(&ref, 1, &second);
+}
+
+static void set_competes(crdt__map *map, crdt__entry *e, bool competes)
+{
+    if (competes == e->competes) return;
+    e->competes = competes;
+    if (competes) map->competing++;
+    else map->competing--;
 }
 
 void crdt__map_drop(const crdt_space *space, crdt__map *map, crdt__entry *e)
@@ -229,6 +253,7 @@ void crdt__map_drop(const crdt_space *space, crdt__map *map, crdt__entry *e)
     crdt__place place = crdt__map_seek(map, crdt__entry_key(e), e->type->id);
     CRDT_ASSERT(crdt__map_at(map, &place) == e && !e->touched);
     set_live(map, e, false);
+    set_competes(map, e, false);
     crdt__leaf *leaf = e->leaf;
     map->sum = crdt_digest_sub(map->sum, leaf->at[place.slot].tag);
     memmove(leaf->at + place.slot, leaf->at + place.slot + 1,
@@ -254,6 +279,7 @@ void crdt__map_touch(const crdt_space *space, crdt__map *map, crdt__entry *e)
     crdt__sight sight = {space, map, NULL, NULL, crdt__map_policy(map->type)};
     crdt__both  both = {e->type, e, NULL};
     set_live(map, e, crdt__both_look(&sight, &both).shows);
+    set_competes(map, e, crdt__entry_competes(space, e));
     e->dirty = e->leaf->dirty = map->dirty = true;
 }
 
