@@ -323,7 +323,8 @@ $(ALL_TEST_BIN): $(B)/$(MODE)/%: $(TEST_OBJ)/tests/%.o $(SUPPORT_OBJ) $(LAWS_A) 
 PEER_EXAMPLES = examples/client_hiredis.c examples/counter_service.c
 EXAMPLE_ITEMS = $(patsubst examples/%.c,example:$(B)/examples/%, \
                 $(call only,$(filter-out $(PEER_EXAMPLES),$(EXAMPLE_SRC))))
-SCENARIO_SRC   = $(filter-out examples/scenarios/tell.c,$(STORY_SRC))
+SCENARIO_SRC   = $(filter-out $(patsubst %,examples/scenarios/%.c,tell hospital_ward hospital_look), \
+                 $(STORY_SRC))
 SCENARIO_ITEMS = $(patsubst %.c,scenario:$(B)/%,$(call only,$(SCENARIO_SRC)))
 REPLAY_ITEMS  = $(patsubst fuzz/%.c,replay:$(B)/fuzz/%,$(call only,$(HARNESS_SRC)))
 RUN           = tools/run-tests -j $(JOBS)
@@ -392,6 +393,8 @@ scenarios: $(SCENARIO_ITEMS:scenario:%=%)
 	@tools/scenarios show $^
 scenarios-update: $(SCENARIO_ITEMS:scenario:%=%)
 	@tools/scenarios write $^
+$(filter %/hospital,$(SCENARIO_BIN)): $(TEST_OBJ)/examples/scenarios/hospital_ward.o \
+    $(TEST_OBJ)/examples/scenarios/hospital_look.o
 $(SCENARIO_BIN): $(B)/examples/scenarios/%: $(TEST_OBJ)/examples/scenarios/%.o \
     $(TEST_OBJ)/examples/scenarios/tell.o $(NODELIB_SRC:%.c=$(OBJ)/%.o) $(SIM_OBJ) $(GOSSIP_A) $(LAWS_A) \
     $(CRDT_A) | $(B)/concurd

@@ -296,7 +296,6 @@ static void transport(const node *n, crdt_buf *out)
     count(out, "transport_lost", t.lost);
     count(out, "transport_dropped", t.dropped);
     count(out, "transport_oversize", t.oversize);
-    count(out, "transport_restarts", t.restarts);
     count(out, "transport_bytes_in", t.bytes_in);
     count(out, "transport_bytes_out", t.bytes_out);
 }

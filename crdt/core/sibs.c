@@ -461,13 +461,24 @@ static void bear(const crdt_join *join, crdt__sib *at, size_t kept, size_t born,
     }
 }
 
+/* The other side has no siblings, and has not seen those here: as the presence of most objects. */
+static bool is_left_alone(const crdt_join *join, const crdt__sibs *sibs, const crdt__sibs *other)
+{
+    size_t count = crdt__sibs_count(sibs);
+    if (crdt__sibs_count(other) > 0) return false;
+    for (size_t i = 0; i < count; i++) {
+        if (crdt_cover_has(&join->theirs, crdt__sib_dot(first_of(sibs) + i))) return false;
+    }
+    return true;
+}
+
 bool crdt__sibs_commit(const crdt__shape *shape, crdt_join *join, void *state, const void *other)
 {
     crdt__sibs *sibs = state;
     crdt__blob *stash = is_lone(sibs) ? NULL : sibs->many.stash;
     uint64_t    stamp_max = join->stamp_max;
     size_t      before = crdt__sibs_count(sibs), born, kept;
-    if (before + crdt__sibs_count(other) == 0) return false;
+    if (is_left_alone(join, sibs, other)) return false;
     if (stash != NULL) sibs->many.stash = NULL;
     kept = bury(join, sibs, other, &born);
     if (shape->stamps != CRDT__CLOCK_STAMPS) join->stamp_max = stamp_max;

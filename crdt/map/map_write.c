@@ -170,7 +170,8 @@ static size_t marks_seen(const crdt_target *target, const step *s, bool seen_onl
     return count;
 }
 
-static crdt_err wipe_marks(crdt_target *target, const step *s, wipe how, bool took_dot)
+static crdt_err wipe_marks(crdt_target *target, const step *s, wipe how, uint64_t stamp,
+                           bool took_dot)
 {
     bool   tomb = how == WIPE_TOMB, seen_only = how == WIPE_SEEN;
     size_t seen = marks_seen(target, s, seen_only);
@@ -182,19 +183,14 @@ static crdt_err wipe_marks(crdt_target *target, const step *s, wipe how, bool to
     }
     if (err == CRDT_OK) err = crdt_target_reserve(target, tomb || !took_dot, state_marks(s));
     if (err != CRDT_OK) return err;
-    uint64_t over = crdt__both_look(&s->sight, &s->both).stamp_max;
     cover_marks(target, s, seen_only);
-    if (tomb) {
-        uint64_t stamp = crdt_target_stamp(target, over);
-        put_mark(target, s, crdt_target_dot(target), stamp, true);
-    } else if (!took_dot) {
-        (void)crdt_target_dot(target);
-    }
+    if (tomb) put_mark(target, s, crdt_target_dot(target), stamp, true);
+    else if (!took_dot) (void)crdt_target_dot(target);
     return CRDT_OK;
 }
 
-/* Take away what is in the entry; target is that of its map. */
-static crdt_err wipe_entry(const crdt_target *map, step *s, wipe how)
+/* Take away what is in the entry; map is the target of its map, stamp that of a tomb. */
+static crdt_err wipe_entry(const crdt_target *map, step *s, wipe how, uint64_t stamp)
 {
     crdt_txn           *txn = map->txn;
     crdt_target         target = target_at(map, s);
@@ -204,7 +200,7 @@ static crdt_err wipe_entry(const crdt_target *map, step *s, wipe how)
     crdt_err err = s->both.type->reset(&target);
     bool     took = crdt__txn_next(txn) > before;
     crdt_txn_at(txn, reader);
-    if (err == CRDT_OK) err = wipe_marks(&target, s, how, took);
+    if (err == CRDT_OK) err = wipe_marks(&target, s, how, stamp, took);
     return err == CRDT_OK ? err : crdt__txn_failed(txn, before, err);
 }
 
@@ -221,7 +217,7 @@ crdt_err crdt__map_reset(crdt_target *target)
         crdt_view key = crdt__both_key(&both);
         if (!crdt__both_look(&sight, &both).shows) continue;
         err = take_step(target, key, both.type, &s);
-        if (err == CRDT_OK) err = wipe_entry(target, &s, WIPE_SEEN);
+        if (err == CRDT_OK) err = wipe_entry(target, &s, WIPE_SEEN, 0);
         walk =
             crdt__sight_seek(&sight, key, (uint32_t)both.type->id + 1); /* trees may have grown */
     }
@@ -368,13 +364,27 @@ static crdt_err look_along(const crdt_ref *map, const crdt__map_path *path)
     return CRDT_OK;
 }
 
-static crdt_err wipe_key(const crdt_target *map, crdt_view key)
+/* One stamp for all marks of a removal, above those that they replace. */
+static uint64_t stamp_over(crdt_target *map, const crdt__sight *sight, crdt_view key)
+{
+    crdt__walk_maps walk = crdt__sight_seek(sight, key, 0);
+    uint64_t        over = 0;
+    for (crdt__both both; (both = crdt__sight_next(sight, &walk)).type != NULL;) {
+        if (crdt_view_compare(crdt__both_key(&both), key) != 0) break;
+        crdt__standing s = crdt__both_look(sight, &both);
+        if (s.shows && s.stamp_max > over) over = s.stamp_max;
+    }
+    return crdt_target_stamp(map, over);
+}
+
+static crdt_err wipe_key(crdt_target *map, crdt_view key)
 {
     crdt__sight     sight = crdt__map_sight(&map->now);
     crdt__walk_maps walk = crdt__sight_seek(&sight, key, 0);
-    uint64_t        before = crdt__txn_next(map->txn);
+    uint64_t        before = crdt__txn_next(map->txn), stamp = 0;
     wipe            how = sight.policy == CRDT__UPDATE_WINS ? WIPE_SEEN : WIPE_TOMB;
     crdt_err        err = CRDT_OK;
+    if (how == WIPE_TOMB) stamp = stamp_over(map, &sight, key);
     for (crdt__both both;
          err == CRDT_OK && (both = crdt__sight_next(&sight, &walk)).type != NULL;) {
         step     s;
@@ -382,7 +392,7 @@ static crdt_err wipe_key(const crdt_target *map, crdt_view key)
         if (crdt_view_compare(crdt__both_key(&both), key) != 0) break;
         if (crdt__both_look(&sight, &both).shows) {
             err = take_step(map, key, both.type, &s);
-            if (err == CRDT_OK) err = wipe_entry(map, &s, how);
+            if (err == CRDT_OK) err = wipe_entry(map, &s, how, stamp);
         }
         walk = crdt__sight_seek(&sight, key, next); /* the trees may have grown */
     }

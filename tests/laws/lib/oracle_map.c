@@ -36,8 +36,13 @@ typedef struct world {
     policy                 policy;
     entry                  entries[ENTRIES_MAX];
     size_t                 entry_count;
-    deed                   deeds[CRDT_LAWS_EVENTS_MAX][ENTRIES_MAX];
+    deed                  *deeds; /* event by event, of 2 * count entries each */
 } world;
+
+static deed *deed_of(const world *w, size_t event, size_t e)
+{
+    return &w->deeds[event * 2 * w->count + e];
+}
 
 static const char *type_name(const world *w, kind k)
 {
@@ -98,10 +103,10 @@ static void print_leaf(const world *w, size_t e, uint64_t present, size_t self, 
                                         {"add", "v", "", NULL},
                                         {"inc", "n", "", NULL},
                                         {"insert", "pv", "", NULL}};
-    tale_of_one         *t = calloc(1, sizeof *t);
-    if (t == NULL) abort();
+    tale_of_one          tale, *t = &tale;
+    t->count = 0;
     for (size_t i = 0; i < w->count; i++) {
-        const deed     *d = &w->deeds[i][e];
+        const deed     *d = deed_of(w, i, e);
         crdt_laws_event event = w->events[i];
         if (!in_set(present, i) && i != self) continue;
         uint64_t wiped = 0;
@@ -125,7 +130,6 @@ static void print_leaf(const world *w, size_t e, uint64_t present, size_t self, 
                                                oracle_rga};
     uint64_t                      all = t->count == 64 ? UINT64_MAX : (UINT64_C(1) << t->count) - 1;
     oracles[w->entries[e].kind](t->at, t->count, all, out);
-    free(t);
 }
 
 static bool leaf_shows(const world *w, size_t e, uint64_t present, size_t self)
@@ -151,10 +155,10 @@ typedef struct standing {
 static bool mark_stays(const world *w, size_t e, uint64_t present, size_t self, size_t i)
 {
     if (!in_set(present, i) || i == self) return false;
-    if (!w->deeds[i][e].marks && !w->deeds[i][e].removes) return false;
+    if (!deed_of(w, i, e)->marks && !deed_of(w, i, e)->removes) return false;
     for (size_t j = 0; j < w->count; j++) {
         if (!in_set(present, j) && j != self) continue;
-        if (in_set(w->deeds[j][e].marks_covered, i)) return false;
+        if (in_set(deed_of(w, j, e)->marks_covered, i)) return false;
     }
     return true;
 }
@@ -177,11 +181,11 @@ static standing stand(const world *w, size_t e, uint64_t present, size_t self)
     for (size_t i = 0; i < w->count; i++) {
         if (!mark_stays(w, e, present, self, i)) continue;
         if (top == w->count || is_later_write(w->events, i, top)) top = i;
-        if (w->deeds[i][e].removes) s.removed = true;
+        if (deed_of(w, i, e)->removes) s.removed = true;
         else if (s.since == w->count || is_later_write(w->events, i, s.since)) s.since = i;
     }
     bool beaten =
-        w->policy == LATEST_WINS ? top != w->count && w->deeds[top][e].removes : s.removed;
+        w->policy == LATEST_WINS ? top != w->count && deed_of(w, top, e)->removes : s.removed;
     s.shows = !beaten && (s.since != w->count || content_shows(w, e, present, self));
     return s;
 }
@@ -215,10 +219,10 @@ static size_t shown_at(const world *w, crdt_view key, size_t in, uint64_t presen
 static void wipe_content(world *w, size_t i, size_t e, uint64_t covers)
 {
     uint64_t seen = w->events[i].seen;
-    w->deeds[i][e].wiped = covers;
+    deed_of(w, i, e)->wiped = covers;
     for (size_t inner = 0; inner < w->entry_count; inner++) {
         if (w->entries[inner].in != e || !stand(w, inner, seen, NOWHERE).shows) continue;
-        w->deeds[i][inner].marks_covered = covers;
+        deed_of(w, i, inner)->marks_covered = covers;
         wipe_content(w, i, inner, covers);
     }
 }
@@ -227,7 +231,7 @@ static void write_into(world *w, size_t i, size_t e)
 {
     uint64_t seen = w->events[i].seen;
     bool     shows = shown_at(w, w->entries[e].key, w->entries[e].in, seen, i) != NOWHERE;
-    deed    *d = &w->deeds[i][e];
+    deed    *d = deed_of(w, i, e);
     if (!shows && stand(w, e, seen, i).removed) wipe_content(w, i, e, seen);
     d->writes = true;
     if (shows && w->policy != LATEST_WINS) return;
@@ -243,8 +247,8 @@ static void remove_key(world *w, size_t i, crdt_view key, size_t in)
         if (w->entries[e].in != in || crdt_view_compare(w->entries[e].key, key) != 0) continue;
         if (!stand(w, e, seen, NOWHERE).shows) continue;
         wipe_content(w, i, e, covers);
-        w->deeds[i][e].marks_covered = covers;
-        w->deeds[i][e].removes = w->policy != UPDATE_WINS;
+        deed_of(w, i, e)->marks_covered = covers;
+        deed_of(w, i, e)->removes = w->policy != UPDATE_WINS;
     }
 }
 
@@ -254,7 +258,7 @@ static void clear_all(world *w, size_t i)
         if (w->entries[e].in != NOWHERE) continue;
         if (!stand(w, e, w->events[i].seen, NOWHERE).shows) continue;
         wipe_content(w, i, e, w->events[i].covers);
-        w->deeds[i][e].marks_covered = w->events[i].covers;
+        deed_of(w, i, e)->marks_covered = w->events[i].covers;
     }
 }
 
@@ -346,14 +350,16 @@ static void print_map(const world *w, size_t in, uint64_t present, crdt_buf *out
 static void tell(policy how, const crdt_laws_event *events, size_t count, uint64_t present,
                  crdt_buf *out)
 {
-    world *w = calloc(1, sizeof *w);
-    if (w == NULL) abort();
-    w->events = events;
-    w->count = count;
-    w->policy = how;
-    for (size_t i = 0; i < count; i++) happen(w, i);
-    print_map(w, NOWHERE, present, out);
-    free(w);
+    static world w;
+    w.events = events;
+    w.count = count;
+    w.policy = how;
+    w.entry_count = 0;
+    w.deeds = calloc(2 * count * count + 1, sizeof *w.deeds);
+    if (w.deeds == NULL) abort();
+    for (size_t i = 0; i < count; i++) happen(&w, i);
+    print_map(&w, NOWHERE, present, out);
+    free(w.deeds);
 }
 
 void oracle_ormap(const crdt_laws_event *events, size_t count, uint64_t present, crdt_buf *out)
