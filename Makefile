@@ -323,7 +323,8 @@ $(ALL_TEST_BIN): $(B)/$(MODE)/%: $(TEST_OBJ)/tests/%.o $(SUPPORT_OBJ) $(LAWS_A) 
 PEER_EXAMPLES = examples/client_hiredis.c examples/counter_service.c
 EXAMPLE_ITEMS = $(patsubst examples/%.c,example:$(B)/examples/%, \
                 $(call only,$(filter-out $(PEER_EXAMPLES),$(EXAMPLE_SRC))))
-SCENARIO_SRC   = $(filter-out examples/scenarios/tell.c,$(STORY_SRC))
+SCENARIO_SRC   = $(filter-out $(patsubst %,examples/scenarios/%.c,tell hospital_ward hospital_look), \
+                 $(STORY_SRC))
 SCENARIO_ITEMS = $(patsubst %.c,scenario:$(B)/%,$(call only,$(SCENARIO_SRC)))
 REPLAY_ITEMS  = $(patsubst fuzz/%.c,replay:$(B)/fuzz/%,$(call only,$(HARNESS_SRC)))
 RUN           = tools/run-tests -j $(JOBS)
@@ -392,6 +393,8 @@ scenarios: $(SCENARIO_ITEMS:scenario:%=%)
 	@tools/scenarios show $^
 scenarios-update: $(SCENARIO_ITEMS:scenario:%=%)
 	@tools/scenarios write $^
+$(filter %/hospital,$(SCENARIO_BIN)): $(TEST_OBJ)/examples/scenarios/hospital_ward.o \
+    $(TEST_OBJ)/examples/scenarios/hospital_look.o
 $(SCENARIO_BIN): $(B)/examples/scenarios/%: $(TEST_OBJ)/examples/scenarios/%.o \
     $(TEST_OBJ)/examples/scenarios/tell.o $(NODELIB_SRC:%.c=$(OBJ)/%.o) $(SIM_OBJ) $(GOSSIP_A) $(LAWS_A) \
     $(CRDT_A) | $(B)/concurd
@@ -461,8 +464,7 @@ fuzz-programs: $(patsubst %.c,$(B)/%,$(call only,$(HARNESS_SRC)))
 # ---- Sanitizers: the plain runner, see tests/lib/t.h --------------------------------------------
 ASAN_ENV = ASAN_OPTIONS=detect_leaks=1:abort_on_error=1:strict_string_checks=1 \
            UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1
-VALGRIND = valgrind -q --error-exitcode=9 --leak-check=full --errors-for-leak-kinds=all \
-           --suppressions=tests/nng/lib/valgrind.supp
+VALGRIND = valgrind -q --error-exitcode=9 --leak-check=full --errors-for-leak-kinds=all
 .PHONY: sanitize sanitize-asan sanitize-tsan sanitize-valgrind
 sanitize:
 	@$(MAKE) --no-print-directory sanitize-asan

@@ -175,7 +175,7 @@ static void set_key(entries *e, unsigned i, crdt__okey *key)
 {
     e->key[i] = key;
     if (e->count == 1) {
-        set_skip(e, common(key, key, UINT32_MAX));
+        set_skip(e, (uint32_t)key->bytes.size);
     } else if (i == 0 || i == e->count - 1) {
         uint32_t skip = common(key, e->key[i == 0 ? 1 : 0], e->skip);
         if (skip < e->skip) set_skip(e, skip);
@@ -489,8 +489,9 @@ static crdt_err put_first(crdt__omap *map, crdt__okey *key)
     leaf *node = map->spare != NULL ? map->spare : crdt__alloc(map->mem, sizeof *node);
     if (node == NULL) return CRDT_ENOMEM;
     node->before = node->after = NULL;
-    node->e.count = 0;
-    insert(&node->e, 0, key, NULL);
+    node->e.count = 1;
+    node->e.key[0] = key;
+    set_skip(&node->e, (uint32_t)key->bytes.size);
     map->spare = NULL;
     map->root = node;
     map->bytes = sizeof *node;

@@ -501,13 +501,16 @@ static crdt_err adopt(crdt_store *store, crdt_store *other, uint64_t now_ms)
     if (err != CRDT_OK) return err;
     uint64_t      stamp_max = crdt_store_stats(other).stamp_max;
     crdt__omap    objects = store->objects;
+    crdt__hindex  index = store->index;
     crdt__objects it;
     crdt_context_union_reserved(&store->context, &other->context);
     store->objects = other->objects;
+    store->index = other->index;
     store->names = other->names;
     store->sum = other->sum;
     store->dirty = other->dirty;
     other->objects = objects;
+    other->index = index;
     other->names = 0;
     other->sum = (crdt_digest){0, 0};
     other->dirty = NULL;

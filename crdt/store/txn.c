@@ -178,11 +178,13 @@ static bool shown_before(const crdt_txn *txn, crdt_view name, under *ret_under)
     return true;
 }
 
-/* What the store holds for certain stays there while the transaction is open. */
+/* What the store holds for certain stays there while the transaction is open. What is changed in
+ * place may change unseen: an edit of a text is held open. */
 static void remember_shown(const crdt_txn *txn, const under *u)
 {
     crdt_txn *open = &txn->store->txn;
-    bool      known = u->shows && u->showing.mine != NULL && u->showing.mine->live;
+    bool      known =
+        u->shows && u->showing.mine != NULL && u->showing.mine->live && u->first.type->undo == NULL;
     open->shown = known ? u->showing.mine : NULL;
     open->shown_own = u->showing.own;
     open->shown_beside = u->beside;
@@ -194,14 +196,14 @@ static under look_under(const crdt_txn *txn, crdt_view name)
 {
     under u = {.shows = false};
     if (shown_before(txn, name, &u)) return u;
-    crdt__omap_iter it;
-    crdt__object   *o = crdt__objects_named(txn->store, name, &it);
-    for (; o != NULL; o = crdt__omap_next_alike(&it)) {
+    crdt__named   it;
+    crdt__object *o = crdt__objects_named(txn->store, name, &it);
+    for (; o != NULL; o = crdt__objects_named_next(&it)) {
         pair p = {o, crdt__object_get(txn->delta, name, (uint16_t)o->key.minor)};
         see(txn, &u, o->type, o->key.minor, p);
     }
     o = crdt__objects_named(txn->delta, name, &it);
-    for (; o != NULL; o = crdt__omap_next_alike(&it)) {
+    for (; o != NULL; o = crdt__objects_named_next(&it)) {
         if (crdt__object_get(txn->store, name, (uint16_t)o->key.minor) != NULL) continue;
         see(txn, &u, o->type, o->key.minor, (pair){NULL, o});
     }
@@ -300,12 +302,13 @@ crdt_err crdt__target_open_named(crdt_txn *txn, crdt_view name, const crdt_type 
         if (name.size != 0 || type != store->solo) return CRDT_ETYPE;
         return open_object(txn, name, type, type->id, ret_target);
     }
-    if (crdt_types_by_id(store->types, type->id) != type) return CRDT_EINVAL;
     if (name.size > store->limits.name_bytes) return CRDT_ELIMIT;
     under u = look_under(txn, name);
-    if (u.shows && u.first.type != type && !type->beside) return CRDT_ETYPE;
+    bool  known = u.shows && u.first.type == type;
+    if (!known && crdt_types_by_id(store->types, type->id) != type) return CRDT_EINVAL;
+    if (u.shows && !known && !type->beside) return CRDT_ETYPE;
     if (!u.shows && store->names >= store->limits.objects) return CRDT_ELIMIT;
-    pair     p = u.shows && u.first.type == type ? u.showing : pair_of(txn, name, type->id);
+    pair     p = known ? u.showing : pair_of(txn, name, type->id);
     crdt_err err = open_found(txn, name, type, type->id, p, ret_target);
     if (err != CRDT_OK) return err;
     crdt__object *own = ret_target->object;
@@ -598,7 +601,7 @@ crdt_err crdt_txn_apply(crdt_txn *txn, crdt_view name, const crdt_op *op, const 
     if (op == NULL || strlen(op->args) != argc) return CRDT_EINVAL;
     for (size_t i = 0; i < argc; i++) {
         char kind = op->args[i];
-        if ((kind == 'b' || kind == 'd') && args[i].kind != CRDT_BYTES) return CRDT_EINVAL;
+        if (strchr("bdr", kind) != NULL && args[i].kind != CRDT_BYTES) return CRDT_EINVAL;
         if (strchr("inpt", kind) != NULL && args[i].kind != CRDT_INT) return CRDT_EINVAL;
         if (kind == 'n' && args[i].i < 1) return CRDT_EINVAL;
         if ((kind == 't' || kind == 'p') && args[i].i < 0) return CRDT_EINVAL;
@@ -609,41 +612,50 @@ crdt_err crdt_txn_apply(crdt_txn *txn, crdt_view name, const crdt_op *op, const 
 /* -- Ends -------------------------------------------------------------------------------------- */
 
 /* Objects that were opened and not mutated are no part of the delta. */
-static void drop_unmutated(crdt_store *store, crdt_store *delta)
+static void drop_unmutated(crdt_store *store, crdt_store *delta, crdt__object *drop)
 {
-    crdt__object *drop = NULL;
-    crdt__objects it = crdt__objects_of(delta);
-    for (crdt__object *o; (o = crdt__objects_next(&it)) != NULL;) {
-        if (o->mutated || o == delta->only) continue;
-        o->next_prune = drop;
-        drop = o;
-    }
     while (drop != NULL) {
         crdt__object *o = drop;
         drop = o->next_prune;
         crdt__object *mine = in_place(store, o);
         if (mine != NULL && mine->type->holds) mine->type->undo(&store->space, mine->state);
         if (mine != NULL && crdt__object_is_empty(mine)) crdt__object_prune(store, mine);
-        crdt__omap_remove(&delta->objects, o->key.bytes, o->key.minor);
+        crdt__objects_remove(delta, o);
         crdt__object_free(delta, o);
     }
 }
 
 /* What was written in place becomes part of the delta. Errors: ENOMEM. */
-static crdt_err seal(crdt_store *store, crdt_store *delta, uint64_t first_seq, bool wanted)
+static crdt_err seal_one(crdt_txn *txn, crdt__object *own, bool wanted)
 {
-    crdt_dot      first = {store->replica, first_seq};
-    crdt__objects it = crdt__objects_of(delta);
+    crdt_dot      first = {txn->store->replica, txn->first};
+    crdt__object *mine = in_place(txn->store, own);
+    if (mine == NULL) return CRDT_OK;
+    bool  holds = own->type->holds;
+    void *part = wanted || holds ? own->state : NULL;
+    if (!holds) own->type->clear(&txn->delta->space, own->state);
+    return own->type->seal(&txn->store->space, mine->state, first, part);
+}
+
+/* It is for good where nothing is changed in place. */
+static crdt_err seal(crdt_txn *txn, bool wanted)
+{
+    crdt__object *drop = NULL;
+    crdt_err      err = CRDT_OK;
+    txn->sealed = wanted;
+    crdt__objects it = crdt__objects_of(txn->delta);
     for (crdt__object *own; (own = crdt__objects_next(&it)) != NULL;) {
-        crdt__object *mine = in_place(store, own);
-        if (mine == NULL) continue;
-        bool holds = own->type->holds;
-        if (!holds) own->type->clear(&delta->space, own->state);
-        void    *part = wanted || holds ? own->state : NULL;
-        crdt_err err = own->type->seal(&store->space, mine->state, first, part);
-        if (err != CRDT_OK) return err;
+        if (own->mutated || own == txn->delta->only) {
+            if (own->type->undo == NULL) continue;
+            txn->sealed = false;
+            if (err == CRDT_OK) err = seal_one(txn, own, wanted);
+            continue;
+        }
+        own->next_prune = drop;
+        drop = own;
     }
-    return CRDT_OK;
+    drop_unmutated(txn->store, txn->delta, drop);
+    return err;
 }
 
 /* Nothing more is to come. wanted: somebody will look at the delta. */
@@ -652,10 +664,7 @@ static crdt_err finish(crdt_txn *txn, bool wanted)
     if (txn->delta == NULL) return CRDT_EINVAL;
     if (txn->failed != CRDT_OK || txn->sealed) return txn->failed;
     crdt_context_settle(&txn->delta->context);
-    drop_unmutated(txn->store, txn->delta);
-    crdt_err err = seal(txn->store, txn->delta, txn->first, wanted);
-    txn->sealed = err == CRDT_OK && wanted;
-    return err;
+    return seal(txn, wanted);
 }
 
 crdt_err crdt_store_encode_delta(crdt_store *store, crdt_buf *out, crdt_dot *ret_last)
