@@ -509,6 +509,33 @@ TEST(ormap, removals_are_forgotten_once_they_are_stable)
     }
 }
 
+/* Who wrote over the removal without having seen what it hid shows both: so what is hidden stays as
+ * long as it is not stable itself. */
+TEST(ormap, a_stable_removal_stays_while_what_it_hides_is_not_stable)
+{
+    crdt_store *a = solo_of(&crdt_ormap_rw_type, A), *b = solo_of(&crdt_ormap_rw_type, B),
+               *c = solo_of(&crdt_ormap_rw_type, C);
+    set(a, "old", PATH("k"));
+    join(b, a);
+    join(c, a);
+    take(a, PATH("k"));
+    crdt_context removed;
+    crdt_context_init(&removed, NULL);
+    CHECK_OK(crdt_context_copy(&removed, crdt_store_context(a)));
+    set(b, "beside", PATH("k"));
+    join(c, a);
+    crdt_delta *over = apply(c, "", &crdt_ormap_rw_type, "set", "k", "over");
+    join(c, b);
+    join(a, b);
+    CHECK_OK(crdt_store_stabilise(a, &removed));
+    CHECK(crdt_store_stats(a).residues > 0);
+    join(a, over);
+    CHECK_EQ_STR(all_of(a), "{\"k\": mvreg [\"beside\", \"over\"]}");
+    CHECK_EQ_STR(all_of(c), all_of(a));
+    crdt_context_clear(&removed);
+    free_all(a, b, c, over, NULL);
+}
+
 /* A map of one policy in one of another keeps its own. */
 TEST(ormap, a_map_has_the_policy_it_was_made_with)
 {
