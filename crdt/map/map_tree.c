@@ -6,7 +6,7 @@
 #include "crdt/map/map.h"
 
 #define LEAF_MAX 64u
-#define LEAF_MIN 4u
+#define LEAF_MIN 1u
 
 static size_t leaf_bytes(uint32_t cap)
 {
