@@ -75,6 +75,7 @@ const crdt_op *bench_op(const crdt_type *type, const char *name);
 void bench_orset(bench *b);
 void bench_counters(bench *b);
 void bench_types(bench *b);
+void bench_revgraph(bench *b);
 void bench_disk(bench *b);
 
 #endif

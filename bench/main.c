@@ -32,6 +32,7 @@ int main(int argc, char **argv)
     bench_counters(&b);
     bench_orset(&b);
     bench_types(&b);
+    bench_revgraph(&b);
     bench_disk(&b);
     bench_foot(&b);
     if (b.rows == 0) {

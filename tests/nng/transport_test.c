@@ -364,7 +364,8 @@ static void end_of_request(net *asks, net *answers)
     gossip_time     until = net_now() + 30000000;
     gossip_nng_item item;
     net_request(asks, net_url(answers), "question");
-    while (gossip_nng_stats_of(asks->nng).dropped + gossip_nng_stats_of(answers->nng).dropped == 0) {
+    while (gossip_nng_stats_of(asks->nng).dropped + gossip_nng_stats_of(answers->nng).dropped ==
+           0) {
         CHECK_MSG(net_now() < until, "neither answered nor lost");
         if (net_take(answers, 1, &item)) net_reply(answers, item.from, "answer");
         if (net_take(asks, 1, &item)) return;
