@@ -122,12 +122,12 @@ static void breaks(const char *listen, bool tls, unsigned count)
 
 TEST(reset, tcp)
 {
-    breaks("tcp://127.0.0.1:0", false, T_SLOW ? 300 : 2000);
+    breaks("tcp://127.0.0.1:0", false, T_SLOW ? 300 : 1000);
 }
 
 TEST(reset, tls)
 {
-    breaks("tls+tcp://127.0.0.1:0", true, T_SLOW ? 12 : 100);
+    breaks("tls+tcp://127.0.0.1:0", true, T_SLOW ? 12 : 60);
 }
 
 /* Connections, whatever became of them. */
@@ -171,7 +171,7 @@ static void come_and_go(const char *listen, unsigned count)
 
 TEST(reset, peers_that_come_and_go_over_tcp)
 {
-    come_and_go("tcp://127.0.0.1:0", T_SLOW ? 400 : 3000);
+    come_and_go("tcp://127.0.0.1:0", T_SLOW ? 400 : 1500);
 }
 
 TEST(reset, peers_that_come_and_go_over_ipc)
