@@ -307,8 +307,8 @@ void gossip__nng_conn_close(gossip__nng_conn *conn)
     conn->receiving = conn->sending = conn->greeted = conn->ready = false;
 }
 
-/* NNG's TLS does not end what is begun after the connection has broken; the socket below tells. What
- * came before that is taken first. */
+/* NNG's TLS does not end what is begun after the connection has broken; the socket below tells.
+ * What came before that is taken first. */
 static bool is_gone(const gossip__nng_conn *conn)
 {
     nng_sockaddr sa;

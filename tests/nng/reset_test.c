@@ -1,6 +1,6 @@
 /* Connections that break anywhere, thousands of them: in the handshake, in the preamble, in the
- * middle of messages both ways. Nothing is held up by that, nothing waits for ever, and whoever comes
- * then is served at once. Also: no more files. */
+ * middle of messages both ways. Nothing is held up by that, nothing waits for ever, and whoever
+ * comes then is served at once. Also: no more files. */
 #define _DEFAULT_SOURCE
 #include <stdlib.h>
 #include <sys/resource.h>
@@ -196,7 +196,7 @@ static bool is_short_of_files(net *a, int fd, int held[64], int *count, int *ret
     return false;
 }
 
-/* Without a file for it no connection can be accepted: it is told, and works again when there is. */
+/* Without a file for it no connection can be accepted: it is told, and works when there is one. */
 TEST(reset, no_more_files)
 {
     net                a;
