@@ -266,7 +266,7 @@ bool crdt__hindex_check(const crdt__hindex *index, const crdt__omap *map, const 
     if (index->directory == NULL) return true;
     for (crdt__okey *node; (node = crdt__omap_next(&it)) != NULL;) {
         crdt__hblock *block;
-        bool there = place_of(index, node, &block) != NULL;
+        bool          there = place_of(index, node, &block) != NULL;
         found += there;
         missing += !there && block != NULL;
     }
