@@ -301,8 +301,9 @@ static void send(gossip_driver *driver, const gossip_action *action)
     const gossip_msg *msg = action->msg;
     bool              reply = is_reply(msg->kind);
     link             *l = find(driver, action->link);
-    uint64_t          from = 0;
+    uint64_t          from = 0; /* of a request: what gossip_driver_lost is told */
     crdt_view         address = crdt_view_of(NULL, 0);
+    if (l != NULL && !reply) from = (uint64_t)action->peer << 32 | msg->id;
     if (reply && !take_token(driver, action->link, msg->id, &from)) return;
     crdt_buf_reset(&driver->bytes);
     driver->bytes.failed = false;
@@ -639,6 +640,13 @@ crdt_err gossip_driver_receive(gossip_driver *driver, gossip_time now, uint64_t 
     err = take_message(driver, ms, gossip_frame_msg(frame), peer, from);
     gossip_frame_free(frame, driver->mem);
     return err == CRDT_OK ? driver->err : err;
+}
+
+void gossip_driver_lost(gossip_driver *driver, gossip_time now, uint64_t from)
+{
+    driver->now = now;
+    if ((uint32_t)from == 0) return; /* nothing waits for an answer to it */
+    gossip_engine_lost(driver->engine, now, (gossip_peer)(from >> 32), (uint32_t)from);
 }
 
 crdt_err gossip_driver_run(gossip_driver *driver, gossip_time now, uint64_t ms)

@@ -20,9 +20,7 @@ static int run(const node_config *config)
     if (!opened) fprintf(stderr, "concurd: %s\n", problem);
     else node_run(&n);
     bool kept = node_close(&n);
-    int  status = opened && kept ? 0 : 1;
-    if (n.stuck) _exit(status);
-    return status;
+    return opened && kept ? 0 : 1;
 }
 
 static int help(void)

@@ -46,11 +46,14 @@ static void take_messages(node *n)
 {
     gossip_nng_item item;
     for (int i = 0; n->nng != NULL && gossip_nng_take(n->nng, &item); i++) {
-        if (item.kind == GOSSIP_NNG_LOST) continue; /* the engine has its own timeouts */
+        n->busy = true;
+        if (item.kind == GOSSIP_NNG_LOST) {
+            gossip_driver_lost(n->driver, n->now, item.from);
+            continue;
+        }
         if (cut_drops(n, item.bytes)) continue;
         crdt_err err = gossip_driver_receive(n->driver, n->now, n->ms, item.bytes, item.from);
         if (err != CRDT_OK) n->totals.bad_frames++;
-        n->busy = true;
         if (i < TAKE_MAX) continue;
         uv_async_send(&n->wake); /* clients have their turn between */
         break;
@@ -212,10 +215,7 @@ static void on_second(uv_timer_t *timer)
     node *n = timer->data;
     node_clock(n);
     sync_second(n);
-    if (n->nng != NULL && gossip_nng_check(n->nng, n->now)) {
-        node_log(LOG_WARN, "the gossip listener had died and listens again", "address=%s",
-                 n->config.gossip);
-    }
+    if (n->nng != NULL) gossip_nng_check(n->nng);
     peers_take_transport(n);
     expiry_sweep(n);
     info_sample(n);
@@ -436,7 +436,7 @@ bool node_close(node *n)
         client_flush_all(n);
     }
     while (n->clients != NULL) client_close(n->clients);
-    n->stuck = !gossip_nng_close(n->nng); /* it may wake until this returns */
+    gossip_nng_close(n->nng); /* it may wake until this returns */
     uv_walk(&n->loop, close_handle, NULL);
     uv_run(&n->loop, UV_RUN_DEFAULT);
     expiry_close(n);

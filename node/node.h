@@ -78,7 +78,6 @@ typedef struct node {
     bool                     cut;      /* CRDT.PARTITION */
     struct node_cut         *cut_from; /* from whom; NULL: from all */
     bool                     stopping;
-    bool                     stuck; /* NNG does not end: no exit handlers then */
     uint64_t                 started_ms, random;
     struct node_expiries    *expiries;  /* names with a deadline; NULL: none yet */
     struct keyspace_cursors *cursors;   /* of SCAN */
