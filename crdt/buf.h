@@ -96,6 +96,7 @@ typedef struct crdt_dec {
     const char        *reason;
     crdt_later         later;
     crdt_form          form;
+    uint32_t           depth; /* of objects that this one lies in */
 } crdt_dec;
 
 CRDT_API void      crdt_dec_init(crdt_dec *dec, crdt_view in, const crdt_limits *limits);

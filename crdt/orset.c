@@ -14,7 +14,14 @@ static crdt_err open_set(crdt_txn *txn, crdt_view name, crdt_value elem, crdt_ta
     return err ? err : crdt_target_value_ok(ret_target, elem);
 }
 
-crdt_err crdt_orset_add(crdt_txn *txn, crdt_view name, crdt_value elem)
+static void cover(const crdt__over *over, crdt_target *target, crdt__aim aim,
+                  const crdt__covers *covers)
+{
+    if (covers->only.seq != 0) crdt_target_cover(target, covers->only);
+    else if (covers->state + covers->own > 0) crdt__over_cover(over, target, target->delta, aim);
+}
+
+crdt_err crdt_orset_add_new(crdt_txn *txn, crdt_view name, crdt_value elem, bool *ret_new)
 {
     crdt_target target;
     crdt_err    err = open_set(txn, name, elem, &target);
@@ -22,14 +29,23 @@ crdt_err crdt_orset_add(crdt_txn *txn, crdt_view name, crdt_value elem)
     crdt__over   over = crdt__over_of(&target.now, 0);
     crdt__aim    aim = {&elem, false};
     crdt__covers covers = crdt__over_covers(&over, &target, aim);
-    if (covers.state + covers.own == 0 && crdt__over_full(&over, &target)) return CRDT_ELIMIT;
+    bool         fresh = covers.state + covers.own == 0;
+    if (fresh && crdt__over_full(&over, &target)) return CRDT_ELIMIT;
+    if (fresh && !crdt_target_sees_all(&target)) fresh = !crdt__over_has(&over, elem);
     err = crdt__elems_reserve(target.space->mem, target.delta, crdt_target_replica(&target), elem);
     if (err == CRDT_OK) err = crdt_target_reserve(&target, 1, covers.state);
     if (err) return err;
     crdt_dot dot = crdt_target_dot(&target);
-    if (covers.state + covers.own > 0) crdt__over_cover(&over, &target, target.delta, aim);
+    cover(&over, &target, aim, &covers);
     crdt__elems_insert(target.delta, dot, elem);
+    *ret_new = fresh;
     return CRDT_OK;
+}
+
+crdt_err crdt_orset_add(crdt_txn *txn, crdt_view name, crdt_value elem)
+{
+    bool fresh;
+    return crdt_orset_add_new(txn, name, elem, &fresh);
 }
 
 crdt_err crdt_orset_remove(crdt_txn *txn, crdt_view name, crdt_value elem)
@@ -44,7 +60,7 @@ crdt_err crdt_orset_remove(crdt_txn *txn, crdt_view name, crdt_value elem)
     err = crdt_target_reserve(&target, 1, covers.state);
     if (err) return err;
     crdt_target_dot(&target);
-    crdt__over_cover(&over, &target, target.delta, aim);
+    cover(&over, &target, aim, &covers);
     return CRDT_OK;
 }
 

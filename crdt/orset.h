@@ -32,6 +32,9 @@ CRDT_MUST_CHECK CRDT_API crdt_err crdt_orset_new(uint64_t replica, const crdt_me
 /* Add elem (copied), over all its additions that the transaction sees. O(1) on average.
  * Errors: ENOMEM, EINVAL (no kind of value), ELIMIT, ETYPE. */
 CRDT_MUST_CHECK CRDT_API crdt_err crdt_orset_add(crdt_txn *txn, crdt_view name, crdt_value elem);
+/* The same; *ret_new: it did not show before. */
+CRDT_MUST_CHECK CRDT_API crdt_err crdt_orset_add_new(crdt_txn *txn, crdt_view name, crdt_value elem,
+                                                     bool *ret_new);
 /* Remove the additions of elem that the transaction sees. None: OK, no change. O(1) on average.
  * Errors: ENOMEM, EINVAL, ELIMIT, ETYPE. */
 CRDT_MUST_CHECK CRDT_API crdt_err crdt_orset_remove(crdt_txn *txn, crdt_view name, crdt_value elem);

@@ -87,6 +87,11 @@ CRDT_MUST_CHECK CRDT_API crdt_err crdt_txn_beside(const crdt_txn *txn, crdt_view
 /* End the transaction. *ret_delta is the caller's (empty if nothing was mutated); ret_delta may be
  * NULL. On error (ENOMEM) the transaction stays open. */
 CRDT_MUST_CHECK CRDT_API crdt_err crdt_store_commit(crdt_store *store, crdt_delta **ret_delta);
+/* Append the bytes of the delta that commit would give now, while nothing is changed yet, for who
+ * needs no more of it; *ret_last is the last of its dots, with seq 0 (and nothing is appended) if
+ * nothing was mutated. Errors: EINVAL (nothing is open), ENOMEM: the transaction stays open. */
+CRDT_MUST_CHECK CRDT_API crdt_err crdt_store_encode_delta(crdt_store *store, crdt_buf *out,
+                                                          crdt_dot *ret_last);
 CRDT_API void crdt_store_rollback(crdt_store *store); /* free; nothing open is fine */
 /* begin, one operation, commit. */
 CRDT_MUST_CHECK CRDT_API crdt_err crdt_store_apply(crdt_store *store, uint64_t now_ms,
@@ -124,6 +129,9 @@ CRDT_MUST_CHECK CRDT_API crdt_err crdt_store_part(const crdt_store *store, size_
 
 /* -- Reading ----------------------------------------------------------------------------------- */
 
+/* These names will be looked up next: what that will touch is loaded meanwhile. A hint, for who
+ * knows several at once, and changes nothing. */
+CRDT_API void crdt_store_expect(const crdt_store *store, const crdt_view *names, size_t count);
 /* The object that shows under name. type NULL: any. Errors: ENOENT, ETYPE (another type shows);
  * ENOMEM: what decoding left for the first read is made ready (see crdt_store_decode). A list or
  * text that is reached otherwise makes itself ready, and reads as empty while memory for that is

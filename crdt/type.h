@@ -28,10 +28,11 @@ typedef struct crdt_store crdt_store;
 
 /* What an object may use of its store. */
 typedef struct crdt_space {
-    const crdt_mem     *mem;
-    const crdt_limits  *limits;
-    const crdt_context *cut;        /* the store's stable cut; NULL: none */
-    bool                forget_ids; /* crdt_options.forget_ids */
+    const crdt_mem          *mem;
+    const crdt_limits       *limits;
+    const crdt_context      *cut;        /* the store's stable cut; NULL: none */
+    const struct crdt_types *types;      /* that the store knows; NULL: the stand-alone one alone */
+    bool                     forget_ids; /* crdt_options.forget_ids */
 } crdt_space;
 
 /* The dots that a side has seen: those of seen (NULL: none) that are not in keep (NULL: none). keep
@@ -59,6 +60,10 @@ typedef struct crdt_join {
     const crdt_space *space; /* the receiver's */
     crdt_cover        mine, theirs;
     uint64_t          stamp_max; /* out, commit: the greatest stamp taken in */
+    /* For types that hold others: the other is a delta, so what it does not list it does not touch;
+     * both are, so what is listed stays, though nothing is left in it; the other is the receiver's
+     * own transaction. */
+    bool listed, lists, local;
 } crdt_join;
 
 /* A read-only view of one object, passed by value. Borrowed until the next change of its store.
@@ -74,12 +79,13 @@ typedef struct crdt_ref {
 
 /* One object being mutated in a transaction. */
 typedef struct crdt_target {
-    crdt_txn         *txn;
-    const crdt_space *space;
-    crdt_ref          now;    /* what the transaction sees */
-    void             *delta;  /* the state that this transaction's delta holds of the object */
-    void             *state;  /* of a type changed in place: the committed state; else NULL */
-    void             *object; /* the store's own */
+    crdt_txn           *txn;
+    const crdt_space   *space;
+    crdt_ref            now;    /* what the transaction sees */
+    void               *delta;  /* the state that this transaction's delta holds of the object */
+    void               *state;  /* of a type changed in place: the committed state; else NULL */
+    void               *object; /* the store's own */
+    struct crdt_inside *inside; /* the way to it, if it lies inside of that object; else NULL */
 } crdt_target;
 
 /* Bytes and dots of an object or of a whole store. */
@@ -101,8 +107,9 @@ typedef struct crdt_conflict {
 } crdt_conflict;
 
 /* An operation as data. args: one letter an argument: v value, b bytes, d decimal number (as
- * bytes), i int64, n amount (1..2^63-1, an INT), p position (an INT from 0), t stamp (an INT,
- * 0..CRDT_STAMP_MAX). apply is all or nothing on the transaction. */
+ * bytes), r revision ids (as bytes: "N-hash N-hash"), i int64, n amount (1..2^63-1, an INT), p
+ * position (an INT from 0), t stamp (an INT, 0..CRDT_STAMP_MAX). apply is all or nothing on the
+ * transaction. */
 typedef struct crdt_op {
     const char *name, *args, *help;
     crdt_err (*apply)(crdt_txn *txn, crdt_view name, const crdt_value *args);
@@ -118,7 +125,11 @@ struct crdt_type {
     /* Stands beside what shows under its name (crdt_store_beside), and never shows: operations are
      * allowed whatever shows, and write no presence. alive is false always. The write that makes an
      * absent name exist resets it. */
-    bool           beside;
+    bool beside;
+    /* Holds objects of other types: of those changed in place, the state's own are changed; all
+     * else goes by the delta. keep, undo and seal are there for the former; seal leaves in ret_part
+     * what a transaction wrote otherwise. */
+    bool           holds;
     size_t         ops_count;
     const crdt_op *ops;
 

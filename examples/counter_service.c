@@ -133,10 +133,13 @@ static void turn(service *s, bool read_input, uint64_t until)
     (void)!read(s->woken, &count, sizeof count);
     gossip_nng_item item;
     while (gossip_nng_take(s->nng, &item)) {
-        if (item.kind == GOSSIP_NNG_LOST) continue; /* the engine sends it again in time */
+        if (item.kind == GOSSIP_NNG_LOST) {
+            gossip_driver_lost(s->driver, now_us(), item.from);
+            continue;
+        }
         ok(gossip_driver_receive(s->driver, now_us(), wall_ms(), item.bytes, item.from), "receive");
     }
-    gossip_nng_check(s->nng, now_us());
+    gossip_nng_check(s->nng);
     if (!read_input || fds[1].revents == 0) return;
     ssize_t got = read(0, s->input + s->size, sizeof s->input - s->size);
     if (got > 0) s->size += (size_t)got;

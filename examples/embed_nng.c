@@ -53,12 +53,15 @@ static void serve(gossip_nng *nng, gossip_engine *engine, gossip_driver *driver,
         char            bytes[64];
         gossip_time     now = clock_us(CLOCK_MONOTONIC);
         while (gossip_nng_take(nng, &item)) {
-            if (item.kind == GOSSIP_NNG_LOST) continue;
+            if (item.kind == GOSSIP_NNG_LOST) {
+                gossip_driver_lost(driver, now, item.from);
+                continue;
+            }
             ok(gossip_driver_receive(driver, now, clock_us(CLOCK_REALTIME) / 1000, item.bytes,
                                      item.from));
         }
         ok(gossip_driver_run(driver, now, clock_us(CLOCK_REALTIME) / 1000));
-        gossip_nng_check(nng, now);
+        gossip_nng_check(nng);
         gossip_time   at = gossip_driver_deadline(driver);
         struct pollfd p = {.fd = fd, .events = POLLIN};
         if (at > now + 100000) at = now + 100000;

@@ -298,10 +298,12 @@ static void write_disk(sim_files *files, unsigned n)
     CHECK_OK(gossip_disk_recover(disk, &found));
     CHECK_OK(gossip_disk_begin(disk, 55));
     gossip_persist persist = gossip_disk_persist(disk);
+    size_t         at = 0;
     for (uint64_t i = 0; i < 3 * n; i++) {
         CHECK_OK(persist.append(persist.user, i, crdt_text_view("an entry")));
         if (i % 2 == 1) CHECK_OK(persist.sync(persist.user));
-        if (i == 3) CHECK_OK(persist.snapshot(persist.user, i + 1, crdt_text_view("snapshot")));
+        if (i == 3)
+            CHECK_OK(persist.snapshot(persist.user, i + 1, crdt_text_view("snapshot"), &at));
     }
     if (n % 3 == 0) CHECK_OK(gossip_disk_stop(disk, 55, 8));
     if (n % 3 == 1) sim_files_crash(files);

@@ -23,6 +23,7 @@ gossip_disk_options gossip_disk_options_default(uint64_t cluster, uint64_t node)
     options.node = node;
     options.sync = GOSSIP_SYNC_ALWAYS;
     options.segment_bytes = UINT64_C(64) << 20;
+    options.part_bytes = (size_t)1 << 20;
     return options;
 }
 
@@ -93,8 +94,9 @@ crdt_err gossip_disk_open(const gossip_disk_options *options, const gossip_files
 {
     const char   *problem = "";
     gossip__words words = gossip__words_into(ret_problem, 256);
-    if (options->node == 0 || options->cluster == 0 || options->sync > GOSSIP_SYNC_NO) {
-        gossip__words_text(&words, "no node id, no cluster id, or no such policy");
+    if (options->node == 0 || options->cluster == 0 || options->sync > GOSSIP_SYNC_NO ||
+        options->part_bytes == 0) {
+        gossip__words_text(&words, "no node id, no cluster id, no such policy, or empty parts");
         return CRDT_EINVAL;
     }
     if (mem == NULL) mem = crdt_mem_default();
@@ -118,6 +120,7 @@ void gossip_disk_close(gossip_disk *disk)
 {
     if (disk == NULL) return;
     gossip__walk_end(disk);
+    gossip__snapshot_close(disk);
     if (disk->fd >= 0) (void)disk->files.close(disk->files.user, disk->fd);
     crdt_buf_clear(&disk->tail);
     crdt_buf_clear(&disk->scratch);
@@ -381,8 +384,9 @@ crdt_err gossip_disk_begin(gossip_disk *disk, uint64_t replica)
     crdt_err err = write_replica(disk, replica);
     if (err != CRDT_OK) return err;
     gossip__walk_end(disk);
-    gossip__log_drop(disk, disk->snapshot);
-    gossip__snapshot_drop(disk, disk->snapshot);
+    gossip__log_forget(disk, disk->snapshot);
+    disk->cluttered = true;
+    while (disk->cluttered) gossip__disk_clear_up(disk);
     keep_reserve(disk);
     disk->tail_first = disk->next;
     disk->stage = GOSSIP__BEGUN;

@@ -6,7 +6,7 @@
  *          DIR/log.N          a segment: frames (hash, length, number, what is known to be durable,
  *                             chained to the frame before), each one encoded entry; the first frame
  *                             names the segment
- *          DIR/snapshot.N     what gossip_engine_snapshot wrote, in slices, with its end: it stands
+ *          DIR/snapshot.N     what gossip_engine_snapshot wrote, in frames, with its end: it stands
  *                             for all segments below N
  *          DIR/quarantine.*   damaged bytes, kept aside for people; never read
  *          DIR/reserve        room for a clean stop on a full disk
@@ -64,6 +64,7 @@ typedef struct gossip_disk_options {
     uint64_t    cluster, node; /* not 0 */
     gossip_sync sync;          /* ALWAYS */
     uint64_t    segment_bytes; /* a new segment begins above it: 64 MiB */
+    size_t      part_bytes;    /* of a snapshot so much is written and synced at a time: 1 MiB */
 } gossip_disk_options;
 CRDT_API gossip_disk_options gossip_disk_options_default(uint64_t cluster, uint64_t node);
 
@@ -125,6 +126,13 @@ CRDT_MUST_CHECK CRDT_API crdt_err gossip_disk_begin(gossip_disk *disk, uint64_t 
 CRDT_API gossip_persist gossip_disk_persist(gossip_disk *disk);
 /* With EVERYSEC: call once a second, off the path of replies. Errors: EIO, ENOMEM: as sync. */
 CRDT_MUST_CHECK CRDT_API crdt_err gossip_disk_flush(gossip_disk *disk);
+/* The same, the sync itself by another thread. *ret_fd is what that thread hands to the table's
+ * sync, of the real table a duplicate of it (the segment may be closed meanwhile); -1: there is
+ * nothing for it to do. Then end, on the thread of the disk, says whether it was synced. Whatever
+ * else syncs in between writes again what was under way. Errors of begin: EIO, ENOMEM as sync,
+ * EBUSY (no end yet), EINVAL (with ALWAYS); of end: EIO, as sync. */
+CRDT_MUST_CHECK CRDT_API crdt_err gossip_disk_flush_begin(gossip_disk *disk, int64_t *ret_fd);
+CRDT_MUST_CHECK CRDT_API crdt_err gossip_disk_flush_end(gossip_disk *disk, bool synced);
 /* A clean stop: everything synced, and marked so that `replica` may go on after last_seq. Nothing
  * can be appended then. Errors: EIO, ENOMEM (try again, or close: an unclean stop), EINVAL (not
  * begun; another replica than writes). */

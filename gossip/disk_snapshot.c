@@ -1,5 +1,5 @@
-/* disk_snapshot.c: snapshots in files. A first frame, slices, and an end without which it is none.
- */
+/* disk_snapshot.c: snapshots in files. A first frame, the bytes in frames, and an end without which
+ * it is none. They are written a part at a time, each synced, so that no sync has much to do. */
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
@@ -9,7 +9,8 @@
 static const char magic[8] = {'c', 'o', 'n', 'c', 'u', 'r', 'S', 'N'};
 #define HEAD_BYTES 56u /* magic, format, 0, number, node, cluster, first, size */
 #define SLICE (64u << 10)
-#define CANDIDATES 8u /* of damaged snapshots so many are looked at */
+#define PIECE (8u << 20) /* of a file that goes */
+#define CANDIDATES 8u    /* of damaged snapshots so many are looked at */
 
 static uint64_t seed_of(const gossip_disk *disk, uint64_t number)
 {
@@ -18,48 +19,70 @@ static uint64_t seed_of(const gossip_disk *disk, uint64_t number)
 
 /* -- Writing ----------------------------------------------------------------------------------- */
 
-typedef struct writer {
-    gossip_disk *disk;
-    int64_t      fd;
-    uint64_t     seed, at, number;
-    uint32_t     chain;
-} writer;
-
-static crdt_err put(writer *w, crdt_view payload)
+void gossip__snapshot_close(gossip_disk *disk)
 {
-    crdt_buf *frame = &w->disk->scratch;
+    if (disk->saver.open) (void)disk->files.close(disk->files.user, disk->saver.fd);
+    disk->saver.open = false;
+}
+
+static gossip__name fresh_name(const gossip__saver *saver)
+{
+    return gossip__name_of("snapshot", saver->number, ".new");
+}
+
+static void give_up(gossip_disk *disk)
+{
+    if (!disk->saver.open) return;
+    gossip__snapshot_close(disk);
+    (void)disk->files.unlink(disk->files.user, fresh_name(&disk->saver).text);
+}
+
+static crdt_err put(gossip_disk *disk, crdt_view payload)
+{
+    gossip__saver *saver = &disk->saver;
+    crdt_buf      *frame = &disk->scratch;
     crdt_buf_reset(frame);
-    gossip__frame_put(frame, w->number, w->number, payload);
+    gossip__frame_put(frame, saver->frame, saver->frame, payload);
     if (frame->failed) {
         frame->failed = false;
         return CRDT_ENOMEM;
     }
-    gossip__frame_seal(frame->data, w->seed, &w->chain);
-    if (!gossip__write_all(&w->disk->files, w->fd, frame->data, frame->size, w->at)) {
+    gossip__frame_seal(frame->data, saver->seed, &saver->chain);
+    if (!gossip__write_all(&disk->files, saver->fd, frame->data, frame->size, saver->at)) {
         return CRDT_EIO;
     }
-    w->at += frame->size;
-    w->number++;
+    saver->at += frame->size;
+    saver->frame++;
     return CRDT_OK;
 }
 
-static crdt_err put_all(writer *w, uint64_t number, uint64_t first, crdt_view snapshot)
+static crdt_err put_head(gossip_disk *disk, uint64_t size)
 {
-    uint8_t head[HEAD_BYTES];
+    const gossip__saver *saver = &disk->saver;
+    uint8_t              head[HEAD_BYTES];
     memcpy(head, magic, sizeof magic);
     gossip__store32(head + 8, GOSSIP__FORMAT);
     gossip__store32(head + 12, 0);
-    gossip__store64(head + 16, number);
-    gossip__store64(head + 24, w->disk->options.node);
-    gossip__store64(head + 32, w->disk->options.cluster);
-    gossip__store64(head + 40, first);
-    gossip__store64(head + 48, snapshot.size);
-    crdt_err err = put(w, crdt_view_of(head, sizeof head));
-    for (size_t at = 0; err == CRDT_OK && at < snapshot.size; at += SLICE) {
-        size_t size = snapshot.size - at < SLICE ? snapshot.size - at : SLICE;
-        err = put(w, crdt_view_of((const uint8_t *)snapshot.data + at, size));
+    gossip__store64(head + 16, saver->number);
+    gossip__store64(head + 24, disk->options.node);
+    gossip__store64(head + 32, disk->options.cluster);
+    gossip__store64(head + 40, saver->first);
+    gossip__store64(head + 48, size);
+    return put(disk, crdt_view_of(head, sizeof head));
+}
+
+static crdt_err put_part(gossip_disk *disk, crdt_view snapshot)
+{
+    gossip__saver *saver = &disk->saver;
+    crdt_err       err = CRDT_OK;
+    size_t         left = snapshot.size - saver->taken, end = snapshot.size;
+    if (left > disk->options.part_bytes) end = saver->taken + disk->options.part_bytes;
+    while (err == CRDT_OK && saver->taken < end) {
+        size_t size = end - saver->taken < SLICE ? end - saver->taken : SLICE;
+        err = put(disk, crdt_view_of((const uint8_t *)snapshot.data + saver->taken, size));
+        if (err == CRDT_OK) saver->taken += size;
     }
-    return err == CRDT_OK ? put(w, crdt_view_of(magic, sizeof magic)) : err; /* the end */
+    return err;
 }
 
 /* The segment from which on entries are kept beside a snapshot of all before position. */
@@ -75,68 +98,112 @@ static uint64_t first_kept(const gossip_disk *disk, uint64_t position, uint64_t 
     return disk->segments[i - 1].number;
 }
 
-static crdt_err write_file(gossip_disk *disk, uint64_t number, uint64_t first, crdt_view snapshot)
+static crdt_err begin(gossip_disk *disk, uint64_t position, uint64_t size)
 {
-    gossip_files *files = &disk->files;
-    gossip__name  fresh = gossip__name_of("snapshot", number, ".new");
-    gossip__name  name = gossip__name_of("snapshot", number, "");
-    writer        w = {.disk = disk, .seed = seed_of(disk, number)};
-    w.fd = files->open(files->user, fresh.text, O_RDWR | O_CREAT | O_TRUNC);
-    if (w.fd < 0) return CRDT_EIO;
-    crdt_err err = put_all(&w, number, first, snapshot);
-    if (err == CRDT_OK && files->sync(files->user, w.fd) != 0) err = CRDT_EIO;
-    if (files->close(files->user, w.fd) != 0 && err == CRDT_OK) err = CRDT_EIO;
-    if (err == CRDT_OK && files->rename(files->user, fresh.text, name.text) != 0) err = CRDT_EIO;
-    if (err != CRDT_OK) (void)files->unlink(files->user, fresh.text);
-    else if (files->sync(files->user, -1) != 0) err = CRDT_EIO;
-    return err;
-}
-
-crdt_err gossip__snapshot_write(void *user, uint64_t position, crdt_view snapshot)
-{
-    gossip_disk *disk = user;
-    uint64_t     first = 0;
-    if (disk->stage != GOSSIP__BEGUN || position < disk->covered) return CRDT_EINVAL;
+    gossip_files  *files = &disk->files;
+    gossip__saver *saver = &disk->saver;
+    give_up(disk);
     crdt_err err = gossip__disk_sync_whole(disk);
     if (err != CRDT_OK) return err;
-    uint64_t number = first_kept(disk, position, &first);
-    if (number > GOSSIP__NUMBER_MAX) return CRDT_EIO; /* only forged files come to that */
-    if (number > disk->number && disk->fd >= 0) {
+    memset(saver, 0, sizeof *saver);
+    saver->number = first_kept(disk, position, &saver->first);
+    if (saver->number > GOSSIP__NUMBER_MAX) return CRDT_EIO; /* only forged files come to that */
+    if (saver->number > disk->number && disk->fd >= 0) {
         /* Before it is written: even if that fails the file may be there in the end, and stands for
          * all in the segments below it. */
-        (void)disk->files.close(disk->files.user, disk->fd);
+        (void)files->close(files->user, disk->fd);
         disk->fd = -1;
     }
-    err = write_file(disk, number, first, snapshot);
+    saver->position = position;
+    saver->seed = seed_of(disk, saver->number);
+    saver->fd = files->open(files->user, fresh_name(saver).text, O_RDWR | O_CREAT | O_TRUNC);
+    if (saver->fd < 0) return CRDT_EIO;
+    saver->open = true;
+    return put_head(disk, size);
+}
+
+/* All its bytes are written: the end, and it takes the place of the one before. */
+static crdt_err finish(gossip_disk *disk)
+{
+    gossip_files  *files = &disk->files;
+    gossip__saver *saver = &disk->saver;
+    gossip__name   fresh = fresh_name(saver), name = gossip__name_of("snapshot", saver->number, "");
+    crdt_err       err = put(disk, crdt_view_of(magic, sizeof magic));
+    if (err == CRDT_OK && files->sync(files->user, saver->fd) != 0) err = CRDT_EIO;
     if (err != CRDT_OK) return err;
-    disk->covered = position;
-    disk->snapshot = number;
-    disk->snapshot_first = first;
-    gossip__log_drop(disk, number);
-    gossip__snapshot_drop(disk, number);
+    saver->open = false;
+    bool ok = files->close(files->user, saver->fd) == 0 &&
+              files->rename(files->user, fresh.text, name.text) == 0;
+    if (!ok) (void)files->unlink(files->user, fresh.text);
+    if (!ok || files->sync(files->user, -1) != 0) return CRDT_EIO;
+    disk->covered = saver->position;
+    disk->snapshot = saver->number;
+    disk->snapshot_first = saver->first;
+    gossip__log_forget(disk, saver->number);
+    disk->cluttered = true;
     return CRDT_OK;
 }
 
-void gossip__snapshot_drop(gossip_disk *disk, uint64_t keep)
+crdt_err gossip__snapshot_write(void *user, uint64_t position, crdt_view snapshot, size_t *at)
+{
+    gossip_disk   *disk = user;
+    gossip__saver *saver = &disk->saver;
+    crdt_err       err = CRDT_OK;
+    if (disk->stage != GOSSIP__BEGUN || position < disk->covered) return CRDT_EINVAL;
+    bool goes_on = saver->open && saver->taken == *at && saver->position == position;
+    if (*at > 0 && !goes_on) return CRDT_EINVAL;
+    gossip__disk_clear_up(disk);
+    if (*at == 0) err = begin(disk, position, snapshot.size);
+    if (err == CRDT_OK) err = put_part(disk, snapshot);
+    if (err == CRDT_OK && saver->taken == snapshot.size) err = finish(disk);
+    else if (err == CRDT_OK && disk->files.sync(disk->files.user, saver->fd) != 0) err = CRDT_EIO;
+    if (err != CRDT_OK) give_up(disk);
+    else *at = saver->taken;
+    return err;
+}
+
+/* -- What nothing needs any more --------------------------------------------------------------- */
+
+static bool is_clutter(const gossip_disk *disk, const char *name)
+{
+    uint64_t log = gossip__name_number(name, "log");
+    uint64_t snapshot = gossip__name_number(name, "snapshot");
+    size_t   size = strlen(name);
+    if (log != 0 || snapshot != 0) {
+        return log != 0 ? log < disk->snapshot : snapshot != disk->snapshot;
+    }
+    if (strncmp(name, "snapshot.", 9) != 0 && strncmp(name, "log.", 4) != 0) return false;
+    if (size <= 8 || strcmp(name + size - 4, ".new") != 0) return false;
+    return !disk->saver.open || strcmp(name, fresh_name(&disk->saver).text) != 0;
+}
+
+/* A file goes from its end on: to give back the room of a large one takes long, too. False: it
+ * cannot be done now. */
+static bool drop_piece(gossip_disk *disk, const char *name)
 {
     gossip_files *files = &disk->files;
-    char          name[256], old[64][256];
-    size_t        count;
-    do { /* a directory is not changed while it is listed */
-        count = 0;
-        for (size_t i = 0; count < 64 && files->list(files->user, i, name) == 0; i++) {
-            size_t   size = strlen(name);
-            uint64_t number = gossip__name_number(name, "snapshot");
-            bool     ours = strncmp(name, "snapshot.", 9) == 0 || strncmp(name, "log.", 4) == 0;
-            bool     unfinished = ours && size > 8 && strcmp(name + size - 4, ".new") == 0;
-            if (unfinished || (number != 0 && number != keep)) {
-                memcpy(old[count++], name, sizeof name);
-            }
-        }
-        for (size_t i = 0; i < count; i++) {
-            if (files->unlink(files->user, old[i]) != 0) return;
-        }
-    } while (count == 64);
+    int64_t       fd = files->open(files->user, name, O_RDWR), size = 0;
+    bool          ok = fd >= 0;
+    if (ok) size = files->size(files->user, fd);
+    if (size > (int64_t)PIECE) {
+        ok = files->truncate(files->user, fd, (uint64_t)size - PIECE) == 0;
+    } else if (ok) {
+        ok = files->unlink(files->user, name) == 0;
+    }
+    if (fd >= 0) (void)files->close(files->user, fd);
+    return ok;
+}
+
+void gossip__disk_clear_up(gossip_disk *disk)
+{
+    char name[256];
+    if (!disk->cluttered) return;
+    for (size_t i = 0; disk->files.list(disk->files.user, i, name) == 0; i++) {
+        if (!is_clutter(disk, name)) continue;
+        disk->cluttered = drop_piece(disk, name); /* else after the next snapshot */
+        return;
+    }
+    disk->cluttered = false;
 }
 
 /* -- Reading ----------------------------------------------------------------------------------- */

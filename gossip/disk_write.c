@@ -24,6 +24,7 @@ crdt_err gossip__disk_append(void *user, uint64_t position, crdt_view entry)
         return CRDT_ENOMEM;
     }
     if (disk->next == disk->tail_first) disk->tail_position = position;
+    if (disk->next == disk->flushing.next) disk->flushing.position = position;
     disk->last_position = position;
     disk->appended = true;
     disk->next++;
@@ -36,6 +37,7 @@ crdt_err gossip__disk_append(void *user, uint64_t position, crdt_view entry)
  * the next one holds it, too: the process may die before. */
 void gossip__disk_give_up(gossip_disk *disk)
 {
+    disk->flushing.on = false;
     if (disk->fd < 0) return;
     gossip__name  name = gossip__name_of("log", disk->number, disk->named ? "" : ".new");
     gossip_files *files = &disk->files;
@@ -139,24 +141,68 @@ static crdt_err write_tail(gossip_disk *disk)
     return CRDT_OK;
 }
 
+/* All before this entry is durable: so many bytes of the tail. */
+static void drop_tail(gossip_disk *disk, uint64_t next, size_t size, uint64_t position)
+{
+    disk->durable = next - 1;
+    disk->base += size;
+    disk->sealed -= size;
+    disk->written -= size;
+    disk->tail_first = next;
+    disk->tail_position = position;
+    disk->tail.size -= size;
+    memmove(disk->tail.data, disk->tail.data + size, disk->tail.size);
+}
+
+/* Of two syncs at once one may be told of an error that then concerns both. So what the other is
+ * about is given up, and written again. */
 crdt_err gossip__disk_sync_whole(gossip_disk *disk)
 {
+    if (disk->flushing.on) gossip__disk_give_up(disk);
     crdt_err err = write_tail(disk);
     if (err != CRDT_OK || disk->fd < 0 || disk->durable + 1 == disk->next) return err;
     err = sync_segment(disk);
-    if (err != CRDT_OK) return err;
-    disk->durable = disk->next - 1;
-    disk->base += disk->tail.size;
-    disk->sealed = disk->written = 0;
-    disk->tail_first = disk->next;
-    crdt_buf_reset(&disk->tail);
+    if (err == CRDT_OK) drop_tail(disk, disk->next, disk->tail.size, 0);
+    return err;
+}
+
+/* A full segment, or one whose name is not durable yet, is synced here: then nothing is left to be
+ * written again, and the next write may begin a new one. */
+crdt_err gossip_disk_flush_begin(gossip_disk *disk, int64_t *ret_fd)
+{
+    *ret_fd = -1;
+    if (disk->stage != GOSSIP__BEGUN || disk->options.sync == GOSSIP_SYNC_ALWAYS) {
+        return CRDT_EINVAL;
+    }
+    if (disk->flushing.on) return CRDT_EBUSY;
+    crdt_err err = write_tail(disk);
+    if (err != CRDT_OK || disk->fd < 0 || disk->durable + 1 == disk->next) return err;
+    if (!disk->entered || disk->base >= disk->options.segment_bytes) {
+        return gossip__disk_sync_whole(disk);
+    }
+    disk->flushing = (gossip__flushing){true, disk->next, 0, disk->written};
+    *ret_fd = disk->fd;
     return CRDT_OK;
+}
+
+crdt_err gossip_disk_flush_end(gossip_disk *disk, bool synced)
+{
+    gossip__flushing done = disk->flushing;
+    if (!done.on) return CRDT_OK;
+    if (synced) {
+        disk->flushing = (gossip__flushing){0};
+        drop_tail(disk, done.next, done.size, done.position);
+        return CRDT_OK;
+    }
+    gossip__disk_give_up(disk);
+    return CRDT_EIO;
 }
 
 crdt_err gossip__disk_sync(void *user)
 {
     gossip_disk *disk = user;
     if (disk->stage != GOSSIP__BEGUN) return CRDT_EINVAL;
+    gossip__disk_clear_up(disk); /* before: there may be no room otherwise */
     return disk->options.sync == GOSSIP_SYNC_ALWAYS ? gossip__disk_sync_whole(disk)
                                                     : write_tail(disk);
 }

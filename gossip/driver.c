@@ -13,6 +13,7 @@
 #define CHECKPOINT_BYTES (64u << 20)
 #define RETRY_US 250000u
 #define SLICE_US 1000u
+#define PIECE ((size_t)8 << 20) /* of memory, given back in a run */
 
 /* A link, its codec, and where the peer is. */
 typedef struct link {
@@ -62,6 +63,9 @@ struct gossip_driver {
     uint64_t appended, snapshot_size;        /* bytes since the last snapshot; its own */
     crdt_buf saved;                          /* a snapshot that is made in slices */
     bool     saving, wanted;                 /* wanted: by gossip_driver_checkpoint */
+    bool     saved_whole;                    /* all its bytes are there */
+    bool     sliced;                         /* in this run: no more of it */
+    size_t   saved_at;                       /* so many of them the disk has taken */
     uint64_t saved_position, saved_appended; /* where it began: in the log; of appended */
 
     gossip_time now, retry_at;
@@ -98,9 +102,26 @@ crdt_err gossip_driver_new(gossip_engine *engine, const gossip_transport *transp
 static void end_slices(gossip_driver *driver)
 {
     if (!driver->saving) return;
-    driver->saving = false;
+    driver->saving = driver->saved_whole = false;
+    driver->saved_at = 0;
     gossip_engine_snapshot_end(driver->engine);
-    crdt_buf_clear(&driver->saved);
+}
+
+/* Some of the memory of a snapshot that is done: to give back much of it takes long, too. */
+static void give_back(gossip_driver *driver)
+{
+    crdt_buf *saved = &driver->saved;
+    size_t    less = saved->cap > PIECE ? saved->cap - PIECE : 0;
+    uint8_t  *data = NULL;
+    if (driver->saving || saved->cap == 0) return;
+    if (less > 0) data = driver->mem->resize(driver->mem->user, saved->data, saved->cap, less);
+    if (data == NULL) {
+        crdt_buf_clear(saved);
+        return;
+    }
+    saved->data = data;
+    saved->cap = less;
+    saved->size = 0;
 }
 
 static void drop_notice(const gossip_driver *driver, notice *n)
@@ -280,8 +301,9 @@ static void send(gossip_driver *driver, const gossip_action *action)
     const gossip_msg *msg = action->msg;
     bool              reply = is_reply(msg->kind);
     link             *l = find(driver, action->link);
-    uint64_t          from = 0;
+    uint64_t          from = 0; /* of a request: what gossip_driver_lost is told */
     crdt_view         address = crdt_view_of(NULL, 0);
+    if (l != NULL && !reply) from = (uint64_t)action->peer << 32 | msg->id;
     if (reply && !take_token(driver, action->link, msg->id, &from)) return;
     crdt_buf_reset(&driver->bytes);
     driver->bytes.failed = false;
@@ -405,8 +427,8 @@ static crdt_err write_snapshot(gossip_driver *driver)
     end_slices(driver);
     crdt_err err = follow_replica(driver);
     if (err == CRDT_OK) err = gossip_engine_snapshot(driver->engine, &bytes);
-    if (err == CRDT_OK) {
-        err = driver->persist.snapshot(driver->persist.user, end, crdt_buf_bytes(&bytes));
+    for (size_t at = 0; err == CRDT_OK && at < bytes.size;) {
+        err = driver->persist.snapshot(driver->persist.user, end, crdt_buf_bytes(&bytes), &at);
     }
     if (err == CRDT_OK) {
         cover(driver, end, bytes.size);
@@ -419,26 +441,36 @@ static crdt_err write_snapshot(gossip_driver *driver)
     return err;
 }
 
-/* A slice of a snapshot each run, once so much was appended. What goes wrong can wait: as long
- * again. */
+static crdt_err begin_slices(gossip_driver *driver)
+{
+    crdt_buf_reset(&driver->saved);
+    driver->saved.failed = false;
+    crdt_err err =
+        gossip_engine_snapshot_begin(driver->engine, &driver->saved, &driver->saved_position);
+    driver->saving = err == CRDT_OK;
+    driver->saved_appended = driver->appended;
+    driver->wanted = err == CRDT_EBUSY;
+    return err;
+}
+
+/* A slice of a snapshot each run, once so much was appended; then part by part to the disk. What
+ * goes wrong can wait: as long again. */
 static void save_slice(gossip_driver *driver)
 {
-    bool     done = false;
+    bool     full = driver->appended >= CHECKPOINT_BYTES + driver->snapshot_size;
     crdt_err err = CRDT_OK;
-    if (!driver->saving) {
-        bool full = driver->appended >= CHECKPOINT_BYTES + driver->snapshot_size;
-        if (!full && !driver->wanted) return;
-        err = gossip_engine_snapshot_begin(driver->engine, &driver->saved, &driver->saved_position);
-        driver->saving = err == CRDT_OK;
-        driver->saved_appended = driver->appended;
+    if (driver->sliced || (!driver->saving && !full && !driver->wanted)) return;
+    driver->sliced = true;
+    if (!driver->saving) err = begin_slices(driver);
+    if (err == CRDT_OK && !driver->saved_whole) {
+        err = gossip_engine_snapshot_slice(driver->engine, &driver->saved, &driver->saved_whole);
     }
-    driver->wanted = err == CRDT_EBUSY;
-    if (err == CRDT_OK) err = gossip_engine_snapshot_slice(driver->engine, &driver->saved, &done);
-    if (err == CRDT_EBUSY || (err == CRDT_OK && !done)) return;
+    if (err == CRDT_EBUSY || (err == CRDT_OK && !driver->saved_whole)) return;
     if (err == CRDT_OK) {
         err = driver->persist.snapshot(driver->persist.user, driver->saved_position,
-                                       crdt_buf_bytes(&driver->saved));
+                                       crdt_buf_bytes(&driver->saved), &driver->saved_at);
     }
+    if (err == CRDT_OK && driver->saved_at < driver->saved.size) return;
     if (err == CRDT_OK) {
         cover(driver, driver->saved_position, driver->saved.size);
         driver->appended -= driver->saved_appended;
@@ -610,12 +642,21 @@ crdt_err gossip_driver_receive(gossip_driver *driver, gossip_time now, uint64_t 
     return err == CRDT_OK ? driver->err : err;
 }
 
+void gossip_driver_lost(gossip_driver *driver, gossip_time now, uint64_t from)
+{
+    driver->now = now;
+    if ((uint32_t)from == 0) return; /* nothing waits for an answer to it */
+    gossip_engine_lost(driver->engine, now, (gossip_peer)(from >> 32), (uint32_t)from);
+}
+
 crdt_err gossip_driver_run(gossip_driver *driver, gossip_time now, uint64_t ms)
 {
     uint64_t told;
     driver->now = now;
     driver->err = CRDT_OK;
     driver->retry_at = GOSSIP_NEVER;
+    driver->sliced = false;
+    give_back(driver);
     if (gossip_engine_deadline(driver->engine) <= now) {
         crdt_err err = gossip_engine_tick(driver->engine, now, ms);
         if (err != CRDT_OK) fail(driver, err);
@@ -640,8 +681,7 @@ crdt_err gossip_driver_checkpoint(gossip_driver *driver, gossip_time now)
 gossip_time gossip_driver_deadline(const gossip_driver *driver)
 {
     gossip_time at = gossip_engine_deadline(driver->engine);
-    if ((driver->saving || driver->wanted) && driver->now + SLICE_US < at) {
-        at = driver->now + SLICE_US;
-    }
+    bool        more = driver->saving || driver->wanted || driver->saved.cap > 0;
+    if (more && driver->now + SLICE_US < at) at = driver->now + SLICE_US;
     return at < driver->retry_at ? at : driver->retry_at;
 }

@@ -37,6 +37,9 @@ CRDT_API void                     gossip_driver_free(gossip_driver *driver); /* 
 CRDT_MUST_CHECK CRDT_API crdt_err gossip_driver_receive(gossip_driver *driver, gossip_time now,
                                                         uint64_t ms, crdt_view bytes,
                                                         uint64_t from);
+/* The transport has given up on a request that it was given with this `from`: the engine need not
+ * wait for its own timeout. */
+CRDT_API void gossip_driver_lost(gossip_driver *driver, gossip_time now, uint64_t from);
 /* Do what the engine wants done: persist, sync once, then send. Call after each batch of receives
  * and writes, and at gossip_driver_deadline. What the disk refuses is kept and tried again at the
  * next call; meanwhile the engine is read only. Errors: EIO (as just said), ENOMEM (something was

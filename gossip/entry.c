@@ -2,6 +2,7 @@
 #include "gossip/entry.h"
 
 #define XXH_STATIC_LINKING_ONLY /* for a state on the stack */
+#include <string.h>
 #include <xxhash.h>
 
 #include "crdt/clock.h"
@@ -13,33 +14,54 @@
  * last, ms (8 each), number of deps (8); each dep's replica and seq (8 each); size of the control
  * (8), the control; size of the body (8), the body. */
 #define HEAD_BYTES 48u
-#define DEPS_AT_ONCE 32u
+#define PIECE 512u
 
-static void hash_deps(XXH3_state_t *hash, const gossip_entry *entry)
+/* What is hashed, gathered into pieces: most entries are one. */
+typedef struct pieces {
+    size_t       held;
+    bool         begun; /* a piece went into the hash */
+    uint8_t      bytes[PIECE];
+    XXH3_state_t hash; /* if begun */
+} pieces;
+
+static void hash_bytes(pieces *p, const void *bytes, size_t size)
 {
-    uint8_t bytes[DEPS_AT_ONCE * 16];
-    for (uint32_t i = 0; i < entry->deps_count;) {
-        uint32_t held = 0;
-        for (; held < DEPS_AT_ONCE && i < entry->deps_count; held++, i++) {
-            gossip__store64(bytes + (size_t)held * 16, entry->deps[i].replica);
-            gossip__store64(bytes + (size_t)held * 16 + 8, entry->deps[i].seq);
-        }
-        XXH3_64bits_update(hash, bytes, (size_t)held * 16);
+    if (!p->begun) XXH3_64bits_reset(&p->hash);
+    p->begun = true;
+    XXH3_64bits_update(&p->hash, bytes, size);
+}
+
+static void put(pieces *p, const void *bytes, size_t size)
+{
+    if (size > PIECE - p->held) {
+        hash_bytes(p, p->bytes, p->held);
+        p->held = 0;
+    }
+    if (size > PIECE) {
+        hash_bytes(p, bytes, size);
+    } else if (size > 0) {
+        memcpy(p->bytes + p->held, bytes, size);
+        p->held += size;
     }
 }
 
-static void hash_view(XXH3_state_t *hash, crdt_view view)
+static void put_u64(pieces *p, uint64_t n)
 {
-    uint8_t size[8];
-    gossip__store64(size, view.size);
-    XXH3_64bits_update(hash, size, sizeof size);
-    if (view.size > 0) XXH3_64bits_update(hash, view.data, view.size);
+    uint8_t bytes[8];
+    gossip__store64(bytes, n);
+    put(p, bytes, sizeof bytes);
+}
+
+static void put_view(pieces *p, crdt_view view)
+{
+    put_u64(p, view.size);
+    put(p, view.data, view.size);
 }
 
 uint32_t gossip_entry_tag(const gossip_entry *entry, uint32_t predecessor)
 {
-    uint8_t      head[HEAD_BYTES];
-    XXH3_state_t hash;
+    pieces   p;
+    uint8_t *head = p.bytes;
     gossip__store32(head, predecessor);
     gossip__store32(head + 4, (uint32_t)entry->kind);
     gossip__store64(head + 8, entry->replica);
@@ -47,12 +69,17 @@ uint32_t gossip_entry_tag(const gossip_entry *entry, uint32_t predecessor)
     gossip__store64(head + 24, entry->last);
     gossip__store64(head + 32, entry->ms);
     gossip__store64(head + 40, entry->deps_count);
-    XXH3_64bits_reset(&hash);
-    XXH3_64bits_update(&hash, head, sizeof head);
-    hash_deps(&hash, entry);
-    hash_view(&hash, entry->control);
-    hash_view(&hash, entry->body);
-    return (uint32_t)XXH3_64bits_digest(&hash);
+    p.held = HEAD_BYTES;
+    p.begun = false;
+    for (uint32_t i = 0; i < entry->deps_count; i++) {
+        put_u64(&p, entry->deps[i].replica);
+        put_u64(&p, entry->deps[i].seq);
+    }
+    put_view(&p, entry->control);
+    put_view(&p, entry->body);
+    if (!p.begun) return (uint32_t)XXH3_64bits(p.bytes, p.held);
+    hash_bytes(&p, p.bytes, p.held);
+    return (uint32_t)XXH3_64bits_digest(&p.hash);
 }
 
 /* -- The check --------------------------------------------------------------------------------- */

@@ -1,4 +1,4 @@
-/* nng_dial.c: a REQ socket per peer address, and requests on it. */
+/* nng_dial.c: a connection per peer address, made again when it is lost, and requests on it. */
 #include <stdio.h>
 #include <string.h>
 
@@ -8,214 +8,208 @@
 
 void gossip__nng_free_request(gossip__nng_request *request)
 {
-    gossip__nng_peer *peer = request->peer;
-    request->state = GOSSIP__NNG_IDLE;
-    peer->queued--;
-    peer->in_flight--;
-    peer->in_flight_bytes -= request->size;
-    request->next = peer->idle;
-    peer->idle = request;
+    const crdt_mem *mem = request->peer->nng->mem;
+    request->peer->in_flight--;
+    request->peer->in_flight_bytes -= request->size;
+    mem->release(mem->user, request, sizeof *request);
 }
 
-/* With the lock held; msg NULL: it is lost. True: wake the owner. */
-static bool end(gossip__nng_request *request, nng_msg *msg)
+static gossip__nng_request *unlink_request(gossip__nng_peer *peer, gossip__nng_request **at)
 {
-    gossip__nng_peer *peer = request->peer;
-    gossip_nng       *nng = peer->nng;
-    request->state = GOSSIP__NNG_QUEUED;
-    if (nng->closing) return false;
-    if (msg != NULL) {
-        peer->answered++;
-        peer->bytes_in += nng_msg_len(msg);
-        nng->stats.replies_in++;
-        nng->stats.bytes_in += nng_msg_len(msg);
-    } else {
-        peer->lost++;
-        nng->stats.lost++;
+    gossip__nng_request *request = *at;
+    *at = request->next;
+    if (*at == NULL) peer->requests_last = at;
+    return request;
+}
+
+gossip__nng_request *gossip__nng_answered(gossip__nng_peer *peer, uint32_t id)
+{
+    for (gossip__nng_request **at = &peer->requests; *at != NULL; at = &(*at)->next) {
+        if ((*at)->id == id) return unlink_request(peer, at);
     }
-    peer->queued++;
-    request->work.kind = msg != NULL ? GOSSIP_NNG_REPLY : GOSSIP_NNG_LOST;
-    request->work.msg = msg;
-    return gossip__nng_queue(nng, &request->work);
+    return NULL;
 }
 
-/* With the lock held: may the owner have this reply? */
-static bool admit(gossip_nng *nng, const nng_msg *msg)
+static void lose_oldest(gossip__nng_peer *peer)
 {
-    size_t size = nng_msg_len(msg);
-    if (nng->closing) return false;
-    if (size > nng->options.frame_max) {
-        nng->stats.oversize++;
+    gossip_nng          *nng = peer->nng;
+    gossip__nng_request *request = unlink_request(peer, &peer->requests);
+    bool                 first = nng->lost == NULL;
+    peer->lost++;
+    nng->stats.lost++;
+    request->next = NULL;
+    *nng->lost_last = request;
+    nng->lost_last = &request->next;
+    if (first) gossip__nng_wake(nng);
+}
+
+static bool has_room(const gossip__nng_peer *peer, size_t size)
+{
+    if (!peer->usable || peer->in_flight >= GOSSIP__NNG_REQUESTS) return false;
+    return peer->in_flight == 0 || peer->in_flight_bytes + size <= GOSSIP__NNG_REQUEST_BYTES;
+}
+
+static bool send_request(gossip__nng_peer *peer, crdt_view bytes, uint64_t token)
+{
+    gossip_nng          *nng = peer->nng;
+    const crdt_mem      *mem = nng->mem;
+    gossip__nng_request *request = NULL;
+    if (has_room(peer, bytes.size)) request = mem->alloc(mem->user, sizeof *request);
+    if (request == NULL) return false;
+    gossip__nng_request fresh = {NULL, peer, peer->next_id++, token, bytes.size, 0};
+    fresh.until = nng->now + nng->options.answer_ms;
+    *request = fresh;
+    *peer->requests_last = request;
+    peer->requests_last = &request->next;
+    peer->in_flight++;
+    peer->in_flight_bytes += bytes.size;
+    if (!gossip__nng_conn_push(&peer->conn, fresh.id, bytes)) {
+        gossip__nng_free_request(gossip__nng_answered(peer, fresh.id));
         return false;
     }
-    if (nng->replies_bytes + size <= nng->options.queue_bytes) return true;
-    nng->stats.dropped++;
-    return false;
+    peer->sent++;
+    peer->bytes_out += bytes.size;
+    nng->stats.requests_out++;
+    nng->stats.bytes_out += bytes.size;
+    return true;
 }
 
-/* It was sent: wait for the reply as long as is left. */
-static void await(gossip__nng_request *request)
+/* -- Dialling ---------------------------------------------------------------------------------- */
+
+static const char *words(int rv, bool dialling)
 {
-    gossip__nng_peer *peer = request->peer;
-    gossip_nng       *nng = peer->nng;
-    nng_time          now = nng_clock();
-    int32_t           left = request->until > now ? (int32_t)(request->until - now) : 1;
-    gossip__nng_lock(nng);
-    request->state = GOSSIP__NNG_RECEIVING;
-    pthread_cond_signal(&nng->left);
-    gossip__nng_unlock(nng);
-    nng_aio_set_timeout(request->aio, left);
-    nng_ctx_recv(request->ctx, request->aio);
+    switch (rv) {
+    case NNG_ECRYPTO:
+    case NNG_EPEERAUTH:
+        return "TLS: a certificate is not accepted (ours by it, or its: another CA or name)";
+    case NNG_EPROTO: return "what answers there does not speak this protocol";
+    case NNG_EMSGSIZE: return "it sends a message above frame_max";
+    case NNG_ETIMEDOUT: return "no answer";
+    case NNG_ECONNREFUSED:
+        if (dialling) return "the connection is refused: nobody listens there";
+        return "it closes the connection";
+    case NNG_ECONNSHUT:
+    case NNG_ECONNRESET:
+    case NNG_ECLOSED: return "it closes the connection";
+    default: return nng_strerror(rv);
+    }
 }
 
-static void request_done(void *arg)
+/* Told if it is new. */
+static void note_problem(gossip__nng_peer *peer, const char *text, bool tell)
 {
-    gossip__nng_request *request = arg;
-    gossip__nng_peer    *peer = request->peer;
-    gossip_nng          *nng = peer->nng;
-    int                  rv = nng_aio_result(request->aio);
-    nng_msg             *msg = nng_aio_get_msg(request->aio); /* the reply, or what was not sent */
-    bool                 wake = false;
-    nng_aio_set_msg(request->aio, NULL);
-    gossip__nng_lock(nng);
-    gossip__nng_state state = request->state;
-    gossip__nng_unlock(nng);
-    if (state == GOSSIP__NNG_SENDING && rv == 0) {
-        await(request);
+    if (strcmp(text, peer->problem) == 0) return;
+    (void)snprintf(peer->problem, sizeof peer->problem, "%s", text);
+    if (tell) gossip__nng_notify(peer->nng, "peer %s: %s", peer->address, text);
+}
+
+/* Between half the pause and all of it, so that peers do not come back all at once. */
+static void rest(gossip__nng_peer *peer)
+{
+    uint32_t least = peer->pause_ms / 2, most = peer->nng->options.dial_max_ms;
+    uint32_t ms = least + nng_random() % (peer->pause_ms - least + 1);
+    peer->pause_ms = peer->pause_ms * 2 < most ? peer->pause_ms * 2 : most;
+    peer->resting = true;
+    gossip__nng_op_begin(&peer->dial, SIZE_MAX);
+    nng_sleep_aio((nng_duration)ms, peer->dial.aio);
+}
+
+static void dial(gossip__nng_peer *peer)
+{
+    int rv = gossip__nng_make_dialer(peer->nng, peer->address, &peer->dialer);
+    if (rv != 0) {
+        gossip__nng_peer_failed(peer, rv);
         return;
     }
-    if (state != GOSSIP__NNG_SENDING && state != GOSSIP__NNG_RECEIVING) return;
-    gossip__nng_lock(nng);
-    nng_msg *reply = NULL;
-    if (state == GOSSIP__NNG_RECEIVING && rv == 0 && admit(nng, msg)) {
-        reply = msg;
-        msg = NULL;
-    }
-    if (rv == NNG_ETIMEDOUT && peer->pipe != 0 && peer->answered == request->replies) {
-        peer->stuck = true;
-    }
-    wake = end(request, reply);
-    pthread_cond_signal(&nng->left);
-    gossip__nng_unlock(nng);
-    if (msg != NULL) nng_msg_free(msg);
-    if (wake) gossip__nng_wake(nng);
+    peer->late = false;
+    peer->dialled_at = peer->nng->now;
+    gossip__nng_op_begin(&peer->dial, SIZE_MAX);
+    nng_stream_dialer_dial(peer->dialer, peer->dial.aio);
 }
 
-/* An idle request of the peer, or a new one; NULL: no room or no memory. */
-static gossip__nng_request *idle_request(gossip__nng_peer *peer, size_t size)
+static void dialled(gossip__nng_op *op)
 {
-    gossip_nng *nng = peer->nng;
-    gossip__nng_lock(nng);
-    gossip__nng_request *request = peer->idle;
-    bool                 room = peer->in_flight < GOSSIP__NNG_REQUESTS &&
-                (peer->in_flight == 0 || peer->in_flight_bytes + size <= GOSSIP__NNG_REQUEST_BYTES);
-    if (room && request != NULL) peer->idle = request->next;
-    gossip__nng_unlock(nng);
-    if (!room) return NULL;
-    if (request != NULL) return request;
-    request = nng->mem->alloc(nng->mem->user, sizeof *request);
-    if (request == NULL) return NULL;
-    memset(request, 0, sizeof *request);
-    request->peer = peer;
-    request->work.owner = request;
-    if (nng_ctx_open(&request->ctx, peer->socket) != 0 ||
-        nng_aio_alloc(&request->aio, request_done, request) != 0) {
-        nng->mem->release(nng->mem->user, request, sizeof *request);
-        return NULL; /* a context that was opened goes with its socket */
+    gossip__nng_peer *peer = op->of;
+    if (peer->resting) {
+        peer->resting = false;
+        dial(peer);
+        return;
     }
-    gossip__nng_lock(nng);
-    peer->requests[peer->requests_count++] = request;
-    gossip__nng_unlock(nng);
-    return request;
+    int         rv = nng_aio_result(op->aio);
+    nng_stream *stream = rv == 0 ? nng_aio_get_output(op->aio, 0) : NULL;
+    if (rv != 0) {
+        gossip__nng_peer_failed(peer, peer->late ? NNG_ETIMEDOUT : rv);
+        return;
+    }
+    nng_stream_dialer_free(peer->dialer);
+    peer->dialer = NULL;
+    if (!gossip__nng_conn_open(&peer->conn, stream)) gossip__nng_peer_failed(peer, NNG_ENOMEM);
+}
+
+void gossip__nng_greeted(gossip__nng_peer *peer)
+{
+    peer->dialled++;
+    peer->nng->stats.dialled++;
+    peer->pause_ms = peer->nng->options.dial_min_ms;
+    peer->problem[0] = 0;
+}
+
+/* What was under way over the connection is lost; what waits for one waits on. */
+void gossip__nng_peer_failed(gossip__nng_peer *peer, int rv)
+{
+    bool connected = peer->conn.stream != NULL, greeted = peer->conn.greeted;
+    bool plain = rv == NNG_ECONNSHUT || rv == NNG_ECONNRESET || rv == NNG_ECLOSED;
+    if (peer->dialer != NULL) nng_stream_dialer_free(peer->dialer);
+    peer->dialer = NULL;
+    note_problem(peer, words(rv, !connected), !greeted || !plain);
+    if (connected) {
+        gossip__nng_conn_close(&peer->conn);
+        while (peer->requests != NULL) lose_oldest(peer);
+    }
+    rest(peer);
 }
 
 /* -- Peers ------------------------------------------------------------------------------------- */
 
-static void pipe_begins(nng_pipe pipe, nng_pipe_ev event, void *arg)
+static bool init_peer(gossip__nng_peer *peer, gossip_nng *nng, crdt_view address)
 {
-    gossip__nng_peer *peer = arg;
-    (void)event;
-    gossip__nng_lock(peer->nng);
-    peer->pipe = (uint32_t)nng_pipe_id(pipe);
-    peer->stuck = false;
-    peer->dialled++;
-    peer->nng->stats.dialled++;
-    gossip__nng_unlock(peer->nng);
-}
-
-static void pipe_ends(nng_pipe pipe, nng_pipe_ev event, void *arg)
-{
-    gossip__nng_peer *peer = arg;
-    (void)event;
-    gossip__nng_lock(peer->nng);
-    if (peer->pipe == (uint32_t)nng_pipe_id(pipe)) peer->pipe = 0;
-    gossip__nng_unlock(peer->nng);
-}
-
-static int dial(gossip__nng_peer *peer)
-{
-    const gossip_nng_options *o = &peer->nng->options;
-    int                       rv = nng_dialer_create(&peer->dialer, peer->socket, peer->address);
-    if (rv != 0) return rv;
-    rv = gossip__nng_set_dialer(peer->nng, peer->dialer, peer->address, false);
-    if (rv == 0) {
-        rv = nng_dialer_set_ms(peer->dialer, NNG_OPT_RECONNMINT, (nng_duration)o->dial_min_ms);
-    }
-    if (rv == 0) {
-        rv = nng_dialer_set_ms(peer->dialer, NNG_OPT_RECONNMAXT, (nng_duration)o->dial_max_ms);
-    }
-    if (rv == 0) rv = nng_dialer_start(peer->dialer, NNG_FLAG_NONBLOCK);
-    if (rv != 0) (void)nng_dialer_close(peer->dialer);
-    return rv;
-}
-
-static int open_socket(gossip__nng_peer *peer)
-{
-    int rv = nng_req0_open(&peer->socket);
-    if (rv != 0) return rv;
-    peer->open = true;
-    rv = nng_socket_set_ms(peer->socket, NNG_OPT_REQ_RESENDTIME, NNG_DURATION_INFINITE);
-    if (rv == 0) rv = nng_pipe_notify(peer->socket, NNG_PIPE_EV_ADD_POST, pipe_begins, peer);
-    if (rv == 0) rv = nng_pipe_notify(peer->socket, NNG_PIPE_EV_REM_POST, pipe_ends, peer);
-    if (rv == 0) rv = dial(peer);
-    return rv;
-}
-
-/* In 1.5.2 a dialer, too, stops for good if a connection ends while it begins. */
-void gossip__nng_redial(gossip__nng_peer *peer)
-{
-    (void)nng_dialer_close(peer->dialer);
-    int rv = dial(peer);
-    if (rv != 0) {
-        gossip__nng_notify(peer->nng, "peer %s: cannot dial: %s", peer->address, nng_strerror(rv));
-    }
+    memset(peer, 0, sizeof *peer);
+    peer->nng = nng;
+    memcpy(peer->address, address.data, address.size);
+    peer->address_size = (uint8_t)address.size;
+    peer->requests_last = &peer->requests;
+    peer->pause_ms = nng->options.dial_min_ms;
+    peer->next_id = 1;
+    bool has_conn = gossip__nng_conn_init(&peer->conn, nng, peer);
+    return gossip__nng_op_init(&peer->dial, nng, peer, dialled) && has_conn;
 }
 
 /* A peer whose address is of no use is kept, too, so that its problem can be told. */
 static gossip__nng_peer *new_peer(gossip_nng *nng, crdt_view address)
 {
-    gossip__nng_peer *peer = nng->mem->alloc(nng->mem->user, sizeof *peer);
+    gossip__nng_peer  *peer = nng->mem->alloc(nng->mem->user, sizeof *peer);
+    nng_stream_dialer *dialer;
     if (peer == NULL) return NULL;
-    memset(peer, 0, sizeof *peer);
-    peer->nng = nng;
-    memcpy(peer->address, address.data, address.size);
-    peer->address_size = (uint8_t)address.size;
+    if (!init_peer(peer, nng, address)) {
+        gossip__nng_close_peer(peer);
+        return NULL;
+    }
     if (memchr(peer->address, 0, address.size) != NULL || !gossip__nng_fits(nng, peer->address)) {
-        (void)snprintf(peer->problem, sizeof peer->problem, "%s",
-                       nng->ca.data != NULL
-                           ? "not an address to dial: with TLS it must be tls+tcp://HOST:PORT"
-                           : "not an address to dial: it must be tcp://, ipc:// or inproc://");
-    } else {
-        int rv = open_socket(peer);
-        if (rv != 0) {
-            (void)snprintf(peer->problem, sizeof peer->problem, "%s", nng_strerror(rv));
-            if (peer->open) (void)nng_close(peer->socket);
-            peer->open = false;
-        }
+        note_problem(peer,
+                     nng->ca.data != NULL
+                         ? "not an address to dial: with TLS it must be tls+tcp://HOST:PORT"
+                         : "not an address to dial: it must be tcp://, ipc:// or inproc://",
+                     true);
+        return peer;
     }
-    if (peer->problem[0] != 0) {
-        gossip__nng_notify(nng, "peer %.*s: %s", (int)address.size, peer->address, peer->problem);
+    int rv = gossip__nng_make_dialer(nng, peer->address, &dialer);
+    if (rv != 0 && rv != NNG_ENOMEM) {
+        note_problem(peer, nng_strerror(rv), true);
+        return peer;
     }
+    if (rv == 0) nng_stream_dialer_free(dialer);
+    peer->usable = true;
+    dial(peer);
     return peer;
 }
 
@@ -270,55 +264,46 @@ static gossip__nng_peer *find_or_make(gossip_nng *nng, crdt_view address)
     return peer;
 }
 
-void gossip__nng_request_to(gossip_nng *nng, crdt_view address, crdt_view bytes)
+void gossip__nng_request_to(gossip_nng *nng, crdt_view address, crdt_view bytes, uint64_t token)
 {
-    gossip__nng_peer    *peer = find_or_make(nng, address);
-    gossip__nng_request *request = NULL;
-    nng_msg             *msg = NULL;
-    if (peer != NULL && peer->open) request = idle_request(peer, bytes.size);
-    if (request != NULL) msg = gossip__nng_message(bytes);
-    gossip__nng_lock(nng);
-    if (msg == NULL) {
-        nng->stats.dropped++;
-        if (peer != NULL) peer->dropped++;
-        if (request != NULL) {
-            request->next = peer->idle;
-            peer->idle = request;
-        }
-    } else {
-        request->state = GOSSIP__NNG_SENDING;
-        request->size = bytes.size;
-        request->replies = peer->answered;
-        request->until = nng_clock() + GOSSIP__NNG_REQUEST_MS;
-        peer->in_flight++;
-        peer->in_flight_bytes += bytes.size;
-        peer->sent++;
-        peer->bytes_out += bytes.size;
-        nng->stats.requests_out++;
-        nng->stats.bytes_out += bytes.size;
-    }
-    gossip__nng_unlock(nng);
-    if (msg == NULL) return;
-    nng_aio_set_msg(request->aio, msg);
-    nng_aio_set_timeout(request->aio, GOSSIP__NNG_REQUEST_MS);
-    nng_ctx_send(request->ctx, request->aio);
+    gossip__nng_peer *peer = find_or_make(nng, address);
+    if (peer != NULL && send_request(peer, bytes, token)) return;
+    nng->stats.dropped++;
+    if (peer != NULL) peer->dropped++;
 }
 
 void gossip__nng_close_peer(gossip__nng_peer *peer)
 {
-    gossip_nng     *nng = peer->nng;
-    const crdt_mem *mem = nng->mem;
-    if (peer->open && !gossip__nng_close_socket(nng, peer->socket)) return;
-    for (uint32_t i = 0; i < peer->requests_count; i++) nng_aio_stop(peer->requests[i]->aio);
-    for (uint32_t i = 0; i < peer->requests_count; i++) {
-        gossip__nng_request *request = peer->requests[i];
-        nng_msg             *msg =
-            request->work.msg != NULL ? request->work.msg : nng_aio_get_msg(request->aio);
-        if (msg != NULL) nng_msg_free(msg);
-        nng_aio_free(request->aio);
-        mem->release(mem->user, request, sizeof *request);
+    gossip_nng           *nng = peer->nng;
+    gossip__nng_request **at = &nng->lost;
+    if (peer->resting) nng_aio_cancel(peer->dial.aio);
+    if (peer->dialer != NULL) nng_stream_dialer_close(peer->dialer);
+    if (peer->dialer != NULL || peer->resting) {
+        nng_aio_wait(peer->dial.aio);
+        if (!peer->resting && nng_aio_result(peer->dial.aio) == 0) {
+            gossip__nng_drop_stream(nng_aio_get_output(peer->dial.aio, 0));
+        }
     }
-    mem->release(mem->user, peer, sizeof *peer);
+    nng_stream_dialer_free(peer->dialer);
+    gossip__nng_op_free(&peer->dial);
+    gossip__nng_conn_close(&peer->conn);
+    gossip__nng_conn_free(&peer->conn);
+    if (nng->current_lost != NULL && nng->current_lost->peer == peer) {
+        gossip__nng_free_request(nng->current_lost);
+        nng->current_lost = NULL;
+    }
+    while (peer->requests != NULL) gossip__nng_free_request(unlink_request(peer, &peer->requests));
+    while (*at != NULL) {
+        gossip__nng_request *request = *at;
+        if (request->peer == peer) {
+            *at = request->next;
+            gossip__nng_free_request(request);
+        } else {
+            at = &request->next;
+        }
+    }
+    nng->lost_last = at;
+    nng->mem->release(nng->mem->user, peer, sizeof *peer);
 }
 
 void gossip_nng_forget(gossip_nng *nng, crdt_view address)
@@ -329,42 +314,34 @@ void gossip_nng_forget(gossip_nng *nng, crdt_view address)
     nng->peers_count--;
     memmove(&nng->peers[at], &nng->peers[at + 1],
             (nng->peers_count - at) * sizeof(gossip__nng_peer *));
-    gossip__nng_lock(nng);
-    peer->leaving = true;
-    gossip__nng_unlock(nng);
-    peer->next = nng->leaving;
-    nng->leaving = peer;
-    gossip__nng_refresh(nng);
+    gossip__nng_close_peer(peer);
 }
 
-/* A request that is not answered ends in time, so all that leave do. */
-static void close_leaving(gossip_nng *nng)
+/* -- What is too late -------------------------------------------------------------------------- */
+
+static void look_at_requests(gossip__nng_peer *peer)
 {
-    gossip__nng_peer **at = &nng->leaving;
-    while (*at != NULL && !nng->stuck) {
-        gossip__nng_peer *peer = *at;
-        gossip__nng_lock(nng);
-        bool busy = peer->in_flight > 0;
-        gossip__nng_unlock(nng);
-        if (busy) {
-            at = &peer->next;
-        } else {
-            *at = peer->next;
-            gossip__nng_close_peer(peer);
-        }
+    nng_time now = peer->nng->now, answer_ms = peer->nng->options.answer_ms;
+    bool     silent = false;
+    int      rv = gossip__nng_conn_hangs(&peer->conn);
+    while (peer->requests != NULL && now >= peer->requests->until) {
+        const gossip__nng_conn *conn = &peer->conn;
+        silent = silent || (conn->greeted && now - conn->heard >= answer_ms);
+        gossip__nng_conn_unpush(&peer->conn, peer->requests->id);
+        lose_oldest(peer);
     }
+    if (silent && rv == 0) rv = NNG_ETIMEDOUT;
+    if (rv == NNG_ETIMEDOUT) peer->nng->stats.closed++;
+    if (rv != 0) gossip__nng_peer_failed(peer, rv);
 }
 
-void gossip__nng_refresh(gossip_nng *nng)
+void gossip__nng_look_at_peers(gossip_nng *nng)
 {
-    close_leaving(nng);
     for (uint32_t i = 0; i < nng->peers_count; i++) {
         gossip__nng_peer *peer = nng->peers[i];
-        gossip__nng_lock(nng);
-        nng_pipe pipe = {peer->stuck ? peer->pipe : 0};
-        peer->stuck = false;
-        if (pipe.id != 0) nng->stats.closed++;
-        gossip__nng_unlock(nng);
-        if (pipe.id != 0) (void)nng_pipe_close(pipe);
+        look_at_requests(peer);
+        if (peer->dialer == NULL || peer->late) continue;
+        peer->late = nng->now - peer->dialled_at > nng->options.answer_ms;
+        if (peer->late) nng_stream_dialer_close(peer->dialer); /* so dialling ends */
     }
 }

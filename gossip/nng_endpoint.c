@@ -1,9 +1,12 @@
-/* nng_endpoint.c: what listeners and dialers are given before they start: limits, certificates. */
+/* nng_endpoint.c: listeners and dialers, as they are before they start; certificates. */
+#define _POSIX_C_SOURCE 200809L
+#include <arpa/inet.h>
 #include <errno.h>
 #include <mbedtls/pk.h>
 #include <mbedtls/x509_crt.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "gossip/nng_impl.h"
 
@@ -120,22 +123,42 @@ bool gossip__nng_fits(const gossip_nng *nng, const char *url)
     return begins(url, "tcp://") || begins(url, "ipc://") || begins(url, "inproc://");
 }
 
-/* inproc has no limit of its own: what comes is measured again when it has come. */
-static int unless_inproc(const char *url, int rv)
+/* NNG's streams have nothing within a process: a socket without a file, which has the process's
+ * number in its name. */
+static void map_inproc(const char *url, char ret_url[288])
 {
-    return rv == NNG_ENOTSUP && begins(url, "inproc://") ? 0 : rv;
+    if (begins(url, "inproc://")) {
+        (void)snprintf(ret_url, 288, "abstract://concur-%ld-%s", (long)getpid(), url + 9);
+    } else {
+        (void)snprintf(ret_url, 288, "%s", url);
+    }
 }
 
-int gossip__nng_set_listener(const gossip_nng *nng, nng_listener listener)
+static int unless_no_tcp(int rv)
 {
-    size_t max = nng->options.frame_max + (size_t)GOSSIP__NNG_HEADERS;
-    int    rv = unless_inproc(nng->url, nng_listener_set_size(listener, NNG_OPT_RECVMAXSZ, max));
-    if (rv != 0 || nng->ca.data == NULL) return rv;
-    nng_tls_config *config;
-    rv = make_config(nng, NNG_TLS_MODE_SERVER, &config);
+    return rv == NNG_ENOTSUP ? 0 : rv;
+}
+
+int gossip__nng_make_listener(const gossip_nng *nng, const char *url,
+                              nng_stream_listener **ret_listener)
+{
+    nng_stream_listener *l;
+    nng_tls_config      *config;
+    char                 mapped[288];
+    map_inproc(url, mapped);
+    int rv = nng_stream_listener_alloc(&l, mapped);
     if (rv != 0) return rv;
-    rv = nng_listener_set_ptr(listener, NNG_OPT_TLS_CONFIG, config);
-    nng_tls_config_free(config); /* the listener holds it */
+    rv = unless_no_tcp(nng_stream_listener_set_bool(l, NNG_OPT_TCP_NODELAY, true));
+    if (rv == 0) rv = unless_no_tcp(nng_stream_listener_set_bool(l, NNG_OPT_TCP_KEEPALIVE, true));
+    if (rv == 0 && nng->ca.data != NULL) {
+        rv = make_config(nng, NNG_TLS_MODE_SERVER, &config);
+        if (rv == 0) {
+            rv = nng_stream_listener_set_ptr(l, NNG_OPT_TLS_CONFIG, config);
+            nng_tls_config_free(config); /* the listener holds it */
+        }
+    }
+    if (rv == 0) *ret_listener = l;
+    else nng_stream_listener_free(l);
     return rv;
 }
 
@@ -158,19 +181,44 @@ static void host_of(const char *url, char ret_host[256])
     (void)snprintf(ret_host, 256, "%.*s", (int)size, from);
 }
 
-int gossip__nng_set_dialer(const gossip_nng *nng, nng_dialer dialer, const char *url, bool self)
+int gossip__nng_make_dialer(const gossip_nng *nng, const char *url, nng_stream_dialer **ret_dialer)
 {
-    size_t max = nng->options.frame_max + (size_t)GOSSIP__NNG_HEADERS;
-    int    rv = unless_inproc(url, nng_dialer_set_size(dialer, NNG_OPT_RECVMAXSZ, max));
-    if (rv != 0 || nng->ca.data == NULL) return rv;
-    nng_tls_config *config;
-    char            host[256];
-    rv = make_config(nng, NNG_TLS_MODE_CLIENT, &config);
+    nng_stream_dialer *d;
+    nng_tls_config    *config;
+    char               mapped[288], host[256];
+    map_inproc(url, mapped);
+    int rv = nng_stream_dialer_alloc(&d, mapped);
     if (rv != 0) return rv;
-    host_of(url, host);
-    rv = nng_tls_config_server_name(config, host);
-    if (rv == 0 && self) rv = nng_tls_config_auth_mode(config, NNG_TLS_AUTH_MODE_NONE);
-    if (rv == 0) rv = nng_dialer_set_ptr(dialer, NNG_OPT_TLS_CONFIG, config);
-    nng_tls_config_free(config); /* the dialer holds it */
+    rv = unless_no_tcp(nng_stream_dialer_set_bool(d, NNG_OPT_TCP_NODELAY, true));
+    if (rv == 0) rv = unless_no_tcp(nng_stream_dialer_set_bool(d, NNG_OPT_TCP_KEEPALIVE, true));
+    if (rv == 0 && nng->ca.data != NULL) {
+        rv = make_config(nng, NNG_TLS_MODE_CLIENT, &config);
+        if (rv == 0) {
+            host_of(url, host);
+            rv = nng_tls_config_server_name(config, host);
+            if (rv == 0) rv = nng_stream_dialer_set_ptr(d, NNG_OPT_TLS_CONFIG, config);
+            nng_tls_config_free(config); /* the dialer holds it */
+        }
+    }
+    if (rv == 0) *ret_dialer = d;
+    else nng_stream_dialer_free(d);
     return rv;
+}
+
+void gossip__nng_name(nng_stream *stream, char ret_name[64])
+{
+    nng_sockaddr sa;
+    char         host[INET6_ADDRSTRLEN] = "";
+    sa.s_family = NNG_AF_UNSPEC;
+    (void)nng_stream_get_addr(stream, NNG_OPT_REMADDR, &sa);
+    if (sa.s_family == NNG_AF_INET) {
+        (void)inet_ntop(AF_INET, &sa.s_in.sa_addr, host, sizeof host);
+        (void)snprintf(ret_name, 64, "%s:%u", host, ntohs(sa.s_in.sa_port));
+    } else if (sa.s_family == NNG_AF_INET6) {
+        (void)inet_ntop(AF_INET6, sa.s_in6.sa_addr, host, sizeof host);
+        (void)snprintf(ret_name, 64, "[%s]:%u", host, ntohs(sa.s_in6.sa_port));
+    } else {
+        (void)snprintf(ret_name, 64, "%s",
+                       sa.s_family == NNG_AF_UNSPEC ? "already gone" : "a process of this machine");
+    }
 }

@@ -1,402 +1,154 @@
-/* nng_listen.c: the REP socket: connections, contexts that receive requests, replies. */
+/* nng_listen.c: connections that are accepted, and replies over them. */
 #include <stdio.h>
 #include <string.h>
 
 #include "gossip/nng_impl.h"
 
-#define IDLE_MS 60000
-#define SILENT_MS 1000 /* what was silent for so long may be closed for a new one */
-#define GONE_MS 10000
-#define QUIET_MS 50
+#define REPLIES 64u /* that wait in one connection, besides frame_max bytes */
 
-/* -- Connections: the lock is held unless it says otherwise ------------------------------------ */
+/* -- Connections ------------------------------------------------------------------------------- */
 
-static gossip__nng_pipe *find_pipe(gossip_nng *nng, uint32_t id)
+static void drop(gossip__nng_conn *conn)
 {
-    for (uint32_t i = 0; i < nng->pipes_cap && id != 0; i++) {
-        if (nng->pipes[i].id == id) return &nng->pipes[i];
-    }
-    return NULL;
+    gossip_nng        *nng = conn->nng;
+    gossip__nng_conn **at = &nng->accepted;
+    while (*at != conn) at = &(*at)->next;
+    *at = conn->next;
+    nng->accepted_count--;
+    gossip__nng_conn_close(conn);
+    gossip__nng_conn_free(conn);
+    nng->mem->release(nng->mem->user, conn, sizeof *conn);
 }
 
-void gossip__nng_free_slot(gossip_nng *nng, gossip__nng_slot *slot)
+static void note(gossip__nng_conn *conn, gossip__nng_reason reason)
 {
-    gossip__nng_pipe *pipe = find_pipe(nng, slot->pipe);
-    if (pipe != NULL) pipe->slots--;
-    slot->pipe = 0;
-    slot->state = GOSSIP__NNG_IDLE;
-    slot->next = nng->idle;
-    nng->idle = slot;
+    gossip_nng *nng = conn->nng;
+    nng->closed[reason].count++;
+    memcpy(nng->closed[reason].remote, conn->remote, sizeof conn->remote);
+}
+
+void gossip__nng_accepted_failed(gossip__nng_conn *conn, int rv)
+{
+    if (!conn->greeted) conn->nng->stats.refused++;
+    if (rv == NNG_ECRYPTO || rv == NNG_EPEERAUTH) note(conn, GOSSIP__NNG_TLS);
+    if (rv == NNG_EPROTO) note(conn, GOSSIP__NNG_PROTOCOL);
+    if (rv == NNG_EMSGSIZE) note(conn, GOSSIP__NNG_SIZE);
+    drop(conn);
 }
 
 /* Of the connections that have been silent, the one that was answered least recently. */
-static gossip__nng_pipe *least_useful(gossip_nng *nng, nng_time now)
+static gossip__nng_conn *least_useful(gossip_nng *nng)
 {
-    gossip__nng_pipe *least = NULL;
-    for (uint32_t i = 0; i < nng->pipes_cap; i++) {
-        gossip__nng_pipe *pipe = &nng->pipes[i];
-        if (pipe->id == 0 || pipe->closing || now - pipe->heard < SILENT_MS) continue;
-        if (least == NULL || pipe->answered < least->answered) least = pipe;
+    gossip__nng_conn *least = NULL;
+    for (gossip__nng_conn *conn = nng->accepted; conn != NULL; conn = conn->next) {
+        if (nng->now - conn->heard < GOSSIP__NNG_SILENT_MS) continue;
+        if (least == NULL || conn->answered < least->answered) least = conn;
     }
     return least;
 }
 
-/* A place for a connection that begins; *ret_close: the id of one that is to go for it, or 0. NULL:
- * it is refused. */
-static gossip__nng_pipe *make_room(gossip_nng *nng, nng_time now, uint32_t *ret_close)
+/* Room for one more; silent ones go for it. */
+static bool make_room(gossip_nng *nng)
 {
-    *ret_close = 0;
-    if (nng->closing) return NULL;
-    if (nng->pipes_count >= nng->options.connections_max) {
-        gossip__nng_pipe *least = least_useful(nng, now);
-        if (least == NULL) return NULL;
-        least->closing = true;
-        least->heard = now;
-        *ret_close = least->id;
-        nng->pipes_count--;
-        nng->stats.closed++;
-    }
-    for (uint32_t i = 0; i < nng->pipes_cap; i++) {
-        if (nng->pipes[i].id == 0) return &nng->pipes[i];
-    }
-    for (uint32_t i = 0; i < nng->pipes_cap; i++) { /* it should have gone long ago */
-        if (nng->pipes[i].closing && now - nng->pipes[i].heard > GONE_MS) return &nng->pipes[i];
-    }
-    return NULL;
-}
-
-static void close_pipe(uint32_t id)
-{
-    nng_pipe pipe = {id};
-    if (id != 0) (void)nng_pipe_close(pipe);
-}
-
-static void pipe_begins(nng_pipe which, nng_pipe_ev event, void *arg)
-{
-    gossip_nng *nng = arg;
-    nng_time    now = nng_clock();
-    uint32_t    id = (uint32_t)nng_pipe_id(which), other;
-    (void)event;
-    gossip__nng_lock(nng);
-    nng->arrived++;
-    gossip__nng_pipe *pipe = make_room(nng, now, &other);
-    if (pipe != NULL) {
-        gossip__nng_pipe fresh = {.id = id, .heard = now};
-        *pipe = fresh;
-        nng->pipes_count++;
-        nng->stats.accepted++;
-    } else {
-        nng->stats.refused++;
-    }
-    gossip__nng_unlock(nng);
-    close_pipe(other);
-    if (pipe == NULL) close_pipe(id);
-}
-
-static void pipe_ends(nng_pipe which, nng_pipe_ev event, void *arg)
-{
-    gossip_nng *nng = arg;
-    (void)event;
-    gossip__nng_lock(nng);
-    gossip__nng_pipe *pipe = find_pipe(nng, (uint32_t)nng_pipe_id(which));
-    if (pipe != NULL) {
-        for (uint32_t i = 0; i < nng->slots_count && pipe->slots > 0; i++) {
-            gossip__nng_slot *slot = &nng->slots[i];
-            if (slot->pipe != pipe->id) continue;
-            if (slot->state == GOSSIP__NNG_HELD) gossip__nng_free_slot(nng, slot);
-            slot->pipe = 0;
-        }
-        if (!pipe->closing) nng->pipes_count--;
-        pipe->id = 0;
-    }
-    gossip__nng_unlock(nng);
-    gossip__nng_post(nng);
-}
-
-void gossip__nng_close_idle(gossip_nng *nng)
-{
-    nng_time now = nng_clock();
-    for (;;) {
-        uint32_t id = 0;
-        gossip__nng_lock(nng);
-        gossip__nng_pipe *pipe = least_useful(nng, now);
-        if (pipe != NULL && now - pipe->answered > IDLE_MS && now - pipe->heard > IDLE_MS) {
-            pipe->closing = true;
-            pipe->heard = now;
-            id = pipe->id;
-            nng->pipes_count--;
-            nng->stats.closed++;
-        }
-        gossip__nng_unlock(nng);
-        if (id == 0) return;
-        close_pipe(id);
-    }
-}
-
-/* -- Contexts ---------------------------------------------------------------------------------- */
-
-/* One more may receive: whatever comes, the bounds hold. */
-static bool has_room(const gossip_nng *nng)
-{
-    const gossip_nng_options *o = &nng->options;
-    if (nng->closing || nng->paused || nng->posted >= GOSSIP__NNG_POSTED) return false;
-    uint32_t frames = o->queue_frames < GOSSIP__NNG_QUEUE ? o->queue_frames : GOSSIP__NNG_QUEUE;
-    if (nng->requests_queued + nng->posted >= frames) return false;
-    return nng->requests_bytes + (nng->posted + UINT64_C(1)) * o->frame_max <= o->queue_bytes;
-}
-
-/* How little hope there is of an answer to what came over the connection. */
-static uint64_t despair(const gossip__nng_pipe *pipe)
-{
-    if (pipe == NULL) return UINT64_MAX;
-    return (pipe->answered == 0 ? UINT64_C(1) << 32 : 0) + pipe->unanswered;
-}
-
-/* Of all that was seen and not answered, what is to be given up, of any connection (id 0) or of
- * one; not what the owner looks at just now. */
-static gossip__nng_slot *least_hopeful(gossip_nng *nng, uint32_t id)
-{
-    gossip__nng_slot *least = NULL;
-    uint64_t          most = 0;
-    for (uint32_t i = 0; i < nng->slots_count; i++) {
-        gossip__nng_slot *slot = &nng->slots[i];
-        if (slot->state != GOSSIP__NNG_HELD || slot == nng->looking) continue;
-        if (id != 0 && slot->pipe != id) continue;
-        uint64_t here = despair(find_pipe(nng, slot->pipe));
-        if (least == NULL || here > most || (here == most && slot->order < least->order)) {
-            least = slot;
-            most = here;
-        }
-    }
-    return least;
-}
-
-/* The reply that has waited the longest to leave. */
-static gossip__nng_slot *oldest_reply(gossip_nng *nng)
-{
-    gossip__nng_slot *oldest = NULL;
-    for (uint32_t i = 0; i < nng->slots_count; i++) {
-        gossip__nng_slot *slot = &nng->slots[i];
-        if (slot->state != GOSSIP__NNG_SENDING) continue;
-        if (oldest == NULL || slot->order < oldest->order) oldest = slot;
-    }
-    return oldest;
-}
-
-/* Let contexts receive as far as there is room. The lock is not held. */
-void gossip__nng_post(gossip_nng *nng)
-{
-    for (;;) {
-        nng_aio *abort = NULL;
-        gossip__nng_lock(nng);
-        bool room = has_room(nng);
-        if (room && nng->idle == NULL && nng->posted == 0) {
-            gossip__nng_slot *slot = least_hopeful(nng, 0);
-            if (slot != NULL) {
-                gossip__nng_free_slot(nng, slot);
-                nng->stats.dropped++;
-            } else if ((slot = oldest_reply(nng)) != NULL) {
-                abort = slot->aio;
-            }
-        }
-        gossip__nng_slot *slot = room ? nng->idle : NULL;
-        if (slot != NULL) {
-            nng->idle = slot->next;
-            slot->state = GOSSIP__NNG_RECEIVING;
-            nng->posted++;
-        }
-        gossip__nng_unlock(nng);
-        if (abort != NULL) nng_aio_abort(abort, NNG_ETIMEDOUT); /* comes back here */
-        if (slot == NULL) return;
-        nng_aio_set_timeout(slot->aio, NNG_DURATION_INFINITE);
-        nng_ctx_recv(slot->ctx, slot->aio);
-    }
-}
-
-/* A request has come: is it to be shown to the owner? With the lock held. */
-static bool admit(gossip_nng *nng, gossip__nng_slot *slot, const nng_msg *msg)
-{
-    gossip__nng_pipe *pipe = find_pipe(nng, (uint32_t)nng_pipe_id(nng_msg_get_pipe(msg)));
-    if (nng->closing || pipe == NULL) return false;
-    if (nng_msg_len(msg) > nng->options.frame_max) {
-        nng->stats.oversize++;
-        return false;
-    }
-    if (pipe->slots >= GOSSIP__NNG_SHARE) {
-        gossip__nng_slot *oldest = least_hopeful(nng, pipe->id);
-        if (oldest != NULL) {
-            gossip__nng_free_slot(nng, oldest);
-            nng->stats.dropped++;
-        }
-    }
-    pipe->slots++;
-    pipe->unanswered++;
-    pipe->heard = nng_clock();
-    slot->pipe = pipe->id;
+    if (nng->accepted_count < nng->options.connections_max) return true;
+    gossip__nng_conn *least = least_useful(nng);
+    if (least == NULL) return false;
+    nng->stats.closed++;
+    drop(least);
     return true;
 }
 
-static void received(gossip__nng_slot *slot)
+static gossip__nng_conn *new_conn(gossip_nng *nng)
 {
-    gossip_nng *nng = slot->nng;
-    bool        wake = false;
-    nng_msg    *msg = nng_aio_result(slot->aio) == 0 ? nng_aio_get_msg(slot->aio) : NULL;
-    nng_aio_set_msg(slot->aio, NULL);
-    gossip__nng_lock(nng);
-    nng->posted--;
-    if (msg != NULL && admit(nng, slot, msg)) {
-        slot->work.msg = msg;
-        slot->state = GOSSIP__NNG_QUEUED;
-        slot->generation++;
-        slot->order = nng->order++;
-        nng->stats.requests_in++;
-        nng->stats.bytes_in += nng_msg_len(msg);
-        wake = gossip__nng_queue(nng, &slot->work);
-        msg = NULL;
-    } else {
-        gossip__nng_free_slot(nng, slot);
+    gossip__nng_conn *conn = NULL;
+    if (make_room(nng)) conn = nng->mem->alloc(nng->mem->user, sizeof *conn);
+    if (conn == NULL) return NULL;
+    if (!gossip__nng_conn_init(conn, nng, NULL)) {
+        gossip__nng_conn_free(conn);
+        nng->mem->release(nng->mem->user, conn, sizeof *conn);
+        return NULL;
     }
-    gossip__nng_unlock(nng);
-    if (msg != NULL) nng_msg_free(msg);
-    if (wake) gossip__nng_wake(nng);
+    conn->number = nng->next_number++;
+    if (nng->next_number == 0) nng->next_number = 1;
+    conn->next = nng->accepted;
+    nng->accepted = conn;
+    nng->accepted_count++;
+    return conn;
 }
 
-static void sent(gossip__nng_slot *slot)
+static void admit(gossip_nng *nng, nng_stream *stream)
 {
-    gossip_nng *nng = slot->nng;
-    nng_msg    *msg = nng_aio_get_msg(slot->aio); /* still there: it was not sent */
-    nng_aio_set_msg(slot->aio, NULL);
-    gossip__nng_lock(nng);
-    if (msg != NULL) nng->stats.dropped++;
-    nng->sending_bytes -= slot->sending;
-    slot->sending = 0;
-    gossip__nng_free_slot(nng, slot);
-    pthread_cond_signal(&nng->left);
-    gossip__nng_unlock(nng);
-    if (msg != NULL) nng_msg_free(msg);
-}
-
-static void slot_done(void *arg)
-{
-    gossip__nng_slot *slot = arg;
-    gossip_nng       *nng = slot->nng;
-    gossip__nng_lock(nng);
-    gossip__nng_state state = slot->state;
-    gossip__nng_unlock(nng);
-    if (state == GOSSIP__NNG_RECEIVING) received(slot);
-    else if (state == GOSSIP__NNG_SENDING) sent(slot);
-    gossip__nng_post(nng);
-}
-
-/* With the lock held: the request that the token is of, if it is still to be answered. */
-static gossip__nng_slot *find_held(gossip_nng *nng, uint64_t from)
-{
-    uint64_t number = (from & UINT32_MAX) - 1;
-    if (number >= nng->slots_count) return NULL;
-    gossip__nng_slot *slot = &nng->slots[number];
-    if (slot->generation != from >> 32 || slot->state != GOSSIP__NNG_HELD) return NULL;
-    return slot;
+    gossip__nng_conn *conn = new_conn(nng);
+    if (conn == NULL) {
+        nng->stats.refused++;
+        gossip__nng_drop_stream(stream);
+        return;
+    }
+    gossip__nng_name(stream, conn->remote);
+    if (!gossip__nng_conn_open(conn, stream)) gossip__nng_accepted_failed(conn, NNG_ENOMEM);
 }
 
 void gossip__nng_reply(gossip_nng *nng, crdt_view bytes, uint64_t from)
 {
-    nng_msg *msg = gossip__nng_message(bytes);
-    nng_aio *abort = NULL;
-    if (msg == NULL) return;
-    gossip__nng_lock(nng);
-    gossip__nng_slot *slot = find_held(nng, from);
-    if (slot == NULL) {
+    gossip__nng_conn *conn = nng->accepted;
+    while (conn != NULL && conn->number != from >> 32) conn = conn->next;
+    bool full = conn != NULL && conn->out_count > 0 &&
+                (conn->out_count >= REPLIES ||
+                 conn->out_bytes + bytes.size > nng->options.frame_max);
+    if (conn != NULL) conn->answered = nng->now;
+    if (conn == NULL || full || !gossip__nng_conn_push(conn, (uint32_t)from, bytes)) {
         nng->stats.dropped++;
-    } else {
-        gossip__nng_slot *oldest = oldest_reply(nng);
-        if (oldest != NULL && nng->sending_bytes + bytes.size > nng->options.queue_bytes) {
-            abort = oldest->aio;
-        }
-        slot->state = GOSSIP__NNG_SENDING;
-        slot->sending = bytes.size + 1;
-        nng->sending_bytes += slot->sending;
-        gossip__nng_pipe *pipe = find_pipe(nng, slot->pipe);
-        if (pipe != NULL) {
-            pipe->answered = nng_clock();
-            if (pipe->unanswered > 0) pipe->unanswered--;
-        }
-        nng->stats.replies_out++;
-        nng->stats.bytes_out += bytes.size;
-    }
-    gossip__nng_unlock(nng);
-    if (abort != NULL) nng_aio_abort(abort, NNG_ETIMEDOUT);
-    if (slot == NULL) {
-        nng_msg_free(msg);
         return;
     }
-    nng_aio_set_msg(slot->aio, msg);
-    nng_aio_set_timeout(slot->aio, GOSSIP__NNG_REPLY_MS);
-    nng_ctx_send(slot->ctx, slot->aio);
+    nng->stats.replies_out++;
+    nng->stats.bytes_out += bytes.size;
 }
 
 /* -- The listener ------------------------------------------------------------------------------ */
 
-static int open_slots(gossip_nng *nng)
+static void accept_more(gossip_nng *nng)
 {
-    for (uint32_t i = 0; i < GOSSIP__NNG_SLOTS; i++) {
-        gossip__nng_slot *slot = &nng->slots[i];
-        slot->nng = nng;
-        slot->work.owner = slot;
-        slot->work.kind = GOSSIP_NNG_REQUEST;
-        int rv = nng_aio_alloc(&slot->aio, slot_done, slot);
-        if (rv != 0) return rv;
-        nng->slots_count = i + 1;
-        rv = nng_ctx_open(&slot->ctx, nng->rep);
-        if (rv != 0) return rv;
-        slot->next = nng->idle;
-        nng->idle = slot;
+    gossip__nng_op_begin(&nng->accept, SIZE_MAX);
+    nng_stream_listener_accept(nng->listener, nng->accept.aio);
+}
+
+/* What is wrong (no more files, no memory) may pass. */
+static void accept_later(gossip_nng *nng, int rv)
+{
+    if (!nng->accept_failed) {
+        gossip__nng_notify(nng, "no connection can be accepted: %s", nng_strerror(rv));
     }
-    return 0;
+    nng->accept_failed = nng->accept_rests = true;
+    gossip__nng_op_begin(&nng->accept, SIZE_MAX);
+    nng_sleep_aio(GOSSIP__NNG_REST_MS, nng->accept.aio);
 }
 
-int gossip__nng_relisten(gossip_nng *nng)
+static void accepted(gossip__nng_op *op)
 {
-    int rv = nng_listener_create(&nng->listener, nng->rep, nng->url);
-    if (rv != 0) return rv;
-    rv = gossip__nng_set_listener(nng, nng->listener);
-    if (rv == 0) rv = nng_listener_start(nng->listener, 0);
-    if (rv != 0) (void)nng_listener_close(nng->listener);
-    return rv;
-}
-
-void gossip__nng_pause(gossip_nng *nng)
-{
-    gossip__nng_lock(nng);
-    nng->paused = true;
-    gossip__nng_unlock(nng);
-    for (uint32_t i = 0; i < nng->slots_count; i++) {
-        gossip__nng_slot *slot = &nng->slots[i];
-        gossip__nng_lock(nng);
-        bool receiving = slot->state == GOSSIP__NNG_RECEIVING;
-        gossip__nng_unlock(nng);
-        if (receiving) nng_aio_abort(slot->aio, NNG_ECANCELED);
+    gossip_nng *nng = op->of;
+    int         rv = nng_aio_result(op->aio);
+    if (nng->accept_rests) {
+        nng->accept_rests = false;
+        accept_more(nng);
+    } else if (rv != 0) {
+        accept_later(nng, rv);
+    } else {
+        nng->accept_failed = false;
+        admit(nng, nng_aio_get_output(op->aio, 0));
+        accept_more(nng);
     }
-    gossip__nng_lock(nng);
-    bool quiet = nng->pipes_count == 0;
-    gossip__nng_unlock(nng);
-    if (!quiet) nng_msleep(QUIET_MS);
-}
-
-void gossip__nng_resume(gossip_nng *nng)
-{
-    gossip__nng_lock(nng);
-    nng->paused = false;
-    gossip__nng_unlock(nng);
-    gossip__nng_post(nng);
 }
 
 /* The address with the port that was chosen. */
-static void note_url(gossip_nng *nng)
+static void note_url(gossip_nng *nng, const char *url)
 {
-    char *url;
-    if (nng_listener_get_string(nng->listener, NNG_OPT_URL, &url) != 0) return;
-    if (strlen(url) < sizeof nng->url) (void)snprintf(nng->url, sizeof nng->url, "%s", url);
-    nng_strfree(url);
+    int         port, host = (int)strlen(url);
+    const char *colon = strrchr(url, ':');
+    if (strncmp(url, "tcp", 3) != 0 && strncmp(url, "tls", 3) != 0) colon = NULL;
+    if (colon != NULL) host = (int)(colon - url);
+    (void)snprintf(nng->url, sizeof nng->url, "%s", url);
+    if (nng_stream_listener_get_int(nng->listener, NNG_OPT_TCP_BOUND_PORT, &port) != 0) return;
+    (void)snprintf(nng->url, sizeof nng->url, "%.*s:%d", host, url, port);
 }
 
 crdt_err gossip__nng_listen(gossip_nng *nng, char ret_problem[256])
@@ -409,41 +161,63 @@ crdt_err gossip__nng_listen(gossip_nng *nng, char ret_problem[256])
                                               "inproc://NAME (tls+tcp needs certificates)");
         return CRDT_EINVAL;
     }
-    nng->pipes_cap = nng->options.connections_max * 2;
-    size_t size = nng->pipes_cap * sizeof *nng->pipes;
-    nng->pipes = nng->mem->alloc(nng->mem->user, size);
-    if (nng->pipes == NULL) return CRDT_ENOMEM;
-    memset(nng->pipes, 0, size);
-    (void)snprintf(nng->url, sizeof nng->url, "%s", url);
-    int rv = nng_rep0_open(&nng->rep);
-    nng->listens = rv == 0;
-    if (rv == 0) rv = open_slots(nng);
-    if (rv == 0) rv = nng_pipe_notify(nng->rep, NNG_PIPE_EV_ADD_PRE, pipe_begins, nng);
-    if (rv == 0) rv = nng_pipe_notify(nng->rep, NNG_PIPE_EV_REM_POST, pipe_ends, nng);
-    if (rv == 0) rv = gossip__nng_relisten(nng);
+    int rv = gossip__nng_make_listener(nng, url, &nng->listener);
+    if (rv == 0) rv = nng_stream_listener_listen(nng->listener);
+    if (rv == 0 && !gossip__nng_op_init(&nng->accept, nng, nng, accepted)) rv = NNG_ENOMEM;
     if (rv != 0) {
         (void)snprintf(ret_problem, 256, "cannot listen on %.150s: %.80s", url, nng_strerror(rv));
         if (rv == NNG_ENOMEM) return CRDT_ENOMEM;
         return rv == NNG_EADDRINVAL || rv == NNG_EINVAL || rv == NNG_ENOTSUP ? CRDT_EINVAL
                                                                              : CRDT_EIO;
     }
-    note_url(nng);
-    gossip__nng_post(nng);
+    note_url(nng, url);
+    accept_more(nng);
     return CRDT_OK;
 }
 
-/* All callbacks have ended before anything of theirs is freed: they may start each other. */
 void gossip__nng_stop_listening(gossip_nng *nng)
 {
-    if (nng->listens && !gossip__nng_close_socket(nng, nng->rep)) return;
-    for (uint32_t i = 0; i < nng->slots_count; i++) nng_aio_stop(nng->slots[i].aio);
-    for (uint32_t i = 0; i < nng->slots_count; i++) {
-        gossip__nng_slot *slot = &nng->slots[i];
-        nng_msg *msg = slot->work.msg != NULL ? slot->work.msg : nng_aio_get_msg(slot->aio);
-        if (msg != NULL) nng_msg_free(msg);
-        nng_aio_free(slot->aio);
+    while (nng->accepted != NULL) drop(nng->accepted);
+    if (nng->accept.aio != NULL) {
+        if (nng->accept_rests) nng_aio_cancel(nng->accept.aio);
+        nng_stream_listener_close(nng->listener);
+        nng_aio_wait(nng->accept.aio);
+        if (!nng->accept_rests && nng_aio_result(nng->accept.aio) == 0) {
+            gossip__nng_drop_stream(nng_aio_get_output(nng->accept.aio, 0));
+        }
+        gossip__nng_op_free(&nng->accept);
     }
-    if (nng->pipes != NULL) {
-        nng->mem->release(nng->mem->user, nng->pipes, nng->pipes_cap * sizeof *nng->pipes);
+    nng_stream_listener_free(nng->listener);
+}
+
+/* -- What is too late -------------------------------------------------------------------------- */
+
+static void tell(gossip_nng *nng, gossip__nng_reason reason)
+{
+    static const char *const texts[] = {
+        [GOSSIP__NNG_TLS] = "TLS, without a certificate of this CA",
+        [GOSSIP__NNG_PROTOCOL] = "they do not speak this protocol",
+        [GOSSIP__NNG_SIZE] = "a message above frame_max",
+    };
+    uint64_t count = nng->closed[reason].count;
+    if (count == 0) return;
+    gossip__nng_notify(nng, "refused %llu connections: %s (the last one: %s)",
+                       (unsigned long long)count, texts[reason], nng->closed[reason].remote);
+    nng->closed[reason].count = 0;
+}
+
+void gossip__nng_look_at_accepted(gossip_nng *nng)
+{
+    gossip__nng_conn *next;
+    for (gossip__nng_conn *conn = nng->accepted; conn != NULL; conn = next) {
+        bool idle = nng->now - conn->heard > GOSSIP__NNG_IDLE_MS &&
+                    nng->now - conn->answered > GOSSIP__NNG_IDLE_MS;
+        int rv = gossip__nng_conn_hangs(conn);
+        next = conn->next;
+        if (idle && rv == 0) rv = NNG_ETIMEDOUT;
+        if (rv == 0) continue;
+        if (rv == NNG_ETIMEDOUT && conn->greeted) nng->stats.closed++;
+        gossip__nng_accepted_failed(conn, rv);
     }
+    for (unsigned i = 0; i < GOSSIP__NNG_REASONS; i++) tell(nng, (gossip__nng_reason)i);
 }

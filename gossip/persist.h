@@ -17,8 +17,12 @@ typedef struct gossip_persist {
      * sync again later, without appending again. */
     crdt_err (*sync)(void *user);
     /* Keep a snapshot of everything before `position`; entries before it may go. Atomic: the old
-     * one stays until the new one is durable. Syncs what was appended. Errors: EIO, ENOMEM. */
-    crdt_err (*snapshot)(void *user, uint64_t position, crdt_view snapshot);
+     * one stays until the new one is durable. Syncs what was appended before. In parts, so that a
+     * large one stops nobody for long: *at is 0 in the first call, and each call takes some of the
+     * bytes and raises *at; once it is snapshot.size all is durable. The bytes and the position
+     * stay the same, other calls may come between. 0 again: from the beginning, perhaps with
+     * another one; what was begun is given up. So it is after an error: EIO, ENOMEM. */
+    crdt_err (*snapshot)(void *user, uint64_t position, crdt_view snapshot, size_t *at);
     /* This replica id writes from now on (GOSSIP_REMINTED): known durably before any entry of it
      * is. NULL: nobody needs to know. Errors: EIO, ENOMEM; it is told again. */
     crdt_err (*replica)(void *user, uint64_t replica);

@@ -180,25 +180,82 @@ void client_flush_all(node *n)
 
 /* -- Reading ----------------------------------------------------------------------------------- */
 
+#define BATCH 16u
+#define BATCH_WORDS 64u
+
+typedef struct request {
+    crdt_view *args;
+    size_t     count, end; /* end: the place behind it in the bytes */
+} request;
+
+/* Requests that came together: they are read, then run, so that what their names stand for is
+ * loaded while others are at work. */
+typedef struct batch {
+    size_t      count, words, end;
+    resp_status status; /* of what is behind the last: RESP_REQUEST, if that was not looked at */
+    const char *error;
+    request     of[BATCH];
+    crdt_view   args[BATCH_WORDS];
+} batch;
+
+/* From `at` on; the words of the last may be the parser's own. Who has not said who it is may say
+ * so in the first: that counts for the next. */
+static void read_batch(client *c, const uint8_t *data, size_t size, size_t at, batch *b)
+{
+    size_t most = c->authed ? BATCH : 1, used;
+    b->count = b->words = 0;
+    for (bool keeps = true; keeps && b->count < most;) {
+        request *r = &b->of[b->count];
+        b->status =
+            resp_parse(&c->parser, data + at, size - at, &r->args, &r->count, &used, &b->error);
+        b->end = at += used;
+        if (b->status != RESP_REQUEST) return;
+        r->end = at;
+        keeps = c->parser.text.size == 0 && r->count <= BATCH_WORDS - b->words;
+        if (++b->count == most || !keeps) return;
+        memcpy(b->args + b->words, r->args, r->count * sizeof *r->args);
+        r->args = b->args + b->words;
+        b->words += r->count;
+    }
+}
+
+/* Most commands are of the name that they have first. */
+static void expect_names(const client *c, const batch *b)
+{
+    crdt_view names[BATCH];
+    size_t    count = 0;
+    for (size_t i = 0; i < b->count; i++) {
+        if (b->of[i].count > 1) names[count++] = b->of[i].args[1];
+    }
+    if (count > 1) crdt_store_expect(c->node->store, names, count);
+}
+
+static bool may_go_on(const client *c)
+{
+    return !c->wait.on && !c->ending && !c->closed;
+}
+
 /* Run the requests in data; returns the bytes consumed. */
 static size_t run_requests(client *c, const uint8_t *data, size_t size)
 {
     size_t at = 0;
-    while (!c->wait.on && !c->ending && !c->closed) {
-        crdt_view  *args;
-        size_t      count, used;
-        const char *error;
-        resp_status status =
-            resp_parse(&c->parser, data + at, size - at, &args, &count, &used, &error);
-        at += used;
-        if (status == RESP_MORE) break;
-        if (status == RESP_ERROR) {
-            reply_error(&c->reply, "ERR %s", error);
+    batch  b = {.status = RESP_REQUEST};
+    while (may_go_on(c) && b.status == RESP_REQUEST) {
+        read_batch(c, data, size, at, &b);
+        expect_names(c, &b);
+        for (size_t i = 0; i < b.count && may_go_on(c); i++) {
+            command_run(c, b.of[i].args, b.of[i].count);
+            at = b.of[i].end;
+        }
+        if (!may_go_on(c)) break;
+        at = b.end;
+        if (b.status == RESP_ERROR) {
+            reply_error(&c->reply, "ERR %s", b.error);
             client_end(c);
             return size;
         }
-        command_run(c, args, count);
     }
+    if (at < b.end) resp_restart(&c->parser);
     if (c->out.size > 0) client_mark_dirty(c);
     return at;
 }

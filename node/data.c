@@ -105,8 +105,11 @@ static bool open_engine(node_data *data, const node_data_options *options, char 
     config.boot = node_data_random();
     config.seed = node_data_random();
     data->replica = store.replica;
-    crdt_err err = crdt_store_new(&store, &data->store);
-    if (err == CRDT_OK) err = gossip_engine_new(&config, data->store, NULL, &data->engine);
+    data->slab = slab_new();
+    crdt_err err = data->slab == NULL ? CRDT_ENOMEM : CRDT_OK;
+    if (err == CRDT_OK) store.mem = slab_mem(data->slab);
+    if (err == CRDT_OK) err = crdt_store_new(&store, &data->store);
+    if (err == CRDT_OK) err = gossip_engine_new(&config, data->store, store.mem, &data->engine);
     return !fails(err, "the engine cannot start", "", ret_problem);
 }
 
@@ -240,7 +243,9 @@ bool node_data_restore(const char *dir, uint64_t cluster, uint64_t node, uint64_
     if (good) {
         gossip_persist persist = gossip_disk_persist(data.disk);
         crdt_err err = gossip_disk_begin(data.disk, replica != 0 ? replica : node_data_random());
-        if (err == CRDT_OK) err = persist.snapshot(persist.user, 0, snapshot);
+        for (size_t at = 0; err == CRDT_OK && at < snapshot.size;) {
+            err = persist.snapshot(persist.user, 0, snapshot, &at);
+        }
         good = !fails(err, "it cannot be written", "", ret_problem);
     }
     node_data_close(&data, false);
@@ -273,6 +278,7 @@ bool node_data_close(node_data *data, bool clean)
     gossip_driver_free(data->driver);
     gossip_engine_free(data->engine);
     crdt_store_free(data->store);
+    slab_free(data->slab);
     gossip_disk_close(data->disk);
     if (data->files.user != NULL) gossip_files_close(&data->files);
     memset(data, 0, sizeof *data);

@@ -6,10 +6,12 @@
 #ifndef NODE_DATA_H
 #define NODE_DATA_H
 #include "gossip/gossip.h"
+#include "node/slab.h"
 
 typedef struct node_data {
     gossip_files    files;
     gossip_disk    *disk; /* NULL: --store memory */
+    slab           *slab; /* memory of the store and the engine */
     crdt_store     *store;
     gossip_engine  *engine;
     gossip_driver  *driver; /* NULL until node_data_drive */

@@ -144,7 +144,8 @@ static void memory(const node *n, crdt_buf *out)
     line(out, "mem_fragmentation_bytes:%" PRId64, (int64_t)resident - (int64_t)used);
     count(out, "mem_clients_slaves", 0);
     count(out, "mem_gossip", engine);
-    line(out, "mem_allocator:libc");
+    line(out, "mem_allocator:slab");
+    count(out, "mem_slab", slab_held(n->data.slab));
     count(out, "active_defrag_running", 0);
     count(out, "lazyfree_pending_objects", 0);
 }
@@ -296,7 +297,6 @@ static void transport(const node *n, crdt_buf *out)
     count(out, "transport_lost", t.lost);
     count(out, "transport_dropped", t.dropped);
     count(out, "transport_oversize", t.oversize);
-    count(out, "transport_restarts", t.restarts);
     count(out, "transport_bytes_in", t.bytes_in);
     count(out, "transport_bytes_out", t.bytes_out);
 }

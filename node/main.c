@@ -14,14 +14,13 @@ static int run(const node_config *config)
     static node n;
     char        problem[512] = "";
     signal(SIGPIPE, SIG_IGN);
+    signal(SIGXFSZ, SIG_IGN); /* a file that may not grow is a full disk */
     node_log_limit((node_level)config->log_level);
     bool opened = node_open(&n, config, problem);
     if (!opened) fprintf(stderr, "concurd: %s\n", problem);
     else node_run(&n);
     bool kept = node_close(&n);
-    int  status = opened && kept ? 0 : 1;
-    if (n.stuck) _exit(status);
-    return status;
+    return opened && kept ? 0 : 1;
 }
 
 static int help(void)

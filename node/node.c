@@ -1,12 +1,14 @@
 /* node.c: see node.h. */
 #include "node/node.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 #include <xxhash.h>
 
 #include "node/client.h"
@@ -44,11 +46,14 @@ static void take_messages(node *n)
 {
     gossip_nng_item item;
     for (int i = 0; n->nng != NULL && gossip_nng_take(n->nng, &item); i++) {
-        if (item.kind == GOSSIP_NNG_LOST) continue; /* the engine has its own timeouts */
+        n->busy = true;
+        if (item.kind == GOSSIP_NNG_LOST) {
+            gossip_driver_lost(n->driver, n->now, item.from);
+            continue;
+        }
         if (cut_drops(n, item.bytes)) continue;
         crdt_err err = gossip_driver_receive(n->driver, n->now, n->ms, item.bytes, item.from);
         if (err != CRDT_OK) n->totals.bad_frames++;
-        n->busy = true;
         if (i < TAKE_MAX) continue;
         uv_async_send(&n->wake); /* clients have their turn between */
         break;
@@ -159,17 +164,58 @@ static void wake(void *user)
     uv_async_send(user);
 }
 
+/* -- The sync once a second, by a thread of libuv's ---------------------------------------------- */
+
+static void sync_aside(uv_work_t *work)
+{
+    node *n = work->data;
+    int   done;
+    do done = fdatasync(n->syncing.fd);
+    while (done != 0 && errno == EINTR);
+    n->syncing.ok = done == 0;
+}
+
+static void sync_ended(uv_work_t *work, int status)
+{
+    node *n = work->data;
+    (void)close(n->syncing.fd);
+    n->syncing.on = false;
+    if (gossip_disk_flush_end(n->data.disk, status == 0 && n->syncing.ok) != CRDT_OK) {
+        n->busy = true; /* the next turn writes it again */
+    }
+}
+
+/* What a slow disk has not done after two seconds is waited for, here. */
+static void sync_second(node *n)
+{
+    int64_t fd = -1;
+    if (n->data.disk == NULL || n->data.sync != GOSSIP_SYNC_EVERYSEC) return;
+    if (n->syncing.on && ++n->syncing.seconds < 2) return;
+    if (n->syncing.on) {
+        node_log(LOG_WARN, "the disk is slow: a sync takes more than two seconds", "dir=\"%s\"",
+                 n->config.dir);
+        if (gossip_disk_flush(n->data.disk) != CRDT_OK) n->busy = true;
+        return;
+    }
+    crdt_err err = gossip_disk_flush_begin(n->data.disk, &fd);
+    if (err != CRDT_OK) n->busy = true;
+    if (fd == -1) return;
+    n->syncing.fd = dup((int)fd);
+    n->syncing.seconds = 0;
+    n->syncing.work.data = n;
+    n->syncing.on = n->syncing.fd >= 0 &&
+                    uv_queue_work(&n->loop, &n->syncing.work, sync_aside, sync_ended) == 0;
+    if (n->syncing.on) return;
+    if (n->syncing.fd >= 0) (void)close(n->syncing.fd);
+    if (gossip_disk_flush(n->data.disk) != CRDT_OK) n->busy = true; /* no thread: here */
+}
+
 static void on_second(uv_timer_t *timer)
 {
     node *n = timer->data;
     node_clock(n);
-    if (n->data.disk != NULL && n->data.sync == GOSSIP_SYNC_EVERYSEC) {
-        if (gossip_disk_flush(n->data.disk) != CRDT_OK) n->busy = true;
-    }
-    if (n->nng != NULL && gossip_nng_check(n->nng, n->now)) {
-        node_log(LOG_WARN, "the gossip listener had died and listens again", "address=%s",
-                 n->config.gossip);
-    }
+    sync_second(n);
+    if (n->nng != NULL) gossip_nng_check(n->nng);
     peers_take_transport(n);
     expiry_sweep(n);
     info_sample(n);
@@ -390,7 +436,7 @@ bool node_close(node *n)
         client_flush_all(n);
     }
     while (n->clients != NULL) client_close(n->clients);
-    n->stuck = !gossip_nng_close(n->nng); /* it may wake until this returns */
+    gossip_nng_close(n->nng); /* it may wake until this returns */
     uv_walk(&n->loop, close_handle, NULL);
     uv_run(&n->loop, UV_RUN_DEFAULT);
     expiry_close(n);

@@ -29,6 +29,14 @@ typedef struct node_totals {
     uint64_t bad_frames, notices[32]; /* by gossip_notice */
 } node_totals;
 
+/* A sync of the log that a thread of libuv's does. */
+typedef struct node_syncing {
+    uv_work_t work;
+    bool      on, ok;
+    int       fd;
+    unsigned  seconds; /* it has been under way */
+} node_syncing;
+
 /* What happened in the last second, for INFO. */
 typedef struct node_rates {
     gossip_time at;
@@ -45,6 +53,7 @@ typedef struct node {
     uv_check_t   after;
     uv_timer_t   timer, second;
     uv_async_t   wake;
+    node_syncing syncing;
     uv_signal_t  terminate, interrupt;
 
     node_data        data;  /* store, engine, driver, disk */
@@ -69,7 +78,6 @@ typedef struct node {
     bool                     cut;      /* CRDT.PARTITION */
     struct node_cut         *cut_from; /* from whom; NULL: from all */
     bool                     stopping;
-    bool                     stuck; /* NNG does not end: no exit handlers then */
     uint64_t                 started_ms, random;
     struct node_expiries    *expiries;  /* names with a deadline; NULL: none yet */
     struct keyspace_cursors *cursors;   /* of SCAN */

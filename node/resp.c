@@ -63,6 +63,12 @@ static void start(resp_parser *p)
     crdt_buf_reset(&p->text);
 }
 
+void resp_restart(resp_parser *p)
+{
+    start(p);
+    p->failed = false;
+}
+
 static resp_status fail(resp_parser *p, const char *text)
 {
     p->failed = true;

@@ -52,6 +52,9 @@ typedef enum resp_status { RESP_MORE, RESP_REQUEST, RESP_ERROR } resp_status;
 resp_status resp_parse(resp_parser *p, const uint8_t *data, size_t size, crdt_view **ret_args,
                        size_t *ret_count, size_t *ret_used, const char **ret_error);
 
+/* Data begins anew, at the first byte of a request: what was read behind it is forgotten. */
+void resp_restart(resp_parser *p);
+
 /* Split a line at its blanks. A word may be, or hold, "..." (with \n \r \t \b \a \xHH, and \ before
  * any other byte) or '...' (with \' alone); a closing quote ends its word. Not between two calls of
  * resp_parse on a request. False: a quote is not closed, or something stands behind a closing one;

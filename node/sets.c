@@ -46,18 +46,16 @@ static bool remove_if_empty(call *c, crdt_view name)
 
 void command_sadd(call *c)
 {
-    crdt_ref  set;
     int64_t   added = 0;
+    bool      fresh;
     crdt_view name = c->args[1];
     crdt_txn *txn = key_write(c, name, &crdt_orset_type);
     if (txn == NULL) return;
     for (size_t i = 2; i < c->count; i++) {
-        crdt_err err = crdt_txn_find(txn, name, &crdt_orset_type, &set);
-        if (err != CRDT_ENOENT && call_fails(c, err)) return;
         /* What is there is added again, too: whoever removes it at the same time has not seen this
          * addition, and does not undo it. */
-        added += err == CRDT_ENOENT || !crdt_orset_has(set, member(c->args[i]));
-        if (call_fails(c, crdt_orset_add(txn, name, member(c->args[i])))) return;
+        if (call_fails(c, crdt_orset_add_new(txn, name, member(c->args[i]), &fresh))) return;
+        added += fresh;
     }
     reply_int(c->reply, added);
 }

@@ -88,18 +88,20 @@ static void raise(uint64_t *position, uint64_t to)
     if (*position < to) *position = to;
 }
 
-static crdt_err keep_snapshot(void *user, uint64_t position, crdt_view snapshot)
+static crdt_err keep_snapshot(void *user, uint64_t position, crdt_view snapshot, size_t *at)
 {
     vault *v = user;
     if (refuses(v)) return CRDT_EIO;
     if (v->files) {
-        crdt_err err = v->inner.snapshot(v->inner.user, position, snapshot);
+        crdt_err err = v->inner.snapshot(v->inner.user, position, snapshot, at);
         if (err != CRDT_OK) return told(v, err);
+        if (*at < snapshot.size) return CRDT_OK;
     } else {
         v->snapshot = must_resize(v->snapshot, snapshot.size);
         memcpy(v->snapshot, snapshot.data, snapshot.size);
         v->snapshot_size = snapshot.size;
         v->snapshot_position = position;
+        *at = snapshot.size;
         cut(v, position);
     }
     raise(&v->appended, position);
@@ -260,6 +262,8 @@ static crdt_err open_files(vault *v, uint64_t cluster, uint64_t node, const crdt
     gossip_recovery     found;
     char                problem[256];
     options.sync = v->sync;
+    /* Small segments: small parts, too, so that much happens between them. */
+    if (v->segment_bytes < options.segment_bytes) options.part_bytes = v->segment_bytes / 4;
     options.segment_bytes = v->segment_bytes;
     crdt_err err = gossip_disk_open(&options, &table, mem, &v->disk, problem);
     if (err == CRDT_OK) err = gossip_disk_recover(v->disk, &found);

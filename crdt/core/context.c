@@ -140,6 +140,7 @@ static inline bool runs_have(const crdt_run *runs, size_t n, crdt_dot dot)
 
 bool crdt_context_has(const crdt_context *ctx, crdt_dot dot)
 {
+    if (ctx->count + ctx->later == 0) return false;
     if (runs_have(ctx->runs, ctx->count, dot)) return true;
     return ctx->later > 0 && runs_have(ctx->runs + ctx->cap - ctx->later, ctx->later, dot);
 }
@@ -223,10 +224,12 @@ static inline size_t place_of(const crdt_context *ctx, const crdt_run *run)
     return seek(ctx->runs, n, run->replica, run->lo - 1);
 }
 
-/* Add run at its place. */
+/* Add run at its place. Mostly it lies in one that is there, or makes it longer. */
 static inline void put(crdt_context *ctx, size_t at, crdt_run run)
 {
     if (touches(ctx, at, &run)) {
+        crdt_run *old = &ctx->runs[at];
+        if (run.hi <= old->hi && run.lo >= old->lo) return;
         size_t end = fuse(ctx, at, &run);
         ctx->runs[at] = run;
         cut(ctx, at + 1, end);

@@ -7,6 +7,7 @@
 #include "crdt/core/elems_impl.h"
 
 #define LAST_WORD (CRDT__CHUNK_WORDS - 1)
+#define FEW 4u /* dots, or runs, that are looked at one by one */
 
 /* -- Theirs, block by block -------------------------------------------------------------------- */
 
@@ -279,35 +280,75 @@ static crdt_err prepare_large(const crdt_join *join, crdt__large *large, const c
     return crdt__index_reserve(large, dots, chunks);
 }
 
-/* A delta that adds one dot and removes nothing, as most do, behind what its chunk holds: planned
- * without a look around. False: it is another. */
+/* The chunk that dot belongs to; NULL: there is none. */
+static crdt__chunk *chunk_of(const crdt__large *large, crdt_dot dot, uint32_t *ret_at)
+{
+    uint64_t first = dot.seq - dot.seq % CRDT__CHUNK_DOTS;
+    *ret_at = crdt__large_seek(large, dot.replica, first);
+    crdt__chunk *c = *ret_at < large->count ? large->order[*ret_at] : NULL;
+    return c != NULL && crdt__chunk_compare(c, dot.replica, first) == 0 ? c : NULL;
+}
+
+/* An edit of the word of one dot. */
+static crdt__edit edit_of(crdt_dot dot, crdt__chunk *mine, uint32_t at)
+{
+    unsigned   offset = dot.seq % CRDT__CHUNK_DOTS;
+    crdt__edit edit = {.replica = dot.replica, .first = dot.seq - offset, .mine = mine, .at = at};
+    edit.w0 = edit.w1 = (uint8_t)(offset / 64);
+    return edit;
+}
+
+/* The dots that the other has seen but `born`, if they are few: those that live here are planned
+ * to go, but for any in the chunk that born comes to. False: it must be looked at as a whole. */
+static bool plan_kills(crdt__large *large, const crdt_context *seen, crdt_dot born,
+                       const crdt__chunk *grows, crdt_err *ret_err)
+{
+    const crdt__chunk *last = NULL;
+    for (uint32_t r = 0; r < seen->count; r++) {
+        crdt_dot dot = {seen->runs[r].replica, seen->runs[r].lo};
+        if (seen->runs[r].hi - dot.seq >= FEW) return false;
+        for (; dot.seq <= seen->runs[r].hi; dot.seq++) {
+            uint32_t     at;
+            crdt__chunk *c = crdt_dot_equal(dot, born) ? NULL : chunk_of(large, dot, &at);
+            unsigned     offset = dot.seq % CRDT__CHUNK_DOTS;
+            if (c == NULL || crdt__chunk_place(c, offset) < 0) continue;
+            if (c == grows || c == last) return false;
+            crdt__edit edit = edit_of(dot, c, at);
+            edit.killed = UINT64_C(1) << offset % 64;
+            *ret_err = push_edit(large, &edit);
+            if (*ret_err != CRDT_OK) return true;
+            last = c;
+        }
+    }
+    return true;
+}
+
+/* A delta of a set's usual change: it adds one dot, behind what its chunk holds, and takes away one
+ * here and there. Planned without a look around. False: it is another, and nothing is planned. */
 static bool prepare_one(const crdt_join *join, crdt__large *large, const crdt__elems *other,
                         crdt_err *ret_err)
 {
     const crdt_context *seen = join->theirs.seen;
     const crdt__small  *s = other->body;
-    if (other->large || other->dots != 1 || seen == NULL || seen->count != 1) return false;
-    crdt_dot dot = crdt__entry_dot(&s->at[0]);
-    if (seen->runs[0].replica != dot.replica || seen->runs[0].lo != dot.seq ||
-        seen->runs[0].hi != dot.seq) {
+    if (other->large || other->dots != 1 || seen == NULL || seen->count > FEW) return false;
+    if (join->theirs.keep != NULL) return false;
+    crdt_dot     dot = crdt__entry_dot(&s->at[0]);
+    uint32_t     at;
+    size_t       bytes;
+    crdt__chunk *mine = chunk_of(large, dot, &at);
+    if (mine == NULL) return false;
+    crdt_value value = crdt__entry_value(s, &s->at[0]);
+    if (!crdt__chunk_fits_one(mine, dot.seq % CRDT__CHUNK_DOTS, value, &bytes)) return false;
+    crdt__edit edit = edit_of(dot, mine, at);
+    edit.theirs = (crdt__source){NULL, s, s->at, 1};
+    edit.born = UINT64_C(1) << dot.seq % 64;
+    *ret_err = CRDT_OK;
+    if (!plan_kills(large, seen, dot, mine, ret_err)) {
+        crdt__large_drop_plan(large);
         return false;
     }
-    unsigned     offset = dot.seq % CRDT__CHUNK_DOTS, w = offset / 64;
-    uint64_t     mask[CRDT__CHUNK_WORDS];
-    crdt__edit   edit = {.replica = dot.replica, .first = dot.seq - offset};
-    crdt__source theirs = {NULL, s, s->at, 1};
-    size_t       bytes;
-    edit.at = crdt__large_seek(large, edit.replica, edit.first);
-    if (edit.at == large->count) return false;
-    edit.mine = large->order[edit.at];
-    if (crdt__chunk_compare(edit.mine, edit.replica, edit.first) != 0) return false;
-    edit.theirs = theirs;
-    edit.born = mask[w] = UINT64_C(1) << offset % 64;
-    edit.w0 = edit.w1 = (uint8_t)w;
-    if (!crdt__chunk_fits(edit.mine, theirs, mask, w, w, &bytes)) return false;
-    *ret_err = CRDT_OK;
-    if (crdt_cover_has(&join->mine, dot)) return true; /* seen, and removed here */
-    *ret_err = crdt__chunk_grow_blob(large->mem, edit.mine, bytes);
+    if (*ret_err != CRDT_OK || crdt_cover_has(&join->mine, dot)) return true; /* it was removed */
+    *ret_err = crdt__chunk_grow_blob(large->mem, mine, bytes);
     if (*ret_err == CRDT_OK) *ret_err = push_edit(large, &edit);
     if (*ret_err == CRDT_OK) *ret_err = crdt__index_reserve(large, 1, 0);
     return true;

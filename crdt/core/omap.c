@@ -7,7 +7,9 @@
  *                 leaves  skip 6  ["user:17" "user:19"]  <->  skip 5  ["user:42" "user:5"]
  *
  *             All keys of a tree node begin with the same `skip` bytes; prefix is the next 8, as a
- *             big-endian number. Equal prefixes are settled by the keys themselves.
+ *             big-endian number. Equal prefixes are settled by the keys themselves. The skipped
+ *             bytes stand in the node too, if they are few: then a search looks at no key on its
+ *             way down, and what it waits for is one leaf and one caller's node.
  * Balance     all leaves are equally deep. A full node splits in halves, or, at the right edge,
  *             into itself and the new entry, so that keys put in order fill their leaves. A node
  *             with fewer than MIN joins a neighbour if that leaves room; an empty one goes.
@@ -23,10 +25,13 @@
 #define MAX 32u
 #define MIN 8u
 #define JOINED_MAX 24u
-#define HEIGHT_MAX 24u /* no tree is that high: neighbours have more than JOINED_MAX entries */
+#define START 24u
+#define CALLERS_BYTES 192u /* of a caller's node, with its name, as most are */
+#define HEIGHT_MAX 24u     /* no tree is that high: neighbours have more than JOINED_MAX entries */
 
 typedef struct entries {
     uint32_t    count, skip;
+    uint8_t     start[START]; /* the bytes skipped, if skip <= START */
     uint64_t    prefix[MAX];
     crdt__okey *key[MAX];
 } entries;
@@ -53,6 +58,8 @@ static inline uint64_t prefix_of(const crdt_view *key, size_t skip)
 {
     const uint8_t *at = key->data;
     if (key->size >= skip + 8) return crdt__load_be64(at + skip);
+    if (key->size <= skip) return 0;
+    if (key->size >= 8) return crdt__load_be64(at + key->size - 8) << 8 * (skip + 8 - key->size);
     uint64_t prefix = 0;
     unsigned shift = 64;
     for (size_t i = skip; i < key->size; i++) prefix |= (uint64_t)at[i] << (shift -= 8);
@@ -99,12 +106,22 @@ static inline unsigned seek_prefix(const entries *e, uint64_t n)
     return (unsigned)(base - e->prefix) + (*base < n);
 }
 
+/* Start loading the first bytes of something. */
+static inline void load_ahead(const void *at, size_t bytes)
+{
+#if defined(__GNUC__)
+    for (size_t i = 0; i < bytes; i += 64) __builtin_prefetch((const char *)at + i);
+#else
+    (void)at, (void)bytes;
+#endif
+}
+
 /* seek for a key that begins with the bytes skipped. */
 static inline unsigned seek_alike(const entries *e, const crdt__okey *key, bool past)
 {
     uint64_t prefix = prefix_of(&key->bytes, e->skip);
     unsigned from = seek_prefix(e, prefix), to = from;
-    while (to < e->count && e->prefix[to] == prefix) to++;
+    while (to < e->count && e->prefix[to] == prefix) load_ahead(e->key[to++], CALLERS_BYTES);
     while (from < to) {
         unsigned middle = (from + to) / 2;
         if (compare(e->key[middle], key) < (int)past) {
@@ -120,8 +137,9 @@ static inline unsigned seek_alike(const entries *e, const crdt__okey *key, bool 
 static inline unsigned seek(const entries *e, const crdt__okey *key, bool past)
 {
     if (e->skip > 0) {
-        crdt_view start = crdt_view_of(e->key[0]->bytes.data, e->skip);
-        crdt_view ours = key->bytes;
+        const void *bytes = e->skip <= START ? e->start : e->key[0]->bytes.data;
+        crdt_view   start = crdt_view_of(bytes, e->skip);
+        crdt_view   ours = key->bytes;
         if (ours.size > e->skip) ours.size = e->skip;
         int order = compare_bytes(ours, start);
         if (order != 0) return order < 0 ? 0 : e->count;
@@ -141,6 +159,7 @@ static inline unsigned seek_child(const entries *e, const crdt__okey *key)
 static void set_skip(entries *e, uint32_t skip)
 {
     e->skip = skip;
+    if (skip > 0 && skip <= START) memcpy(e->start, e->key[0]->bytes.data, skip);
     for (unsigned i = 0; i < e->count; i++) e->prefix[i] = prefix_of(&e->key[i]->bytes, skip);
 }
 
@@ -156,7 +175,7 @@ static void set_key(entries *e, unsigned i, crdt__okey *key)
 {
     e->key[i] = key;
     if (e->count == 1) {
-        set_skip(e, common(key, key, UINT32_MAX));
+        set_skip(e, (uint32_t)key->bytes.size);
     } else if (i == 0 || i == e->count - 1) {
         uint32_t skip = common(key, e->key[i == 0 ? 1 : 0], e->skip);
         if (skip < e->skip) set_skip(e, skip);
@@ -187,6 +206,7 @@ static void split(entries *e, entries *to, unsigned at, bool is_inner)
 {
     to->count = e->count - at;
     to->skip = e->skip;
+    memcpy(to->start, e->start, sizeof to->start);
     copy(to, 0, e, at, to->count, is_inner);
     e->count = at;
     refit(e);
@@ -232,23 +252,25 @@ static void free_below(crdt__omap *map, void *node, unsigned level)
 void crdt__omap_clear(crdt__omap *map)
 {
     if (map->root) free_below(map, map->root, map->height);
+    if (map->spare) free_node(map, map->spare, 0);
     CRDT_ASSERT(map->bytes == 0);
     crdt__omap_init(map, map->mem);
 }
 
-/* -- Finding ----------------------------------------------------------------------------------- */
-
-/* Start loading the prefixes of a node. */
-static inline void load_ahead(const void *node)
+void crdt__omap_reset(crdt__omap *map)
 {
-#if defined(__GNUC__)
-    for (unsigned i = 0; i < sizeof(((entries *)0)->prefix); i += 64) {
-        __builtin_prefetch((const char *)node + i);
+    leaf *kept = map->root;
+    if (kept == NULL) return;
+    if (map->height > 0) {
+        crdt__omap_clear(map);
+        return;
     }
-#else
-    (void)node;
-#endif
+    crdt__omap_init(map, map->mem);
+    map->spare = kept;
+    map->bytes = sizeof *kept;
 }
+
+/* -- Finding ----------------------------------------------------------------------------------- */
 
 static leaf *leaf_of(const crdt__omap *map, const crdt__okey *key)
 {
@@ -256,7 +278,7 @@ static leaf *leaf_of(const crdt__omap *map, const crdt__okey *key)
     for (unsigned level = map->height; level > 0; level--) {
         inner *in = node;
         node = in->child[seek_child(&in->e, key)];
-        load_ahead(node);
+        load_ahead(node, offsetof(entries, key));
     }
     return node;
 }
@@ -464,11 +486,13 @@ static void insert_up(crdt__omap *map, path *way, spares *more, crdt__okey *key)
 
 static crdt_err put_first(crdt__omap *map, crdt__okey *key)
 {
-    leaf *node = crdt__alloc(map->mem, sizeof *node);
+    leaf *node = map->spare != NULL ? map->spare : crdt__alloc(map->mem, sizeof *node);
     if (node == NULL) return CRDT_ENOMEM;
     node->before = node->after = NULL;
-    node->e.count = 0;
-    insert(&node->e, 0, key, NULL);
+    node->e.count = 1;
+    node->e.key[0] = key;
+    set_skip(&node->e, (uint32_t)key->bytes.size);
+    map->spare = NULL;
     map->root = node;
     map->bytes = sizeof *node;
     map->count = 1;
@@ -600,6 +624,9 @@ static void check_entries(audit *a, const entries *e)
     }
     for (unsigned i = 0; i < e->count; i++) {
         if (common(e->key[0], e->key[i], e->skip) != e->skip) a->wrong = "omap: wrong skip";
+        if (e->skip > 0 && e->skip <= START && memcmp(e->start, e->key[i]->bytes.data, e->skip)) {
+            a->wrong = "omap: wrong start";
+        }
         if (e->prefix[i] != prefix_of(&e->key[i]->bytes, e->skip)) a->wrong = "omap: wrong prefix";
         if (i > 0 && compare(e->key[i - 1], e->key[i]) >= 0) a->wrong = "omap: keys out of order";
     }
@@ -635,6 +662,7 @@ bool crdt__omap_check(const crdt__omap *map, const char **ret_reason)
     audit a = {NULL, 0, 0, NULL};
     if (map->root) check_below(&a, map->root, map->height);
     if (a.wrong == NULL && a.last && a.last->after) a.wrong = "omap: a leaf behind the last";
+    if (map->spare) a.bytes += sizeof(leaf);
     if (a.wrong == NULL && a.count != map->count) a.wrong = "omap: wrong count";
     if (a.wrong == NULL && a.bytes != map->bytes) a.wrong = "omap: wrong bytes";
     if (a.wrong && ret_reason) *ret_reason = a.wrong;

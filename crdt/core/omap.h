@@ -22,12 +22,14 @@ typedef struct crdt__omap {
     void           *recent; /* a cache, set by reads, too: the leaf where a search last found its */
     unsigned        recent_at; /* bytes, and the place in it; NULL: none */
     size_t          count;
+    void           *spare;  /* a leaf that the next first node gets; or NULL */
     unsigned        height; /* 0: root is a leaf */
     size_t          bytes;  /* memory in use */
 } crdt__omap;
 
 void crdt__omap_init(crdt__omap *map, const crdt_mem *mem);
 void crdt__omap_clear(crdt__omap *map); /* frees the tree, not the nodes */
+void crdt__omap_reset(crdt__omap *map); /* the same, but keeps memory for the next few nodes */
 /* The node with exactly this key, or NULL. O(log n). */
 void *crdt__omap_get(const crdt__omap *map, crdt_view bytes, uint32_t minor);
 /* Insert a node (a crdt__okey first). Its key must not be in the map. Errors: ENOMEM. */

@@ -113,7 +113,8 @@ static bool aims_at(crdt__aim aim, const crdt_target *target, crdt_dot dot)
 }
 
 typedef struct aimed {
-    size_t dots, runs; /* runs: stretches of dots that were met one after the other */
+    size_t   dots, runs; /* runs: stretches of dots that were met one after the other */
+    crdt_dot last;
 } aimed;
 
 /* The dots of e that are not gone and that are aimed at: their number. They enter `cover`, if
@@ -123,17 +124,17 @@ static aimed each_aimed(const crdt__elems *e, const crdt_context *gone, const cr
 {
     crdt__elems_cursor at = {e, 0, 0};
     crdt__elems_finder finder = {0};
-    crdt_dot           dot, last = {0, 0};
+    crdt_dot           dot;
     crdt_value         any;
-    aimed              count = {0, 0};
+    aimed              count = {0, 0, {0, 0}};
     if (e == NULL || e->dots == 0) return count;
     if (aim.value) finder = crdt__elems_find(e, *aim.value);
     while (aim.value ? crdt__elems_next_dot(&finder, &dot) : crdt__elems_next(&at, &dot, &any)) {
         if (gone && crdt_context_has(gone, dot)) continue;
         if (!aims_at(aim, target, dot)) continue;
         count.dots++;
-        count.runs += dot.replica != last.replica || dot.seq != last.seq + 1;
-        last = dot;
+        count.runs += dot.replica != count.last.replica || dot.seq != count.last.seq + 1;
+        count.last = dot;
         if (cover) crdt_target_cover(cover, dot);
     }
     return count;
@@ -141,9 +142,10 @@ static aimed each_aimed(const crdt__elems *e, const crdt_context *gone, const cr
 
 crdt__covers crdt__over_covers(const crdt__over *over, const crdt_target *target, crdt__aim aim)
 {
-    crdt__covers covers = {each_aimed(over->state, over->gone, target, aim, NULL).runs,
-                           each_aimed(over->pending, NULL, target, aim, NULL).dots};
-    return covers;
+    aimed state = each_aimed(over->state, over->gone, target, aim, NULL);
+    aimed own = each_aimed(over->pending, NULL, target, aim, NULL);
+    bool  one = state.dots == 1 && own.dots == 0;
+    return (crdt__covers){state.runs, own.dots, one ? state.last : (crdt_dot){0, 0}};
 }
 
 static bool first_aimed(const crdt__elems *e, const crdt_target *target, crdt__aim aim,

@@ -241,13 +241,18 @@ size_t crdt__sibs_sweep(const crdt_space *space, crdt__sibs *sibs, crdt__sib_tes
                         const void *with)
 {
     crdt__sib *at = slots_of(sibs);
-    size_t     count = crdt__sibs_count(sibs), kept = 0;
+    size_t     count = crdt__sibs_count(sibs), gone = 0, kept = 0;
+    for (size_t i = 0; i < count; i++) { /* nothing moves while dies() may look at the others */
+        if (!dies(with, &at[i])) continue;
+        crdt__sib_clear(space, &at[i]);
+        gone++;
+    }
+    if (gone == 0) return 0;
     for (size_t i = 0; i < count; i++) {
-        if (dies(with, &at[i])) crdt__sib_clear(space, &at[i]);
-        else at[kept++] = at[i];
+        if (at[i].replica != 0) at[kept++] = at[i];
     }
     set_count(sibs, kept);
-    return count - kept;
+    return gone;
 }
 
 void crdt__sibs_add(const crdt__shape *shape, const crdt_space *space, crdt__sibs *sibs,
@@ -461,13 +466,24 @@ static void bear(const crdt_join *join, crdt__sib *at, size_t kept, size_t born,
     }
 }
 
+/* The other side has no siblings, and has not seen those here: as the presence of most objects. */
+static bool is_left_alone(const crdt_join *join, const crdt__sibs *sibs, const crdt__sibs *other)
+{
+    size_t count = crdt__sibs_count(sibs);
+    if (crdt__sibs_count(other) > 0) return false;
+    for (size_t i = 0; i < count; i++) {
+        if (crdt_cover_has(&join->theirs, crdt__sib_dot(first_of(sibs) + i))) return false;
+    }
+    return true;
+}
+
 bool crdt__sibs_commit(const crdt__shape *shape, crdt_join *join, void *state, const void *other)
 {
     crdt__sibs *sibs = state;
     crdt__blob *stash = is_lone(sibs) ? NULL : sibs->many.stash;
     uint64_t    stamp_max = join->stamp_max;
     size_t      before = crdt__sibs_count(sibs), born, kept;
-    if (before + crdt__sibs_count(other) == 0) return false;
+    if (is_left_alone(join, sibs, other)) return false;
     if (stash != NULL) sibs->many.stash = NULL;
     kept = bury(join, sibs, other, &born);
     if (shape->stamps != CRDT__CLOCK_STAMPS) join->stamp_max = stamp_max;

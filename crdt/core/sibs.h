@@ -103,6 +103,15 @@ int crdt__sib_compare_stamps(const crdt__sib *a, const crdt__sib *b);
 /* A sibling without dot and stamp: value copied, NULL makes a tombstone. Errors: ENOMEM. */
 crdt_err crdt__sib_init(const crdt_space *space, crdt__sib *sib, const crdt_value *value);
 void     crdt__sib_clear(const crdt_space *space, crdt__sib *sib);
+/* It will be cleared soon: its bytes may be loaded meanwhile. */
+static inline void crdt__sib_ahead(const crdt__sib *sib)
+{
+#if defined(__GNUC__)
+    if (sib->form_lo && !sib->form_hi) __builtin_prefetch(sib->u.blob);
+#else
+    (void)sib;
+#endif
+}
 
 /* -- Siblings ---------------------------------------------------------------------------------- */
 

@@ -141,7 +141,9 @@ static void cover_all(const sib_write *write, crdt_target *target)
 {
     crdt__sibs_iter it = crdt__sibs_each(&target->now);
     for (const crdt__sib *sib; (sib = crdt__sibs_next(&it)) != NULL;) {
-        if (is_covered(write, sib)) crdt_target_cover(target, crdt__sib_dot(sib));
+        if (!is_covered(write, sib)) continue;
+        crdt_target_cover(target, crdt__sib_dot(sib));
+        crdt__sib_ahead(sib);
     }
     crdt__sibs_sweep(target->space, target->delta, is_covered, write);
 }

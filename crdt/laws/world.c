@@ -200,7 +200,8 @@ static bool operate(kit_world *w, const kit_step *s)
     tell_more(w, ": ", 0);
     tell_more(w, crdt_err_name(err), 0);
     bool allowed = err == CRDT_ENOENT || err == CRDT_EINVAL || err == CRDT_ELIMIT ||
-                   err == CRDT_ERANGE || err == CRDT_ERIGHTS || err == CRDT_EEXIST;
+                   err == CRDT_ERANGE || err == CRDT_ERIGHTS || err == CRDT_EEXIST ||
+                   err == CRDT_ETYPE;
     HOLDS(k, CRDT_LAW_TRANSACTION, allowed, "an operation gave %s", crdt_err_name(err));
     if (!w->careful) return true;
     crdt_buf_reset(&k->b);

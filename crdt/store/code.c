@@ -55,17 +55,23 @@ static void mark_object(const crdt__object *o, crdt_replicas *ids)
     if (o->keep != NULL) crdt_context_mark(o->keep, ids);
 }
 
-static void mark_all(const crdt_store *store, crdt_replicas *ids)
+/* Returns how many objects are listed. */
+static size_t mark_all(const crdt_store *store, crdt_replicas *ids)
 {
+    size_t listed = 0;
     crdt_context_mark(&store->context, ids);
     crdt_context_mark(&store->brought, ids);
-    crdt_context_mark(&store->base, ids);
-    crdt_context_mark(&store->cut, ids);
+    if (store->kind != CRDT__DELTA) {
+        crdt_context_mark(&store->base, ids);
+        crdt_context_mark(&store->cut, ids);
+    }
     crdt__objects it = crdt__objects_of(store);
     for (crdt__object *o; (o = crdt__objects_next(&it)) != NULL;) {
         if (!is_listed(store, o)) continue;
         mark_object(o, ids);
+        listed++;
     }
+    return listed;
 }
 
 static void put_head(const crdt_store *store, crdt_enc *enc, bool with_origins)
@@ -155,22 +161,20 @@ crdt_err crdt_store_encode(const crdt_store *store, crdt_buf *out)
     size_t        start = out->size;
     crdt_replicas ids;
     crdt_replicas_init(&ids, store->space.mem);
-    mark_all(store, &ids);
+    size_t listed = mark_all(store, &ids);
     err = crdt_replicas_seal(&ids);
     crdt__origin *own = NULL;
     if (err == CRDT_OK && store->kind == CRDT__DELTA) err = crdt__opaque_own(store, &ids, &own);
     if (err == CRDT_OK) {
         crdt_enc enc = {out, &ids, store->kind == CRDT__STATE};
-        size_t   count = 0, origins = crdt__origins_number(store, own);
+        size_t   origins = crdt__origins_number(store, own);
         put_head(store, &enc, origins > 0);
         if (origins > 0) {
             crdt_buf_varint(out, origins);
             crdt__origins_put(store, out);
         }
+        crdt_buf_varint(out, listed);
         crdt__objects it = crdt__objects_of(store);
-        for (crdt__object *o; (o = crdt__objects_next(&it)) != NULL;) count += is_listed(store, o);
-        crdt_buf_varint(out, count);
-        it = crdt__objects_of(store);
         for (crdt__object *o; (o = crdt__objects_next(&it)) != NULL;) {
             if (is_listed(store, o)) put_object(o, own, &enc);
         }
@@ -431,7 +435,8 @@ static void pack_if_many(reading *r)
     enum { RATIO = 8, SLACK = 32 * 1024 }; /* half of what decode may take beyond: for one object */
     crdt_store *s = r->store;
     size_t      bytes = (size_t)(r->dec.at - r->objects);
-    size_t      held = r->held + s->objects.bytes + crdt__origins_bytes(s) + r->cited.held;
+    size_t      held =
+        r->held + s->objects.bytes + s->index.bytes + crdt__origins_bytes(s) + r->cited.held;
     if (!r->packs && held <= RATIO * bytes + SLACK) return;
     crdt__objects it = crdt__objects_of(s);
     for (crdt__object *o; (o = crdt__objects_next(&it)) != NULL;) mark_object(o, used_ids(r));
@@ -509,7 +514,7 @@ static crdt_err check_ids(reading *r)
     }
     /* The context alone uses them all, as it mostly does; or what is unknown here may. */
     if (count == r->ids_count || r->own != NULL) return CRDT_OK;
-    mark_all(r->store, used_ids(r));
+    (void)mark_all(r->store, used_ids(r));
     crdt_err err = crdt_replicas_seal(&r->used);
     if (err == CRDT_OK && r->used.count != r->ids_count) {
         err = crdt_dec_fail(&r->dec, CRDT_EMALFORMED, "an unused replica id");

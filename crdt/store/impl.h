@@ -1,9 +1,11 @@
 /* store/impl.h: the inside of a store, shared by the files of crdt/store/ and nobody else. */
 #ifndef CRDT_STORE_IMPL_H
 #define CRDT_STORE_IMPL_H
+#include "crdt/core/hindex.h"
 #include "crdt/core/mem.h"
 #include "crdt/core/omap.h"
 #include "crdt/core/sibs.h"
+#include "crdt/core/within.h"
 #include "crdt/store.h"
 
 /* What a store's bytes and joins mean. */
@@ -42,6 +44,7 @@ typedef struct crdt__object {
     union {
         struct crdt__object *next_change; /* if listed */
         struct crdt__object *next_prune;  /* while a list of those to be freed is made */
+        struct crdt__object *mine; /* in an open transaction's delta: the store's, if it is known */
     };
     _Alignas(max_align_t) unsigned char state[];
 } crdt__object;
@@ -56,12 +59,19 @@ typedef struct crdt__retired {
 } crdt__retired;
 
 struct crdt_txn {
-    crdt_store         *store;
-    crdt_store         *delta; /* NULL: no transaction is open */
+    crdt_store   *store;
+    crdt_store   *delta; /* NULL: no transaction is open */
+    crdt_store   *spare; /* the empty delta of one that has ended, for the next; or NULL */
+    crdt__object *shown,
+        *shown_own; /* what a look found last: an object of the store that lives, and
+                                        shows; that of the delta. NULL: not known any more */
     const crdt_context *at;
     uint64_t            now_ms, first, next; /* dots [first, next) are taken */
     uint64_t            stamp;
     crdt_err            failed; /* an operation was left half done: only rollback is allowed */
+    crdt__within       *within; /* where names lead; NULL: to named objects */
+    bool                shown_beside; /* something stands beside it */
+    bool                sealed;       /* the delta is whole: nothing was opened since */
 };
 
 struct crdt_store {
@@ -80,6 +90,7 @@ struct crdt_store {
     crdt__retired *retired; /* ascending by replica; end 0: a place kept for a join that failed */
     size_t         retired_count;
     crdt__omap     objects;       /* named objects */
+    crdt__hindex   index;         /* of them, once they are many */
     crdt__omap    *origins;       /* of objects of unknown types (opaque.c); NULL: none */
     size_t         origins_bytes; /* of the origins, but for the map */
     crdt__object  *only;          /* the solo object, behind the store; then objects is empty */
@@ -106,9 +117,18 @@ void     crdt__object_kept(crdt_store *store, crdt__object *object);
 void     crdt__object_free(crdt_store *store, crdt__object *object);
 /* The object with exactly this name and type id, or NULL. */
 crdt__object *crdt__object_get(const crdt_store *store, crdt_view name, uint16_t id);
-/* The first object under the name, of the least type id; NULL: none. The next ones by
- * crdt__omap_next_alike. */
-crdt__object *crdt__objects_named(const crdt_store *store, crdt_view name, crdt__omap_iter *ret_it);
+/* The objects under a name, in no order; ends with any change. */
+typedef struct crdt__named {
+    crdt__hfinder   finder; /* if it has a block */
+    crdt__omap_iter at;
+} crdt__named;
+crdt__object *crdt__objects_named(const crdt_store *store, crdt_view name, crdt__named *ret_it);
+crdt__object *crdt__objects_named_next(crdt__named *it); /* NULL at the end */
+/* Into the map, or out of it. put: errors: ENOMEM. */
+crdt_err crdt__objects_put(crdt_store *store, crdt__object *object);
+void     crdt__objects_remove(crdt_store *store, crdt__object *object);
+/* object takes the place of the one that has the same name and type id. */
+void crdt__objects_replace(crdt_store *store, const crdt__object *old, crdt__object *object);
 /* ... made and put into the store if there is none. Errors: ENOMEM. */
 crdt_err crdt__object_make(crdt_store *store, crdt_view name, const crdt_type *type, uint16_t id,
                            crdt__object **ret_object);
@@ -117,6 +137,8 @@ bool     crdt__object_is_empty(const crdt__object *object);
 size_t crdt__object_held(const crdt__object *object);
 /* Free all named objects and let go of whatever lists them; the count of names stays. */
 void crdt__objects_drop(crdt_store *store);
+/* A transaction's delta becomes as it was made. */
+void crdt__delta_reset(crdt_store *delta);
 /* Take out and free an object that holds nothing and that no list needs. */
 void crdt__object_prune(crdt_store *store, crdt__object *object);
 /* Take off the dirty list: the caller sets its digest, or it goes. */

@@ -31,6 +31,9 @@ static void cover_of(pass *p, const crdt__object *mine, const crdt__object *thei
     p->join.mine.keep = NULL;
     p->join.theirs.seen = &p->other->context;
     p->join.theirs.keep = theirs == NULL ? NULL : theirs->keep;
+    p->join.listed = p->other->kind == CRDT__DELTA;
+    p->join.lists = p->join.listed && p->store->kind == CRDT__DELTA;
+    p->join.local = !p->remote;
 }
 
 /* Do objects that the other does not list take part? Not with deltas: those list whatever they
@@ -45,7 +48,7 @@ static bool whole(const crdt_store *other)
 /* Of its own transaction, an object changed in place holds all already. */
 static bool holds_all(const pass *p, const crdt__object *mine)
 {
-    return !p->remote && mine->type->undo != NULL;
+    return !p->remote && mine->type->undo != NULL && !mine->type->holds;
 }
 
 /* Into nothing, a state that is given away moves. */
@@ -119,12 +122,13 @@ static crdt_err prepare_theirs(pass *p)
     crdt__objects it = crdt__objects_of(p->other);
     size_t        i = 0;
     for (crdt__object *theirs; (theirs = crdt__objects_next(&it)) != NULL; i++) {
-        uint16_t      id = (uint16_t)theirs->key.minor;
-        crdt__object *mine = crdt__object_get(p->store, theirs->key.bytes, id);
+        crdt__object *mine = p->remote ? NULL : theirs->mine;
+        size_t        before = p->store->objects.count;
         crdt_err      err = CRDT_OK;
         if (mine == NULL) {
+            uint16_t id = (uint16_t)theirs->key.minor;
             err = crdt__object_make(p->store, theirs->key.bytes, theirs->type, id, &mine);
-            if (err == CRDT_OK) mine->born = true;
+            if (err == CRDT_OK && p->store->objects.count > before) mine->born = true;
         }
         if (i < MET) p->mine[i] = mine;
         if (err == CRDT_OK && mine->type != theirs->type) err = CRDT_EINVAL;
@@ -477,7 +481,7 @@ static bool all_movable(const crdt_store *other)
 {
     crdt__objects it = crdt__objects_of(other);
     for (const crdt__object *o; (o = crdt__objects_next(&it)) != NULL;) {
-        if (o->type->move != NULL) return false;
+        if (o->type->move != NULL || o->type->holds) return false;
     }
     return true;
 }
@@ -497,13 +501,16 @@ static crdt_err adopt(crdt_store *store, crdt_store *other, uint64_t now_ms)
     if (err != CRDT_OK) return err;
     uint64_t      stamp_max = crdt_store_stats(other).stamp_max;
     crdt__omap    objects = store->objects;
+    crdt__hindex  index = store->index;
     crdt__objects it;
     crdt_context_union_reserved(&store->context, &other->context);
     store->objects = other->objects;
+    store->index = other->index;
     store->names = other->names;
     store->sum = other->sum;
     store->dirty = other->dirty;
     other->objects = objects;
+    other->index = index;
     other->names = 0;
     other->sum = (crdt_digest){0, 0};
     other->dirty = NULL;

@@ -25,37 +25,31 @@ static bool shows_before(const crdt__object *a, const crdt__object *b)
 /* How many live objects under o's name show before it. */
 static size_t rank_of(const crdt_store *store, const crdt__object *o)
 {
-    size_t          rank = 0;
-    crdt__omap_iter it;
-    crdt__object   *p = crdt__objects_named(store, o->key.bytes, &it);
-    for (; p != NULL; p = crdt__omap_next_alike(&it)) {
+    size_t        rank = 0;
+    crdt__named   it;
+    crdt__object *p = crdt__objects_named(store, o->key.bytes, &it);
+    for (; p != NULL; p = crdt__objects_named_next(&it)) {
         if (p != o && p->live && shows_before(p, o)) rank++;
     }
     return rank;
 }
 
-/* Of a live object and those behind it under the same name, which `at` passes, the one that
- * shows. */
-static crdt__object *showing(crdt__omap_iter *at, crdt__object *first)
+static crdt__object *object_at(const crdt_store *store, crdt_view name, size_t rank)
 {
-    crdt__object *shows = first, *o;
-    while ((o = crdt__omap_next_alike(at)) != NULL) {
-        if (o->live && shows_before(o, shows)) shows = o;
+    if (store->only != NULL) return name.size == 0 && rank == 0 ? store->only : NULL;
+    crdt__named   it;
+    crdt__object *shows = NULL, *o = crdt__objects_named(store, name, &it);
+    for (; o != NULL; o = crdt__objects_named_next(&it)) {
+        if (!o->live) continue;
+        if (rank > 0 && rank_of(store, o) == rank) return o;
+        if (rank == 0 && (shows == NULL || shows_before(o, shows))) shows = o;
     }
     return shows;
 }
 
-static crdt__object *object_at(const crdt_store *store, crdt_view name, size_t rank)
+void crdt_store_expect(const crdt_store *store, const crdt_view *names, size_t count)
 {
-    if (store->only != NULL) return name.size == 0 && rank == 0 ? store->only : NULL;
-    crdt__omap_iter it;
-    crdt__object   *o = crdt__objects_named(store, name, &it);
-    for (; o != NULL; o = crdt__omap_next_alike(&it)) {
-        if (!o->live) continue;
-        if (rank == 0) return showing(&it, o);
-        if (rank_of(store, o) == rank) return o;
-    }
-    return NULL;
+    crdt__hindex_expect(&store->index, names, count);
 }
 
 crdt_err crdt_store_find(const crdt_store *store, crdt_view name, const crdt_type *type,
@@ -130,9 +124,11 @@ bool crdt_store_next(crdt_store_iter *it, crdt_view *ret_name, crdt_ref *ret_ref
         return true;
     }
     crdt__omap_iter at = {it->at[0], (unsigned)it->index};
-    crdt__object   *o;
+    crdt__object   *o, *alike;
     while ((o = crdt__omap_next(&at)) != NULL && !o->live) {}
-    if (o != NULL) o = showing(&at, o);
+    while (o != NULL && (alike = crdt__omap_next_alike(&at)) != NULL) {
+        if (alike->live && shows_before(alike, o)) o = alike;
+    }
     it->at[0] = o == NULL ? NULL : at.leaf;
     it->index = at.index;
     if (o == NULL) return false;
@@ -199,9 +195,9 @@ static const crdt__object *tell_of(const crdt_store *store, const crdt__object *
 {
     const crdt__object *shows = NULL;
     if (store->only != NULL) return store->only;
-    crdt__omap_iter it;
-    crdt__object   *p = crdt__objects_named(store, o->key.bytes, &it);
-    for (; p != NULL; p = crdt__omap_next_alike(&it)) {
+    crdt__named   it;
+    crdt__object *p = crdt__objects_named(store, o->key.bytes, &it);
+    for (; p != NULL; p = crdt__objects_named_next(&it)) {
         if (p != o && p->listed) p->told = true;
         if (p->live && (shows == NULL || shows_before(p, shows))) shows = p;
     }
@@ -257,8 +253,10 @@ crdt_stats crdt_store_stats(const crdt_store *store)
         stats.metadata +=
             presence.payload + presence.metadata + crdt__object_bytes(o) - o->key.bytes.size;
     }
-    stats.metadata += store->bytes + store->objects.bytes +
+    stats.metadata += store->bytes + store->objects.bytes + store->index.bytes +
                       store->retired_count * sizeof(crdt__retired) + crdt__origins_bytes(store);
+    const crdt_store *spare = store->txn.spare;
+    if (spare != NULL) stats.metadata += spare->bytes + spare->objects.bytes;
     if (store->only != NULL) stats.metadata -= crdt__object_bytes(store->only); /* it was counted */
     const crdt_context *all[] = {&store->context, &store->brought, &store->base, &store->cut};
     for (size_t i = 0; i < 4; i++) {
@@ -345,6 +343,7 @@ bool crdt_store_check(const crdt_store *store, const char **ret_reason)
         return false;
     }
     if (!crdt__omap_check(&store->objects, reason)) return false;
+    if (!crdt__hindex_check(&store->index, &store->objects, reason)) return false;
     if (!crdt_context_within(&store->cut, &store->context)) {
         *reason = "the cut is outside the context";
         return false;

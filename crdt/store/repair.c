@@ -123,11 +123,11 @@ crdt_err crdt_store_object_replace(crdt_store *store, crdt_view name, uint16_t t
     }
     if (fresh != NULL) {
         crdt__object_clean(one, fresh);
-        (void)crdt__omap_remove(&one->objects, name, type);
+        crdt__objects_remove(one, fresh);
         fresh->born = fresh->live = false;
         fresh->digest = (crdt_digest){0, 0};
-        if (old == NULL) err = crdt__omap_put(&store->objects, fresh);
-        else (void)crdt__omap_replace(&store->objects, fresh);
+        if (old == NULL) err = crdt__objects_put(store, fresh);
+        else crdt__objects_replace(store, old, fresh);
     }
     if (err != CRDT_OK) crdt__object_free(one, fresh);
     else if (fresh == NULL && old != NULL) empty_object(store, old);

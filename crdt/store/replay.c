@@ -36,6 +36,7 @@ typedef struct replay {
     crdt_context      seen; /* of the origin whose parts are in `group` */
     pile              all, group;
     void             *state; /* of the object: of the first part, into which all others go */
+    bool lists; /* it is a delta's: what it lists stays, though nothing is left in it */
 } replay;
 
 /* -- Parts ------------------------------------------------------------------------------------- */
@@ -65,7 +66,7 @@ static crdt_err join_parts(const replay *r, part *a, part *b, const crdt_context
 {
     crdt_cover mine = {shared != NULL ? shared : &a->seen, a->keep.count > 0 ? &a->keep : NULL};
     crdt_cover theirs = {shared != NULL ? shared : &b->seen, b->keep.count > 0 ? &b->keep : NULL};
-    crdt_join  join = {r->space, mine, theirs, 0};
+    crdt_join  join = {r->space, mine, theirs, 0, false, r->lists, false};
     crdt_err   err = r->type->prepare(&join, a->state, b->state);
     if (err == CRDT_OK) (void)r->type->commit(&join, a->state, b->state);
     if (err == CRDT_OK && shared != NULL) err = crdt_context_intersect(&a->keep, &b->keep);
@@ -250,6 +251,19 @@ static crdt_err read_several(replay *r, crdt_dec *dec, const crdt__fragments *he
     return err;
 }
 
+/* In a state nothing lists what it does not hold: a join with nothing takes that out. */
+static crdt_err unlist(const replay *r, void *state)
+{
+    if (r->lists || !r->type->holds) return CRDT_OK;
+    crdt_join join = {r->space, {NULL, NULL}, {NULL, NULL}, 0, false, false, false};
+    part     *none = part_new(r);
+    if (none == NULL) return CRDT_ENOMEM;
+    crdt_err err = r->type->prepare(&join, state, none->state);
+    if (err == CRDT_OK) (void)r->type->commit(&join, state, none->state);
+    part_free(r, none);
+    return err;
+}
+
 crdt_err crdt__opaque_replay(const crdt_space *space, const crdt_type *type, void *state,
                              crdt_dec *dec, crdt__citations *cited)
 {
@@ -261,11 +275,16 @@ crdt_err crdt__opaque_replay(const crdt_space *space, const crdt_type *type, voi
     r.type = type;
     r.cited = cited;
     r.state = state;
+    r.lists = dec->form == CRDT_OF_DELTA;
     if (head.count == 0) return CRDT_OK; /* all of it is gone */
-    if (head.count == 1 && head.gone == NULL) return read_lone(&r, dec, state);
+    if (head.count == 1 && head.gone == NULL) {
+        crdt_err lone = read_lone(&r, dec, state);
+        return lone == CRDT_OK ? unlist(&r, state) : lone;
+    }
     crdt_context_init(&r.told, space->mem);
     crdt_context_init(&r.seen, space->mem);
     crdt_err err = read_several(&r, dec, &head);
+    if (err == CRDT_OK) err = unlist(&r, state);
     pile_clear(&r, &r.group);
     pile_clear(&r, &r.all);
     crdt_context_clear(&r.told);

@@ -53,6 +53,7 @@ static crdt_store *store_make(const crdt_mem *mem, const crdt_types *types, cons
     s->space.mem = mem;
     s->space.limits = &s->limits;
     s->space.cut = &s->cut;
+    s->space.types = types;
     s->types = types;
     s->solo = solo;
     s->kind = kind;
@@ -61,6 +62,7 @@ static crdt_store *store_make(const crdt_mem *mem, const crdt_types *types, cons
     crdt_context_init(&s->base, mem);
     crdt_context_init(&s->cut, mem);
     crdt__omap_init(&s->objects, mem);
+    crdt__hindex_init(&s->index, mem);
     crdt_clock_init(&s->clock);
     s->txn.store = s;
     if (solo != NULL) {
@@ -143,7 +145,18 @@ void crdt__objects_drop(crdt_store *store)
     crdt__omap_iter it = crdt__omap_first(&store->objects);
     for (crdt__object *o; (o = crdt__omap_next(&it)) != NULL;) crdt__object_free(store, o);
     crdt__omap_clear(&store->objects);
+    crdt__hindex_clear(&store->index);
     store->dirty = store->changes = store->changes_last = NULL;
+}
+
+void crdt__delta_reset(crdt_store *delta)
+{
+    crdt__omap_iter it = crdt__omap_first(&delta->objects);
+    for (crdt__object *o; (o = crdt__omap_next(&it)) != NULL;) crdt__object_free(delta, o);
+    crdt__omap_reset(&delta->objects);
+    crdt__hindex_clear(&delta->index);
+    crdt_context_clear(&delta->context);
+    crdt_context_clear(&delta->brought);
 }
 
 void crdt_store_free(crdt_store *store)
@@ -151,6 +164,7 @@ void crdt_store_free(crdt_store *store)
     if (store == NULL) return;
     const crdt_mem *mem = store->space.mem;
     if (store->txn.delta != NULL) crdt_store_rollback(store);
+    crdt_store_free(store->txn.spare);
     crdt_store_save_end(store);
     if (store->only != NULL) object_clear(store, store->only);
     else crdt__objects_drop(store);
@@ -224,14 +238,62 @@ crdt__object *crdt__object_get(const crdt_store *store, crdt_view name, uint16_t
     if (store->only != NULL) {
         return name.size == 0 && id == store->only->key.minor ? store->only : NULL;
     }
-    return crdt__omap_get(&store->objects, name, id);
+    crdt__hfinder finder;
+    if (store->objects.count == 0) return NULL;
+    if (!crdt__hindex_find(&store->index, name, &finder)) {
+        return crdt__omap_get(&store->objects, name, id);
+    }
+    crdt__object *o;
+    while ((o = crdt__hindex_next(&finder)) != NULL && o->key.minor != id) {}
+    return o;
 }
 
-crdt__object *crdt__objects_named(const crdt_store *store, crdt_view name, crdt__omap_iter *ret_it)
+crdt__object *crdt__objects_named(const crdt_store *store, crdt_view name, crdt__named *ret_it)
 {
-    *ret_it = crdt__omap_seek(&store->objects, name, 0);
-    crdt__object *o = crdt__omap_next(ret_it);
+    if (store->objects.count == 0) return NULL;
+    if (crdt__hindex_find(&store->index, name, &ret_it->finder)) {
+        return crdt__hindex_next(&ret_it->finder);
+    }
+    ret_it->finder.block = NULL;
+    ret_it->at = crdt__omap_seek(&store->objects, name, 0);
+    crdt__object *o = crdt__omap_next(&ret_it->at);
     return o != NULL && crdt_view_compare(o->key.bytes, name) == 0 ? o : NULL;
+}
+
+crdt__object *crdt__objects_named_next(crdt__named *it)
+{
+    if (it->finder.block != NULL) return crdt__hindex_next(&it->finder);
+    return crdt__omap_next_alike(&it->at);
+}
+
+#define INDEXED_FROM 128u /* objects: up to there the map is as fast */
+
+crdt_err crdt__objects_put(crdt_store *store, crdt__object *object)
+{
+    crdt_err err = crdt__omap_put(&store->objects, object);
+    if (err != CRDT_OK) return err;
+    if (store->index.directory != NULL) {
+        crdt__hindex_add(&store->index, &object->key);
+        return CRDT_OK;
+    }
+    if (store->objects.count < INDEXED_FROM || !crdt__hindex_begin(&store->index)) return CRDT_OK;
+    crdt__omap_iter it = crdt__omap_first(&store->objects);
+    for (crdt__object *o; (o = crdt__omap_next(&it)) != NULL;) {
+        crdt__hindex_add(&store->index, &o->key);
+    }
+    return CRDT_OK;
+}
+
+void crdt__objects_remove(crdt_store *store, crdt__object *object)
+{
+    crdt__hindex_remove(&store->index, &object->key);
+    crdt__omap_remove(&store->objects, object->key.bytes, object->key.minor);
+}
+
+void crdt__objects_replace(crdt_store *store, const crdt__object *old, crdt__object *object)
+{
+    crdt__hindex_replace(&store->index, &old->key, &object->key);
+    (void)crdt__omap_replace(&store->objects, object);
 }
 
 crdt_err crdt__object_make(crdt_store *store, crdt_view name, const crdt_type *type, uint16_t id,
@@ -243,7 +305,7 @@ crdt_err crdt__object_make(crdt_store *store, crdt_view name, const crdt_type *t
         o = crdt__alloc(store->space.mem, sizeof *o + type->size + name.size);
         if (o == NULL) return CRDT_ENOMEM;
         object_init(o, &store->space, name, type, id);
-        crdt_err err = crdt__omap_put(&store->objects, o);
+        crdt_err err = crdt__objects_put(store, o);
         if (err != CRDT_OK) {
             crdt__object_free(store, o);
             return err;
@@ -287,16 +349,16 @@ void crdt__object_prune(crdt_store *store, crdt__object *object)
     if (object == store->only || object->listed) return;
     if (object->keep != NULL || !crdt__object_is_empty(object)) return;
     crdt__object_clean(store, object);
-    crdt__omap_remove(&store->objects, object->key.bytes, object->key.minor);
+    crdt__objects_remove(store, object);
     crdt__object_free(store, object);
 }
 
 /* Does another type live under the same name? */
 static bool other_lives(const crdt_store *store, const crdt__object *object)
 {
-    crdt__omap_iter it;
-    crdt__object   *o = crdt__objects_named(store, object->key.bytes, &it);
-    for (; o != NULL; o = crdt__omap_next_alike(&it)) {
+    crdt__named   it;
+    crdt__object *o = crdt__objects_named(store, object->key.bytes, &it);
+    for (; o != NULL; o = crdt__objects_named_next(&it)) {
         if (o != object && o->live) return true;
     }
     return false;

@@ -10,17 +10,21 @@ crdt_err crdt_store_begin(crdt_store *store, uint64_t now_ms, crdt_txn **ret_txn
     crdt_txn *txn = &store->txn;
     if (txn->delta != NULL) return CRDT_EBUSY;
     if (crdt__retired_end(store, store->replica) != UINT64_MAX) return CRDT_ERETIRED;
-    crdt_store *delta;
+    crdt_store *delta = txn->spare;
     crdt_err    err = crdt__objects_ready(store);
-    if (err == CRDT_OK) err = crdt__store_like(store, CRDT__DELTA, &delta);
+    if (err == CRDT_OK && delta == NULL) err = crdt__store_like(store, CRDT__DELTA, &delta);
     if (err != CRDT_OK) return err;
     txn->store = store;
     txn->delta = delta;
+    txn->spare = NULL;
+    txn->shown = NULL;
+    txn->sealed = false;
     txn->at = NULL;
     txn->now_ms = now_ms;
     txn->first = txn->next = crdt_context_max(&store->context, store->replica) + 1;
     txn->stamp = 0;
     txn->failed = CRDT_OK;
+    txn->within = NULL;
     *ret_txn = txn;
     return CRDT_OK;
 }
@@ -51,10 +55,29 @@ static crdt__object *in_place(const crdt_store *store, const crdt__object *own)
     return crdt__object_get(store, own->key.bytes, (uint16_t)own->key.minor);
 }
 
+void crdt__txn_within(crdt_txn *txn, crdt__within *within)
+{
+    crdt__within *old = txn->within;
+    txn->within = within;
+    if (old != NULL) crdt__release(txn->store->space.mem, old, old->bytes);
+}
+
+/* A delta that nobody wants goes, or is kept for the next transaction. */
+static void put_by(crdt_store *store, crdt_store *delta)
+{
+    if (store->only != NULL) {
+        crdt_store_free(delta);
+        return;
+    }
+    crdt__delta_reset(delta);
+    store->txn.spare = delta;
+}
+
 void crdt_store_rollback(crdt_store *store)
 {
     crdt_store *delta = store->txn.delta;
     if (delta == NULL) return;
+    crdt__txn_within(&store->txn, NULL);
     store->txn.delta = NULL;
     crdt__objects it = crdt__objects_of(delta);
     for (crdt__object *own; (own = crdt__objects_next(&it)) != NULL;) {
@@ -63,7 +86,7 @@ void crdt_store_rollback(crdt_store *store)
         mine->type->undo(&store->space, mine->state);
         if (crdt__object_is_empty(mine)) crdt__object_prune(store, mine);
     }
-    crdt_store_free(delta);
+    put_by(store, delta);
 }
 
 /* -- What the transaction sees ----------------------------------------------------------------- */
@@ -122,8 +145,7 @@ typedef struct seen {
 typedef struct under {
     bool shows, beside; /* there is what shows; and what stands beside it */
     seen first;         /* what shows */
-    pair showing;       /* the same; and the object that was asked for */
-    pair asked;
+    pair showing;       /* the same */
 } under;
 
 static bool shows_before(const seen *a, const seen *b)
@@ -143,25 +165,49 @@ static void see(const crdt_txn *txn, under *u, const crdt_type *type, uint32_t i
     u->shows = true;
 }
 
-/* Which object shows under name in the transaction: committed ones first, then those only in the
- * delta. One look at each: `asked` is the type id of an object to find on the way. */
-static under look_under(const crdt_txn *txn, crdt_view name, uint16_t asked)
+/* Who looks at a name mostly looks again, to change it. */
+static bool shown_before(const crdt_txn *txn, crdt_view name, under *ret_under)
 {
-    under           u = {.shows = false};
-    crdt__omap_iter it = crdt__omap_seek(&txn->store->objects, name, 0);
-    for (crdt__object *o; (o = crdt__omap_next(&it)) != NULL;) {
-        if (crdt_view_compare(o->key.bytes, name) != 0) break;
+    crdt__object *o = txn->shown;
+    if (o == NULL || o->key.bytes.size != name.size) return false;
+    if (name.size > 0 && memcmp(o->key.bytes.data, name.data, name.size) != 0) return false;
+    *ret_under = (under){.shows = true, .beside = txn->shown_beside};
+    ret_under->first.type = o->type;
+    ret_under->first.id = (uint16_t)o->key.minor;
+    ret_under->showing = (pair){o, txn->shown_own};
+    return true;
+}
+
+/* What the store holds for certain stays there while the transaction is open. What is changed in
+ * place may change unseen: an edit of a text is held open. */
+static void remember_shown(const crdt_txn *txn, const under *u)
+{
+    crdt_txn *open = &txn->store->txn;
+    bool      known =
+        u->shows && u->showing.mine != NULL && u->showing.mine->live && u->first.type->undo == NULL;
+    open->shown = known ? u->showing.mine : NULL;
+    open->shown_own = u->showing.own;
+    open->shown_beside = u->beside;
+}
+
+/* Which object shows under name in the transaction: committed ones first, then those only in the
+ * delta. */
+static under look_under(const crdt_txn *txn, crdt_view name)
+{
+    under u = {.shows = false};
+    if (shown_before(txn, name, &u)) return u;
+    crdt__named   it;
+    crdt__object *o = crdt__objects_named(txn->store, name, &it);
+    for (; o != NULL; o = crdt__objects_named_next(&it)) {
         pair p = {o, crdt__object_get(txn->delta, name, (uint16_t)o->key.minor)};
-        if (o->key.minor == asked) u.asked = p;
         see(txn, &u, o->type, o->key.minor, p);
     }
-    it = crdt__omap_seek(&txn->delta->objects, name, 0);
-    for (crdt__object *o; (o = crdt__omap_next(&it)) != NULL;) {
-        if (crdt_view_compare(o->key.bytes, name) != 0) break;
+    o = crdt__objects_named(txn->delta, name, &it);
+    for (; o != NULL; o = crdt__objects_named_next(&it)) {
         if (crdt__object_get(txn->store, name, (uint16_t)o->key.minor) != NULL) continue;
-        if (o->key.minor == asked) u.asked.own = o;
         see(txn, &u, o->type, o->key.minor, (pair){NULL, o});
     }
+    remember_shown(txn, &u);
     return u;
 }
 
@@ -174,7 +220,7 @@ crdt_err crdt_txn_find(const crdt_txn *txn, crdt_view name, const crdt_type *typ
         if (name.size != 0) return CRDT_ENOENT;
         p = pair_of(txn, name, shows->id);
     } else {
-        under u = look_under(txn, name, 0);
+        under u = look_under(txn, name);
         if (!u.shows) return CRDT_ENOENT;
         shows = u.first.type;
         p = u.showing;
@@ -215,6 +261,9 @@ static crdt_err open_found(crdt_txn *txn, crdt_view name, const crdt_type *type,
         err = crdt__object_make(txn->store, name, type, id, &p.mine);
     }
     if (err != CRDT_OK) return err;
+    txn->shown = NULL;
+    txn->sealed = false;
+    p.own->mine = p.mine != NULL && p.mine->live ? p.mine : NULL;
     ret_target->state = NULL;
     if (type->undo != NULL) {
         crdt__object_before(txn->store, p.mine);
@@ -227,6 +276,7 @@ static crdt_err open_found(crdt_txn *txn, crdt_view name, const crdt_type *type,
     ret_target->now = ref_in_txn(txn, type, p);
     ret_target->delta = p.own->state;
     ret_target->object = p.own;
+    ret_target->inside = NULL;
     return CRDT_OK;
 }
 
@@ -239,21 +289,30 @@ static crdt_err open_object(crdt_txn *txn, crdt_view name, const crdt_type *type
 crdt_err crdt_target_open(crdt_txn *txn, crdt_view name, const crdt_type *type,
                           crdt_target *ret_target)
 {
+    if (txn->within != NULL) return txn->within->open(txn->within, txn, name, type, ret_target);
+    return crdt__target_open_named(txn, name, type, true, ret_target);
+}
+
+crdt_err crdt__target_open_named(crdt_txn *txn, crdt_view name, const crdt_type *type, bool shows,
+                                 crdt_target *ret_target)
+{
     if (txn->failed != CRDT_OK) return txn->failed;
     const crdt_store *store = txn->store;
     if (store->only != NULL) {
         if (name.size != 0 || type != store->solo) return CRDT_ETYPE;
         return open_object(txn, name, type, type->id, ret_target);
     }
-    if (crdt_types_by_id(store->types, type->id) != type) return CRDT_EINVAL;
     if (name.size > store->limits.name_bytes) return CRDT_ELIMIT;
-    under u = look_under(txn, name, type->id);
-    if (u.shows && u.first.type != type && !type->beside) return CRDT_ETYPE;
+    under u = look_under(txn, name);
+    bool  known = u.shows && u.first.type == type;
+    if (!known && crdt_types_by_id(store->types, type->id) != type) return CRDT_EINVAL;
+    if (u.shows && !known && !type->beside) return CRDT_ETYPE;
     if (!u.shows && store->names >= store->limits.objects) return CRDT_ELIMIT;
-    crdt_err err = open_found(txn, name, type, type->id, u.asked, ret_target);
+    pair     p = known ? u.showing : pair_of(txn, name, type->id);
+    crdt_err err = open_found(txn, name, type, type->id, p, ret_target);
     if (err != CRDT_OK) return err;
     crdt__object *own = ret_target->object;
-    own->wants_presence = !u.shows && !type->beside;
+    own->wants_presence = shows && !u.shows && !type->beside;
     own->meets = own->wants_presence && u.beside;
     return CRDT_OK;
 }
@@ -306,7 +365,8 @@ crdt_err crdt_target_reserve(crdt_target *target, size_t dots, size_t covers)
     crdt_txn     *txn = target->txn;
     uint64_t      before = txn->next;
     crdt_err      err = CRDT_OK;
-    if (own->wants_presence) {
+    if (target->inside != NULL) err = target->inside->reserve(target, &dots, &covers);
+    if (err == CRDT_OK && own->wants_presence) {
         dots++;
         err =
             crdt__sibs_reserve(target->space, &own->presence, crdt__sibs_count(&own->presence) + 1);
@@ -314,9 +374,10 @@ crdt_err crdt_target_reserve(crdt_target *target, size_t dots, size_t covers)
         own->meets = false;
     }
     if (err == CRDT_OK) err = reserve_dots(txn, dots, covers);
-    if (err == CRDT_OK) own->mutated = true;
-    else if (txn->next > before) txn->failed = err; /* half done */
-    return err;
+    if (err != CRDT_OK) return crdt__txn_failed(txn, before, err);
+    own->mutated = true;
+    if (target->inside != NULL) target->inside->mutate(target);
+    return CRDT_OK;
 }
 
 static inline bool extends_last(const crdt_context *ctx, uint64_t replica, uint64_t seq)
@@ -359,6 +420,7 @@ crdt_err crdt_txn_mark(crdt_txn *txn)
     if (txn->failed != CRDT_OK) return txn->failed;
     crdt_err err = reserve_dots(txn, 1, 0);
     if (err == CRDT_OK) (void)next_dot(txn);
+    txn->sealed = false;
     return err;
 }
 
@@ -374,12 +436,18 @@ CRDT__APART static void write_presence(crdt_target *target)
     CRDT_ASSERT(err == CRDT_OK);
 }
 
+void crdt__target_appear(crdt_target *target)
+{
+    if (((crdt__object *)target->object)->wants_presence) write_presence(target);
+}
+
 crdt_dot crdt_target_dot(crdt_target *target)
 {
     crdt__object *own = target->object;
     if (own->wants_presence) {
         write_presence(target);
     }
+    if (target->inside != NULL) target->inside->write(target);
     return next_dot(target->txn);
 }
 
@@ -398,6 +466,7 @@ void crdt_target_cover(crdt_target *target, crdt_dot dot)
 void crdt_target_hide(crdt_target *target)
 {
     ((crdt__object *)target->object)->wants_presence = false;
+    if (target->inside != NULL) target->inside->hide(target);
 }
 
 bool crdt_target_sees(const crdt_target *target, crdt_dot dot)
@@ -432,13 +501,34 @@ uint64_t crdt_target_replica(const crdt_target *target)
     return target->txn->store->replica;
 }
 
+const crdt_space *crdt__txn_space(const crdt_txn *txn)
+{
+    return &txn->store->space;
+}
+
+const crdt_context *crdt__txn_reader(const crdt_txn *txn)
+{
+    return txn->at;
+}
+
+uint64_t crdt__txn_next(const crdt_txn *txn)
+{
+    return txn->next;
+}
+
+crdt_err crdt__txn_failed(crdt_txn *txn, uint64_t next, crdt_err err)
+{
+    if (txn->next > next) txn->failed = err;
+    return err;
+}
+
 /* -- Names ------------------------------------------------------------------------------------- */
 
 crdt_err crdt_txn_create(crdt_txn *txn, crdt_view name, const crdt_type *type)
 {
     crdt_target target;
     if (type->beside && txn->store->only == NULL) return CRDT_EINVAL;
-    crdt_err      err = crdt_target_open(txn, name, type, &target);
+    crdt_err      err = crdt__target_open_named(txn, name, type, true, &target);
     crdt__object *own = target.object;
     if (err != CRDT_OK || txn->store->only != NULL || !own->wants_presence) return err;
     err = crdt_target_reserve(&target, 0, 0);
@@ -489,7 +579,7 @@ crdt_err crdt_txn_remove(crdt_txn *txn, crdt_view name)
         if (name.size != 0) return CRDT_ENOENT;
         return remove_one(txn, name, store->solo, store->solo->id);
     }
-    under u = look_under(txn, name, 0);
+    under u = look_under(txn, name);
     if (!u.shows) return CRDT_ENOENT;
     if (u.first.type == &crdt__opaque_type) return CRDT_ETYPE; /* nothing of it was seen */
     uint64_t before = txn->next;
@@ -511,7 +601,7 @@ crdt_err crdt_txn_apply(crdt_txn *txn, crdt_view name, const crdt_op *op, const 
     if (op == NULL || strlen(op->args) != argc) return CRDT_EINVAL;
     for (size_t i = 0; i < argc; i++) {
         char kind = op->args[i];
-        if ((kind == 'b' || kind == 'd') && args[i].kind != CRDT_BYTES) return CRDT_EINVAL;
+        if (strchr("bdr", kind) != NULL && args[i].kind != CRDT_BYTES) return CRDT_EINVAL;
         if (strchr("inpt", kind) != NULL && args[i].kind != CRDT_INT) return CRDT_EINVAL;
         if (kind == 'n' && args[i].i < 1) return CRDT_EINVAL;
         if ((kind == 't' || kind == 'p') && args[i].i < 0) return CRDT_EINVAL;
@@ -522,50 +612,76 @@ crdt_err crdt_txn_apply(crdt_txn *txn, crdt_view name, const crdt_op *op, const 
 /* -- Ends -------------------------------------------------------------------------------------- */
 
 /* Objects that were opened and not mutated are no part of the delta. */
-static void drop_unmutated(crdt_store *store, crdt_store *delta)
+static void drop_unmutated(crdt_store *store, crdt_store *delta, crdt__object *drop)
 {
-    crdt__object *drop = NULL;
-    crdt__objects it = crdt__objects_of(delta);
-    for (crdt__object *o; (o = crdt__objects_next(&it)) != NULL;) {
-        if (o->mutated || o == delta->only) continue;
-        o->next_prune = drop;
-        drop = o;
-    }
     while (drop != NULL) {
         crdt__object *o = drop;
         drop = o->next_prune;
         crdt__object *mine = in_place(store, o);
+        if (mine != NULL && mine->type->holds) mine->type->undo(&store->space, mine->state);
         if (mine != NULL && crdt__object_is_empty(mine)) crdt__object_prune(store, mine);
-        crdt__omap_remove(&delta->objects, o->key.bytes, o->key.minor);
+        crdt__objects_remove(delta, o);
         crdt__object_free(delta, o);
     }
 }
 
 /* What was written in place becomes part of the delta. Errors: ENOMEM. */
-static crdt_err seal(crdt_store *store, crdt_store *delta, uint64_t first_seq, bool wanted)
+static crdt_err seal_one(crdt_txn *txn, crdt__object *own, bool wanted)
 {
-    crdt_dot      first = {store->replica, first_seq};
-    crdt__objects it = crdt__objects_of(delta);
+    crdt_dot      first = {txn->store->replica, txn->first};
+    crdt__object *mine = in_place(txn->store, own);
+    if (mine == NULL) return CRDT_OK;
+    bool  holds = own->type->holds;
+    void *part = wanted || holds ? own->state : NULL;
+    if (!holds) own->type->clear(&txn->delta->space, own->state);
+    return own->type->seal(&txn->store->space, mine->state, first, part);
+}
+
+/* It is for good where nothing is changed in place. */
+static crdt_err seal(crdt_txn *txn, bool wanted)
+{
+    crdt__object *drop = NULL;
+    crdt_err      err = CRDT_OK;
+    txn->sealed = wanted;
+    crdt__objects it = crdt__objects_of(txn->delta);
     for (crdt__object *own; (own = crdt__objects_next(&it)) != NULL;) {
-        crdt__object *mine = in_place(store, own);
-        if (mine == NULL) continue;
-        own->type->clear(&delta->space, own->state);
-        void    *part = wanted ? own->state : NULL;
-        crdt_err err = own->type->seal(&store->space, mine->state, first, part);
-        if (err != CRDT_OK) return err;
+        if (own->mutated || own == txn->delta->only) {
+            if (own->type->undo == NULL) continue;
+            txn->sealed = false;
+            if (err == CRDT_OK) err = seal_one(txn, own, wanted);
+            continue;
+        }
+        own->next_prune = drop;
+        drop = own;
     }
-    return CRDT_OK;
+    drop_unmutated(txn->store, txn->delta, drop);
+    return err;
+}
+
+/* Nothing more is to come. wanted: somebody will look at the delta. */
+static crdt_err finish(crdt_txn *txn, bool wanted)
+{
+    if (txn->delta == NULL) return CRDT_EINVAL;
+    if (txn->failed != CRDT_OK || txn->sealed) return txn->failed;
+    crdt_context_settle(&txn->delta->context);
+    return seal(txn, wanted);
+}
+
+crdt_err crdt_store_encode_delta(crdt_store *store, crdt_buf *out, crdt_dot *ret_last)
+{
+    crdt_txn *txn = &store->txn;
+    crdt_err  err = finish(txn, true);
+    if (err != CRDT_OK) return err;
+    bool any = txn->next > txn->first;
+    *ret_last = (crdt_dot){store->replica, any ? txn->next - 1 : 0};
+    return any ? crdt_store_encode(txn->delta, out) : CRDT_OK;
 }
 
 crdt_err crdt_store_commit(crdt_store *store, crdt_delta **ret_delta)
 {
-    crdt_txn *txn = &store->txn;
-    if (txn->delta == NULL) return CRDT_EINVAL;
-    if (txn->failed != CRDT_OK) return txn->failed;
+    crdt_txn   *txn = &store->txn;
     crdt_store *delta = txn->delta;
-    crdt_context_settle(&delta->context);
-    drop_unmutated(store, delta);
-    crdt_err err = seal(store, delta, txn->first, ret_delta != NULL);
+    crdt_err    err = finish(txn, ret_delta != NULL);
     if (err != CRDT_OK) return err;
     txn->delta = NULL;
     err = crdt__store_join(store, delta, txn->now_ms, false);
@@ -573,8 +689,9 @@ crdt_err crdt_store_commit(crdt_store *store, crdt_delta **ret_delta)
         txn->delta = delta;
         return err;
     }
+    crdt__txn_within(txn, NULL);
     if (ret_delta == NULL) {
-        crdt_store_free(delta);
+        put_by(store, delta);
         return CRDT_OK;
     }
     crdt__objects it = crdt__objects_of(delta); /* it can be read like any store */

@@ -106,7 +106,7 @@ crdt_err gossip_engine_compare(gossip_engine *engine, gossip_time now, gossip_pe
     c->side.type = 0;
     c->side.count = 0;
     crdt_buf_reset(&c->key);
-    peer->quiet = false;
+    gossip__wake(engine, peer);
     return CRDT_OK;
 }
 
@@ -140,6 +140,9 @@ void gossip__comparison_tick(gossip_engine *engine)
     if (c->stage == GOSSIP__TO_READ && engine->now >= c->at) c->side.steps = STEPS;
     if (c->stage == GOSSIP__TO_READ || c->stage == GOSSIP__TO_TELL) return;
     if (engine->now >= c->give_up) end(c, CRDT_EIO);
+    else if (c->stage == GOSSIP__TO_ASK && engine->now >= c->at) {
+        gossip__wake(engine, gossip__peer_get(engine, c->peer));
+    }
 }
 
 gossip_time gossip__comparison_deadline(const gossip_engine *engine)
@@ -254,7 +257,7 @@ static bool read_on(gossip_engine *engine, gossip__comparison *c, gossip_action 
             c->stage = GOSSIP__TO_ASK;
             c->at = engine->now;
             c->give_up = patience(engine);
-            peer->quiet = false;
+            gossip__wake(engine, peer);
             return false;
         case GOSSIP__PAUSES: c->at = engine->now + PAUSE_US; return false;
         case GOSSIP__ALL_ENDS: end(c, CRDT_OK); return false;

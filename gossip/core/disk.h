@@ -145,6 +145,24 @@ typedef struct gossip__hole {
     bool     head;                     /* the segment's first frame was durable, and is damaged */
 } gossip__hole;
 
+/* A sync that the caller does: what is durable once it is done. */
+typedef struct gossip__flushing {
+    bool     on;
+    uint64_t next;     /* the number of the first entry that it does not cover */
+    uint64_t position; /* of that one, once it was appended */
+    size_t   size;     /* bytes of the tail that it covers */
+} gossip__flushing;
+
+/* A snapshot that is being written, part by part. */
+typedef struct gossip__saver {
+    bool     open;
+    int64_t  fd;
+    uint64_t number, first, position; /* snapshot.N; the first entry that is kept; what it is of */
+    size_t   taken;                   /* bytes of it */
+    uint64_t seed, at, frame;         /* of the file; where it ends; the next frame's number */
+    uint32_t chain;
+} gossip__saver;
+
 struct gossip_disk {
     gossip_files        files;
     const crdt_mem     *mem;
@@ -177,6 +195,9 @@ struct gossip_disk {
     bool     named;                        /* the segment: it ends in .new until then */
     bool     entered;                      /* the segment's name in the directory is synced */
     crdt_buf scratch;
+    gossip__flushing flushing;
+    gossip__saver    saver;
+    bool             cluttered; /* there may be files that nothing needs any more */
 };
 
 /* disk_log.c: the segments, and a walk over them. */
@@ -191,7 +212,7 @@ void gossip__walk_end(gossip_disk *disk);
 /* The next entry; EMALFORMED: a hole, perhaps without entries; ENOENT: the end, hole->skipped bytes
  * of it were torn. Errors: ENOMEM (try again), EIO. */
 crdt_err gossip__walk_next(gossip_disk *disk, gossip__frame *ret_frame, gossip__hole *ret_hole);
-void     gossip__log_drop(gossip_disk *disk, uint64_t below); /* segments below this number */
+void     gossip__log_forget(gossip_disk *disk, uint64_t below); /* segments below this number */
 crdt_err gossip__segment_add(gossip_disk *disk, const gossip__segment *segment);
 
 /* disk_write.c */
@@ -203,7 +224,10 @@ void     gossip__disk_give_up(gossip_disk *disk); /* the open segment: the next 
 
 /* disk_snapshot.c */
 crdt_err gossip__snapshot_find(gossip_disk *disk, gossip_recovery *found);
-crdt_err gossip__snapshot_write(void *user, uint64_t position, crdt_view snapshot);
-void     gossip__snapshot_drop(gossip_disk *disk, uint64_t keep); /* others, and unfinished files */
+crdt_err gossip__snapshot_write(void *user, uint64_t position, crdt_view snapshot, size_t *at);
+void     gossip__snapshot_close(gossip_disk *disk); /* one that is being written, if any */
+/* The files that the snapshot stands for, and unfinished ones, go: a piece of one, if some are
+ * left. */
+void gossip__disk_clear_up(gossip_disk *disk);
 
 #endif

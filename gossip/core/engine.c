@@ -172,6 +172,7 @@ void gossip_engine_persisted(gossip_engine *engine, gossip_time now, uint64_t po
 
 void gossip_engine_readonly(gossip_engine *engine, bool readonly)
 {
+    if (engine->readonly != readonly) gossip__wake_all(engine);
     engine->readonly = readonly;
 }
 

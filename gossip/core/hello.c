@@ -61,7 +61,7 @@ void gossip__unlink(gossip_engine *engine, gossip__peer *peer, bool redial)
     peer->link = 0;
     links->linked--;
     links->topology_due = true;
-    peer->quiet = false;
+    gossip__wake(engine, peer);
     if (links->fetched.peer == peer->handle) {
         memset(links->fetched.asked, 0, sizeof links->fetched.asked);
     }
@@ -77,7 +77,7 @@ void gossip__confirm(gossip_engine *engine, gossip__peer *peer)
 {
     if (peer->confirmed) return;
     peer->confirmed = true;
-    peer->quiet = false;
+    gossip__wake(engine, peer);
     notify(engine, GOSSIP_PEER_UP, peer);
 }
 
@@ -389,6 +389,7 @@ crdt_err gossip__welcome_in(gossip_engine *engine, gossip_peer from, const gossi
         peer->nonce_used |= linked;
         if (linked) return CRDT_OK;
     }
+    gossip__wake(engine, peer);
     peer->hello_id = 0;
     peer->heard = engine->now;
     peer->received++;
@@ -418,6 +419,7 @@ static void hello_refused(gossip_engine *engine, gossip__peer *peer, gossip_refu
     peer->refused++;
     peer->error = refused_error(refusal);
     peer->dial_wait = GOSSIP__DIAL_MAX_US;
+    gossip__wake(engine, peer);
     if (peer->dial_at != GOSSIP_NEVER) {
         peer->dial_at = engine->now + gossip__jitter(engine, peer->dial_wait);
     }
@@ -464,6 +466,7 @@ void gossip__refused_in(gossip_engine *engine, gossip_peer from, const gossip_ms
         return;
     }
     if (peer == NULL || peer->link == 0 || msg->link != peer->link_out) return; /* too late */
+    gossip__wake(engine, peer);
     peer->received++;
     if (msg->refusal == GOSSIP_UNKNOWN_LINK) {
         gossip__unlink(engine, peer, peer->wanted);

@@ -52,6 +52,14 @@ typedef struct gossip__record {
     uint8_t        kind;
 } gossip__record;
 
+/* Bytes of records, one behind the other, as they came; freed when the last of them is cut. */
+typedef struct gossip__chunk {
+    struct gossip__chunk *next;
+    size_t                used, cap;
+    size_t                records; /* that have bytes here */
+    _Alignas(crdt_dot) unsigned char bytes[];
+} gossip__chunk;
+
 #define GOSSIP__BLOCK 256
 typedef struct gossip__block {
     gossip__record at[GOSSIP__BLOCK];
@@ -60,8 +68,9 @@ typedef struct gossip__block {
 typedef struct gossip__log {
     gossip__block **blocks; /* of positions first / GOSSIP__BLOCK and on; a ring */
     size_t          blocks_at, blocks_count, blocks_cap;
-    uint64_t        first, end; /* positions that are there */
-    uint64_t        told;       /* handed to the driver to be persisted */
+    gossip__chunk  *chunk, *chunk_last; /* a list, the oldest first */
+    uint64_t        first, end;         /* positions that are there */
+    uint64_t        told;               /* handed to the driver to be persisted */
     uint64_t        persisted;
     uint64_t        checkpoint; /* the last one stands below this position; 0: none */
     uint64_t        pinned;     /* not cut from here on; GOSSIP_NEVER: nothing is pinned */

@@ -44,6 +44,7 @@ void gossip__links_free(gossip_engine *engine)
                     links->comparison.page_cap * sizeof *links->comparison.page);
     gossip__release(engine, links->peers, links->peers_cap * sizeof *links->peers);
     gossip__release(engine, links->active, links->active_cap * sizeof *links->active);
+    gossip__release(engine, links->heap, links->heap_cap * sizeof *links->heap);
     gossip__release(engine, links->ranks, links->ranks_cap * sizeof *links->ranks);
     gossip__release(engine, links->vector, links->vector_cap * sizeof *links->vector);
     gossip__release(engine, links->entries, links->entries_cap * sizeof *links->entries);
@@ -55,22 +56,14 @@ void gossip__links_free(gossip_engine *engine)
     engine->links = NULL;
 }
 
-static void wake_all(gossip_engine *engine)
-{
-    struct gossip__links *links = engine->links;
-    for (size_t i = 0; i < links->active_count; i++) {
-        gossip__peer_get(engine, links->active[i])->quiet = false;
-    }
-}
-
 void gossip__links_news(gossip_engine *engine, gossip_time now)
 {
     struct gossip__links *links = engine->links;
     bool                  fresh = links->told_news != engine->log.persisted;
     engine->now = now;
     links->told_news = engine->log.persisted;
-    wake_all(engine);
     if (!fresh) return;
+    gossip__wake_all(engine);
     gossip__aged(engine);
     gossip__rounds_news(engine);
     for (size_t i = 0; i < links->active_count; i++) {
@@ -97,7 +90,7 @@ static void settle(gossip_engine *engine)
     links->reminted = links->some_broken = false;
     if (links->topology_due) {
         gossip__topology(engine);
-        wake_all(engine);
+        gossip__wake_all(engine);
     }
 }
 
@@ -157,12 +150,10 @@ static crdt_err take_request(gossip_engine *engine, uint64_t ms, gossip__peer *p
     return err;
 }
 
-/* How long the next requests may take: the smoothed round trip and four times its variation
- * (Jacobson, "Congestion avoidance and control", 1988). Each request has an id of its own, so a
- * reply is never taken for that to another. */
+/* How long the next requests may take. Each request has an id of its own, so a reply is never taken
+ * for that to another. */
 static void measure(gossip_engine *engine, gossip__peer *peer, const gossip__request *request)
 {
-    gossip_time most = engine->config.timeout_us, least = most / 20;
     gossip_time took = engine->now - request->sent, off;
     if (peer->round_trip == 0) {
         peer->round_trip = took + 1;
@@ -172,8 +163,7 @@ static void measure(gossip_engine *engine, gossip__peer *peer, const gossip__req
         peer->variation = (3 * peer->variation + off) / 4;
         peer->round_trip = (7 * peer->round_trip + took) / 8 + 1;
     }
-    gossip_time timeout = peer->round_trip + 4 * peer->variation;
-    peer->timeout = timeout < least ? least : timeout > most ? most : timeout;
+    peer->timeout = gossip__round_trip(engine, peer);
     peer->timeouts = 0;
 }
 
@@ -240,12 +230,10 @@ static crdt_err dispatch(gossip_engine *engine, uint64_t ms, gossip_peer from,
 crdt_err gossip__links_receive(gossip_engine *engine, gossip_time now, uint64_t ms,
                                gossip_peer from, const gossip_msg *msg)
 {
-    uint64_t      end = engine->log.end;
     gossip__peer *peer = gossip__peer_get(engine, from);
     engine->now = now;
-    if (peer != NULL) peer->quiet = false;
+    if (peer != NULL) gossip__wake(engine, peer);
     crdt_err err = dispatch(engine, ms, from, msg);
-    if (engine->log.end != end) wake_all(engine);
     settle(engine);
     return err;
 }
@@ -335,10 +323,13 @@ crdt_err gossip__links_tick(gossip_engine *engine, gossip_time now, uint64_t ms)
 {
     struct gossip__links *links = engine->links;
     engine->now = now;
+    if (links->starved) gossip__wake_all(engine);
     links->starved = false;
+    gossip__wake_due(engine);
     settle(engine);
-    for (size_t i = 0; i < links->active_count; i++) {
-        gossip__peer *peer = gossip__peer_get(engine, links->active[i]);
+    gossip__peer *peer = gossip__awake(engine);
+    for (; peer != NULL; peer = gossip__awake_after(engine, peer)) {
+        links->looks++;
         if (peer->link == 0) continue;
         check_requests(engine, peer);
         if (!peer->confirmed && now >= confirm_by(engine, peer))
@@ -352,7 +343,6 @@ crdt_err gossip__links_tick(gossip_engine *engine, gossip_time now, uint64_t ms)
     gossip__repair_tick(engine);
     crdt_err err = gossip__snap_tick(engine, ms);
     settle(engine);
-    wake_all(engine);
     return err;
 }
 
@@ -361,7 +351,7 @@ void gossip_engine_lost(gossip_engine *engine, gossip_time now, gossip_peer from
     gossip__peer *peer = gossip__peer_get(engine, from);
     engine->now = now;
     if (peer == NULL) return;
-    peer->quiet = false;
+    gossip__wake(engine, peer);
     if (id == 0) { /* it is gone */
         gossip__unlink(engine, peer, false);
         if (peer->wanted) gossip__dial(engine, peer, now + GOSSIP__DIAL_US);
@@ -424,8 +414,11 @@ gossip_time gossip__links_deadline(const gossip_engine *engine)
     if (links->linked > 0 && links->aged < engine->log.persisted) {
         at = earliest(at, links->aged_at + engine->config.graft_us);
     }
-    for (size_t i = 0; i < links->active_count; i++) {
-        at = earliest(at, peer_deadline(engine, gossip__peer_get(engine, links->active[i])));
+    at = earliest(at, gossip__next_due(engine));
+    const gossip__peer *peer = gossip__awake(engine);
+    for (; peer != NULL; peer = gossip__awake_after(engine, peer)) {
+        at = earliest(at, peer_deadline(engine, peer));
+        engine->links->looks++;
     }
     at = earliest(at, gossip__comparison_deadline(engine));
     return earliest(at, gossip__snap_deadline(engine));
@@ -570,19 +563,17 @@ bool gossip__links_next(gossip_engine *engine, gossip_action *ret_action)
     struct gossip__links *links = engine->links;
     free_gone(engine);
     settle(engine);
-    size_t count = links->active_count;
     if (gossip__comparison_next(engine, ret_action)) return true;
     if (next_refusal(engine, ret_action)) return true;
-    for (size_t i = 0; i < count; i++) {
-        gossip__peer *peer = gossip__peer_get(engine, links->active[(links->serving + i) % count]);
-        if (peer->quiet) continue;
+    for (gossip__peer *peer; (peer = gossip__awake(engine)) != NULL;) {
+        links->looks++;
         if (next_link(peer, ret_action)) return true;
         if (next_reply(engine, peer) || (!peer->gone && next_request(engine, peer))) {
-            links->serving += i + 1;
+            gossip__turn_over(engine, peer);
             send(engine, peer, ret_action);
             return true;
         }
-        peer->quiet = true;
+        gossip__sleep(engine, peer, peer_deadline(engine, peer));
     }
     return false;
 }

@@ -11,6 +11,8 @@ crdt_err    gossip__links_tick(gossip_engine *engine, gossip_time now, uint64_t 
 gossip_time gossip__links_deadline(const gossip_engine *engine);
 /* There is more in the log that may be told. */
 void gossip__links_news(gossip_engine *engine, gossip_time now);
+/* Something has changed for all of them. */
+void gossip__wake_all(gossip_engine *engine);
 /* NOTIFY (of a comparison), SEND, LINK, UNLINK. */
 bool gossip__links_next(gossip_engine *engine, gossip_action *ret_action);
 /* The position below which every peer that is linked holds everything, and somebody holds what this

@@ -2,7 +2,8 @@
  *
  * Shape    position:  3    4    5    6    7          first 3, persisted 6, end 8
  *          entry:     B:2  A:7  A:8  B:3  A:9..10    A: floor 6, marks (7 at 4) (8 at 5) (10 at 7)
- * An entry has one block of memory: its deps, its control bytes, its body.
+ * Memory   the deps, control bytes and body of an entry stand behind those of the one before, in
+ *          chunks of many: they come and go in one order, and stay out of what lives long.
  */
 #include <string.h>
 
@@ -83,6 +84,59 @@ static size_t record_bytes(const gossip__record *record)
     return record->deps_count * sizeof(crdt_dot) + record->control_size + record->body_size;
 }
 
+#define CHUNK_MIN 1024u
+#define CHUNK_MAX 65536u
+
+static size_t in_chunk(size_t bytes)
+{
+    return (bytes + _Alignof(crdt_dot) - 1) / _Alignof(crdt_dot) * _Alignof(crdt_dot);
+}
+
+/* A chunk at the end that has room for so many bytes; each is twice as large as the one before. */
+static gossip__chunk *add_chunk(gossip_engine *engine, size_t bytes)
+{
+    gossip__log *log = &engine->log;
+    size_t       cap = log->chunk_last == NULL ? CHUNK_MIN : log->chunk_last->cap * 2;
+    if (cap > CHUNK_MAX) cap = CHUNK_MAX;
+    if (cap < bytes) cap = bytes;
+    gossip__chunk *chunk = gossip__alloc(engine, sizeof *chunk + cap);
+    if (chunk == NULL) return NULL;
+    *chunk = (gossip__chunk){.cap = cap};
+    if (log->chunk_last != NULL) log->chunk_last->next = chunk;
+    else log->chunk = chunk;
+    log->chunk_last = chunk;
+    return chunk;
+}
+
+static unsigned char *alloc_bytes(gossip_engine *engine, size_t bytes)
+{
+    gossip__chunk *chunk = engine->log.chunk_last;
+    size_t         size = in_chunk(bytes);
+    if (chunk == NULL || size > chunk->cap - chunk->used) chunk = add_chunk(engine, size);
+    if (chunk == NULL) return NULL;
+    unsigned char *at = chunk->bytes + chunk->used;
+    chunk->used += size;
+    chunk->records++;
+    return at;
+}
+
+static void drop_chunk(gossip_engine *engine)
+{
+    gossip__log   *log = &engine->log;
+    gossip__chunk *chunk = log->chunk;
+    log->chunk = chunk->next;
+    if (log->chunk == NULL) log->chunk_last = NULL;
+    gossip__release(engine, chunk, sizeof *chunk + chunk->cap);
+}
+
+/* Of the oldest record that has any. */
+static void release_first_bytes(gossip_engine *engine)
+{
+    gossip__log *log = &engine->log;
+    while (log->chunk->records == 0) drop_chunk(engine); /* what was reserved in vain */
+    if (--log->chunk->records == 0) drop_chunk(engine);
+}
+
 static void put(unsigned char **to, const void *data, size_t size)
 {
     if (size > 0) memcpy(*to, data, size);
@@ -106,7 +160,7 @@ crdt_err gossip__log_reserve(gossip_engine *engine, const gossip_entry *entry, u
     record.who = who;
     record.kind = (uint8_t)entry->kind;
     if (record_bytes(&record) > 0) {
-        record.bytes = gossip__alloc(engine, record_bytes(&record));
+        record.bytes = alloc_bytes(engine, record_bytes(&record));
         if (record.bytes == NULL) return CRDT_ENOMEM;
         unsigned char *at = record.bytes;
         put(&at, entry->deps, entry->deps_count * sizeof *entry->deps);
@@ -137,7 +191,10 @@ gossip_entry gossip__record_entry(const gossip_engine *engine, const gossip__rec
 
 void gossip__log_unreserve(gossip_engine *engine, gossip__record *record)
 {
-    gossip__release(engine, record->bytes, record_bytes(record));
+    gossip__chunk *chunk = engine->log.chunk_last;
+    if (record->bytes == NULL) return;
+    chunk->used -= in_chunk(record_bytes(record));
+    chunk->records--;
     record->bytes = NULL;
 }
 
@@ -191,7 +248,7 @@ static void drop_first(gossip_engine *engine)
         if (r->floor < record->last) r->floor = record->last;
     }
     log->bytes -= record_bytes(record) + sizeof *record;
-    gossip__log_unreserve(engine, record);
+    if (record->bytes != NULL) release_first_bytes(engine);
     log->first++;
     if (log->first % GOSSIP__BLOCK != 0) return;
     gossip__release(engine, log->blocks[log->blocks_at], sizeof(gossip__block));
@@ -217,6 +274,7 @@ void gossip__log_free(gossip_engine *engine)
         gossip__release(engine, log->blocks[(log->blocks_at + i) & (log->blocks_cap - 1)],
                         sizeof(gossip__block));
     }
+    while (log->chunk != NULL) drop_chunk(engine);
     gossip__release(engine, log->blocks, log->blocks_cap * sizeof *log->blocks);
 }
 

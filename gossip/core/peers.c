@@ -91,7 +91,7 @@ static gossip__peer *dispensable(const gossip_engine *engine)
     return oldest;
 }
 
-/* A free handle, with room on both lists. */
+/* A free handle, with room for it on all lists. */
 static crdt_err find_place(gossip_engine *engine, size_t *ret_at)
 {
     struct gossip__links *links = engine->links;
@@ -110,6 +110,9 @@ static crdt_err find_place(gossip_engine *engine, size_t *ret_at)
     crdt_err err = gossip__room(engine, &links->peers, &links->peers_cap, need, sizeof(void *));
     if (err == CRDT_OK) {
         err = gossip__room(engine, &links->active, &links->active_cap, need, sizeof(gossip_peer));
+    }
+    if (err == CRDT_OK) {
+        err = gossip__room(engine, &links->heap, &links->heap_cap, need, sizeof(void *));
     }
     if (err != CRDT_OK) return err;
     *ret_at = links->peers_count;
@@ -142,10 +145,11 @@ crdt_err gossip__peer_make(gossip_engine *engine, crdt_view address, gossip__pee
 void gossip__peer_activate(gossip_engine *engine, gossip__peer *peer)
 {
     struct gossip__links *links = engine->links;
-    peer->quiet = false;
-    if (peer->active) return;
-    peer->active = true;
-    links->active[links->active_count++] = peer->handle;
+    if (!peer->active) {
+        peer->active = true;
+        links->active[links->active_count++] = peer->handle;
+    }
+    gossip__wake(engine, peer);
 }
 
 static void free_name(gossip_engine *engine, gossip__reply *reply)
@@ -194,6 +198,7 @@ void gossip__peer_free(gossip_engine *engine, gossip__peer *peer)
     struct gossip__links *links = engine->links;
     gossip__peer_reset(engine, peer);
     gossip__vec_clear(engine, &peer->known);
+    gossip__due_forget(engine, peer);
     for (size_t i = 0; i < links->active_count; i++) {
         if (links->active[i] != peer->handle) continue;
         links->active[i] = links->active[--links->active_count];
@@ -268,6 +273,14 @@ void gossip__request_done(gossip__peer *peer, gossip__request *request)
     peer->flying -= request->bytes;
     peer->in_flight--;
     request->id = 0;
+}
+
+gossip_time gossip__round_trip(const gossip_engine *engine, const gossip__peer *peer)
+{
+    gossip_time most = engine->config.timeout_us, least = most / 20;
+    gossip_time took = peer->round_trip + 4 * peer->variation;
+    if (peer->round_trip == 0 || took > most) return most;
+    return took < least ? least : took;
 }
 
 /* -- Replies that wait ------------------------------------------------------------------------- */

@@ -1,5 +1,5 @@
 /* core/peers.h: the inside of links, shared by peers.c, hello.c, topology.c, vectors.c, sync.c,
- * push.c, snap.c, compare.c, repair.c, links.c and nobody else.
+ * push.c, snap.c, compare.c, repair.c, due.c, links.c and nobody else.
  *
  *   peers.c     records of peers: finding, making, forgetting; requests in flight; replies that
  * wait   hello.c     who is there: a link begins, begins again, ends
@@ -10,6 +10,7 @@
  *   snap.c      snapshots in pieces: SNAP, CHUNK
  *   compare.c   the objects here beside a peer's: PAGE, DIGESTS
  *   repair.c    equal contexts, unequal states: PAGE, DIGESTS, FIX, OBJECT
+ *   due.c       for whom there is something to be done; when for the others
  *   links.c     dispatch, time, actions
  *
  * Messages are built when the driver asks for them (gossip__links_next), never before: so what they
@@ -87,7 +88,10 @@ typedef struct gossip__peer {
     bool        gone;          /* forgotten; its record goes once the driver knows */
     bool        broken;        /* its link cannot go on: it begins again */
     bool        clone;         /* what answers there bears this node's own id: no link */
-    bool        quiet;         /* nothing is to be sent until something happens */
+    bool        awake;         /* there may be something to be done for it (due.c) */
+    gossip_peer awake_before, awake_after;
+    uint32_t    heap_at; /* + 1; 0: not in the heap */
+    gossip_time due;     /* in the heap: when its time comes */
     uint64_t    node, replica;
 
     /* -- hello.c */
@@ -248,6 +252,10 @@ struct gossip__links {
     size_t         peers_count, peers_cap;
     gossip_peer   *active; /* linked, dialled, or with something for the driver */
     size_t         active_count, active_cap;
+    gossip_peer    awake_first, awake_last; /* of those; in order of turns */
+    gossip__peer **heap;                    /* of the others; the next that is due first */
+    size_t         heap_count, heap_cap;
+    uint64_t       looks; /* how often a peer was looked at, by ticks, drains and deadlines */
     uint32_t       count, linked; /* peers; with a link */
     uint32_t       next_id;
     bool           topology_due, reminted, starved, some_gone, some_broken;
@@ -264,7 +272,6 @@ struct gossip__links {
 
     gossip_time round_at, round_us; /* the next; its interval now */
     size_t      turn;               /* whose: among the active */
-    size_t      serving;            /* round robin of links_next */
     uint64_t    told_news;          /* log.persisted at the last news */
     uint64_t    aged, aged_next;    /* log positions that are graft_us old; of the sample */
     gossip_time aged_at;            /* when aged_next was the end of the log */
@@ -317,7 +324,10 @@ gossip__request *gossip__request_find(const gossip_engine *engine, gossip__peer 
 bool             gossip__request_flying(const gossip_engine *engine, const gossip__peer *peer,
                                         gossip_msg_kind kind);
 void             gossip__request_done(gossip__peer *peer, gossip__request *request);
-uint32_t         gossip__next_id(gossip_engine *engine);
+/* How long a round trip takes at most, by those that were measured on this link: the smoothed one
+ * and four times its variation (Jacobson, "Congestion avoidance and control", 1988). */
+gossip_time gossip__round_trip(const gossip_engine *engine, const gossip__peer *peer);
+uint32_t    gossip__next_id(gossip_engine *engine);
 /* A place for a reply. NULL: too many wait, or out of memory: the request is dropped. */
 gossip__reply *gossip__reply_new(gossip_engine *engine, gossip__peer *peer, gossip_msg_kind kind,
                                  uint32_t id);
@@ -347,6 +357,22 @@ static inline gossip_time gossip__jitter(gossip_engine *engine, gossip_time us)
 {
     return us - us / 5 + gossip__random(engine) % (us / 5 * 2 + 1);
 }
+
+/* -- due.c */
+/* Something about it has changed. */
+void gossip__wake(gossip_engine *engine, gossip__peer *peer);
+/* Those whose time has come. */
+void gossip__wake_due(gossip_engine *engine);
+/* There is nothing to be done for it until `due` (or until it is woken). */
+void gossip__sleep(gossip_engine *engine, gossip__peer *peer, gossip_time due);
+/* Who is awake, in order of turns; NULL: nobody (more). */
+gossip__peer *gossip__awake(const gossip_engine *engine);
+gossip__peer *gossip__awake_after(const gossip_engine *engine, const gossip__peer *peer);
+/* It had its turn. */
+void gossip__turn_over(gossip_engine *engine, gossip__peer *peer);
+/* When the time of the next who sleeps comes. */
+gossip_time gossip__next_due(const gossip_engine *engine);
+void        gossip__due_forget(gossip_engine *engine, gossip__peer *peer);
 
 /* -- hello.c */
 crdt_err gossip__hello_in(gossip_engine *engine, gossip_peer from, const gossip_msg *msg);
@@ -378,7 +404,7 @@ crdt_err gossip__take(gossip_engine *engine, gossip__peer *peer, const gossip_ve
 crdt_err gossip__knows(gossip_engine *engine, gossip__peer *peer, uint32_t who, uint64_t seq);
 /* Roots were equal at this clock: it holds all that was told by then. Errors: ENOMEM. */
 crdt_err gossip__knows_all(gossip_engine *engine, gossip__peer *peer, uint64_t clock);
-/* offered becomes known and what is in flight. Errors: ENOMEM. */
+/* offered becomes known and what may be on its way. Errors: ENOMEM. */
 crdt_err gossip__offer_again(gossip_engine *engine, gossip__peer *peer);
 bool     gossip__is_forked(const gossip__peer *peer, uint32_t who);
 void     gossip__fork(gossip_engine *engine, gossip__peer *peer, uint32_t who);
@@ -424,8 +450,11 @@ crdt_err gossip__took_in(gossip_engine *engine, gossip__peer *peer, const gossip
 crdt_err gossip__took_build(gossip_engine *engine, gossip__peer *peer, const gossip__reply *reply);
 crdt_err gossip__push_build(gossip_engine *engine, gossip__peer *peer, bool *ret_built);
 void     gossip__push_lost(gossip_engine *engine, gossip__peer *peer, const gossip__request *lost);
-void     gossip__push_news(gossip_engine *engine, gossip__peer *peer);
-bool     gossip__push_waits(const gossip_engine *engine, const gossip__peer *peer);
+/* The peer has just told what it holds. What was pushed more than a round trip before and is not in
+ * it was lost, however long its timeout may have grown: it is in flight no more. */
+void gossip__push_missed(gossip_engine *engine, gossip__peer *peer);
+void gossip__push_news(gossip_engine *engine, gossip__peer *peer);
+bool gossip__push_waits(const gossip_engine *engine, const gossip__peer *peer);
 /* What the peer lacks is looked for anew, from the beginning. */
 void gossip__push_rewind(gossip_engine *engine, gossip__peer *peer);
 

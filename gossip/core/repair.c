@@ -51,7 +51,7 @@ void gossip__repair_begin(gossip_engine *engine, gossip__peer *peer)
     repair->asked = repair->fix = repair->found = false;
     repair->clock = engine->links->clock;
     notify(engine, GOSSIP_UNEQUAL, CRDT_OK);
-    peer->quiet = false;
+    gossip__wake(engine, peer);
 }
 
 /* What was replaced is in no entry: a snapshot must tell of it, or the damage may come back from

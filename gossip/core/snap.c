@@ -245,6 +245,7 @@ static crdt_err join(gossip_engine *engine, uint64_t ms, gossip__peer *peer)
     fetched->joined = engine->log.end;
     peer->want = true; /* what came to its log since */
     peer->want_after = engine->log.end;
+    gossip__wake(engine, peer);
     return CRDT_OK;
 }
 
@@ -322,8 +323,10 @@ crdt_err gossip__snap_tick(gossip_engine *engine, uint64_t ms)
         crdt_err err = make_slice(engine);
         if (err != CRDT_OK) return err;
     }
-    if (peer == NULL || !is_whole(fetched)) return CRDT_OK;
-    return engine->now >= fetched->ask_at ? join(engine, ms, peer) : CRDT_OK;
+    if (peer == NULL || engine->now < fetched->ask_at) return CRDT_OK;
+    if (is_whole(fetched)) return join(engine, ms, peer);
+    gossip__wake(engine, peer);
+    return CRDT_OK;
 }
 
 gossip_time gossip__snap_deadline(const gossip_engine *engine)

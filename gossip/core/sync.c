@@ -84,7 +84,7 @@ void gossip__rounds_tick(gossip_engine *engine)
         gossip__peer *peer = gossip__peer_get(engine, links->active[(++links->turn) % count]);
         if (!may_ask(engine, peer)) continue;
         peer->sync_now = true;
-        peer->quiet = false;
+        gossip__wake(engine, peer);
         return;
     }
 }

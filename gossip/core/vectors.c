@@ -249,6 +249,8 @@ crdt_err gossip__take(gossip_engine *engine, gossip__peer *peer, const gossip_ve
     return CRDT_OK;
 }
 
+/* The peer has just told what it holds. What was pushed more than a round trip before and is not in
+ * that was lost, however long the timeout of the request may have grown. */
 crdt_err gossip__offer_again(gossip_engine *engine, gossip__peer *peer)
 {
     if (peer->offered.count > 0) {
@@ -257,6 +259,7 @@ crdt_err gossip__offer_again(gossip_engine *engine, gossip__peer *peer)
     for (uint32_t i = 0; i < engine->config.credit_frames; i++) {
         const gossip__request *request = &peer->requests[i];
         if (request->id == 0 || request->kind != GOSSIP_PUSH || gossip__is_deaf(peer)) continue;
+        if (engine->now >= request->sent + gossip__round_trip(engine, peer)) continue;
         for (uint32_t n = 0; n < request->spans_count; n++) {
             const gossip__span *span = &request->spans[n];
             crdt_err err = gossip__vec_raise(engine, &peer->offered, span->who, span->to);

@@ -26,125 +26,95 @@ static void put_deps(const gossip_engine *engine, crdt_dot *deps)
 }
 
 /* What stands in the log for an entry that cannot: peers get its content by a snapshot. */
-static crdt_err reserve_checkpoint(gossip_engine *engine, gossip__record *ret_record)
+static crdt_err reserve_checkpoint(gossip_engine *engine, crdt_dot last, gossip__record *ret_record)
 {
     gossip_entry mark;
-    crdt_dot     raised = {engine->replicas[engine->self].id, 0};
     memset(&mark, 0, sizeof mark);
-    mark.deps = &raised;
+    mark.deps = &last;
     mark.deps_count = 1;
     return gossip__log_reserve(engine, &mark, GOSSIP__NOBODY, ret_record);
 }
 
-/* The entry is in the store and too large for a message, or memory for its bytes was refused. */
-static void append_checkpoint(gossip_engine *engine, const gossip_entry *entry,
-                              const gossip__record *record)
-{
-    gossip__replica *r = &engine->replicas[engine->self];
-    gossip_entry     told = *entry;
-    crdt_dot         raised = {r->id, entry->last};
-    memcpy(record->bytes, &raised, sizeof raised);
-    told.body = crdt_view_of(NULL, 0);
-    uint32_t tag = gossip_entry_tag(&told, r->tag);
-    gossip__delivered(engine, engine->self, entry, record);
-    r->tag = tag;
-    r->floor = entry->last;
-}
+#define BODY_KEPT 65536 /* of the memory for a body, for the next */
 
-/* What is needed once the transaction is committed, when nothing can be taken back any more. */
-typedef struct prepared {
-    gossip__record checkpoint;
-    crdt_dot      *deps;
-    uint32_t       deps_count;
-} prepared;
-
-static void release(gossip_engine *engine, prepared *p, bool checkpoint)
+/* The entry that the open transaction is to be; last 0: it changes nothing. Its deps are to be
+ * released. */
+static crdt_err describe(gossip_engine *engine, gossip_entry *entry, crdt_dot **ret_deps)
 {
-    gossip__release(engine, p->deps, p->deps_count * sizeof *p->deps);
-    if (!checkpoint) gossip__log_unreserve(engine, &p->checkpoint);
-}
-
-static crdt_err prepare(gossip_engine *engine, prepared *p)
-{
-    memset(p, 0, sizeof *p);
-    crdt_err err = gossip__intern(engine, crdt_store_replica(engine->store), &engine->self);
+    crdt_dot  last = {0, 0};
+    crdt_dot *deps = NULL;
+    crdt_buf *body = &engine->body;
+    crdt_err  err = gossip__intern(engine, crdt_store_replica(engine->store), &engine->self);
     if (err == CRDT_OK) err = gossip__past_reserve(engine, engine->self);
     if (err != CRDT_OK) return err;
     if (engine->moved_count > 0) {
-        p->deps = gossip__alloc(engine, engine->moved_count * sizeof *p->deps);
-        if (p->deps == NULL) return CRDT_ENOMEM;
-        p->deps_count = engine->moved_count;
-        put_deps(engine, p->deps);
+        deps = gossip__alloc(engine, engine->moved_count * sizeof *deps);
+        if (deps == NULL) return CRDT_ENOMEM;
+        put_deps(engine, deps);
     }
-    err = reserve_checkpoint(engine, &p->checkpoint);
-    if (err != CRDT_OK) gossip__release(engine, p->deps, p->deps_count * sizeof *p->deps);
+    *ret_deps = deps;
+    crdt_buf_reset(body);
+    err = crdt_store_encode_delta(engine->store, body, &last);
+    entry->replica = last.replica;
+    entry->first = engine->replicas[engine->self].delivered + 1;
+    entry->last = last.seq;
+    entry->deps = deps;
+    entry->deps_count = engine->moved_count;
+    entry->body = crdt_buf_bytes(body);
     return err;
 }
 
-#define BODY_KEPT 65536 /* of the memory for a body, for the next */
+/* Its place in the log or, where it is too large for a message, that of a checkpoint. */
+static crdt_err reserve(gossip_engine *engine, gossip_entry *entry, gossip__record *ret_record)
+{
+    bool fits = entry->body.size <= GOSSIP_BODY_MAX && entry->deps_count <= GOSSIP_DEPS_MAX;
+    if (fits) return gossip__log_reserve(engine, entry, engine->self, ret_record);
+    entry->body = crdt_view_of(NULL, 0);
+    return reserve_checkpoint(engine, (crdt_dot){entry->replica, entry->last}, ret_record);
+}
 
-/* Into the log, as an entry or, if that cannot be, as a checkpoint. True: as an entry. */
-static bool append(gossip_engine *engine, gossip_entry *entry, const crdt_delta *delta,
-                   const prepared *p)
+static void append(gossip_engine *engine, const gossip_entry *entry, gossip__record *record)
 {
     gossip__replica *r = &engine->replicas[engine->self];
-    gossip__record   record;
-    crdt_buf        *body = &engine->body;
-    crdt_buf_reset(body);
-    crdt_err err = crdt_store_encode(delta, body);
-    bool     fits =
-        err == CRDT_OK && body->size <= GOSSIP_BODY_MAX && entry->deps_count <= GOSSIP_DEPS_MAX;
-    if (fits) {
-        entry->body = crdt_buf_bytes(body);
-        fits = gossip__log_reserve(engine, entry, engine->self, &record) == CRDT_OK;
-    }
-    if (fits) {
-        record.before = r->tag;
-        record.tag = gossip_entry_tag(entry, r->tag);
-        gossip__delivered(engine, engine->self, entry, &record);
-    } else {
-        append_checkpoint(engine, entry, &p->checkpoint);
-    }
-    if (body->cap > BODY_KEPT) crdt_buf_clear(body);
-    return fits;
+    record->before = r->tag;
+    record->tag = gossip_entry_tag(entry, r->tag);
+    gossip__delivered(engine, engine->self, entry, record);
+    if (record->who == GOSSIP__NOBODY) r->floor = entry->last;
+    engine->stats.written++;
+}
+
+/* End the open transaction as this entry. Until it is in the store nothing has changed. */
+static crdt_err enter(gossip_engine *engine, gossip_entry *entry)
+{
+    gossip__record record;
+    bool           any = entry->last != 0;
+    crdt_err       err = any ? reserve(engine, entry, &record) : CRDT_OK;
+    if (err != CRDT_OK) return err;
+    err = crdt_store_commit(engine->store, NULL);
+    if (err == CRDT_OK && any) append(engine, entry, &record);
+    else if (any) gossip__log_unreserve(engine, &record);
+    return err;
 }
 
 /* End the open transaction as an entry of this kind. */
 static crdt_err commit(gossip_engine *engine, gossip_kind kind, crdt_view control,
                        crdt_dot *ret_last)
 {
-    prepared    p;
-    crdt_delta *delta;
-    crdt_err    err = prepare(engine, &p);
-    if (err != CRDT_OK) return err;
-    err = crdt_store_commit(engine->store, &delta);
-    if (err != CRDT_OK) {
-        release(engine, &p, false);
-        return err;
-    }
-    engine->writing = false;
     gossip_entry entry;
+    crdt_dot    *deps = NULL;
     memset(&entry, 0, sizeof entry);
-    entry.replica = crdt_store_replica(engine->store);
-    entry.first = engine->replicas[engine->self].delivered + 1;
-    entry.last = crdt_context_max(crdt_store_context(engine->store), entry.replica);
     entry.ms = engine->ms;
-    entry.deps = p.deps;
-    entry.deps_count = p.deps_count;
     entry.kind = kind;
     entry.control = control;
-    bool any = entry.last >= entry.first, checkpoint = false;
-    if (any) {
-        checkpoint = !append(engine, &entry, delta, &p);
-        engine->stats.written++;
-    }
-    crdt_store_free(delta);
-    release(engine, &p, checkpoint);
-    if (ret_last != NULL) {
-        ret_last->replica = entry.replica;
-        ret_last->seq = any ? entry.last : 0;
-    }
-    if (any) gossip__links_news(engine, engine->now);
+    size_t   moved = engine->moved_count;
+    crdt_err err = describe(engine, &entry, &deps);
+    if (err == CRDT_OK) err = enter(engine, &entry);
+    gossip__release(engine, deps, moved * sizeof *deps);
+    if (engine->body.cap > BODY_KEPT) crdt_buf_clear(&engine->body);
+    if (err != CRDT_OK) return err;
+    engine->writing = false;
+    if (ret_last != NULL) *ret_last = (crdt_dot){entry.replica, entry.last};
+    if (entry.last != 0) gossip__links_news(engine, engine->now);
     return CRDT_OK;
 }
 

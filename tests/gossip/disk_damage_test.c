@@ -16,7 +16,8 @@ static void small_directory(world *w, bool clean)
         if (i % 2 == 1) sync(w);
         if (i == 3) {
             gossip_persist persist = gossip_disk_persist(w->disk);
-            CHECK_OK(persist.snapshot(persist.user, w->position, crdt_text_view("snapshot")));
+            size_t         at = 0;
+            CHECK_OK(persist.snapshot(persist.user, w->position, crdt_text_view("snapshot"), &at));
             w->covered = w->next;
         }
     }

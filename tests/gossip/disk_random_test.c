@@ -24,17 +24,19 @@ static void run(uint64_t seed, gossip_sync policy, bool faults, world *w)
     testmem_init(&w->m);
     w->random = seed;
     w->policy = policy;
+    w->part_bytes = seed % 3 == 0 ? 0 : 200 + (size_t)random_below(&w->random, 100000);
     w->files = sim_files_new(seed);
     recover(w, false);
     unsigned steps = 60 + (unsigned)random_below(&w->random, 300);
     for (unsigned i = 0; i < steps && w->next < IDS - 1; i++) {
         uint64_t dice = random_below(&w->random, 100);
         if (dice < 55) append(w);
-        else if (dice < 80) sync(w);
-        else if (dice < 85) flush(w);
-        else if (dice < 89) snapshot(w);
-        else if (dice < 94 && faults) fault(w);
-        else if (dice < 96) sim_files_fault(w->files, none);
+        else if (dice < 75) sync(w);
+        else if (dice < 78) flush(w);
+        else if (dice < 85) flush_aside(w);
+        else if (dice < 91) snapshot_part(w);
+        else if (dice < 95 && faults) fault(w);
+        else if (dice < 97) sim_files_fault(w->files, none);
         else end(w, (unsigned)random_below(&w->random, 3));
     }
     sim_files_fault(w->files, none);
@@ -54,16 +56,19 @@ static void many(gossip_sync policy, bool faults, unsigned rounds)
 {
     static world w;
     uint64_t     first = seed_or(1), recovered = 0, failures = 0, snapshots = 0, cuts = 0;
+    uint64_t     unfinished = 0;
     for (uint64_t i = 0; i < (T_SLOW ? rounds / 10 : rounds); i++) {
         run(first + i, policy, faults, &w);
         recovered += w.recovered;
         failures += w.failures;
         snapshots += w.snapshots;
+        unfinished += w.unfinished;
         cuts += w.cuts;
     }
-    printf("recovered %ju entries, %ju cuts, %ju snapshots, %ju failed syncs\n",
-           (uintmax_t)recovered, (uintmax_t)cuts, (uintmax_t)snapshots, (uintmax_t)failures);
-    CHECK(recovered > 0 && snapshots > 0 && cuts > 0);
+    printf("recovered %ju entries, %ju cuts, %ju snapshots, %ju parts before, %ju failed syncs\n",
+           (uintmax_t)recovered, (uintmax_t)cuts, (uintmax_t)snapshots, (uintmax_t)unfinished,
+           (uintmax_t)failures);
+    CHECK(recovered > 0 && snapshots > 0 && unfinished > 0 && cuts > 0);
     CHECK_EQ_INT(failures > 0, faults);
 }
 

@@ -8,7 +8,7 @@
 #define TESTS_GOSSIP_DISK_WORLD_H
 #include <string.h>
 
-#include "gossip/disk.h"
+#include "gossip/core/disk.h"
 #include "sim/files.h"
 #include "tests/lib/random.h"
 #include "tests/lib/t.h"
@@ -35,8 +35,14 @@ typedef struct world {
     fate         fates[IDS];
     uint64_t     run_first; /* the run's first entry */
     bool         must_be_clean, may_be_clean;
-    bool         calm; /* a start must find nothing wrong */
-    uint64_t     stops, cuts, deaths, failures, snapshots, recovered;
+    bool         calm;          /* a start must find nothing wrong */
+    bool         flushed;       /* another thread's sync: what it said */
+    uint64_t     flush_next;    /* the first entry that it does not cover; 0: none is under way */
+    size_t       part_bytes;    /* 0: the default */
+    uint8_t      saved[200000]; /* the snapshot that is being written, part by part */
+    size_t       saved_size, saved_at; /* saved_at 0: there is none */
+    uint64_t     saved_position, saved_covered;
+    uint64_t     stops, cuts, deaths, failures, snapshots, unfinished, recovered;
 } world;
 
 /* Entry `id`: its id, then bytes that follow from it. */
@@ -56,6 +62,7 @@ static inline void open_disk(world *w)
     char                problem[256];
     options.sync = w->policy;
     options.segment_bytes = 2000;
+    if (w->part_bytes != 0) options.part_bytes = w->part_bytes;
     crdt_err err = gossip_disk_open(&options, &table, &w->m.mem, &w->disk, problem);
     CHECK_MSG(err == CRDT_OK, "%s: %s", crdt_err_name(err), problem);
 }
@@ -124,6 +131,7 @@ static inline void recover(world *w, bool power)
     w->covered = covered;
     w->must_be_clean = w->may_be_clean = false;
     w->run_first = w->next;
+    w->saved_at = 0;
     w->replica = found.clean ? found.replica : next_random(&w->random) | 1;
     CHECK_OK(gossip_disk_begin(w->disk, w->replica));
 }
@@ -226,28 +234,79 @@ static inline void flush(world *w)
     else CHECK_ERR(err, CRDT_EIO);
 }
 
-static inline void snapshot(world *w)
+/* A flush whose sync another thread does: it begins, or ends. The thread may be done long before
+ * it is asked. */
+static inline void flush_aside(world *w)
+{
+    int64_t      fd;
+    gossip_files table = sim_files_table(w->files);
+    if (w->policy == GOSSIP_SYNC_ALWAYS) {
+        CHECK_ERR(gossip_disk_flush_begin(w->disk, &fd), CRDT_EINVAL);
+        return;
+    }
+    if (w->flush_next == 0) {
+        crdt_err err = gossip_disk_flush_begin(w->disk, &fd);
+        if (err != CRDT_OK) CHECK_ERR(err, CRDT_EIO);
+        else if (fd == -1) raise_fates(w, IN_MEMORY, DURABLE);
+        if (err != CRDT_OK || fd == -1) return;
+        raise_fates(w, IN_MEMORY, WRITTEN);
+        w->flush_next = w->next;
+        w->flushed = table.sync(table.user, fd) == 0;
+        return;
+    }
+    bool     on = w->disk->flushing.on; /* nothing else has decided meanwhile */
+    crdt_err err = gossip_disk_flush_end(w->disk, w->flushed);
+    CHECK_ERR(err, on && !w->flushed ? CRDT_EIO : CRDT_OK);
+    for (uint64_t id = 0; on && w->flushed && id < w->flush_next; id++) {
+        if (w->fates[id] != LOST) w->fates[id] = DURABLE;
+    }
+    w->flush_next = 0;
+}
+
+static inline void make_snapshot(world *w)
+{
+    uint64_t less = random_below(&w->random, 8);
+    w->saved_size = 8 + (size_t)random_below(&w->random, w->next % 5 == 0 ? 199000 : 900);
+    w->saved_position = w->position;
+    w->saved_covered = w->next;
+    w->saved_at = 0;
+    if (random_below(&w->random, 3) == 0 && less <= w->next - w->run_first &&
+        w->next - less >= w->covered) { /* of a little before the end */
+        w->saved_position -= less;
+        w->saved_covered -= less;
+    }
+    memset(w->saved, (int)(w->saved_covered & 0xff), w->saved_size);
+    memcpy(w->saved, &w->saved_covered, sizeof w->saved_covered);
+}
+
+/* One part of one; sometimes what was begun is given up. */
+static inline void snapshot_part(world *w)
 {
     gossip_persist persist = gossip_disk_persist(w->disk);
-    static uint8_t bytes[200000];
-    size_t         size = 8 + (size_t)random_below(&w->random, w->next % 5 == 0 ? 199000 : 900);
-    uint64_t       less = random_below(&w->random, 8), covered = w->next;
-    uint64_t       position = w->position;
-    if (random_below(&w->random, 3) == 0 && less <= w->next - w->run_first &&
-        covered - less >= w->covered) { /* of a little before the end */
-        position -= less;
-        covered -= less;
-    }
-    memset(bytes, (int)(covered & 0xff), size);
-    memcpy(bytes, &covered, sizeof covered);
-    crdt_err err = persist.snapshot(persist.user, position, crdt_view_of(bytes, size));
-    if (err == CRDT_OK) {
-        raise_fates(w, IN_MEMORY, DURABLE);
-        if (covered > w->covered) w->covered = covered;
-        w->snapshots++;
-    } else {
+    bool           first = w->saved_at == 0 || random_below(&w->random, 8) == 0;
+    if (first) make_snapshot(w);
+    crdt_err err = persist.snapshot(persist.user, w->saved_position,
+                                    crdt_view_of(w->saved, w->saved_size), &w->saved_at);
+    if (err != CRDT_OK) {
         CHECK_ERR(err, CRDT_EIO);
+        w->saved_at = 0;
+        return;
     }
+    if (first) raise_fates(w, IN_MEMORY, DURABLE);
+    if (w->saved_at < w->saved_size) {
+        w->unfinished++;
+        return;
+    }
+    w->saved_at = 0;
+    if (w->saved_covered > w->covered) w->covered = w->saved_covered;
+    w->snapshots++;
+}
+
+/* All parts, if nothing fails. */
+static inline void snapshot(world *w)
+{
+    do snapshot_part(w);
+    while (w->saved_at > 0);
 }
 
 static inline void stop(world *w)
@@ -276,6 +335,7 @@ static inline void end(world *w, unsigned how)
         w->deaths++;
     }
     gossip_disk_close(w->disk);
+    w->flush_next = 0;
     w->position = random_below(&w->random, 3);
     recover(w, power);
 }

@@ -405,6 +405,54 @@ TEST(driver, drops_damaged_bytes)
     end(w);
 }
 
+static crdt_err write_object(world *w, uint64_t index, uint32_t name, size_t size)
+{
+    static uint8_t bytes[2000];
+    char           text[16];
+    node          *n = &w->nodes[index];
+    crdt_txn      *txn;
+    crdt_err       err = gossip_engine_write(n->engine, w->now, WALL + w->now / 1000, &txn);
+    if (err != CRDT_OK) return err;
+    memset(bytes, 'x', size);
+    (void)snprintf(text, sizeof text, "o%05u", (unsigned)name);
+    CHECK_OK(crdt_orset_add(txn, crdt_text_view(text), crdt_bytes(bytes, size)));
+    return gossip_engine_commit(n->engine, NULL);
+}
+
+/* However large it is, a run of the driver encodes no more of it than a slice, and gives no more of
+ * it to the disk than a part, each synced; while it serves, too. */
+TEST(driver, a_run_does_a_bounded_part_of_a_snapshot)
+{
+    world   *w = begin(0);
+    node    *n = &w->nodes[0];
+    unsigned runs = 0, most = 0, synced = 0;
+    n->part_bytes = 100000;
+    start(w, 0);
+    for (uint32_t i = 0; i < 2000; i++) CHECK_OK(write_object(w, 0, i, 1500)); /* 3 MB */
+    pass(w, SECOND);
+    CHECK_OK(gossip_driver_checkpoint(n->driver, w->now));
+    for (; n->snapshots == 0 && runs < 1000; runs++) {
+        uint64_t parts = n->parts;
+        CHECK_OK(write_object(w, 0, runs * 7 % 3000, 100));
+        uint64_t syncs = sim_files_calls(n->files, SIM_SYNC);
+        CHECK_OK(run_node(w, 0));
+        syncs = sim_files_calls(n->files, SIM_SYNC) - syncs;
+        if (n->parts - parts > most) most = (unsigned)(n->parts - parts);
+        synced += n->parts > parts && syncs >= 2; /* the log's, the part's */
+        w->now += 1000;
+    }
+    printf("%u runs, %ju parts of %zu bytes at most\n", runs, (uintmax_t)n->parts, n->largest_part);
+    CHECK_EQ_INT(n->snapshots, 1);
+    CHECK_EQ_INT(most, 1);
+    CHECK(n->largest_part <= 100000 && n->parts >= 30);
+    CHECK_EQ_INT(synced, n->parts);
+    CHECK(runs >= n->parts + 3000000 / n->config.chunk_bytes);
+    stop(w, 0, 2);
+    start(w, 0);
+    CHECK_EQ_INT(crdt_store_count(n->store), 2000);
+    end(w);
+}
+
 /* A node that joins from a snapshot has a checkpoint on its disk before it goes on. */
 TEST(driver, keeps_a_snapshot_that_came_from_a_peer)
 {

@@ -33,7 +33,8 @@ typedef struct node {
     gossip_driver *driver;
     gossip_persist inner;
     unsigned       refuse_appends, refuse_syncs, refuse_names; /* so many to come */
-    uint64_t       appends, syncs, snapshots, refused;
+    uint64_t       appends, syncs, snapshots, parts, refused;  /* snapshots in so many parts */
+    size_t         part_bytes, largest_part;                   /* 0: the default; bytes */
     bool           up;
     gossip_config  config;
 } node;
@@ -116,11 +117,15 @@ static inline crdt_err sync(void *user)
     return n->inner.sync(n->inner.user);
 }
 
-static inline crdt_err snapshot(void *user, uint64_t position, crdt_view bytes)
+static inline crdt_err snapshot(void *user, uint64_t position, crdt_view bytes, size_t *at)
 {
-    node *n = user;
-    n->snapshots++;
-    return n->inner.snapshot(n->inner.user, position, bytes);
+    node    *n = user;
+    size_t   before = *at;
+    crdt_err err = n->inner.snapshot(n->inner.user, position, bytes, at);
+    n->parts++;
+    if (err == CRDT_OK && *at - before > n->largest_part) n->largest_part = *at - before;
+    n->snapshots += err == CRDT_OK && *at == bytes.size;
+    return err;
 }
 
 static inline crdt_err renamed(void *user, uint64_t replica)
@@ -172,11 +177,12 @@ static inline void start(world *w, uint64_t index)
     node               *n = &w->nodes[index];
     gossip_disk_options options = gossip_disk_options_default(1, n->id);
     gossip_files        table = sim_files_table(n->files);
-    gossip_transport    transport = {send, n};
-    gossip_persist      persist = {append, sync, snapshot, renamed, n};
-    gossip_recovery     found;
-    gossip_peer         peer;
-    char                problem[256];
+    if (n->part_bytes != 0) options.part_bytes = n->part_bytes;
+    gossip_transport transport = {send, n};
+    gossip_persist   persist = {append, sync, snapshot, renamed, n};
+    gossip_recovery  found;
+    gossip_peer      peer;
+    char             problem[256];
     CHECK_OK(gossip_disk_open(&options, &table, &n->m.mem, &n->disk, problem));
     CHECK_OK(gossip_disk_recover(n->disk, &found));
     CHECK_MSG(found.problem[0] == 0, "%s", found.problem);

@@ -94,6 +94,7 @@ TEST(snap, slices_are_the_snapshot_of_their_beginning)
     CHECK_OK(gossip_engine_snapshot_begin(engine, &got, &position));
     CHECK_EQ_INT(position, gossip_engine_stats(engine).log_end);
     CHECK_EQ_INT(gossip_engine_snapshot_begin(engine, &got, &position), CRDT_EBUSY);
+    CHECK(got.size < 1000); /* no object is in it yet */
     for (; !done; slices++) {
         crdt_txn *txn;
         char      name[16];
@@ -105,7 +106,9 @@ TEST(snap, slices_are_the_snapshot_of_their_beginning)
             (void)cluster_add(c, (uint32_t)slices % 2, name, "later");
         }
         cluster_run(c, 5 * MS);
+        size_t before = got.size;
         CHECK_OK(gossip_engine_snapshot_slice(engine, &got, &done));
+        CHECK(got.size - before <= c->nodes[0].config.chunk_bytes + 200); /* and an object */
     }
     CHECK(slices >= 8);
     CHECK_EQ_MEM(got.data + 6, got.size - 6, want.data, want.size);

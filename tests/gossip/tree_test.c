@@ -90,6 +90,64 @@ TEST(tree, lost_push_is_sent_again_and_counted)
     cluster_free(c);
 }
 
+typedef struct lost {
+    uint32_t pushes, answered; /* messages; entries */
+} lost;
+
+/* What node 0 answers to node 1 is lost, and so is what it pushes. */
+static bool lost_and_counted(cluster *c, uint32_t from, uint32_t to, const gossip_msg *msg)
+{
+    lost *l = c->user;
+    (void)to;
+    if (from == 0 && msg->kind == GOSSIP_STATE) l->answered += msg->entries_count;
+    l->pushes += from == 0 && msg->kind == GOSSIP_PUSH;
+    return from != 0 || (msg->kind != GOSSIP_STATE && msg->kind != GOSSIP_PUSH);
+}
+
+/* As node 1 would, that holds what it last told. */
+static void want(const cluster *c, uint32_t id)
+{
+    gossip_msg msg;
+    memset(&msg, 0, sizeof msg);
+    msg.kind = GOSSIP_WANT;
+    msg.link = cluster_link(c, 0, 1);
+    msg.id = id;
+    CHECK_OK(gossip_engine_receive(c->nodes[0].engine, c->now, c->now / MS, cluster_peer(c, 0, 1),
+                                   &msg));
+}
+
+/* After a while without answers a PUSH is given up only after seconds. Whoever asks meanwhile says
+ * that it has not come. */
+TEST(tree, what_is_asked_for_is_sent_though_it_was_pushed_before)
+{
+    gossip_config config = cluster_config();
+    config.round_us = 100 * SECOND;
+    config.round_max_us = 200 * SECOND;
+    cluster *c = cluster_new(2, &config);
+    lost     l = {0, 0};
+    cluster_run(c, SECOND);
+    c->user = &l;
+    c->filter = lost_and_counted;
+    (void)cluster_add(c, 0, "s", "lost");
+    cluster_run(c, MS);
+    CHECK_EQ_INT(l.pushes, 1);
+    want(c, 1000);
+    cluster_run(c, MS);
+    CHECK_EQ_INT(l.answered, 0); /* it may be on its way */
+    cluster_run(c, 5 * SECOND);
+    CHECK(cluster_info(c, 0, 1).linked);
+    uint32_t pushes = l.pushes;
+    want(c, 1001);
+    cluster_run(c, MS);
+    CHECK_EQ_INT(l.answered, 1);
+    cluster_run(c, SECOND);
+    CHECK_EQ_INT(l.pushes, pushes); /* still the same one */
+    want(c, 1002);                  /* the answer was lost as well */
+    cluster_run(c, MS);
+    CHECK_EQ_INT(l.answered, 2);
+    cluster_free(c);
+}
+
 static bool no_took(cluster *c, uint32_t from, uint32_t to, const gossip_msg *msg)
 {
     (void)c;

@@ -2,12 +2,14 @@
  * strangers are refused and told of, and the others go on. */
 #define _POSIX_C_SOURCE 200809L
 #include <poll.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "crdt/orset.h"
 #include "crdt/types.h"
 #include "gossip/gossip.h"
 #include "tests/nng/lib/net.h"
+#include "tests/nng/lib/proxy.h"
 
 #define NODES 4
 
@@ -18,6 +20,9 @@ typedef struct node {
     gossip_driver *driver;
     unsigned       up, down; /* notices */
 } node;
+
+/* The next nodes that are opened wait for ten minutes where others wait for a second. */
+static bool patient;
 
 static uint64_t wall(void)
 {
@@ -36,6 +41,10 @@ static void open_node(node *n, uint64_t id, uint64_t cluster, const gossip_nng_o
     config.boot = config.seed = id + net_now();
     config.address = crdt_text_view(net_url(&n->net));
     config.frame_max = options->frame_max;
+    if (patient) {
+        config.timeout_us = UINT64_C(600000000);
+        config.round_us = config.round_max_us = UINT64_C(600000000);
+    }
     CHECK_OK(crdt_store_new(&store, &n->store));
     CHECK_OK(gossip_engine_new(&config, n->store, NULL, &n->engine));
     CHECK_OK(gossip_driver_new(n->engine, &transport, NULL, NULL, &n->driver));
@@ -68,11 +77,14 @@ static void step(node *n)
     gossip_nng_item item;
     gossip_action   notice;
     while (gossip_nng_take(n->net.nng, &item)) {
-        if (item.kind == GOSSIP_NNG_LOST) continue;
+        if (item.kind == GOSSIP_NNG_LOST) {
+            gossip_driver_lost(n->driver, net_now(), item.from);
+            continue;
+        }
         CHECK_OK(gossip_driver_receive(n->driver, net_now(), wall(), item.bytes, item.from));
     }
     CHECK_OK(gossip_driver_run(n->driver, net_now(), wall()));
-    (void)gossip_nng_check(n->net.nng, net_now());
+    gossip_nng_check(n->net.nng);
     while (gossip_driver_notice(n->driver, &notice)) {
         n->up += notice.notice == GOSSIP_PEER_UP;
         n->down += notice.notice == GOSSIP_PEER_DOWN;
@@ -208,6 +220,33 @@ TEST(engine, a_node_that_comes_back_at_its_address_is_met_again)
     for (unsigned i = 0; i < 3; i++) close_node(&nodes[i]);
 }
 
+/* The connection breaks while a push is under way. The engine is told, and sends it again: it would
+ * have waited for ten minutes. */
+TEST(engine, what_is_lost_with_a_connection_is_sent_again_at_once)
+{
+    node               nodes[2];
+    proxy              p;
+    gossip_nng_options o = net_options("tcp://127.0.0.1:0");
+    patient = true;
+    for (unsigned i = 0; i < 2; i++) open_node(&nodes[i], 100 + i, 7, &o);
+    patient = false;
+    proxy_open(&p, net_url(&nodes[1].net), 1);
+    meet(&nodes[0], p.url);
+    add(&nodes[0], "before");
+    agree(nodes, 2, 1);
+    run_for(nodes, 2, 300);
+    atomic_store(&p.holds, true);
+    run_for(nodes, 2, 100);
+    add(&nodes[0], "under way");
+    run_for(nodes, 2, 300);
+    CHECK_EQ_INT(elements(&nodes[1]), 1);
+    proxy_break(&p);
+    atomic_store(&p.holds, false);
+    agree(nodes, 2, 2);
+    for (unsigned i = 0; i < 2; i++) close_node(&nodes[i]);
+    proxy_close(&p);
+}
+
 /* -- Strangers --------------------------------------------------------------------------------- */
 
 static uint64_t refused_of(const node *n, const char *url, crdt_err *ret_err)
@@ -250,25 +289,23 @@ TEST(engine, a_node_of_another_cluster_is_refused_and_told_of)
 /* Sends it over a plain connection as a request; the answer, which must come, into *ret. */
 static void ask(node *nodes, unsigned count, const char *url, crdt_view request, gossip_msg *ret)
 {
-    uint8_t       bytes[4096], header[8];
+    uint8_t       bytes[4096], header[17];
     int           fd = net_connect(url);
     gossip_frame *frame;
     size_t        size = 0;
     CHECK(net_greet(fd));
-    bytes[0] = 0x80;
-    bytes[1] = bytes[2] = 0;
-    bytes[3] = 1;
-    memcpy(bytes + 4, request.data, request.size);
-    CHECK(net_put(fd, false, request.size + 4, bytes, request.size + 4));
+    CHECK(net_put(fd, (uint32_t)request.size, 77, 1, request.data, request.size));
     for (unsigned i = 0; i < 500; i++) {
         struct pollfd p = {.fd = fd, .events = POLLIN};
         turn(nodes, count);
-        if (poll(&p, 1, 0) > 0) break;
+        if (poll(&p, 1, 0) > 0 && recv(fd, header, sizeof header, MSG_PEEK) > 8) break;
     }
-    CHECK(read(fd, header, 8) == 8);
-    for (unsigned i = 0; i < 8; i++) size = size << 8 | header[i];
-    CHECK(size <= sizeof bytes && read(fd, bytes, size) == (ssize_t)size);
-    CHECK_OK(gossip_wire_decode(NULL, crdt_view_of(bytes + 4, size - 4), NULL, &frame, NULL));
+    CHECK_EQ_INT(recv(fd, header, sizeof header, MSG_WAITALL), sizeof header);
+    CHECK_EQ_MEM(header, 8, "CONCUR\1\0", 8);
+    for (unsigned i = 4; i > 0; i--) size = size << 8 | header[7 + i];
+    CHECK(header[12] == 77 && header[13] == 0 && header[16] == 2);
+    CHECK(size <= sizeof bytes && recv(fd, bytes, size, MSG_WAITALL) == (ssize_t)size);
+    CHECK_OK(gossip_wire_decode(NULL, crdt_view_of(bytes, size), NULL, &frame, NULL));
     *ret = *gossip_frame_msg(frame);
     gossip_frame_free(frame, NULL);
     close(fd);
@@ -303,7 +340,7 @@ TEST(engine, a_frame_too_large_is_refused_and_others_go_on)
     agree(nodes, 2, 1);
     int fd = net_connect(net_url(&nodes[0].net));
     CHECK(net_greet(fd));
-    CHECK(net_put(fd, false, 5u << 20, "start", 5));
+    CHECK(net_put(fd, 5u << 20, 1, 1, "start", 5));
     CHECK(net_is_closed(fd, 5000));
     close(fd);
     add(&nodes[1], "two");

@@ -80,6 +80,7 @@ TEST(expiry, stands_beside_any_type)
 {
     crdt_store       *s = store_of(A);
     const crdt_types *types = crdt_types_builtin();
+    size_t            names = 0;
     for (size_t i = 0; i < types->count; i++) {
         const crdt_type *t = types->list[i];
         if (t->beside) continue;
@@ -89,7 +90,7 @@ TEST(expiry, stands_beside_any_type)
         CHECK_EQ_INT(deadline(s, t->name), i);
         CHECK(crdt_store_type_at(s, name_of(t->name), 0) == t);
         CHECK(crdt_store_type_at(s, name_of(t->name), 1) == NULL);
-        CHECK_EQ_INT(crdt_store_count(s), i + 1);
+        CHECK_EQ_INT(crdt_store_count(s), ++names);
     }
     DO(s, "cell", &crdt_cell_type, "incr", 1); /* what shows can be written as before */
     CHECK_EQ_STR(shown(s, "cell"), "1");

@@ -196,7 +196,7 @@ TEST(omap, keys_in_order_fill_their_leaves)
     world *w = new_world();
     for (unsigned i = 0; i < 10000; i++) put(w, numbered(i));
     check_map(w);
-    CHECK(w->map.bytes < 10000 * 18);
+    CHECK(w->map.bytes < 10000 * 19);
     free_world(w);
 }
 

@@ -1,5 +1,6 @@
 /* net.h: transports in one process, driven by one thread; plain sockets that misbehave.
  *
+ * Whoever waits here gives all that are open their turns, but for those of other threads.
  * Addresses: listen on "tcp://127.0.0.1:0" and ask gossip_nng_url, or use net_ipc.
  */
 #ifndef TESTS_NNG_LIB_NET_H
@@ -16,6 +17,8 @@ typedef struct net {
     gossip_nng *nng;
     int         fd; /* an eventfd that wake writes to */
     uint64_t    wakes;
+    bool        elsewhere; /* another thread owns it; set while no other one runs */
+    struct net *next;
 } net;
 
 /* Monotonic, in microseconds. */
@@ -32,6 +35,8 @@ const char *net_url(const net *n);
 
 /* Waits up to ms for an item. */
 bool net_take(net *n, unsigned ms, gossip_nng_item *ret_item);
+/* Turns for so long, takes nothing. */
+void net_turn(unsigned ms);
 void net_request(net *n, const char *to, const char *text);
 void net_reply(net *n, uint64_t from, const char *text);
 /* Takes an item, which must be of this kind and text. */
@@ -43,10 +48,10 @@ void net_expect_notice(net *n, const char *part);
 
 /* Plain connections. net_connect: to tcp://127.0.0.1:PORT or ipc://PATH. */
 int net_connect(const char *url);
-/* The SP header of a REQ socket is sent, the other's is read. True if it came. */
+/* The preamble is sent. True if it went. */
 bool net_greet(int fd);
-/* A message: its length in 8 bytes, then the bytes; ipc: a byte 1 before it. False: it went. */
-bool net_put(int fd, bool ipc, uint64_t claimed, const void *bytes, size_t size);
+/* A frame that claims to have so many bytes. kind: 1 a request, 2 a reply. False: it did not go. */
+bool net_put(int fd, uint32_t claimed, uint32_t id, char kind, const void *bytes, size_t size);
 /* All that is there was read, and the peer has closed: true. Waits up to ms. */
 bool net_is_closed(int fd, unsigned ms);
 /* The port of a listening socket of this test's own, on 127.0.0.1. */

@@ -1,0 +1,196 @@
+/* map/map.c: what shows of a map, with and without a transaction. See map.h. */
+#include <string.h>
+
+#include "crdt/core/mem.h"
+#include "crdt/map/map.h"
+
+const crdt__shape crdt__map_marks = {CRDT__CLOCK_STAMPS, CRDT__NO_VALUES, false,
+                                     crdt__sib_compare_stamps};
+const crdt__shape crdt__map_tombed = {CRDT__CLOCK_STAMPS, CRDT__NO_VALUES, true,
+                                      crdt__sib_compare_stamps};
+
+crdt__sight crdt__map_sight(const crdt_ref *ref)
+{
+    return (crdt__sight){ref->space, ref->state, ref->pending, ref->gone,
+                         crdt__map_policy(ref->type)};
+}
+
+/* -- Entries of both trees --------------------------------------------------------------------- */
+
+crdt__walk_maps crdt__sight_seek(const crdt__sight *sight, crdt_view key, uint32_t id)
+{
+    crdt__walk_maps walk = {{0, 0}, {0, 0}};
+    if (sight->state != NULL) walk.a = crdt__map_seek(sight->state, key, id);
+    if (sight->own != NULL) walk.b = crdt__map_seek(sight->own, key, id);
+    return walk;
+}
+
+crdt__both crdt__sight_next(const crdt__sight *sight, crdt__walk_maps *walk)
+{
+    crdt__entry *a = sight->state == NULL ? NULL : crdt__map_at(sight->state, &walk->a);
+    crdt__entry *b = sight->own == NULL ? NULL : crdt__map_at(sight->own, &walk->b);
+    int          order = a == NULL ? 1 : b == NULL ? -1 : crdt__entry_compare(a, b);
+    crdt__both   both = {NULL, order <= 0 ? a : NULL, order >= 0 ? b : NULL};
+    walk->a.slot += both.mine != NULL;
+    walk->b.slot += both.own != NULL;
+    if (both.mine != NULL) both.type = both.mine->type;
+    else if (both.own != NULL) both.type = both.own->type;
+    return both;
+}
+
+crdt__both crdt__sight_find(const crdt__sight *sight, crdt_view key, uint16_t id)
+{
+    crdt__both both = {NULL, NULL, NULL};
+    if (sight->state != NULL) both.mine = crdt__map_find(sight->state, key, id);
+    if (sight->own != NULL) both.own = crdt__map_find(sight->own, key, id);
+    if (both.mine != NULL) both.type = both.mine->type;
+    else if (both.own != NULL) both.type = both.own->type;
+    return both;
+}
+
+crdt_view crdt__both_key(const crdt__both *both)
+{
+    return crdt__entry_key(both->mine != NULL ? both->mine : both->own);
+}
+
+crdt_ref crdt__both_ref(const crdt__sight *sight, const crdt__both *both)
+{
+    return (crdt_ref){both->type, sight->space, both->mine == NULL ? NULL : both->mine->state,
+                      both->own == NULL ? NULL : both->own->state, sight->gone};
+}
+
+/* -- How entries stand ------------------------------------------------------------------------- */
+
+crdt__standing crdt__both_look(const crdt__sight *sight, const crdt__both *both)
+{
+    crdt__standing  s;
+    crdt__sib       top;
+    bool            latest_removed = false;
+    crdt__sibs_iter it = crdt__sibs_over(both->mine == NULL ? NULL : &both->mine->marks,
+                                         both->own == NULL ? NULL : &both->own->marks, sight->gone);
+    crdt_ref ref = crdt__both_ref(sight, both);
+    memset(&s, 0, sizeof s);
+    for (const crdt__sib *sib; (sib = crdt__sibs_next(&it)) != NULL; s.marks++) {
+        bool tomb = crdt__sib_is_tomb(sib);
+        if (sib->stamp > s.stamp_max) s.stamp_max = sib->stamp;
+        if (s.marks == 0 || crdt__sib_compare_stamps(sib, &top) > 0) {
+            top = *sib;
+            latest_removed = tomb;
+        }
+        if (tomb) {
+            s.removed = true;
+        } else if (!s.marked || crdt__sib_compare_stamps(sib, &s.since) > 0) {
+            s.since = *sib;
+            s.marked = true;
+        }
+    }
+    bool beaten = sight->policy == CRDT__LATEST_WINS ? latest_removed : s.removed;
+    s.shows = !beaten && (s.marked || both->type->alive(&ref));
+    return s;
+}
+
+/* The greatest mark comes first, whoever has none last, by the least type id. */
+static bool shows_before(const crdt__both *a, const crdt__standing *s, const crdt__both *b,
+                         const crdt__standing *t)
+{
+    int order = crdt__sib_compare_stamps(&s->since, &t->since);
+    return order != 0 ? order > 0 : a->type->id < b->type->id;
+}
+
+bool crdt__sight_shows(const crdt__sight *sight, crdt_view key, crdt__both *ret_both)
+{
+    crdt__walk_maps walk = crdt__sight_seek(sight, key, 0);
+    crdt__standing  best;
+    bool            shows = false;
+    for (crdt__both both; (both = crdt__sight_next(sight, &walk)).type != NULL;) {
+        if (crdt_view_compare(crdt__both_key(&both), key) != 0) break;
+        crdt__standing s = crdt__both_look(sight, &both);
+        if (!s.shows || (shows && !shows_before(&both, &s, ret_both, &best))) continue;
+        *ret_both = both;
+        best = s;
+        shows = true;
+    }
+    return shows;
+}
+
+/* -- The whole --------------------------------------------------------------------------------- */
+
+bool crdt__map_alive(const crdt_ref *ref)
+{
+    const crdt__map *state = ref->state;
+    crdt__sight      sight = crdt__map_sight(ref);
+    crdt__walk_maps  walk = {{0, 0}, {0, 0}};
+    if (ref->pending == NULL && ref->gone == NULL) return state != NULL && state->keys > 0;
+    for (crdt__both both; (both = crdt__sight_next(&sight, &walk)).type != NULL;) {
+        if (crdt__both_look(&sight, &both).shows) return true;
+    }
+    return false;
+}
+
+bool crdt__map_empty(const void *state)
+{
+    return ((const crdt__map *)state)->entries == 0;
+}
+
+void crdt__map_stats(const void *state, crdt_stats *stats)
+{
+    const crdt__map *map = state;
+    crdt__place      place = {0, 0};
+    stats->metadata += crdt__map_memory(map);
+    for (const crdt__entry *e; (e = crdt__map_next(map, &place)) != NULL;) {
+        crdt_stats inner;
+        memset(&inner, 0, sizeof inner);
+        e->type->stats(e->state, &inner);
+        crdt__sibs_stats(crdt__map_shape(map), &e->marks, &inner);
+        stats->payload += inner.payload + e->key_size;
+        stats->metadata += inner.metadata - e->key_size;
+        stats->dots += inner.dots;
+        stats->residues += inner.residues;
+        if (inner.stamp_max > stats->stamp_max) stats->stamp_max = inner.stamp_max;
+    }
+    stats->elements += map->keys;
+}
+
+static void print_key(const crdt__sight *sight, const crdt__both *first, crdt_buf *out)
+{
+    crdt_view       key = crdt__both_key(first);
+    crdt__walk_maps walk = crdt__sight_seek(sight, key, 0);
+    crdt_ref        ref = crdt__both_ref(sight, first);
+    crdt_value      text = {CRDT_BYTES, 0, key};
+    crdt_buf_print_value(out, text);
+    crdt_buf_text(out, ": ");
+    crdt_buf_text(out, first->type->name);
+    crdt_buf_text(out, " ");
+    first->type->print(&ref, out);
+    for (crdt__both both; (both = crdt__sight_next(sight, &walk)).type != NULL;) {
+        if (crdt_view_compare(crdt__both_key(&both), key) != 0) break;
+        if (both.type == first->type || !crdt__both_look(sight, &both).shows) continue;
+        ref = crdt__both_ref(sight, &both);
+        crdt_buf_text(out, " or ");
+        crdt_buf_text(out, both.type->name);
+        crdt_buf_text(out, " ");
+        both.type->print(&ref, out);
+    }
+}
+
+/* {"a": mvreg [1] or orset {2}, "b": ormap {}}: what shows first, and in order of types what would
+ * show without it. */
+void crdt__map_print(const crdt_ref *ref, crdt_buf *out)
+{
+    crdt__sight     sight = crdt__map_sight(ref);
+    crdt__walk_maps walk = {{0, 0}, {0, 0}};
+    crdt__both      both, shown;
+    crdt_view       last = crdt_view_of(NULL, 0);
+    bool            any = false;
+    crdt_buf_text(out, "{");
+    for (bool first = true; (both = crdt__sight_next(&sight, &walk)).type != NULL; first = false) {
+        crdt_view key = crdt__both_key(&both);
+        bool      again = !first && crdt_view_compare(key, last) == 0;
+        last = key;
+        if (again || !crdt__sight_shows(&sight, key, &shown)) continue;
+        if (any) crdt_buf_text(out, ", ");
+        any = true;
+        print_key(&sight, &shown, out);
+    }
+    crdt_buf_text(out, "}");
+}

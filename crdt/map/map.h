@@ -1,0 +1,225 @@
+/* map/map.h: the inside of maps (crdt/ormap.h), shared by the files of crdt/map/ and crdt/ormap.c.
+ *
+ * Shape    (key, type id) -> entry: marks and a state of that type, which may be a map.
+ * Marks    dot -> stamp, or removed with a stamp. A mark is written when an entry begins to show:
+ *          an empty container lives by it, and the greatest decides which type shows (rule R12).
+ *          Where removals win, or the latest write, a removal leaves a mark too, a residue.
+ * Tree     leaves of up to 64 slots in order of key and type, and an array of the leaves. A slot has
+ *          the key's first bytes and the entry's digest beside its pointer, so a join of two maps
+ *          passes over equal entries, sub-trees too, without a look at them.
+ */
+#ifndef CRDT_MAP_MAP_H
+#define CRDT_MAP_MAP_H
+#include <stdalign.h>
+
+#include "crdt/core/sibs.h"
+#include "crdt/core/within.h"
+#include "crdt/type.h"
+
+#define CRDT__MAP_DEPTH_MAX 64u /* keys in a path, whatever the limits say */
+
+typedef enum crdt__policy { CRDT__UPDATE_WINS, CRDT__REMOVE_WINS, CRDT__LATEST_WINS } crdt__policy;
+
+typedef struct crdt__leaf  crdt__leaf;
+typedef struct crdt__entry crdt__entry;
+
+struct crdt__entry {
+    const crdt_type *type;
+    crdt__leaf      *leaf;
+    crdt__entry     *next_touched;
+    crdt__sibs       marks;
+    uint32_t         key_size;
+    bool             live : 1;     /* shows, were it alone under its key */
+    bool             competes : 1; /* it is live, and contents compete in it */
+    bool             dirty : 1;    /* its slot's digest is out of date */
+    bool             touched : 1;  /* on the map's list */
+    bool             born : 1;     /* made by the join being prepared, or for an open transaction */
+    bool             mutated : 1;  /* in a transaction's delta: stays there */
+    alignas(max_align_t) unsigned char state[]; /* and behind it the key */
+};
+
+static inline crdt_view crdt__entry_key(const crdt__entry *e)
+{
+    return crdt_view_of(e->state + e->type->size, e->key_size);
+}
+static inline size_t crdt__entry_bytes(const crdt__entry *e)
+{
+    return sizeof *e + e->type->size + e->key_size;
+}
+
+typedef struct crdt__slot_of_leaf {
+    uint64_t     head; /* the first 8 bytes of the key */
+    crdt_digest  tag;  /* of the entry, if not dirty */
+    crdt__entry *entry;
+} crdt__leaf_slot;
+
+struct crdt__leaf {
+    uint32_t        count, cap;
+    bool            dirty; /* an entry here is */
+    crdt__leaf_slot at[];
+};
+
+/* Two entries to be joined. */
+typedef struct crdt__meeting {
+    crdt__entry       *mine;
+    const crdt__entry *theirs; /* NULL: they lack it */
+} crdt__meeting;
+
+/* A state. */
+typedef struct crdt__map {
+    const crdt_type  *type; /* its own */
+    const crdt_space *space;
+    crdt__leaf      **leaves;
+    uint32_t          count, cap;       /* of leaves */
+    size_t            entries, keys;    /* keys: under which something shows */
+    size_t            lives, competing; /* entries that are live; that compete */
+    crdt_digest       sum;              /* of the digests of entries that are not dirty */
+    bool              dirty;            /* a leaf is */
+    bool              gaps;             /* there may be entries that hold nothing */
+    crdt__entry      *touched;          /* whose states were changed in place since the last keep */
+    crdt__meeting    *plan;             /* of the join that was prepared */
+    size_t            planned, plan_cap;
+    void             *bottom; /* for what the other lacks */
+    size_t            bottom_size;
+} crdt__map;
+
+/* A key is a name and an element. */
+static inline size_t crdt__map_key_max(const crdt_limits *limits)
+{
+    return limits->name_bytes < limits->value_bytes ? limits->name_bytes : limits->value_bytes;
+}
+
+crdt__policy crdt__map_policy(const crdt_type *type);
+/* True for the types whose state is a crdt__map. */
+bool crdt__is_map(const crdt_type *type);
+/* What an entry may be of: built-in types and those of the store, but for types that stand beside
+ * others. NULL: none of these. (ormap.c) */
+const crdt_type *crdt__map_type(const crdt_space *space, uint16_t id);
+
+/* -- Entries and their tree (map_tree.c) ------------------------------------------------------- */
+
+typedef struct crdt__place {
+    uint32_t leaf, slot;
+} crdt__place;
+
+/* The first entry not before (key, id). */
+crdt__place crdt__map_seek(const crdt__map *map, crdt_view key, uint32_t id);
+/* The entry there, or NULL at the end; a place behind a leaf's last goes to the next leaf. */
+crdt__entry               *crdt__map_at(const crdt__map *map, crdt__place *place);
+static inline crdt__entry *crdt__map_next(const crdt__map *map, crdt__place *place)
+{
+    crdt__entry *e = crdt__map_at(map, place);
+    place->slot += e != NULL;
+    return e;
+}
+crdt__entry *crdt__map_find(const crdt__map *map, crdt_view key, uint16_t id);
+/* ... made if there is none: empty. Errors: ENOMEM. */
+crdt_err crdt__map_make(const crdt_space *space, crdt__map *map, crdt_view key,
+                        const crdt_type *type, crdt__entry **ret_entry);
+void     crdt__map_drop(const crdt_space *space, crdt__map *map, crdt__entry *entry);
+/* Some entry, chosen by the random bits, about evenly; NULL: there is none. */
+const crdt__entry *crdt__map_some(const crdt__map *map, uint64_t random);
+int                crdt__entry_compare(const crdt__entry *a, const crdt__entry *b);
+bool               crdt__entry_is_empty(const crdt__entry *e);
+/* After its content changed: what shows under its key, digest. */
+void crdt__map_touch(const crdt_space *space, crdt__map *map, crdt__entry *e);
+/* Contents or types compete somewhere in it; O(1). In an entry. */
+bool crdt__map_competes(const crdt__map *map);
+bool crdt__entry_competes(const crdt_space *space, const crdt__entry *e);
+/* Its state is about to be changed in place. */
+void crdt__map_edit(crdt__map *map, crdt__entry *e);
+/* Every slot gets its digest. */
+void   crdt__map_clean(crdt__map *map);
+void   crdt__map_init(const crdt_space *space, const crdt_type *type, void *state);
+void   crdt__map_clear(const crdt_space *space, void *state);
+size_t crdt__map_memory(const crdt__map *map); /* but for what the entries hold */
+
+/* -- What shows (map.c) ------------------------------------------------------------------------ */
+
+extern const crdt__shape         crdt__map_marks;  /* where updates win */
+extern const crdt__shape         crdt__map_tombed; /* where a removal leaves a mark */
+static inline const crdt__shape *crdt__map_shape(const crdt__map *map)
+{
+    return crdt__map_policy(map->type) == CRDT__UPDATE_WINS ? &crdt__map_marks : &crdt__map_tombed;
+}
+
+/* A map as a transaction sees it, or without one. */
+typedef struct crdt__sight {
+    const crdt_space   *space;
+    const crdt__map    *state, *own; /* own: of the transaction's delta; each may be NULL */
+    const crdt_context *gone;
+    crdt__policy        policy;
+} crdt__sight;
+crdt__sight crdt__map_sight(const crdt_ref *ref);
+
+/* One key and type: what of it is there. */
+typedef struct crdt__both {
+    const crdt_type *type; /* NULL: the end */
+    crdt__entry     *mine, *own;
+} crdt__both;
+/* Walks both trees in order. */
+typedef struct crdt__walk_maps {
+    crdt__place a, b;
+} crdt__walk_maps;
+crdt__walk_maps crdt__sight_seek(const crdt__sight *sight, crdt_view key, uint32_t id);
+crdt__both      crdt__sight_next(const crdt__sight *sight, crdt__walk_maps *walk);
+crdt__both      crdt__sight_find(const crdt__sight *sight, crdt_view key, uint16_t id);
+crdt_view       crdt__both_key(const crdt__both *both);
+
+/* How an entry stands. */
+typedef struct crdt__standing {
+    bool      shows;
+    bool      marked, removed; /* there is a mark of a write; of a removal */
+    crdt__sib since;           /* the greatest of the former */
+    uint64_t  stamp_max;       /* of all */
+    size_t    marks;
+} crdt__standing;
+crdt_ref       crdt__both_ref(const crdt__sight *sight, const crdt__both *both);
+crdt__standing crdt__both_look(const crdt__sight *sight, const crdt__both *both);
+/* What shows under a key, false: nothing. */
+bool crdt__sight_shows(const crdt__sight *sight, crdt_view key, crdt__both *ret_both);
+
+bool crdt__map_alive(const crdt_ref *ref);
+bool crdt__map_empty(const void *state);
+void crdt__map_print(const crdt_ref *ref, crdt_buf *out);
+void crdt__map_stats(const void *state, crdt_stats *stats);
+
+/* -- Joins (map_join.c) ------------------------------------------------------------------------ */
+crdt_err crdt__map_prepare(crdt_join *join, void *state, const void *other);
+bool     crdt__map_commit(crdt_join *join, void *state, const void *other);
+crdt_err crdt__map_since(const crdt_space *space, const void *state, const crdt_context *ctx,
+                         void *ret_part, crdt_context *keep);
+crdt_err crdt__map_ready(const crdt_space *space, void *state, const crdt_context *cut);
+bool     crdt__map_stabilise(const crdt_space *space, void *state, const crdt_context *cut);
+void     crdt__map_keep(const crdt_space *space, void *state);
+void     crdt__map_undo(const crdt_space *space, void *state);
+crdt_err crdt__map_seal(const crdt_space *space, void *state, crdt_dot first, void *ret_part);
+
+/* -- Bytes (map_code.c) ------------------------------------------------------------------------ */
+void     crdt__map_mark(const void *state, crdt_replicas *ids);
+void     crdt__map_encode(const void *state, crdt_enc *enc);
+crdt_err crdt__map_decode(const crdt_space *space, void *state, crdt_dec *dec);
+void     crdt__map_digest(const void *state, crdt_blocks *blocks);
+bool     crdt__map_check(const crdt_space *space, const void *state, const crdt_context *seen,
+                         const char **ret_reason);
+bool     crdt__map_within(const void *state, const crdt_context *seen);
+size_t   crdt__map_bytes(const void *state);
+/* The digest of one entry's content under its key. */
+crdt_digest crdt__entry_digest(const crdt__map *map, const crdt__entry *e);
+
+/* -- Writing (map_write.c) --------------------------------------------------------------------- */
+typedef struct crdt__map_path {
+    crdt_view        name; /* of the outermost map */
+    const crdt_type *type; /* its type */
+    const crdt_view *keys;
+    size_t           depth;
+} crdt__map_path;
+
+crdt_err crdt__map_enter(crdt_txn *txn, const crdt__map_path *path);
+/* An empty object of this type under the last key. */
+crdt_err crdt__map_create(crdt_txn *txn, const crdt__map_path *path, const crdt_type *type);
+/* What shows under the last key goes. Errors: ENOENT. */
+crdt_err crdt__map_remove(crdt_txn *txn, const crdt__map_path *path);
+crdt_err crdt__map_reset(crdt_target *target);
+
+#endif

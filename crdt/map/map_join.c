@@ -1,0 +1,464 @@
+/* map/map_join.c: joins of maps, entry by entry, but for those that are equal. See map.h.
+ *
+ * prepare lists the entries that differ, or that one side lacks, and prepares their states; commit
+ * goes through the list. What equal digests say is that both sides hold the same dots with the same
+ * content, and joining that changes nothing whatever the contexts are.
+ */
+#include <string.h>
+
+#include "crdt/core/mem.h"
+#include "crdt/map/map.h"
+
+#define AHEAD 8u /* meetings */
+
+/* -- The plan ---------------------------------------------------------------------------------- */
+
+static void drop_plan(const crdt_space *space, crdt__map *map)
+{
+    crdt__release(space->mem, map->plan, map->plan_cap * sizeof *map->plan);
+    crdt__release(space->mem, map->bottom, map->bottom_size);
+    map->plan = NULL;
+    map->planned = map->plan_cap = 0;
+    map->bottom = NULL;
+    map->bottom_size = 0;
+}
+
+/* What was made for a join that was given up goes again. */
+static void drop_born(const crdt_space *space, crdt__map *map)
+{
+    for (size_t i = 0; i < map->planned; i++) {
+        crdt__entry *e = map->plan[i].mine;
+        if (e->born && !e->touched) crdt__map_drop(space, map, e);
+    }
+    drop_plan(space, map);
+}
+
+static crdt_err plan(const crdt_space *space, crdt__map *map, crdt__entry *mine,
+                     const crdt__entry *theirs)
+{
+    if (map->planned == map->plan_cap) {
+        size_t         cap = crdt__grow(map->plan_cap, map->planned + 1);
+        crdt__meeting *next =
+            crdt__resize(space->mem, map->plan, map->plan_cap * sizeof *next, cap * sizeof *next);
+        if (next == NULL) return CRDT_ENOMEM;
+        map->plan = next;
+        map->plan_cap = cap;
+    }
+    map->plan[map->planned++] = (crdt__meeting){mine, theirs};
+    return CRDT_OK;
+}
+
+/* Find or make what goes with an entry of theirs. */
+static crdt_err plan_theirs(crdt_join *join, crdt__map *map, crdt__entry *mine,
+                            const crdt__entry *theirs)
+{
+    bool     born = mine == NULL;
+    crdt_err err = CRDT_OK;
+    if (born) {
+        err = crdt__map_make(join->space, map, crdt__entry_key(theirs), theirs->type, &mine);
+        if (err != CRDT_OK) return err;
+        mine->born = true;
+    }
+    err = plan(join->space, map, mine, theirs);
+    if (err != CRDT_OK && born) crdt__map_drop(join->space, map, mine);
+    return err;
+}
+
+/* A delta lists what it touches. */
+static crdt_err plan_listed(crdt_join *join, crdt__map *map, const crdt__map *other)
+{
+    crdt__place place = {0, 0};
+    crdt_err    err = CRDT_OK;
+    for (const crdt__entry *e; err == CRDT_OK && (e = crdt__map_next(other, &place)) != NULL;) {
+        err = plan_theirs(join, map, crdt__map_find(map, crdt__entry_key(e), e->type->id), e);
+    }
+    return err;
+}
+
+static const crdt__leaf_slot *slot_at(const crdt__map *map, crdt__place *place)
+{
+    if (crdt__map_at(map, place) == NULL) return NULL;
+    return &map->leaves[place->leaf]->at[place->slot];
+}
+
+/* Both go on as long as they hold the same. */
+static void pass_equal(const crdt__map *a, crdt__place *i, const crdt__map *b, crdt__place *j)
+{
+    const crdt__leaf *x = a->leaves[i->leaf], *y = b->leaves[j->leaf];
+    while (i->slot < x->count && j->slot < y->count &&
+           crdt_digest_equal(x->at[i->slot].tag, y->at[j->slot].tag)) {
+        i->slot++;
+        j->slot++;
+    }
+}
+
+static int compare_slots(const crdt__leaf_slot *a, const crdt__leaf_slot *b)
+{
+    if (a == NULL || b == NULL) return a == NULL ? 1 : -1;
+    if (a->head != b->head) return a->head < b->head ? -1 : 1;
+    return crdt__entry_compare(a->entry, b->entry);
+}
+
+static inline void fetch(const crdt__entry *e)
+{
+    __builtin_prefetch(e);
+    __builtin_prefetch((const char *)e + 64);
+    __builtin_prefetch((const char *)e + 128);
+}
+
+/* -- Prepare and commit ------------------------------------------------------------------------ */
+
+/* What the entry is joined with. */
+static const void *other_state(const crdt_join *join, crdt__map *map, const crdt__meeting *m)
+{
+    if (m->theirs != NULL) return m->theirs->state;
+    m->mine->type->init(join->space, map->bottom);
+    return map->bottom;
+}
+
+/* Of its own transaction, what is changed in place holds all already. */
+static bool holds_all(const crdt_join *join, const crdt__entry *e)
+{
+    return join->local && e->type->undo != NULL && !e->type->holds;
+}
+
+/* Marks that are equal as they lie there, one or none: joining them changes nothing. */
+static inline bool same_marks(const crdt__meeting *m)
+{
+    static const crdt__sibs none;
+    const crdt__sibs       *theirs = m->theirs != NULL ? &m->theirs->marks : &none;
+    return memcmp(&m->mine->marks, theirs, sizeof none) == 0;
+}
+
+static crdt_err prepare_with(crdt_join *join, crdt__map *map, const crdt__meeting *m)
+{
+    static const crdt__sibs none;
+    crdt__entry            *e = m->mine;
+    crdt_err                err = CRDT_OK;
+    if (!same_marks(m)) {
+        err = crdt__sibs_prepare(join, &e->marks, m->theirs != NULL ? &m->theirs->marks : &none);
+    }
+    if (err != CRDT_OK || holds_all(join, e)) return err;
+    if (e->type->undo != NULL) crdt__map_edit(map, e);
+    return e->type->prepare(join, e->state, other_state(join, map, m));
+}
+
+/* A delta speaks of what it lists and of nothing else, also where it is the one that takes in. */
+static bool is_silent(const crdt_join *join, const crdt__entry *mine)
+{
+    return join->listed && join->lists && mine->born;
+}
+
+static crdt_err prepare_one(crdt_join *join, crdt__map *map, const crdt__meeting *m)
+{
+    const crdt_context *seen = join->mine.seen;
+    if (is_silent(join, m->mine)) join->mine.seen = NULL;
+    crdt_err err = prepare_with(join, map, m);
+    join->mine.seen = seen;
+    return err;
+}
+
+/* Entries that differ are far apart in memory: those of the leaves that begin here, where they
+ * stand side by side, are on their way before the walk comes to them. */
+static void fetch_ahead(const crdt__map *a, crdt__place i, const crdt__map *b, crdt__place j)
+{
+    const crdt__leaf *x = a->leaves[i.leaf], *y = b->leaves[j.leaf];
+    uint32_t          left = x->count - i.slot, more = y->count - j.slot;
+    for (uint32_t n = 0; n < left && n < more; n++) {
+        const crdt__leaf_slot *p = &x->at[i.slot + n], *q = &y->at[j.slot + n];
+        if (crdt_digest_equal(p->tag, q->tag)) continue;
+        fetch(p->entry);
+        fetch(q->entry);
+    }
+}
+
+/* What both hold is prepared on the way; what is born comes into the tree once that is over. */
+static crdt_err plan_whole(crdt_join *join, crdt__map *map, const crdt__map *other)
+{
+    crdt__place i = {0, 0}, j = {0, 0};
+    uint32_t    leaf = UINT32_MAX;
+    crdt_err    err = CRDT_OK;
+    while (err == CRDT_OK) {
+        const crdt__leaf_slot *a = slot_at(map, &i), *b = slot_at(other, &j);
+        if (a == NULL && b == NULL) break;
+        if (a != NULL && b != NULL && i.leaf != leaf) {
+            leaf = i.leaf;
+            fetch_ahead(map, i, other, j);
+        }
+        if (a != NULL && b != NULL && crdt_digest_equal(a->tag, b->tag)) {
+            pass_equal(map, &i, other, &j);
+            continue;
+        }
+        int           order = compare_slots(a, b);
+        crdt__meeting m = {order <= 0 ? a->entry : NULL, order >= 0 ? b->entry : NULL};
+        i.slot += order <= 0;
+        j.slot += order >= 0;
+        err = plan(join->space, map, m.mine, m.theirs);
+        if (err == CRDT_OK && order == 0) err = prepare_one(join, map, &m);
+    }
+    size_t met = 0;
+    for (size_t n = 0; n < map->planned; n++) {
+        crdt__meeting m = map->plan[n];
+        if (err == CRDT_OK && m.mine == NULL) {
+            err = crdt__map_make(join->space, map, crdt__entry_key(m.theirs), m.theirs->type,
+                                 &m.mine);
+            if (err == CRDT_OK) m.mine->born = true;
+        }
+        if (m.mine != NULL) map->plan[met++] = m;
+    }
+    map->planned = met;
+    return err;
+}
+
+static crdt_err make_bottom(const crdt_space *space, crdt__map *map)
+{
+    size_t size = 0;
+    for (size_t i = 0; i < map->planned; i++) {
+        const crdt__meeting *m = &map->plan[i];
+        if (m->theirs == NULL && m->mine->type->size > size) size = m->mine->type->size;
+    }
+    if (size == 0) return CRDT_OK;
+    map->bottom = crdt__alloc(space->mem, size);
+    if (map->bottom == NULL) return CRDT_ENOMEM;
+    map->bottom_size = size;
+    return CRDT_OK;
+}
+
+crdt_err crdt__map_prepare(crdt_join *join, void *state, const void *other_map)
+{
+    crdt__map *map = state, *other = (crdt__map *)(uintptr_t)other_map;
+    crdt_err   err;
+    drop_born(join->space, map);
+    if (join->listed) {
+        err = plan_listed(join, map, other);
+    } else {
+        crdt__map_clean(map);
+        crdt__map_clean(other); /* what it keeps of digests never shows */
+        err = plan_whole(join, map, other);
+    }
+    if (err == CRDT_OK) err = make_bottom(join->space, map);
+    for (size_t i = 0; err == CRDT_OK && i < map->planned; i++) {
+        const crdt__meeting *m = &map->plan[i];
+        bool                 done = !join->listed && m->theirs != NULL && !m->mine->born;
+        if (!done) err = prepare_one(join, map, m);
+    }
+    if (err != CRDT_OK && map->touched == NULL) drop_born(join->space, map);
+    return err;
+}
+
+/* drops: what is left without content was never written to, or is not any more. */
+static void let_go(const crdt_space *space, crdt__map *map, bool keeps, bool drops)
+{
+    while (map->touched != NULL) {
+        crdt__entry *e = map->touched;
+        map->touched = e->next_touched;
+        e->touched = false;
+        if (keeps) e->type->keep(space, e->state);
+        else e->type->undo(space, e->state);
+        if ((drops || e->born) && crdt__entry_is_empty(e)) {
+            crdt__map_drop(space, map, e);
+            continue;
+        }
+        e->born = false;
+        crdt__map_touch(space, map, e);
+    }
+}
+
+/* Take out what holds nothing. */
+static void sweep(const crdt_space *space, crdt__map *map)
+{
+    if (!map->gaps) return;
+    map->gaps = false;
+    crdt__place place = {0, 0};
+    for (crdt__entry *e; (e = crdt__map_at(map, &place)) != NULL;) {
+        if (crdt__entry_is_empty(e)) crdt__map_drop(space, map, e);
+        else place.slot++;
+    }
+}
+
+static bool commit_with(crdt_join *join, crdt__map *map, const crdt__meeting *m)
+{
+    static const crdt__sibs none;
+    crdt__entry            *e = m->mine;
+    const crdt__sibs       *marks = m->theirs != NULL ? &m->theirs->marks : &none;
+    bool                    changed = holds_all(join, e);
+    if (changed) e->type->keep(join->space, e->state);
+    else changed = e->type->commit(join, e->state, other_state(join, map, m));
+    if (!same_marks(m)) {
+        changed |= crdt__sibs_commit(crdt__map_shape(map), join, &e->marks, marks);
+    }
+    return changed;
+}
+
+static bool commit_one(crdt_join *join, crdt__map *map, const crdt__meeting *m)
+{
+    const crdt_context *seen = join->mine.seen;
+    if (is_silent(join, m->mine)) join->mine.seen = NULL;
+    bool changed = commit_with(join, map, m);
+    join->mine.seen = seen;
+    changed |= m->mine->born && join->lists; /* a delta lists it from now on */
+    m->mine->born = false;
+    if (changed) crdt__map_touch(join->space, map, m->mine);
+    return changed;
+}
+
+bool crdt__map_commit(crdt_join *join, void *state, const void *other)
+{
+    (void)other;
+    crdt__map *map = state;
+    bool       changed = false, gaps = map->gaps;
+    for (size_t i = 0; i < map->planned; i++) {
+        crdt__entry *e = map->plan[i].mine;
+        if (i + AHEAD < map->planned) {
+            fetch(map->plan[i + AHEAD].mine);
+            if (map->plan[i + AHEAD].theirs != NULL) fetch(map->plan[i + AHEAD].theirs);
+        }
+        changed |= commit_one(join, map, &map->plan[i]);
+        if (!join->lists && !e->touched && crdt__entry_is_empty(e)) {
+            crdt__map_drop(join->space, map, e);
+        }
+    }
+    drop_plan(join->space, map);
+    let_go(join->space, map, true, !join->lists);
+    map->gaps = gaps || join->lists;
+    if (!join->lists) sweep(join->space, map); /* once it was a delta's */
+    return changed;
+}
+
+/* -- Parts ------------------------------------------------------------------------------------- */
+
+static crdt_err since_one(const crdt_space *space, const crdt__map *map, const crdt__entry *e,
+                          const crdt_context *ctx, crdt__map *part, crdt_context *keep)
+{
+    crdt__entry *into;
+    crdt_err     err = crdt__map_make(space, part, crdt__entry_key(e), e->type, &into);
+    if (err == CRDT_OK) err = e->type->since(space, e->state, ctx, into->state, keep);
+    if (err == CRDT_OK) {
+        err = crdt__sibs_since(crdt__map_shape(map), space, &e->marks, ctx, &into->marks, keep);
+    }
+    if (err != CRDT_OK) return err;
+    bool listed = crdt__entry_is_empty(e); /* by a delta */
+    if (crdt__entry_is_empty(into) && !listed) crdt__map_drop(space, part, into);
+    else crdt__map_touch(space, part, into);
+    return CRDT_OK;
+}
+
+crdt_err crdt__map_since(const crdt_space *space, const void *state, const crdt_context *ctx,
+                         void *ret_part, crdt_context *keep)
+{
+    const crdt__map *map = state;
+    crdt__place      place = {0, 0};
+    crdt_err         err = CRDT_OK;
+    for (const crdt__entry *e; err == CRDT_OK && (e = crdt__map_next(map, &place)) != NULL;) {
+        err = since_one(space, map, e, ctx, ret_part, keep);
+    }
+    return err;
+}
+
+/* -- Collection -------------------------------------------------------------------------------- */
+
+crdt_err crdt__map_ready(const crdt_space *space, void *state, const crdt_context *cut)
+{
+    crdt__place place = {0, 0};
+    crdt_err    err = CRDT_OK;
+    for (crdt__entry *e; err == CRDT_OK && (e = crdt__map_next(state, &place)) != NULL;) {
+        if (e->type->ready != NULL) err = e->type->ready(space, e->state, cut);
+    }
+    return err;
+}
+
+static bool has_tomb_in(const void *cut, const crdt__sib *sib)
+{
+    return crdt__sib_is_tomb(sib) && crdt_context_has(cut, crdt__sib_dot(sib));
+}
+
+static bool all_within(const crdt__map *map, const crdt__entry *e, const crdt_context *cut)
+{
+    const char *reason;
+    for (size_t i = 0; i < crdt__sibs_count(&e->marks); i++) {
+        if (!crdt_context_has(cut, crdt__sib_dot(crdt__sibs_at(&e->marks, i)))) return false;
+    }
+    return e->type->within != NULL ? e->type->within(e->state, cut)
+                                   : e->type->check(map->space, e->state, cut, &reason);
+}
+
+/* A write and a removal stand side by side only if they were concurrent: once both are stable all
+ * that the removal hides can never show again, and goes with it. A removal that a later write beat
+ * goes alone. For that to come to the same where they have gone and where they have not, whatever
+ * covers a removal covers all beside it that shows to its writer. */
+static bool collect_tombs(const crdt_space *space, crdt__map *map, crdt__entry *e,
+                          const crdt_context *cut)
+{
+    const crdt__shape *shape = crdt__map_shape(map);
+    size_t             i = 0, count = crdt__sibs_count(&e->marks);
+    while (i < count && !has_tomb_in(cut, crdt__sibs_at(&e->marks, i))) i++;
+    if (i == count) return false;
+    const crdt__sib *top = crdt__sibs_top(&e->marks);
+    if (crdt__map_policy(map->type) == CRDT__LATEST_WINS && !crdt__sib_is_tomb(top)) {
+        return crdt__sibs_drop(shape, space, &e->marks, has_tomb_in, cut);
+    }
+    if (!all_within(map, e, cut)) return false;
+    e->type->clear(space, e->state);
+    crdt__sibs_clear(space, &e->marks);
+    return true;
+}
+
+bool crdt__map_stabilise(const crdt_space *space, void *state, const crdt_context *cut)
+{
+    crdt__map  *map = state;
+    crdt__place place = {0, 0};
+    bool        changed = false, tombs = crdt__map_policy(map->type) != CRDT__UPDATE_WINS;
+    for (crdt__entry *e; (e = crdt__map_at(map, &place)) != NULL;) {
+        bool gone = e->type->stabilise != NULL && e->type->stabilise(space, e->state, cut);
+        if (tombs) gone |= collect_tombs(space, map, e, cut);
+        changed |= gone;
+        if (gone) crdt__map_touch(space, map, e);
+        if (gone && crdt__entry_is_empty(e)) crdt__map_drop(space, map, e);
+        else place.slot++;
+    }
+    return changed;
+}
+
+/* -- What is changed in place ------------------------------------------------------------------ */
+
+void crdt__map_keep(const crdt_space *space, void *state)
+{
+    let_go(space, state, true, false);
+}
+
+void crdt__map_undo(const crdt_space *space, void *state)
+{
+    drop_born(space, state);
+    let_go(space, state, false, false);
+}
+
+static crdt_err seal_one(const crdt_space *space, crdt__map *map, crdt_dot first, crdt__entry *own)
+{
+    crdt__entry *mine = crdt__map_find(map, crdt__entry_key(own), own->type->id);
+    if (mine == NULL) return CRDT_OK;
+    if (!own->type->holds) own->type->clear(space, own->state);
+    return own->type->seal(space, mine->state, first, own->state);
+}
+
+crdt_err crdt__map_seal(const crdt_space *space, void *state, crdt_dot first, void *ret_part)
+{
+    crdt__map  *map = state, *part = ret_part;
+    crdt__place place = {0, 0};
+    crdt_err    err = CRDT_OK;
+    if (part == NULL) {
+        for (crdt__entry *e = map->touched; err == CRDT_OK && e != NULL; e = e->next_touched) {
+            err = e->type->seal(space, e->state, first, NULL);
+        }
+        return err;
+    }
+    for (crdt__entry *e; err == CRDT_OK && (e = crdt__map_at(part, &place)) != NULL;) {
+        if (!e->mutated) {
+            crdt__map_drop(space, part, e);
+            continue;
+        }
+        if (e->type->undo != NULL) err = seal_one(space, map, first, e);
+        crdt__map_touch(space, part, e);
+        place.slot++;
+    }
+    return err;
+}

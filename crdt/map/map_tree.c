@@ -1,0 +1,346 @@
+/* map/map_tree.c: the entries of a map in order. See map.h. */
+#include <string.h>
+
+#include "crdt/core/bytes.h"
+#include "crdt/core/mem.h"
+#include "crdt/map/map.h"
+
+#define LEAF_MAX 64u
+#define LEAF_MIN 4u
+
+static size_t leaf_bytes(uint32_t cap)
+{
+    return sizeof(crdt__leaf) + cap * sizeof(crdt__leaf_slot);
+}
+
+static uint64_t head_of(crdt_view key)
+{
+    uint8_t bytes[8] = {0};
+    if (key.size > 0) memcpy(bytes, key.data, key.size < 8 ? key.size : 8);
+    return crdt__load_be64(bytes);
+}
+
+/* -- Finding ----------------------------------------------------------------------------------- */
+
+static int compare_to(const crdt__leaf_slot *slot, uint64_t head, crdt_view key, uint32_t id)
+{
+    if (slot->head != head) return slot->head < head ? -1 : 1;
+    int order = crdt_view_compare(crdt__entry_key(slot->entry), key);
+    if (order != 0) return order;
+    return slot->entry->type->id == id ? 0 : slot->entry->type->id < id ? -1 : 1;
+}
+
+int crdt__entry_compare(const crdt__entry *a, const crdt__entry *b)
+{
+    int order = crdt_view_compare(crdt__entry_key(a), crdt__entry_key(b));
+    if (order != 0) return order;
+    return a->type->id == b->type->id ? 0 : a->type->id < b->type->id ? -1 : 1;
+}
+
+/* In the last leaf that does not begin behind the key; so what is put in stays in order. */
+crdt__place crdt__map_seek(const crdt__map *map, crdt_view key, uint32_t id)
+{
+    uint64_t head = head_of(key);
+    uint32_t lo = 0, hi = map->count;
+    while (hi - lo > 1) {
+        uint32_t mid = lo + (hi - lo) / 2;
+        if (compare_to(&map->leaves[mid]->at[0], head, key, id) <= 0) lo = mid;
+        else hi = mid;
+    }
+    crdt__place place = {lo, 0};
+    if (map->count == 0) return place;
+    const crdt__leaf *leaf = map->leaves[lo];
+    uint32_t          end = leaf->count;
+    while (place.slot < end) {
+        uint32_t mid = place.slot + (end - place.slot) / 2;
+        if (compare_to(&leaf->at[mid], head, key, id) < 0) place.slot = mid + 1;
+        else end = mid;
+    }
+    return place;
+}
+
+crdt__entry *crdt__map_at(const crdt__map *map, crdt__place *place)
+{
+    while (place->leaf < map->count && place->slot >= map->leaves[place->leaf]->count) {
+        place->leaf++;
+        place->slot = 0;
+    }
+    return place->leaf == map->count ? NULL : map->leaves[place->leaf]->at[place->slot].entry;
+}
+
+crdt__entry *crdt__map_find(const crdt__map *map, crdt_view key, uint16_t id)
+{
+    crdt__place  place = crdt__map_seek(map, key, id);
+    crdt__entry *e = crdt__map_at(map, &place);
+    if (e == NULL || e->type->id != id || crdt_view_compare(crdt__entry_key(e), key) != 0) {
+        return NULL;
+    }
+    return e;
+}
+
+/* Leaves are of different sizes: what is beyond the end of one is drawn again. */
+const crdt__entry *crdt__map_some(const crdt__map *map, uint64_t random)
+{
+    const crdt__leaf *leaf = NULL;
+    uint32_t          slot = 0;
+    if (map->count == 0) return NULL;
+    for (int tries = 0; tries < 100; tries++) {
+        random = random * 6364136223846793005u + 1442695040888963407u; /* Knuth's */
+        leaf = map->leaves[(random >> 32) % map->count];
+        slot = (uint32_t)((random >> 8) % (map->count == 1 ? leaf->count : LEAF_MAX));
+        if (slot < leaf->count) return leaf->at[slot].entry;
+    }
+    return leaf->at[0].entry;
+}
+
+/* -- Putting in and taking out ----------------------------------------------------------------- */
+
+static crdt_err put_leaf(const crdt_mem *mem, crdt__map *map, uint32_t at, uint32_t cap)
+{
+    if (map->count == map->cap) {
+        uint32_t     next = (uint32_t)crdt__grow(map->cap, map->count + 1);
+        crdt__leaf **leaves = crdt__resize(mem, map->leaves, map->cap * sizeof *map->leaves,
+                                           next * sizeof *map->leaves);
+        if (leaves == NULL) return CRDT_ENOMEM;
+        map->leaves = leaves;
+        map->cap = next;
+    }
+    crdt__leaf *leaf = crdt__alloc(mem, leaf_bytes(cap));
+    if (leaf == NULL) return CRDT_ENOMEM;
+    leaf->count = 0;
+    leaf->cap = cap;
+    leaf->dirty = false;
+    memmove(map->leaves + at + 1, map->leaves + at, (map->count - at) * sizeof *map->leaves);
+    map->leaves[at] = leaf;
+    map->count++;
+    return CRDT_OK;
+}
+
+static void move_slots(crdt__leaf *to, uint32_t at, const crdt__leaf *from, uint32_t first,
+                       uint32_t count)
+{
+    memmove(to->at + at, from->at + first, count * sizeof *to->at);
+    for (uint32_t i = at; i < at + count; i++) to->at[i].entry->leaf = to;
+}
+
+static crdt_err grow_leaf(const crdt_mem *mem, crdt__leaf **leaf)
+{
+    crdt__leaf *old = *leaf;
+    uint32_t    cap = old->cap * 4 > LEAF_MAX ? LEAF_MAX : old->cap * 4;
+    crdt__leaf *next = crdt__resize(mem, old, leaf_bytes(old->cap), leaf_bytes(cap));
+    if (next == NULL) return CRDT_ENOMEM;
+    next->cap = cap;
+    *leaf = next;
+    for (uint32_t i = 0; i < next->count; i++) next->at[i].entry->leaf = next;
+    return CRDT_OK;
+}
+
+/* Room for one more slot at the place, which moves with it. What comes in order fills its leaves. */
+static crdt_err make_room(const crdt_mem *mem, crdt__map *map, crdt__place *place)
+{
+    if (map->count == 0) return put_leaf(mem, map, 0, LEAF_MIN);
+    crdt__leaf *leaf = map->leaves[place->leaf];
+    if (leaf->count < leaf->cap) return CRDT_OK;
+    if (leaf->cap < LEAF_MAX) return grow_leaf(mem, &map->leaves[place->leaf]);
+    bool     last = place->leaf + 1 == map->count && place->slot == leaf->count;
+    uint32_t half = last ? leaf->count : leaf->count / 2;
+    crdt_err err = put_leaf(mem, map, place->leaf + 1, last ? LEAF_MIN : LEAF_MAX);
+    if (err != CRDT_OK) return err;
+    crdt__leaf *next = map->leaves[place->leaf + 1];
+    move_slots(next, 0, leaf, half, leaf->count - half);
+    next->count = leaf->count - half;
+    next->dirty = leaf->dirty;
+    leaf->count = half;
+    if (place->slot >= half) {
+        place->leaf++;
+        place->slot -= half;
+    }
+    return CRDT_OK;
+}
+
+crdt_err crdt__map_make(const crdt_space *space, crdt__map *map, crdt_view key,
+                        const crdt_type *type, crdt__entry **ret_entry)
+{
+    crdt__place  place = crdt__map_seek(map, key, type->id);
+    crdt__place  at = place;
+    crdt__entry *e = crdt__map_at(map, &at);
+    if (e != NULL && e->type->id == type->id && crdt_view_compare(crdt__entry_key(e), key) == 0) {
+        *ret_entry = e;
+        return CRDT_OK;
+    }
+    crdt_err err = make_room(space->mem, map, &place);
+    if (err != CRDT_OK) return err;
+    e = crdt__alloc(space->mem, sizeof *e + type->size + key.size);
+    crdt__leaf *leaf = map->leaves[place.leaf];
+    if (e == NULL) { /* a leaf that was made for it goes again: none is without entries */
+        if (leaf->count == 0) {
+            crdt__release(space->mem, leaf, leaf_bytes(leaf->cap));
+            map->count--;
+            memmove(map->leaves + place.leaf, map->leaves + place.leaf + 1,
+                    (map->count - place.leaf) * sizeof *map->leaves);
+        }
+        return CRDT_ENOMEM;
+    }
+    memset(e, 0, sizeof *e);
+    e->type = type;
+    e->key_size = (uint32_t)key.size;
+    type->init(space, e->state);
+    if (key.size > 0) memcpy(e->state + type->size, key.data, key.size);
+    move_slots(leaf, place.slot + 1, leaf, place.slot, leaf->count - place.slot);
+    leaf->at[place.slot] = (crdt__leaf_slot){head_of(key), {0, 0}, e};
+    leaf->count++;
+    e->leaf = leaf;
+    e->dirty = leaf->dirty = map->dirty = true;
+    map->entries++;
+    *ret_entry = e;
+    return CRDT_OK;
+}
+
+static void free_entry(const crdt_space *space, crdt__entry *e)
+{
+    e->type->clear(space, e->state);
+    crdt__sibs_clear(space, &e->marks);
+    crdt__release(space->mem, e, crdt__entry_bytes(e));
+}
+
+/* Does anything else show under its key? */
+static bool shows_alike(const crdt__map *map, const crdt__entry *e)
+{
+    crdt_view   key = crdt__entry_key(e);
+    crdt__place place = crdt__map_seek(map, key, 0);
+    for (const crdt__entry *other; (other = crdt__map_next(map, &place)) != NULL;) {
+        if (crdt_view_compare(crdt__entry_key(other), key) != 0) break;
+        if (other != e && other->live) return true;
+    }
+    return false;
+}
+
+static void set_live(crdt__map *map, crdt__entry *e, bool live)
+{
+    if (live == e->live) return;
+    e->live = live;
+    if (live) map->lives++;
+    else map->lives--;
+    if (shows_alike(map, e)) return;
+    if (live) map->keys++;
+    else map->keys--;
+}
+
+bool crdt__map_competes(const crdt__map *map)
+{
+    return map->competing > 0 || map->lives > map->keys;
+}
+
+bool crdt__entry_competes(const crdt_space *space, const crdt__entry *e)
+{
+    crdt_conflict second;
+    crdt_ref      ref = {e->type, space, e->state, NULL, NULL};
+    if (!e->live) return false;
+    if (crdt__is_map(e->type)) return crdt__map_competes((const crdt__map *)(const void *)e->state);
+    return e->type->conflict != NULL && e->type->conflict(&ref, 1, &second);
+}
+
+static void set_competes(crdt__map *map, crdt__entry *e, bool competes)
+{
+    if (competes == e->competes) return;
+    e->competes = competes;
+    if (competes) map->competing++;
+    else map->competing--;
+}
+
+void crdt__map_drop(const crdt_space *space, crdt__map *map, crdt__entry *e)
+{
+    crdt__place place = crdt__map_seek(map, crdt__entry_key(e), e->type->id);
+    CRDT_ASSERT(crdt__map_at(map, &place) == e && !e->touched);
+    set_live(map, e, false);
+    set_competes(map, e, false);
+    crdt__leaf *leaf = e->leaf;
+    map->sum = crdt_digest_sub(map->sum, leaf->at[place.slot].tag);
+    memmove(leaf->at + place.slot, leaf->at + place.slot + 1,
+            (leaf->count - place.slot - 1) * sizeof *leaf->at);
+    leaf->count--;
+    map->entries--;
+    if (leaf->count == 0) {
+        crdt__release(space->mem, leaf, leaf_bytes(leaf->cap));
+        map->count--;
+        memmove(map->leaves + place.leaf, map->leaves + place.leaf + 1,
+                (map->count - place.leaf) * sizeof *map->leaves);
+    }
+    free_entry(space, e);
+}
+
+bool crdt__entry_is_empty(const crdt__entry *e)
+{
+    return crdt__sibs_count(&e->marks) == 0 && e->type->empty(e->state);
+}
+
+void crdt__map_touch(const crdt_space *space, crdt__map *map, crdt__entry *e)
+{
+    crdt__sight sight = {space, map, NULL, NULL, crdt__map_policy(map->type)};
+    crdt__both  both = {e->type, e, NULL};
+    bool        marked = sight.policy == CRDT__UPDATE_WINS && crdt__sibs_count(&e->marks) > 0;
+    set_live(map, e, marked || crdt__both_look(&sight, &both).shows);
+    set_competes(map, e, crdt__entry_competes(space, e));
+    e->dirty = e->leaf->dirty = map->dirty = true;
+}
+
+void crdt__map_edit(crdt__map *map, crdt__entry *e)
+{
+    if (e->touched) return;
+    e->touched = true;
+    e->next_touched = map->touched;
+    map->touched = e;
+}
+
+void crdt__map_clean(crdt__map *map)
+{
+    if (!map->dirty) return;
+    for (uint32_t l = 0; l < map->count; l++) {
+        crdt__leaf *leaf = map->leaves[l];
+        if (!leaf->dirty) continue;
+        leaf->dirty = false;
+        for (uint32_t i = 0; i < leaf->count; i++) {
+            crdt__leaf_slot *slot = &leaf->at[i];
+            if (!slot->entry->dirty) continue;
+            slot->entry->dirty = false;
+            map->sum = crdt_digest_sub(map->sum, slot->tag);
+            slot->tag = crdt__entry_digest(map, slot->entry);
+            map->sum = crdt_digest_add(map->sum, slot->tag);
+        }
+    }
+    map->dirty = false;
+}
+
+void crdt__map_init(const crdt_space *space, const crdt_type *type, void *state)
+{
+    crdt__map *map = state;
+    memset(map, 0, sizeof *map);
+    map->type = type;
+    map->space = space;
+}
+
+void crdt__map_clear(const crdt_space *space, void *state)
+{
+    crdt__map *map = state;
+    for (uint32_t l = 0; l < map->count; l++) {
+        crdt__leaf *leaf = map->leaves[l];
+        for (uint32_t i = 0; i < leaf->count; i++) free_entry(space, leaf->at[i].entry);
+        crdt__release(space->mem, leaf, leaf_bytes(leaf->cap));
+    }
+    crdt__release(space->mem, map->leaves, map->cap * sizeof *map->leaves);
+    crdt__release(space->mem, map->plan, map->plan_cap * sizeof *map->plan);
+    crdt__release(space->mem, map->bottom, map->bottom_size);
+    crdt__map_init(map->space, map->type, map);
+}
+
+size_t crdt__map_memory(const crdt__map *map)
+{
+    size_t bytes = map->cap * sizeof *map->leaves;
+    bytes += map->plan_cap * sizeof *map->plan + map->bottom_size;
+    for (uint32_t l = 0; l < map->count; l++) {
+        const crdt__leaf *leaf = map->leaves[l];
+        bytes += leaf_bytes(leaf->cap);
+        for (uint32_t i = 0; i < leaf->count; i++) bytes += crdt__entry_bytes(leaf->at[i].entry);
+    }
+    return bytes;
+}
