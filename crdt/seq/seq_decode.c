@@ -190,7 +190,7 @@ static void get_content(reader *r, section *s, crdt__row *row, uint32_t count)
 static void get_lamport(reader *r, section *s, crdt__row *row, uint8_t shape)
 {
     uint64_t lamport = s->trail.lamport + (uint64_t)crdt_unzigzag(get(r, s, CRDT__OTHERS));
-    bool ok = lamport > 0 && lamport <= CRDT__LAMPORT_END && !(shape & CRDT__SHAPE_RIGHT);
+    bool     ok = lamport > 0 && lamport <= CRDT__LAMPORT_END && !(shape & CRDT__SHAPE_RIGHT);
     if (!ok) malformed(r, "a Lamport time out of range, or a right parent in classic order");
     row->lamport = lamport;
 }
@@ -224,8 +224,8 @@ CRDT__HOT void get_deletion(reader *r, crdt__row *row, uint8_t shape)
     row->back = shape & CRDT__SHAPE_BACK;
     row->first.ctr -= len - 1;
     r->claims.deletions++;
-    bool ok = row->first.replica != 0 && last >= len - 1 && shape < 64 &&
-              (row->dots > 1 || !row->back);
+    bool ok =
+        row->first.replica != 0 && last >= len - 1 && shape < 64 && (row->dots > 1 || !row->back);
     if (!ok) malformed(r, "a deletion of nothing");
 }
 

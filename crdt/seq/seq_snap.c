@@ -163,7 +163,7 @@ typedef struct tails {
 
 typedef struct reader {
     crdt__snap     snap;
-    crdt__reader   in; /* what is malformed is told to it */
+    crdt__reader   in;       /* what is malformed is told to it */
     crdt__section *sections; /* a section's place is that of its author in the log */
     size_t         count;
     tails          tails[TAILS];              /* by author, modulo */
