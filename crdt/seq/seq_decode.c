@@ -65,8 +65,9 @@ CRDT__HOT uint64_t get(reader *r, section *s, int column)
     const uint8_t *at = s->at[c];
     if (s->end[c] - at >= 2) {
         uint32_t both = at[0] | (uint32_t)at[1] << 8, two = both >> 7 & 1;
-        if (two <= (both - 0x100 < 0x7f00)) { /* the second is the last, and needed */
-            s->at[c] = at + 1 + two;          /* no branch for two: nobody can foretell it */
+        uint32_t ends = both - 0x100 < 0x7f00 ? 1 : 0; /* the second is the last, and needed */
+        if (two <= ends) { /* no branch for two: nobody can foretell it */
+            s->at[c] = at + 1 + two;
             return (both & 0x7f) | (both >> 1 & (0 - two) & 0x3f80);
         }
     }
