@@ -597,6 +597,69 @@ static void expiry(void)
 }
 /* end doc */
 
+/* doc: revgraph */
+static void revgraph(void)
+{
+    crdt_store *r[3];
+    crdt_rev    rev;
+    start(&crdt_revgraph_type, r);
+    ok(crdt_revgraph_edit(begin(r[0]), CRDT_SOLO, crdt_text_view("5 mg")));
+    ok(crdt_store_commit(r[0], NULL));
+    send(r[0], r[1]); /* as a state */
+    send(r[0], r[2]);
+
+    ok(crdt_revgraph_edit(begin(r[0]), CRDT_SOLO,
+                          crdt_text_view("6 mg"))); /* at the same time ... */
+    crdt_delta *six = commit(r[0]);
+    ok(crdt_revgraph_edit(begin(r[1]), CRDT_SOLO, crdt_text_view("7 mg")));
+    crdt_delta *seven = commit(r[1]);
+
+    send(six, r[1]);              /* as an operation */
+    send_since(r[1], r[0]);       /* as a delta: what r[0] lacks */
+    send_group(six, seven, r[2]); /* as a delta: a group */
+    crdt_revgraph_iter it = crdt_revgraph_iterate(crdt_store_solo(r[2]), CRDT_REVS_LIVE);
+    while (crdt_revgraph_next(&it, &rev)) {
+        printf("revgraph has %.*s\n", (int)rev.body.size, (const char *)rev.body.data);
+    }
+    for (int i = 0; i < 3; i++) { /* each resolves the conflict, and all write the same revision */
+        ok(crdt_revgraph_merge(begin(r[i]), CRDT_SOLO, crdt_text_view("6 or 7 mg?")));
+        ok(crdt_store_commit(r[i], NULL));
+    }
+    for (int i = 0; i < 3; i++) send(r[i], r[(i + 1) % 3]);
+    send(r[0], r[1]);
+    send(r[1], r[2]);
+    send(r[2], r[0]);
+    finish(r, six, seven);
+}
+/* end doc */
+
+/* doc: bcounter */
+static void bcounter(void)
+{
+    crdt_store *r[3];
+    uint64_t    lack = 0;
+    start(&crdt_bcounter_type, r);
+    crdt_txn *txn = begin(r[0]);
+    ok(crdt_bcounter_inc(txn, CRDT_SOLO, 10)); /* ten seats, four of them for r[1] to sell */
+    ok(crdt_bcounter_transfer(txn, CRDT_SOLO, crdt_store_replica(r[1]), 4, NULL));
+    ok(crdt_store_commit(r[0], NULL));
+    send(r[0], r[1]); /* as a state */
+    send(r[0], r[2]);
+
+    ok(crdt_bcounter_dec(begin(r[0]), CRDT_SOLO, 6, NULL)); /* at the same time ... */
+    crdt_delta *six = commit(r[0]);
+    if (crdt_bcounter_dec(begin(r[1]), CRDT_SOLO, 5, &lack) != CRDT_ERIGHTS) exit(1);
+    crdt_store_rollback(r[1]);
+    ok(crdt_bcounter_dec(begin(r[1]), CRDT_SOLO, 5 - lack, NULL)); /* what it has */
+    crdt_delta *four = commit(r[1]);
+
+    send(six, r[1]);             /* as an operation */
+    send_since(r[1], r[0]);      /* as a delta: what r[0] lacks */
+    send_group(six, four, r[2]); /* as a delta: a group */
+    finish(r, six, four);        /* ten are sold, not eleven */
+}
+/* end doc */
+
 int main(void)
 {
     gcounter();
@@ -618,5 +681,7 @@ int main(void)
     text_classic();
     cell();
     expiry();
+    revgraph();
+    bcounter();
     return 0;
 }

@@ -278,7 +278,8 @@ void crdt__map_touch(const crdt_space *space, crdt__map *map, crdt__entry *e)
 {
     crdt__sight sight = {space, map, NULL, NULL, crdt__map_policy(map->type)};
     crdt__both  both = {e->type, e, NULL};
-    set_live(map, e, crdt__both_look(&sight, &both).shows);
+    bool        marked = sight.policy == CRDT__UPDATE_WINS && crdt__sibs_count(&e->marks) > 0;
+    set_live(map, e, marked || crdt__both_look(&sight, &both).shows);
     set_competes(map, e, crdt__entry_competes(space, e));
     e->dirty = e->leaf->dirty = map->dirty = true;
 }
