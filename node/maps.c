@@ -1,5 +1,5 @@
-/* maps.c: MAP.*: maps in maps, by paths of words. A path leads to what a field of a hash is, or to a
- * map; a hash is a map with paths of one word.
+/* maps.c: MAP.*: maps in maps, by paths of words. A path leads to what a field of a hash is, or to
+ * a map; a hash is a map with paths of one word.
  *
  *      MAP.SET user:1 home city Paris      makes the map "home" if there is none
  *      MAP.INCR user:1 visits 1

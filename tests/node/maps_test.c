@@ -127,14 +127,17 @@ TEST(maps, are_written_and_read_by_paths)
 
 TEST(maps, are_32_deep_and_no_deeper)
 {
-    char   path[200] = "", say[256], deep[400] = "'x'", inner[400];
+    char   path[65], say[256], deep[400];
+    size_t end = 0;
     nodes *cluster = start(1);
     talk  *t = connect_to(cluster, 0);
     for (int i = 0; i < 32; i++) {
-        strcat(path, " p");
-        snprintf(inner, sizeof inner, "['p', %s]", deep);
-        strcpy(deep, inner);
+        memcpy(path + 2 * i, " p", 3);
+        end += (size_t)snprintf(deep + end, sizeof deep - end, "['p', ");
     }
+    end += (size_t)snprintf(deep + end, sizeof deep - end, "'x'");
+    memset(deep + end, ']', 32);
+    deep[end + 32] = 0;
     snprintf(say, sizeof say, "MAP.SET m%s x", path);
     expect(t, say, ":1");
     expect(t, "MAP.GET m", deep);
