@@ -72,8 +72,7 @@ crdt_laws_options oracle_options(const crdt_type *type)
 {
     crdt_laws_options options = crdt_laws_options_default(type);
     options.flags = flags_of(type->name);
-    options.scope =
-        is_map(type->name) ? scope_of_maps(options.scope) : scope_of(type->name, options.scope);
+    options.scope = scope_of(type->name, options.scope);
     options.triples = triples_of(type->name, options.triples);
     for (size_t i = 0; i < sizeof entries / sizeof *entries; i++) {
         if (strcmp(entries[i].name, type->name) == 0) options.oracle = entries[i].oracle;
