@@ -427,6 +427,37 @@ TEST(ormap, a_state_that_is_given_away_takes_its_lists_along)
     free_all(a, b, NULL);
 }
 
+/* What takes the place of an object comes from a store that is gone afterwards. */
+TEST(ormap, lists_in_an_object_that_was_repaired_live_on)
+{
+    crdt_store    *a = store_of(A);
+    crdt_view      path = name_of("doc");
+    crdt_text_edit edit;
+    crdt_buf       bytes;
+    crdt_buf_init(&bytes, NULL);
+    for (int round = 0; round < 2; round++) {
+        crdt_txn *txn = begin(a);
+        CHECK_OK(crdt_text_open(txn, name_of("plain"), &crdt_text_type, &edit));
+        CHECK_OK(crdt_text_insert(&edit, CRDT_CODE_POINTS, 0, name_of("plain")));
+        CHECK_OK(crdt_ormap_enter(txn, name_of("m"), &crdt_ormap_type, &path, 1));
+        CHECK_OK(crdt_text_open(txn, name_of("t"), &crdt_text_type, &edit));
+        CHECK_OK(crdt_text_insert(&edit, CRDT_CODE_POINTS, 0, name_of("hello")));
+        crdt_store_free(commit(a));
+        check_store(a);
+        crdt_buf_reset(&bytes);
+        CHECK_OK(crdt_store_object_encode(a, name_of("m"), 22, &bytes));
+        CHECK_OK(crdt_store_object_replace(a, name_of("m"), 22, crdt_buf_bytes(&bytes)));
+        crdt_buf_reset(&bytes);
+        CHECK_OK(crdt_store_object_encode(a, name_of("plain"), 17, &bytes));
+        CHECK_OK(crdt_store_object_replace(a, name_of("plain"), 17, crdt_buf_bytes(&bytes)));
+        check_store(a);
+    }
+    CHECK_EQ_STR(shown(a, "plain"), "\"plainplain\"");
+    CHECK_EQ_STR(shown(a, "m"), "{\"doc\": ormap {\"t\": text \"hellohello\"}}");
+    crdt_buf_clear(&bytes);
+    crdt_store_free(a);
+}
+
 /* -- Policies ---------------------------------------------------------------------------------- */
 
 static const char *after_removal_beside_update(const crdt_type *type, bool removal_last)
