@@ -55,6 +55,7 @@ static crdt_err run_op(const subject *s, crdt_store *store, const crdt_op *op, u
             args[argc] = crdt_text(text);
             break;
         case 't': args[argc] = crdt_int((int64_t)i + 1); break;
+        case 'r': args[argc] = crdt_text(""); break;
         case 'b':
             snprintf(text, sizeof text, "element %llu", (unsigned long long)i);
             args[argc] = crdt_text(text);

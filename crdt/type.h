@@ -107,8 +107,9 @@ typedef struct crdt_conflict {
 } crdt_conflict;
 
 /* An operation as data. args: one letter an argument: v value, b bytes, d decimal number (as
- * bytes), i int64, n amount (1..2^63-1, an INT), p position (an INT from 0), t stamp (an INT,
- * 0..CRDT_STAMP_MAX). apply is all or nothing on the transaction. */
+ * bytes), r revision ids (as bytes: "N-hash N-hash"), i int64, n amount (1..2^63-1, an INT), p
+ * position (an INT from 0), t stamp (an INT, 0..CRDT_STAMP_MAX). apply is all or nothing on the
+ * transaction. */
 typedef struct crdt_op {
     const char *name, *args, *help;
     crdt_err (*apply)(crdt_txn *txn, crdt_view name, const crdt_value *args);
@@ -204,6 +205,10 @@ struct crdt_type {
 
     /* Memory in use beyond the state itself, fast, right after decode. NULL: what stats tells. */
     size_t (*bytes)(const void *state);
+
+    /* It will be read or written soon (crdt_store_expect): start loading what it points at. NULL:
+     * nothing. */
+    void (*expect)(const void *state);
 };
 
 /* The list of types that a store knows. */

@@ -1,6 +1,7 @@
 /* types.h: all types of the library, and the registry that stores are given. */
 #ifndef CRDT_TYPES_H
 #define CRDT_TYPES_H
+#include "crdt/bcounter.h"
 #include "crdt/cell.h"
 #include "crdt/dwflag.h"
 #include "crdt/ewflag.h"
@@ -8,6 +9,7 @@
 #include "crdt/gcounter.h"
 #include "crdt/gset.h"
 #include "crdt/lww.h"
+#include "crdt/lwwmap.h"
 #include "crdt/lwwts.h"
 #include "crdt/max.h"
 #include "crdt/min.h"
@@ -15,6 +17,7 @@
 #include "crdt/ormap.h"
 #include "crdt/orset.h"
 #include "crdt/pncounter.h"
+#include "crdt/revgraph.h"
 #include "crdt/rga.h"
 #include "crdt/rwset.h"
 #include "crdt/store.h"

@@ -137,6 +137,15 @@ static const crdt_value decimals[] = {TEXT("0.5"),
                                       TEXT("0.33333333333333333333"),
                                       TEXT("no number")};
 
+static const crdt_value revisions[] = {
+    TEXT(""),
+    TEXT("1-aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"),
+    TEXT("2-bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb 1-aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"),
+    TEXT("2-cccccccccccccccccccccccccccccccc 1-aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"),
+    TEXT("3-dddddddddddddddddddddddddddddddd 2-bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb"),
+    TEXT("4294967295-eeeeeeeeeeeeeeeeeeeeeeeeeeeeeeee"),
+    TEXT("1-a")};
+
 #define COUNT(list) (sizeof(list) / sizeof *(list))
 
 /* Positions, and amounts beside one, are mostly small, so that they lie inside. */
@@ -144,6 +153,7 @@ static crdt_value argument(char letter, uint8_t byte, bool at_position)
 {
     crdt_value v;
     if (letter == 'd') return decimals[byte % COUNT(decimals)];
+    if (letter == 'r') return revisions[byte % COUNT(revisions)];
     if (letter == 'b') return utf8[byte % COUNT(utf8)];
     if (letter == 'v' && (byte & 1)) return texts[byte / 2 % COUNT(texts)];
     if (letter == 'v') byte /= 2;

@@ -40,6 +40,7 @@ static const char *word_of(char letter)
     case 'i': return "integer";
     case 'n': return "amount";
     case 'p': return "position";
+    case 'r': return "revisions";
     case 't': return "stamp";
     default: return "value";
     }
@@ -68,7 +69,8 @@ static bool parse(call *c, const crdt_op *op, crdt_value *args)
             args[i] = number_int64(view, &n) ? crdt_int(n) : crdt_bytes(view.data, view.size);
             break;
         case 'b':
-        case 'd': args[i] = crdt_bytes(view.data, view.size); break;
+        case 'd':
+        case 'r': args[i] = crdt_bytes(view.data, view.size); break;
         default:
             if (!parse_integer(c, 2 + i, op->args[i], &args[i])) return false;
         }

@@ -80,6 +80,16 @@ static crdt_value decimal(choice *c, char *bytes)
     return crdt_bytes(bytes, (size_t)size);
 }
 
+/* Of another system's revisions, a few that collide; or none. */
+static crdt_value revisions(choice *c)
+{
+    static const char *const paths[] = {
+        "", "1-aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
+        "2-bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb 1-aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
+        "2-cccccccccccccccccccccccccccccccc 1-aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"};
+    return crdt_text(paths[random_below(&c->rand, 4)]);
+}
+
 static crdt_value argument(choice *c, size_t at, char letter, uint64_t elements)
 {
     switch (letter) {
@@ -88,6 +98,7 @@ static crdt_value argument(choice *c, size_t at, char letter, uint64_t elements)
         return bytes_value(c, c->bytes[at], false);
     case 'd': return decimal(c, c->bytes[at]);
     case 'b': return bytes_value(c, c->bytes[at], true);
+    case 'r': return revisions(c);
     case 'i': return crdt_int((int64_t)random_below(&c->rand, 2000) - 1000);
     case 'n': return crdt_int((int64_t)random_scale(&c->rand, 1, 8));
     case 'p': return crdt_int((int64_t)random_below(&c->rand, elements + 1));

@@ -61,6 +61,7 @@ static const char *arg_text(char letter)
     case 'v': return "value";
     case 'b': return "bytes";
     case 'd': return "decimal number";
+    case 'r': return "revision ids";
     case 'i': return "integer";
     case 'n': return "amount from 1 up";
     case 'p': return "position from 0";

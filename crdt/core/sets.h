@@ -37,9 +37,9 @@ typedef struct crdt__aim {
     bool              unseen;
 } crdt__aim;
 typedef struct crdt__covers {
-    size_t state; /* runs of those in the state: what covering them needs room for */
-    size_t own;   /* dots of those in the delta itself */
-    crdt_dot only; /* the one dot, if there is one in all and it is in the state; else seq is 0 */
+    size_t   state; /* runs of those in the state: what covering them needs room for */
+    size_t   own;   /* dots of those in the delta itself */
+    crdt_dot only;  /* the one dot, if there is one in all and it is in the state; else seq is 0 */
 } crdt__covers;
 
 crdt__covers crdt__over_covers(const crdt__over *over, const crdt_target *target, crdt__aim aim);

@@ -241,13 +241,18 @@ size_t crdt__sibs_sweep(const crdt_space *space, crdt__sibs *sibs, crdt__sib_tes
                         const void *with)
 {
     crdt__sib *at = slots_of(sibs);
-    size_t     count = crdt__sibs_count(sibs), kept = 0;
+    size_t     count = crdt__sibs_count(sibs), gone = 0, kept = 0;
+    for (size_t i = 0; i < count; i++) { /* nothing moves while dies() may look at the others */
+        if (!dies(with, &at[i])) continue;
+        crdt__sib_clear(space, &at[i]);
+        gone++;
+    }
+    if (gone == 0) return 0;
     for (size_t i = 0; i < count; i++) {
-        if (dies(with, &at[i])) crdt__sib_clear(space, &at[i]);
-        else at[kept++] = at[i];
+        if (at[i].replica != 0) at[kept++] = at[i];
     }
     set_count(sibs, kept);
-    return count - kept;
+    return gone;
 }
 
 void crdt__sibs_add(const crdt__shape *shape, const crdt_space *space, crdt__sibs *sibs,

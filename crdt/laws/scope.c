@@ -526,6 +526,11 @@ static bool small_arg(const scope *s, char letter, unsigned index, unsigned elem
         *ret_value = crdt_text(halves[s->count - 1]);
         return index == 0;
     }
+    if (letter == 'r') {
+        const crdt_op *op = s->events[s->count - 1].op;
+        *ret_value = crdt__laws_arg(op, (size_t)(strchr(op->args, letter) - op->args), index);
+        return index < 3;
+    }
     bool symmetric = !(s->k->o->flags & CRDT_LAWS_ORDERED) && letter != 'i' && letter != 't';
     if (letter == 'n') {
         *ret_value = crdt_int(INT64_C(1) << (s->count - 1));

@@ -85,6 +85,19 @@ static const crdt_value texts[] = {B("a"),
                                    B("q\xed\xa0\x80"), /* half a surrogate pair */
                                    B("\xc3")};
 
+#define REV(depth, digit) depth "-" digit digit digit digit digit digit digit digit
+#define REV_A REV("1", "aaaa")
+static const crdt_value revisions[] = {B(""),
+                                       B(REV_A),
+                                       B(REV("2", "bbbb") " " REV_A),
+                                       B(REV("2", "cccc") " " REV_A),
+                                       B(REV("3", "dddd") " " REV("2", "bbbb") " " REV_A),
+                                       B(REV("2", "bbbb")),
+                                       B(REV("3", "eeee") " " REV("2", "cccc")),
+                                       B(REV("4294967295", "ffff")),
+                                       B(REV("2", "bbbb") " " REV("2", "cccc")),
+                                       B("1-a")};
+
 typedef struct domain {
     char              letter;
     bool              placed; /* for operations that take a position */
@@ -96,6 +109,7 @@ typedef struct domain {
 static const domain domains[] = {{'v', false, any_values, COUNT(any_values), 4},
                                  {'b', false, byte_values, COUNT(byte_values), 3},
                                  {'d', false, decimals, COUNT(decimals), 3},
+                                 {'r', false, revisions, COUNT(revisions), 5},
                                  {'i', false, int_values, COUNT(int_values), 3},
                                  {'n', false, amounts, COUNT(amounts), 3},
                                  {'t', false, stamps, COUNT(stamps), 3},

@@ -50,15 +50,16 @@ typedef struct builder {
     uint32_t        tail;           /* the last: its unit, or INSIDE and its piece; or NONE */
     crdt_view       text[2];        /* live and dead atoms */
     size_t          at[2];          /* bytes of them before what is written */
+    uint64_t       *wide[2];        /* a bit for BLOCK bytes: not all ASCII. NULL: all is */
     bool            plain;          /* all of one byte, none forgotten */
     crdt_dec        voids;
     uint64_t        void_gap, void_run; /* dead atoms held, then forgotten, that come next */
     crdt_err        err;
 } builder;
 
-static void *room(builder *b, void *items, uint32_t count, uint32_t *cap, size_t size)
+CRDT__APART static void *room(builder *b, void *items, uint32_t count, uint32_t *cap, size_t size)
 {
-    if (count < *cap) return items;
+    CRDT_ASSERT(count == *cap);
     uint32_t next = *cap + *cap / 4 + 16;
     void    *more = crdt__resize(b->mem, items, *cap * size, next * size);
     if (more == NULL) {
@@ -183,6 +184,13 @@ static crdt_err sort_children(builder *b)
     return CRDT_OK;
 }
 
+/* A text's last block is taken for one that is not ASCII. */
+#define BLOCK 64u
+static size_t wide_bytes(const builder *b, bool dead)
+{
+    return (b->text[dead].size / BLOCK / 64 + 1) * sizeof *b->wide[dead];
+}
+
 /* -- What the walk passes ---------------------------------------------------------------------- */
 
 static void write_span(builder *b, uint32_t cid, uint32_t len, bool dead, bool glued)
@@ -201,14 +209,44 @@ static void write_span(builder *b, uint32_t cid, uint32_t len, bool dead, bool g
     order->visible += len & ((uint32_t)dead - 1); /* no branch: nobody can foretell it */
 }
 
+/* Are the next len bytes of a text there, and ASCII? */
+static bool is_plain(const builder *b, bool dead, uint32_t len)
+{
+    size_t from = b->at[dead] / BLOCK, to = b->at[dead] + len;
+    if (to > b->text[dead].size) return false;
+    for (; from * BLOCK < to; from++) {
+        if (b->wide[dead][from / 64] >> from % 64 & 1) return false;
+    }
+    return true;
+}
+
 /* Bytes of the next len atoms of a text. */
 static size_t size_of(const builder *b, bool dead, uint32_t len)
 {
     const uint8_t *at = (const uint8_t *)b->text[dead].data + b->at[dead];
     size_t         left = b->text[dead].size - b->at[dead];
     if (b->snap->ascii) return len;
-    if (b->snap->seq->atoms.kind == CRDT__UTF8_ATOMS) return crdt__utf8_skip(at, left, len);
-    return crdt__values_skip(at, left, len);
+    if (b->snap->seq->atoms.kind != CRDT__UTF8_ATOMS) return crdt__values_skip(at, left, len);
+    return is_plain(b, dead, len) ? len : crdt__utf8_skip(at, left, len);
+}
+
+/* Where a text is not ASCII. Errors: ENOMEM. */
+static crdt_err find_wide(builder *b)
+{
+    if (b->snap->ascii || b->snap->seq->atoms.kind != CRDT__UTF8_ATOMS) return CRDT_OK;
+    for (int dead = 0; dead < 2; dead++) {
+        const uint8_t *text = b->text[dead].data;
+        size_t         size = b->text[dead].size, bytes = wide_bytes(b, dead);
+        b->wide[dead] = crdt__alloc(b->mem, bytes);
+        if (b->wide[dead] == NULL) return CRDT_ENOMEM;
+        memset(b->wide[dead], 0, bytes);
+        for (size_t at = 0; at < size; at += BLOCK) {
+            bool plain = size - at >= BLOCK && crdt__utf8_plain32(text + at) &&
+                         crdt__utf8_plain32(text + at + BLOCK / 2);
+            b->wide[dead][at / BLOCK / 64] |= (uint64_t)!plain << at / BLOCK % 64;
+        }
+    }
+    return CRDT_OK;
 }
 
 static void next_voids(builder *b)
@@ -270,7 +308,9 @@ static void flush(builder *b)
     uint32_t name = b->from, at = b->unit;
     if (b->from == b->to) return;
     if (!crdt__snap_bit(b->snap, CRDT__SNAP_START, b->from)) {
-        b->pieces = room(b, b->pieces, b->piece_count, &b->piece_cap, sizeof *b->pieces);
+        if (b->piece_count == b->piece_cap) {
+            b->pieces = room(b, b->pieces, b->piece_count, &b->piece_cap, sizeof *b->pieces);
+        }
         if (b->err != CRDT_OK) return;
         b->pieces[b->piece_count].cid = b->from;
         name = at = b->piece_count++ | INSIDE;
@@ -319,10 +359,13 @@ static crdt_err write_all(builder *b)
 
 /* -- The walk ---------------------------------------------------------------------------------- */
 
-static void push(builder *b, uint32_t at, uint32_t to)
+static inline void push(builder *b, uint32_t at, uint32_t to)
 {
-    b->tasks = room(b, b->tasks, b->task_count, &b->task_cap, sizeof *b->tasks);
-    if (b->err == CRDT_OK) b->tasks[b->task_count++] = (task){at, to};
+    if (b->task_count == b->task_cap) {
+        b->tasks = room(b, b->tasks, b->task_count, &b->task_cap, sizeof *b->tasks);
+        if (b->err != CRDT_OK) return;
+    }
+    b->tasks[b->task_count++] = (task){at, to};
 }
 
 static void push_slice(builder *b, uint32_t from, uint32_t to)
@@ -335,13 +378,20 @@ static uint32_t key_of(const builder *b, uint32_t at)
     return b->snap->units[b->children[at]].key;
 }
 
-/* The children from `at` on, below `end`, of one key. */
-static uint32_t slice_end(builder *b, uint32_t at, uint32_t end, uint32_t key)
+CRDT__APART static uint32_t long_slice_end(builder *b, uint32_t at, uint32_t end, uint32_t key)
 {
     uint32_t from = at;
     while (at < end && key_of(b, at) == key) at++;
-    if (at - from > 1) sort_siblings(b->snap, b->children + from, at - from);
+    sort_siblings(b->snap, b->children + from, at - from);
     return at;
+}
+
+/* The children from `at` on, below `end`, of one key. */
+static inline uint32_t slice_end(builder *b, uint32_t at, uint32_t end, uint32_t key)
+{
+    if (at == end || key_of(b, at) != key) return at;
+    if (at + 1 == end || key_of(b, at + 1) != key) return at + 1;
+    return long_slice_end(b, at, end, key);
 }
 
 /* The first of the children [at, to) of an element that does not come before the next one of its
@@ -368,8 +418,16 @@ static uint32_t next_start(const crdt__snap *snap, uint32_t cid)
     return end;
 }
 
-/* Go along the unit from the element on, up to where others must be visited. */
-static void run_on(builder *b, uint32_t unit, uint32_t cid, uint32_t at, bool behind_left)
+/* The first of these children is visited now, the others when all below it are. */
+static uint32_t first_of(builder *b, uint32_t at, uint32_t to)
+{
+    push_slice(b, at + 1, to);
+    return b->children[at];
+}
+
+/* Go along the unit from the element on, up to where another must be visited, which is returned; or
+ * to its end: NONE. */
+static uint32_t run_on(builder *b, uint32_t unit, uint32_t cid, uint32_t at, bool behind_left)
 {
     uint32_t end = b->first[unit + 1];
     while (at < end || behind_left) {
@@ -381,8 +439,7 @@ static void run_on(builder *b, uint32_t unit, uint32_t cid, uint32_t at, bool be
             if (key % 2 == 0) {
                 uint32_t slice = slice_end(b, at, end, key);
                 push(b, cut | BEHIND_LEFT, slice);
-                push_slice(b, at, slice);
-                return;
+                return first_of(b, at, slice);
             }
         }
         behind_left = false;
@@ -393,20 +450,22 @@ static void run_on(builder *b, uint32_t unit, uint32_t cid, uint32_t at, bool be
         push_slice(b, mid, slice);
         if (mid > at) {
             push(b, cid, slice);
-            push_slice(b, at, mid);
-            return;
+            return first_of(b, at, mid);
         }
         at = slice;
     }
     pass(b, unit, cid, next_start(b->snap, cid)); /* cid is behind the unit's first */
+    return NONE;
 }
 
-static void visit(builder *b, uint32_t unit)
+/* Returns what must be visited next, or NONE. */
+static uint32_t visit(builder *b, uint32_t unit)
 {
     uint32_t cid = b->snap->units[unit].cid, at = b->first[unit];
     b->snap->units[unit].live = NONE; /* unless a stretch begins here */
-    if (at == b->first[unit + 1]) pass(b, unit, cid, next_start(b->snap, cid + 1));
-    else run_on(b, unit, cid, at, false);
+    if (at != b->first[unit + 1]) return run_on(b, unit, cid, at, false);
+    pass(b, unit, cid, next_start(b->snap, cid + 1));
+    return NONE;
 }
 
 static crdt_err walk(builder *b)
@@ -417,12 +476,10 @@ static crdt_err walk(builder *b)
     while (b->task_count > 0 && b->err == CRDT_OK) {
         task     t = b->tasks[--b->task_count];
         uint32_t at = t.at & ~(SLICE | BEHIND_LEFT);
-        if (t.at & SLICE) {
-            push_slice(b, at + 1, t.to);
-            visit(b, b->children[at]);
-        } else {
-            run_on(b, crdt__snap_unit(b->snap, at), at, t.to, (t.at & BEHIND_LEFT) != 0);
-        }
+        uint32_t next = (t.at & SLICE) ? first_of(b, at, t.to)
+                                       : run_on(b, crdt__snap_unit(b->snap, at), at, t.to,
+                                                (t.at & BEHIND_LEFT) != 0);
+        while (next != NONE && b->err == CRDT_OK) next = visit(b, next);
     }
     if (b->err == CRDT_OK) flush(b);
     return b->err;
@@ -452,6 +509,7 @@ static crdt_err append(builder *b, uint32_t cid, uint32_t end)
 {
     crdt__snap  *snap = b->snap;
     crdt__atoms *atoms = &snap->seq->atoms;
+    bool         utf8 = atoms->kind == CRDT__UTF8_ATOMS;
     crdt_err     err = CRDT_OK;
     for (uint32_t n; cid < end && err == CRDT_OK; cid += n) {
         bool dead = crdt__snap_bit(snap, CRDT__SNAP_DEAD, cid);
@@ -464,9 +522,9 @@ static crdt_err append(builder *b, uint32_t cid, uint32_t end)
             }
         }
         const uint8_t *from = (const uint8_t *)b->text[dead].data + b->at[dead];
-        size_t         left = b->text[dead].size - b->at[dead], size = n;
-        if (!b->plain || left < CRDT__FEW || !crdt__atoms_append_few(atoms, from, n)) {
-            size = size_of(b, dead, n);
+        size_t         left = b->text[dead].size - b->at[dead];
+        size_t         size = b->plain ? n : size_of(b, dead, n);
+        if (!utf8 || size != n || left < CRDT__FEW || !crdt__atoms_append_few(atoms, from, n)) {
             err = crdt__atoms_reserve(atoms, size, n);
             if (err == CRDT_OK) crdt__atoms_append(atoms, from, size, n);
         }
@@ -563,8 +621,12 @@ crdt_err crdt__snap_build(crdt__snap *snap)
     crdt__release(b.mem, b.first, size);
     crdt__release(b.mem, b.tasks, b.task_cap * sizeof *b.tasks);
     if (err == CRDT_OK) err = sort_pieces(&b);
+    if (err == CRDT_OK) err = find_wide(&b);
     if (err == CRDT_OK) err = write_all(&b);
     if (err == CRDT_OK) err = append_all(&b);
+    for (int dead = 0; dead < 2; dead++) {
+        crdt__release(b.mem, b.wide[dead], wide_bytes(&b, dead));
+    }
     crdt__release(b.mem, b.pieces, b.piece_cap * sizeof *b.pieces);
     return err;
 }

@@ -31,6 +31,9 @@
 
 #define CRDT__INLINE_ROWS 8u
 
+/* In line wherever it is called: what is done for each row. */
+#define CRDT__HOT static inline __attribute__((always_inline))
+
 enum { /* of all rows */
        CRDT__SHAPE_DEL = 1,
        CRDT__SHAPE_MANY = 2,
@@ -59,7 +62,7 @@ typedef struct crdt__trail {
     crdt__elem first;
 } crdt__trail;
 
-void crdt__trail_begin(crdt__trail *trail, uint64_t replica);
+void               crdt__trail_begin(crdt__trail *trail, uint64_t replica);
 static inline void crdt__trail_pass(crdt__trail *trail, const crdt__row *row)
 {
     uint32_t len = crdt__row_len(row);

@@ -435,7 +435,8 @@ static void pack_if_many(reading *r)
     enum { RATIO = 8, SLACK = 32 * 1024 }; /* half of what decode may take beyond: for one object */
     crdt_store *s = r->store;
     size_t      bytes = (size_t)(r->dec.at - r->objects);
-    size_t      held = r->held + s->objects.bytes + s->index.bytes + crdt__origins_bytes(s) + r->cited.held;
+    size_t      held =
+        r->held + s->objects.bytes + s->index.bytes + crdt__origins_bytes(s) + r->cited.held;
     if (!r->packs && held <= RATIO * bytes + SLACK) return;
     crdt__objects it = crdt__objects_of(s);
     for (crdt__object *o; (o = crdt__objects_next(&it)) != NULL;) mark_object(o, used_ids(r));

@@ -1,6 +1,7 @@
 /* store/txn.c: transactions: operations gather one delta, commit joins it into the store. */
 #include <string.h>
 
+#include "crdt/core/bytes.h"
 #include "crdt/store/impl.h"
 
 crdt_err crdt_store_begin(crdt_store *store, uint64_t now_ms, crdt_txn **ret_txn)
@@ -170,7 +171,7 @@ static bool shown_before(const crdt_txn *txn, crdt_view name, under *ret_under)
 {
     crdt__object *o = txn->shown;
     if (o == NULL || o->key.bytes.size != name.size) return false;
-    if (name.size > 0 && memcmp(o->key.bytes.data, name.data, name.size) != 0) return false;
+    if (!crdt__same_bytes(o->key.bytes.data, name.data, name.size)) return false;
     *ret_under = (under){.shows = true, .beside = txn->shown_beside};
     ret_under->first.type = o->type;
     ret_under->first.id = (uint16_t)o->key.minor;
@@ -178,11 +179,13 @@ static bool shown_before(const crdt_txn *txn, crdt_view name, under *ret_under)
     return true;
 }
 
-/* What the store holds for certain stays there while the transaction is open. */
+/* What the store holds for certain stays there while the transaction is open. What is changed in
+ * place may change unseen: an edit of a text is held open. */
 static void remember_shown(const crdt_txn *txn, const under *u)
 {
     crdt_txn *open = &txn->store->txn;
-    bool      known = u->shows && u->showing.mine != NULL && u->showing.mine->live;
+    bool      known =
+        u->shows && u->showing.mine != NULL && u->showing.mine->live && u->first.type->undo == NULL;
     open->shown = known ? u->showing.mine : NULL;
     open->shown_own = u->showing.own;
     open->shown_beside = u->beside;
@@ -599,7 +602,7 @@ crdt_err crdt_txn_apply(crdt_txn *txn, crdt_view name, const crdt_op *op, const 
     if (op == NULL || strlen(op->args) != argc) return CRDT_EINVAL;
     for (size_t i = 0; i < argc; i++) {
         char kind = op->args[i];
-        if ((kind == 'b' || kind == 'd') && args[i].kind != CRDT_BYTES) return CRDT_EINVAL;
+        if (strchr("bdr", kind) != NULL && args[i].kind != CRDT_BYTES) return CRDT_EINVAL;
         if (strchr("inpt", kind) != NULL && args[i].kind != CRDT_INT) return CRDT_EINVAL;
         if (kind == 'n' && args[i].i < 1) return CRDT_EINVAL;
         if ((kind == 't' || kind == 'p') && args[i].i < 0) return CRDT_EINVAL;
@@ -635,13 +638,17 @@ static crdt_err seal_one(crdt_txn *txn, crdt__object *own, bool wanted)
     return own->type->seal(&txn->store->space, mine->state, first, part);
 }
 
+/* It is for good where nothing is changed in place. */
 static crdt_err seal(crdt_txn *txn, bool wanted)
 {
     crdt__object *drop = NULL;
     crdt_err      err = CRDT_OK;
+    txn->sealed = wanted;
     crdt__objects it = crdt__objects_of(txn->delta);
     for (crdt__object *own; (own = crdt__objects_next(&it)) != NULL;) {
         if (own->mutated || own == txn->delta->only) {
+            if (own->type->undo == NULL) continue;
+            txn->sealed = false;
             if (err == CRDT_OK) err = seal_one(txn, own, wanted);
             continue;
         }
@@ -658,9 +665,7 @@ static crdt_err finish(crdt_txn *txn, bool wanted)
     if (txn->delta == NULL) return CRDT_EINVAL;
     if (txn->failed != CRDT_OK || txn->sealed) return txn->failed;
     crdt_context_settle(&txn->delta->context);
-    crdt_err err = seal(txn, wanted);
-    txn->sealed = err == CRDT_OK && wanted;
-    return err;
+    return seal(txn, wanted);
 }
 
 crdt_err crdt_store_encode_delta(crdt_store *store, crdt_buf *out, crdt_dot *ret_last)

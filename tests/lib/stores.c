@@ -50,7 +50,7 @@ crdt_delta *apply(crdt_store *store, const char *name, const crdt_type *type, co
     va_start(list, op);
     size_t argc = strlen(found->args);
     for (size_t i = 0; i < argc; i++) {
-        bool text = strchr("vbd", found->args[i]) != NULL;
+        bool text = strchr("vbdr", found->args[i]) != NULL;
         args[i] = text ? crdt_text(va_arg(list, const char *)) : crdt_int(va_arg(list, int));
     }
     va_end(list);
