@@ -8,8 +8,8 @@
 #define HEADER 9u
 #define KIND_REQUEST 1
 #define KIND_REPLY 2
-#define IN_MIN 4096u
-#define IN_KEPT (64u << 10)   /* a larger buffer is given back when it is empty */
+#define IN_MIN (16u << 10)
+#define IN_KEPT (256u << 10)  /* a larger buffer is given back when it is empty */
 #define OUT_HIGH (256u << 10) /* who has so much of replies to read is not read */
 #define IOVS 8u
 #define GONE_MS 50u
@@ -39,15 +39,16 @@ static bool make_room(gossip__nng_conn *conn, size_t size)
         conn->in_cap = 0;
     }
     if (conn->to < conn->in_cap) return true;
-    size_t   cap = conn->in_cap * 2 < size ? conn->in_cap * 2 : size;
-    uint8_t *grown = mem->alloc(mem->user, cap > IN_MIN ? cap : IN_MIN);
+    size_t cap = conn->in_cap > 0 ? conn->in_cap * 2 : IN_MIN;
+    if (cap > IN_KEPT && cap > size) cap = size > IN_KEPT ? size : IN_KEPT;
+    uint8_t *grown = mem->alloc(mem->user, cap);
     if (grown == NULL) return false;
     if (conn->in != NULL) {
         memcpy(grown, conn->in, conn->to);
         mem->release(mem->user, conn->in, conn->in_cap);
     }
     conn->in = grown;
-    conn->in_cap = cap > IN_MIN ? cap : IN_MIN;
+    conn->in_cap = cap;
     return true;
 }
 
