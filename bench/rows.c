@@ -21,6 +21,7 @@ static const goal goals[] = {
     {"orset/memory", 17, false, false},
     {"orset/memory-churned", 19, false, false},
     {"orset/wire", 0.25, false, false},
+    {"ormap/join-10pct", 50, true, false},
     {"gcounter/join-cached", 2, true, false},
     {"gcounter/join-memory", 0.8, true, true},
     {"gossip/catch-up", 200000, true, false},
