@@ -243,9 +243,9 @@ static bool contexts_equal(const gossip_engine *engine, const gossip__peer *peer
     return true;
 }
 
-/* Equal contexts and unequal roots, twice in a row: rule R10. The root is of what the peer held when
- * it answered: only if nothing was learned of it since it was asked, that is what it is known to
- * hold. */
+/* Equal contexts and unequal roots, twice in a row: rule R10. The root is of what the peer held
+ * when it answered: only if nothing was learned of it since it was asked, that is what it is known
+ * to hold. */
 static void check_unequal(gossip_engine *engine, gossip__peer *peer, const gossip_msg *msg,
                           const gossip__request *request)
 {
