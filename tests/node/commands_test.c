@@ -224,6 +224,7 @@ static void send_text(talk *t, const char *text)
 }
 
 #define SET_A "*3\r\n$3\r\nSET\r\n$1\r\na\r\n$1\r\n1\r\n"
+#define WAIT_1 "*3\r\n$4\r\nWAIT\r\n$1\r\n1\r\n$2\r\n30\r\n"
 #define INCR_A "*2\r\n$4\r\nINCR\r\n$1\r\na\r\n"
 
 /* Requests that came together are run in order, up to one that waits or ends the connection. */
@@ -234,8 +235,8 @@ TEST(client, requests_that_come_together)
     talk  *t = connect_to(cluster);
     send_text(t, SET_A "GET a\r\n" INCR_A INCR_A INCR_A INCR_A INCR_A INCR_A INCR_A INCR_A INCR_A
                      INCR_A INCR_A INCR_A INCR_A INCR_A INCR_A INCR_A INCR_A INCR_A INCR_A INCR_A);
-    send_text(t, "MSET b 2 c '3 4'\r\n\r\nMGET b c\r\n" INCR_A "WAIT 1 30\r\n" INCR_A INCR_A
-                 "*2\r\n$4\r\nIN");
+    send_text(t,
+              "MSET b 2 c '3 4'\r\n\r\nMGET b c\r\n" INCR_A WAIT_1 INCR_A INCR_A "*2\r\n$4\r\nIN");
     expect_read(t, "+OK");
     expect_read(t, "'1'");
     for (int i = 2; i <= 21; i++) {
@@ -248,7 +249,7 @@ TEST(client, requests_that_come_together)
     expect_read(t, ":0");
     expect_read(t, ":23");
     expect_read(t, ":24");
-    send_text(t, "CR\r\n$1\r\na\r\nWAIT 1 30\r\nQUIT\r\n" INCR_A);
+    send_text(t, "CR\r\n$1\r\na\r\n" WAIT_1 "QUIT\r\n" INCR_A);
     expect_read(t, ":25");
     expect_read(t, ":0");
     expect_read(t, "+OK");
@@ -256,7 +257,7 @@ TEST(client, requests_that_come_together)
     talk_free(t);
     t = connect_to(cluster);
     expect(t, "GET a", "'25'");
-    send_text(t, INCR_A "WAIT 1 30\r\n" INCR_A "*1\r\n!4\r\n" INCR_A);
+    send_text(t, INCR_A WAIT_1 INCR_A "*1\r\n!4\r\n" INCR_A);
     expect_read(t, ":26");
     expect_read(t, ":0");
     expect_read(t, ":27");

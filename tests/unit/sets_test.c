@@ -540,6 +540,54 @@ static int64_t collider(uint64_t seed, uint64_t n)
     return (int64_t)(hash ^ seed);
 }
 
+static crdt_value of_any_size(unsigned element, char bytes[1000])
+{
+    int size = snprintf(bytes, 1000, "%u", element);
+    if (element >= 4) return crdt_bytes(bytes, (size_t)size);
+    memset(bytes + size, 'x', 1000 - (size_t)size);
+    return crdt_bytes(bytes, 1000);
+}
+
+/* Elements are added again and again, their old additions in the chunk that grows and in others,
+ * until chunks are compacted on the way: here, and where the deltas are joined. */
+TEST(sets, additions_again_and_again)
+{
+    enum { ELEMENTS = 3000, ADDS = 16000 };
+    testmem      m; /* what is released is filled with rubbish */
+    crdt_store  *a, *b;
+    crdt_options options = crdt_options_default(1, crdt_types_builtin());
+    char         bytes[1000];
+    testmem_init(&m);
+    options.mem = &m.mem;
+    CHECK_OK(crdt_store_new(&options, &a));
+    options.replica = 2;
+    CHECK_OK(crdt_store_new(&options, &b));
+    bool    *there = calloc(ELEMENTS, sizeof *there), fresh;
+    int64_t  count = 0;
+    crdt_ref set;
+    for (int i = 0; i < ADDS; i++) {
+        unsigned element = random_below(i < ADDS / 2 ? 600 : ELEMENTS);
+        if (i % 4 == 0) element %= 4; /* few that are large */
+        crdt_txn *txn = begin(a);
+        CHECK_OK(crdt_orset_add_new(txn, name_of("s"), of_any_size(element, bytes), &fresh));
+        CHECK_EQ_INT(fresh, !there[element]);
+        count += fresh;
+        there[element] = true;
+        crdt_delta *delta = commit(a);
+        join(b, delta);
+        crdt_store_free(delta);
+        if (i % 4000 != 3999) continue;
+        check_store(a);
+        check_store(b);
+        CHECK(same_bytes(a, b));
+    }
+    CHECK_OK(crdt_store_find(a, name_of("s"), &crdt_orset_type, &set));
+    CHECK_EQ_INT(crdt_orset_count(set), count);
+    free(there);
+    free_all(a, b, NULL);
+    TESTMEM_DONE(&m);
+}
+
 TEST(sets, stand_values_made_to_collide)
 {
     crdt_store *a = solo_of(orset(), A);

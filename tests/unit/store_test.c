@@ -121,6 +121,16 @@ TEST(store, goes_on_after_the_bytes_of_a_delta)
         type(txn, "other", "three");
         CHECK_OK(crdt_store_commit(i == 0 ? a : b, NULL));
     }
+    crdt_text_edit held;
+    txn = begin(a);
+    CHECK_OK(crdt_text_open(txn, name_of("held"), &crdt_text_type, &held));
+    CHECK_OK(crdt_text_insert(&held, CRDT_CODE_POINTS, 0, crdt_text_view("fo")));
+    CHECK_OK(crdt_store_encode_delta(a, &bytes, &last));
+    CHECK_OK(crdt_text_insert(&held, CRDT_CODE_POINTS, 2, crdt_text_view("ur")));
+    crdt_delta *delta = commit(a);
+    CHECK_EQ_STR(shown(delta, "held"), "\"four\"");
+    CHECK_EQ_STR(shown(a, "held"), "\"four\"");
+    crdt_store_free(delta);
     CHECK_EQ_STR(shown(a, "text"), "\"two\"");
     CHECK_EQ_STR(shown(b, "text"), "\"two\"");
     CHECK_EQ_STR(shown(a, "other"), "\"three\"");
