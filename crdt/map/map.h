@@ -129,10 +129,12 @@ bool crdt__entry_competes(const crdt_space *space, const crdt__entry *e);
 /* Its state is about to be changed in place. */
 void crdt__map_edit(crdt__map *map, crdt__entry *e);
 /* Every slot gets its digest. */
-void   crdt__map_clean(crdt__map *map);
-void   crdt__map_init(const crdt_space *space, const crdt_type *type, void *state);
-void   crdt__map_clear(const crdt_space *space, void *state);
-size_t crdt__map_memory(const crdt__map *map); /* but for what the entries hold */
+void crdt__map_clean(crdt__map *map);
+void crdt__map_init(const crdt_space *space, const crdt_type *type, void *state);
+void crdt__map_clear(const crdt_space *space, void *state);
+/* See crdt_type.move. */
+uint64_t crdt__map_move(const crdt_space *space, void *state, void *other);
+size_t   crdt__map_memory(const crdt__map *map); /* but for what the entries hold */
 
 /* -- What shows (map.c) ------------------------------------------------------------------------ */
 

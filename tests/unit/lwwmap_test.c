@@ -301,9 +301,9 @@ TEST(lwwmap, its_bytes_are_these)
     CHECK_OK(crdt_store_encode(s, &bytes));
     CHECK(bytes.size * 2 < sizeof text);
     for (size_t i = 0; i < bytes.size; i++) snprintf(text + 2 * i, 3, "%02x", bytes.data[i]);
-    CHECK_EQ_STR(
-        text,
-        "c70101010100000000000000010003020000010017003003000105000000000000000702016bac027600020600000000000000030364000307000000000000000704026c6f6d69");
+    CHECK_EQ_STR(text,
+                 "c70101010100000000000000010003020000010017003003000105000000000000000702016b"
+                 "ac027600020600000000000000030364000307000000000000000704026c6f6d69");
     crdt_buf_clear(&bytes);
     crdt_store_free(s);
 }
