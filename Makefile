@@ -464,8 +464,7 @@ fuzz-programs: $(patsubst %.c,$(B)/%,$(call only,$(HARNESS_SRC)))
 # ---- Sanitizers: the plain runner, see tests/lib/t.h --------------------------------------------
 ASAN_ENV = ASAN_OPTIONS=detect_leaks=1:abort_on_error=1:strict_string_checks=1 \
            UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1
-VALGRIND = valgrind -q --error-exitcode=9 --leak-check=full --errors-for-leak-kinds=all \
-           --suppressions=tests/nng/lib/valgrind.supp
+VALGRIND = valgrind -q --error-exitcode=9 --leak-check=full --errors-for-leak-kinds=all
 .PHONY: sanitize sanitize-asan sanitize-tsan sanitize-valgrind
 sanitize:
 	@$(MAKE) --no-print-directory sanitize-asan

@@ -74,6 +74,7 @@ const crdt_op *bench_op(const crdt_type *type, const char *name);
 /* -- The groups of rows */
 void bench_orset(bench *b);
 void bench_counters(bench *b);
+void bench_maps(bench *b);
 void bench_types(bench *b);
 void bench_revgraph(bench *b);
 void bench_disk(bench *b);

@@ -31,6 +31,7 @@ int main(int argc, char **argv)
     bench_head(&b);
     bench_counters(&b);
     bench_orset(&b);
+    bench_maps(&b);
     bench_types(&b);
     bench_revgraph(&b);
     bench_disk(&b);

@@ -112,23 +112,37 @@ crdt_ormap_iter crdt_ormap_iterate_from(crdt_ref map, crdt_view key)
     return (crdt_ormap_iter){map, {walk.a.leaf, walk.a.slot, walk.b.leaf, walk.b.slot}};
 }
 
+crdt_ormap_iter crdt_ormap_iterate_some(crdt_ref map, uint64_t random)
+{
+    const crdt__entry *e = map.state == NULL ? NULL : crdt__map_some(map.state, random);
+    return e == NULL ? crdt_ormap_iterate(map) : crdt_ormap_iterate_from(map, crdt__entry_key(e));
+}
+
+/* Passes what else is under the key; true if there is something. */
+static bool pass_key(const crdt__sight *sight, crdt__walk_maps *walk, crdt_view key)
+{
+    bool       more = false;
+    crdt__both both;
+    for (crdt__walk_maps next = *walk; (both = crdt__sight_next(sight, &next)).type != NULL;) {
+        if (crdt_view_compare(crdt__both_key(&both), key) != 0) break;
+        *walk = next;
+        more = true;
+    }
+    return more;
+}
+
 bool crdt_ormap_next(crdt_ormap_iter *it, crdt_view *ret_key, crdt_ref *ret_ref)
 {
     crdt__sight     sight = crdt__map_sight(&it->map);
     crdt__walk_maps walk = {{it->at[0], it->at[1]}, {it->at[2], it->at[3]}};
-    crdt__both      both, shown;
+    crdt__both      both;
     while ((both = crdt__sight_next(&sight, &walk)).type != NULL) {
         crdt_view key = crdt__both_key(&both);
-        bool      shows = crdt__sight_shows(&sight, key, &shown);
-        if (shows) {
-            *ret_key = key;
-            *ret_ref = crdt__both_ref(&sight, &shown);
-        }
-        for (crdt__walk_maps next = walk; (both = crdt__sight_next(&sight, &next)).type != NULL;) {
-            if (crdt_view_compare(crdt__both_key(&both), key) != 0) break;
-            walk = next; /* other types of the key */
-        }
+        bool      shows = pass_key(&sight, &walk, key) ? crdt__sight_shows(&sight, key, &both)
+                                                       : crdt__both_look(&sight, &both).shows;
         if (!shows) continue;
+        *ret_key = key;
+        *ret_ref = crdt__both_ref(&sight, &both);
         it->at[0] = walk.a.leaf;
         it->at[1] = walk.a.slot;
         it->at[2] = walk.b.leaf;
@@ -148,6 +162,11 @@ size_t crdt_ormap_count(crdt_ref map)
     size_t          count = 0;
     while (crdt_ormap_next(&it, &key, &ref)) count++;
     return count;
+}
+
+bool crdt_ormap_competes(crdt_ref map)
+{
+    return map.state != NULL && crdt__map_competes(map.state);
 }
 
 /* -- Operations -------------------------------------------------------------------------------- */

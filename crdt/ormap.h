@@ -85,6 +85,10 @@ CRDT_API const crdt_type *crdt_ormap_type_at(crdt_ref map, crdt_view key, size_t
 /* Keys. O(1); within a transaction O(keys). */
 CRDT_API size_t crdt_ormap_count(crdt_ref map);
 
+/* Under some key, here or in maps within, several contents or types compete, as crdt_ref_conflict
+ * and crdt_ormap_type_at list them. Without what an open transaction changes. O(1). */
+CRDT_API bool crdt_ormap_competes(crdt_ref map);
+
 /* Keys in their order, bytewise, with the object that shows at each. Allocates nothing; ends with
  * any change of the store. */
 typedef struct crdt_ormap_iter {
@@ -94,6 +98,8 @@ typedef struct crdt_ormap_iter {
 CRDT_API crdt_ormap_iter crdt_ormap_iterate(crdt_ref map);
 /* From the first key that is not less than this one. */
 CRDT_API crdt_ormap_iter crdt_ormap_iterate_from(crdt_ref map, crdt_view key);
+/* From some key, chosen by the random bits, about evenly; goes on to the last. */
+CRDT_API crdt_ormap_iter crdt_ormap_iterate_some(crdt_ref map, uint64_t random);
 CRDT_API bool crdt_ormap_next(crdt_ormap_iter *it, crdt_view *ret_key, crdt_ref *ret_ref);
 
 #ifdef __cplusplus

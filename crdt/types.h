@@ -9,6 +9,7 @@
 #include "crdt/gcounter.h"
 #include "crdt/gset.h"
 #include "crdt/lww.h"
+#include "crdt/lwwmap.h"
 #include "crdt/lwwts.h"
 #include "crdt/max.h"
 #include "crdt/min.h"

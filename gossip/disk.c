@@ -384,8 +384,9 @@ crdt_err gossip_disk_begin(gossip_disk *disk, uint64_t replica)
     crdt_err err = write_replica(disk, replica);
     if (err != CRDT_OK) return err;
     gossip__walk_end(disk);
-    gossip__log_drop(disk, disk->snapshot);
-    gossip__snapshot_drop(disk, disk->snapshot);
+    gossip__log_forget(disk, disk->snapshot);
+    disk->cluttered = true;
+    while (disk->cluttered) gossip__disk_clear_up(disk);
     keep_reserve(disk);
     disk->tail_first = disk->next;
     disk->stage = GOSSIP__BEGUN;

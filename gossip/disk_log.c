@@ -44,23 +44,9 @@ crdt_err gossip__log_list(gossip_disk *disk)
     return err == -ENOENT ? CRDT_OK : CRDT_EIO;
 }
 
-void gossip__log_drop(gossip_disk *disk, uint64_t below)
+void gossip__log_forget(gossip_disk *disk, uint64_t below)
 {
-    char     name[256];
-    size_t   kept = 0;
-    uint64_t numbers[64];
-    size_t   count;
-    do { /* a directory is not changed while it is listed */
-        count = 0;
-        for (size_t i = 0; count < 64 && disk->files.list(disk->files.user, i, name) == 0; i++) {
-            uint64_t number = gossip__name_number(name, "log");
-            if (number != 0 && number < below) numbers[count++] = number;
-        }
-        for (size_t i = 0; i < count; i++) {
-            gossip__name old = gossip__name_of("log", numbers[i], "");
-            if (disk->files.unlink(disk->files.user, old.text) != 0) return;
-        }
-    } while (count == 64);
+    size_t kept = 0;
     for (size_t i = 0; i < disk->segments_count; i++) {
         if (disk->segments[i].number >= below) disk->segments[kept++] = disk->segments[i];
     }

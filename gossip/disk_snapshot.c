@@ -9,7 +9,8 @@
 static const char magic[8] = {'c', 'o', 'n', 'c', 'u', 'r', 'S', 'N'};
 #define HEAD_BYTES 56u /* magic, format, 0, number, node, cluster, first, size */
 #define SLICE (64u << 10)
-#define CANDIDATES 8u /* of damaged snapshots so many are looked at */
+#define PIECE (8u << 20) /* of a file that goes */
+#define CANDIDATES 8u    /* of damaged snapshots so many are looked at */
 
 static uint64_t seed_of(const gossip_disk *disk, uint64_t number)
 {
@@ -138,8 +139,8 @@ static crdt_err finish(gossip_disk *disk)
     disk->covered = saver->position;
     disk->snapshot = saver->number;
     disk->snapshot_first = saver->first;
-    gossip__log_drop(disk, saver->number);
-    gossip__snapshot_drop(disk, saver->number);
+    gossip__log_forget(disk, saver->number);
+    disk->cluttered = true;
     return CRDT_OK;
 }
 
@@ -151,6 +152,7 @@ crdt_err gossip__snapshot_write(void *user, uint64_t position, crdt_view snapsho
     if (disk->stage != GOSSIP__BEGUN || position < disk->covered) return CRDT_EINVAL;
     bool goes_on = saver->open && saver->taken == *at && saver->position == position;
     if (*at > 0 && !goes_on) return CRDT_EINVAL;
+    gossip__disk_clear_up(disk);
     if (*at == 0) err = begin(disk, position, snapshot.size);
     if (err == CRDT_OK) err = put_part(disk, snapshot);
     if (err == CRDT_OK && saver->taken == snapshot.size) err = finish(disk);
@@ -160,26 +162,48 @@ crdt_err gossip__snapshot_write(void *user, uint64_t position, crdt_view snapsho
     return err;
 }
 
-void gossip__snapshot_drop(gossip_disk *disk, uint64_t keep)
+/* -- What nothing needs any more --------------------------------------------------------------- */
+
+static bool is_clutter(const gossip_disk *disk, const char *name)
+{
+    uint64_t log = gossip__name_number(name, "log");
+    uint64_t snapshot = gossip__name_number(name, "snapshot");
+    size_t   size = strlen(name);
+    if (log != 0 || snapshot != 0) {
+        return log != 0 ? log < disk->snapshot : snapshot != disk->snapshot;
+    }
+    if (strncmp(name, "snapshot.", 9) != 0 && strncmp(name, "log.", 4) != 0) return false;
+    if (size <= 8 || strcmp(name + size - 4, ".new") != 0) return false;
+    return !disk->saver.open || strcmp(name, fresh_name(&disk->saver).text) != 0;
+}
+
+/* A file goes from its end on: to give back the room of a large one takes long, too. False: it
+ * cannot be done now. */
+static bool drop_piece(gossip_disk *disk, const char *name)
 {
     gossip_files *files = &disk->files;
-    char          name[256], old[64][256];
-    size_t        count;
-    do { /* a directory is not changed while it is listed */
-        count = 0;
-        for (size_t i = 0; count < 64 && files->list(files->user, i, name) == 0; i++) {
-            size_t   size = strlen(name);
-            uint64_t number = gossip__name_number(name, "snapshot");
-            bool     ours = strncmp(name, "snapshot.", 9) == 0 || strncmp(name, "log.", 4) == 0;
-            bool     unfinished = ours && size > 8 && strcmp(name + size - 4, ".new") == 0;
-            if (unfinished || (number != 0 && number != keep)) {
-                memcpy(old[count++], name, sizeof name);
-            }
-        }
-        for (size_t i = 0; i < count; i++) {
-            if (files->unlink(files->user, old[i]) != 0) return;
-        }
-    } while (count == 64);
+    int64_t       fd = files->open(files->user, name, O_RDWR), size = 0;
+    bool          ok = fd >= 0;
+    if (ok) size = files->size(files->user, fd);
+    if (size > (int64_t)PIECE) {
+        ok = files->truncate(files->user, fd, (uint64_t)size - PIECE) == 0;
+    } else if (ok) {
+        ok = files->unlink(files->user, name) == 0;
+    }
+    if (fd >= 0) (void)files->close(files->user, fd);
+    return ok;
+}
+
+void gossip__disk_clear_up(gossip_disk *disk)
+{
+    char name[256];
+    if (!disk->cluttered) return;
+    for (size_t i = 0; disk->files.list(disk->files.user, i, name) == 0; i++) {
+        if (!is_clutter(disk, name)) continue;
+        disk->cluttered = drop_piece(disk, name); /* else after the next snapshot */
+        return;
+    }
+    disk->cluttered = false;
 }
 
 /* -- Reading ----------------------------------------------------------------------------------- */

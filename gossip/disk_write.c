@@ -202,6 +202,7 @@ crdt_err gossip__disk_sync(void *user)
 {
     gossip_disk *disk = user;
     if (disk->stage != GOSSIP__BEGUN) return CRDT_EINVAL;
+    gossip__disk_clear_up(disk); /* before: there may be no room otherwise */
     return disk->options.sync == GOSSIP_SYNC_ALWAYS ? gossip__disk_sync_whole(disk)
                                                     : write_tail(disk);
 }

@@ -13,6 +13,7 @@
 #define CHECKPOINT_BYTES (64u << 20)
 #define RETRY_US 250000u
 #define SLICE_US 1000u
+#define PIECE ((size_t)8 << 20) /* of memory, given back in a run */
 
 /* A link, its codec, and where the peer is. */
 typedef struct link {
@@ -104,7 +105,23 @@ static void end_slices(gossip_driver *driver)
     driver->saving = driver->saved_whole = false;
     driver->saved_at = 0;
     gossip_engine_snapshot_end(driver->engine);
-    crdt_buf_clear(&driver->saved);
+}
+
+/* Some of the memory of a snapshot that is done: to give back much of it takes long, too. */
+static void give_back(gossip_driver *driver)
+{
+    crdt_buf *saved = &driver->saved;
+    size_t    less = saved->cap > PIECE ? saved->cap - PIECE : 0;
+    uint8_t  *data = NULL;
+    if (driver->saving || saved->cap == 0) return;
+    if (less > 0) data = driver->mem->resize(driver->mem->user, saved->data, saved->cap, less);
+    if (data == NULL) {
+        crdt_buf_clear(saved);
+        return;
+    }
+    saved->data = data;
+    saved->cap = less;
+    saved->size = 0;
 }
 
 static void drop_notice(const gossip_driver *driver, notice *n)
@@ -426,6 +443,8 @@ static crdt_err write_snapshot(gossip_driver *driver)
 
 static crdt_err begin_slices(gossip_driver *driver)
 {
+    crdt_buf_reset(&driver->saved);
+    driver->saved.failed = false;
     crdt_err err =
         gossip_engine_snapshot_begin(driver->engine, &driver->saved, &driver->saved_position);
     driver->saving = err == CRDT_OK;
@@ -637,6 +656,7 @@ crdt_err gossip_driver_run(gossip_driver *driver, gossip_time now, uint64_t ms)
     driver->err = CRDT_OK;
     driver->retry_at = GOSSIP_NEVER;
     driver->sliced = false;
+    give_back(driver);
     if (gossip_engine_deadline(driver->engine) <= now) {
         crdt_err err = gossip_engine_tick(driver->engine, now, ms);
         if (err != CRDT_OK) fail(driver, err);
@@ -661,8 +681,7 @@ crdt_err gossip_driver_checkpoint(gossip_driver *driver, gossip_time now)
 gossip_time gossip_driver_deadline(const gossip_driver *driver)
 {
     gossip_time at = gossip_engine_deadline(driver->engine);
-    if ((driver->saving || driver->wanted) && driver->now + SLICE_US < at) {
-        at = driver->now + SLICE_US;
-    }
+    bool        more = driver->saving || driver->wanted || driver->saved.cap > 0;
+    if (more && driver->now + SLICE_US < at) at = driver->now + SLICE_US;
     return at < driver->retry_at ? at : driver->retry_at;
 }

@@ -48,6 +48,12 @@ void command_sadd(call *c), command_srem(call *c), command_sismember(call *c),
     command_sinter(call *c), command_sunion(call *c), command_sdiff(call *c),
     command_sinterstore(call *c), command_sunionstore(call *c), command_sdiffstore(call *c),
     command_smove(call *c), command_sintercard(call *c);
+/* hashes.c */
+void command_hset(call *c), command_hmset(call *c), command_hget(call *c), command_hmget(call *c),
+    command_hgetall(call *c), command_hdel(call *c), command_hexists(call *c),
+    command_hlen(call *c), command_hkeys(call *c), command_hvals(call *c),
+    command_hincrby(call *c), command_hincrbyfloat(call *c), command_hsetnx(call *c),
+    command_hscan(call *c), command_hstrlen(call *c), command_hrandfield(call *c);
 /* texts.c */
 void command_text_insert(call *c), command_text_delete(call *c), command_text_get(call *c),
     command_text_length(call *c);

@@ -7,18 +7,71 @@
 
 #include "crdt/types.h"
 
+#define PATH_MAX_DEPTH 64u /* of maps, whatever the limits say */
+
 static int by_name(const void *a, const void *b)
 {
     return crdt_view_compare(*(const crdt_view *)a, *(const crdt_view *)b);
 }
 
-size_t conflicts_contents(const crdt_ref *ref)
+/* -- In maps ----------------------------------------------------------------------------------- */
+
+static bool competes_within(const crdt_ref *ref)
+{
+    bool map = ref->type == &crdt_ormap_type || ref->type == &crdt_ormap_rw_type ||
+               ref->type == &crdt_ormap_lww_type;
+    return map && crdt_ormap_competes(*ref);
+}
+
+typedef struct field_walk {
+    void (*visit)(void *user, const conflicts_field *field);
+    void     *user;
+    crdt_view path[PATH_MAX_DEPTH];
+} field_walk;
+
+static void walk_map(field_walk *w, const crdt_ref *map, size_t depth)
+{
+    crdt_ormap_iter it = crdt_ormap_iterate(*map);
+    crdt_conflict   second;
+    conflicts_field at = {.path = w->path, .depth = depth + 1, .in = *map};
+    if (depth == PATH_MAX_DEPTH) return;
+    while (crdt_ormap_next(&it, &w->path[depth], &at.shows)) {
+        if (crdt_ref_conflict(&at.shows, 1, &second) ||
+            crdt_ormap_type_at(*map, w->path[depth], 1) != NULL) {
+            w->visit(w->user, &at);
+        }
+        if (competes_within(&at.shows)) walk_map(w, &at.shows, depth + 1);
+    }
+}
+
+void conflicts_fields(const crdt_ref *map, void (*visit)(void *user, const conflicts_field *field),
+                      void           *user)
+{
+    field_walk w = {.visit = visit, .user = user};
+    if (competes_within(map)) walk_map(&w, map, 0);
+}
+
+static size_t count_contents(const crdt_ref *ref)
 {
     crdt_conflict content;
     size_t        count = 0;
     while (crdt_ref_conflict(ref, count, &content)) count++;
     return count;
 }
+
+static void add_contents(void *user, const conflicts_field *field)
+{
+    *(size_t *)user += count_contents(&field->shows);
+}
+
+size_t conflicts_contents(const crdt_ref *ref)
+{
+    size_t count = count_contents(ref);
+    conflicts_fields(ref, add_contents, &count);
+    return count;
+}
+
+/* -- Names ------------------------------------------------------------------------------------- */
 
 size_t conflicts_types(const node *n, crdt_view name)
 {
@@ -30,7 +83,8 @@ size_t conflicts_types(const node *n, crdt_view name)
 static bool competes(const node *n, crdt_view name, const crdt_ref *ref)
 {
     crdt_conflict second;
-    return crdt_ref_conflict(ref, 1, &second) || crdt_store_type_at(n->store, name, 1) != NULL;
+    return crdt_ref_conflict(ref, 1, &second) || competes_within(ref) ||
+           crdt_store_type_at(n->store, name, 1) != NULL;
 }
 
 static void keep(node *n, crdt_view name)

@@ -80,9 +80,9 @@ static bool in_category(const command *cmd, const char *category)
 
 static void reply_categories(reply *r, const command *cmd)
 {
-    static const char *const names[] = {"@keyspace",  "@read",      "@write", "@set",
-                                        "@string",    "@admin",     "@fast",  "@slow",
-                                        "@dangerous", "@connection"};
+    static const char *const names[] = {"@keyspace", "@read",      "@write",     "@set",
+                                        "@string",   "@hash",      "@admin",     "@fast",
+                                        "@slow",     "@dangerous", "@connection"};
     words                    w = {.count = 0};
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
         say(&w, in_category(cmd, names[i] + 1), names[i]);

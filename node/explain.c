@@ -57,8 +57,10 @@ static void reply_printed(reply *r, const crdt_ref *ref)
 static void reply_contents(const node *n, reply *r, const crdt_ref *ref)
 {
     crdt_conflict one;
+    size_t        count = 0;
+    while (crdt_ref_conflict(ref, count, &one)) count++;
     reply_text(r, "contents");
-    reply_array(r, conflicts_contents(ref));
+    reply_array(r, count);
     for (size_t i = 0; crdt_ref_conflict(ref, i, &one); i++) {
         reply_map(r, 6);
         reply_text(r, "value");
@@ -71,6 +73,46 @@ static void reply_contents(const node *n, reply *r, const crdt_ref *ref)
     }
 }
 
+typedef struct lister {
+    const node *n;
+    reply      *r;
+    size_t      count;
+} lister;
+
+static void list_field(void *user, const conflicts_field *at)
+{
+    lister   *l = user;
+    crdt_view key = at->path[at->depth - 1];
+    size_t    types = 0;
+    while (crdt_ormap_type_at(at->in, key, types) != NULL) types++;
+    reply_map(l->r, 3);
+    reply_text(l->r, "path");
+    reply_array(l->r, at->depth);
+    for (size_t i = 0; i < at->depth; i++) reply_bulk(l->r, at->path[i]);
+    reply_text(l->r, "types");
+    reply_array(l->r, types);
+    for (size_t i = 0; i < types; i++) {
+        reply_text(l->r, crdt_ormap_type_at(at->in, key, i)->name);
+    }
+    reply_contents(l->n, l->r, &at->shows);
+    l->count++;
+}
+
+/* Of a map: which of its fields compete. */
+static void reply_fields(const node *n, reply *r, const crdt_ref *ref)
+{
+    crdt_buf found;
+    crdt_buf_init(&found, NULL);
+    reply  to = {&found, r->protocol};
+    lister l = {n, &to, 0};
+    conflicts_fields(ref, list_field, &l);
+    reply_text(r, "fields");
+    reply_array(r, l.count);
+    crdt_buf_put(r->out, found.data, found.size);
+    if (found.failed) r->out->failed = true;
+    crdt_buf_clear(&found);
+}
+
 static void reply_types(const node *n, reply *r, crdt_view name)
 {
     size_t count = conflicts_types(n, name);
@@ -81,18 +123,14 @@ static void reply_types(const node *n, reply *r, crdt_view name)
 
 static void reply_conflict(const node *n, reply *r, crdt_view name, const crdt_ref *ref)
 {
-    reply_map(r, 4);
+    reply_map(r, 5);
     reply_text(r, "key");
     reply_bulk(r, name);
     field_text(r, "type", ref->type->name);
     reply_types(n, r, name);
     reply_contents(n, r, ref);
+    reply_fields(n, r, ref);
 }
-
-typedef struct lister {
-    const node *n;
-    reply      *r;
-} lister;
 
 static bool list_one(void *user, crdt_view name)
 {
@@ -117,7 +155,7 @@ void command_crdt_conflicts(call *c)
     if (c->count > 2) {
         call_wrong_arity(c);
     } else if (c->count == 1) {
-        lister l = {c->node, c->reply};
+        lister l = {c->node, c->reply, 0};
         reply_array(c->reply, conflicts_count(c->node));
         conflicts_each(c->node, list_one, &l);
     } else if (key_find(c, c->args[1], &ref)) {
@@ -136,6 +174,8 @@ static const char *rule_of(const crdt_type *type, bool competes)
     }
     if (type == &crdt_cell_type)
         return "what was set last, and all increments that it had not seen";
+    if (type == &crdt_ormap_type && competes)
+        return "fields were written at the same time: of each the value stamped last shows";
     if (competes) return "values were written at the same time: contents lists them";
     return type->summary;
 }
@@ -241,7 +281,7 @@ void command_crdt_explain(call *c)
         return;
     }
     if (call_fails(c, err) || call_fails(c, take_out(n, name, ref.type, &one, &part))) return;
-    reply_map(r, 16);
+    reply_map(r, 17);
     reply_text(r, "key");
     reply_bulk(r, name);
     field_text(r, "type", ref.type->name);
@@ -254,6 +294,7 @@ void command_crdt_explain(call *c)
     field_int(r, "expired", expiry_passed(n, name));
     reply_types(n, r, name);
     reply_contents(n, r, &ref);
+    reply_fields(n, r, &ref);
     reply_authors(n, r, name, ref.type, one, crdt_store_context(part));
     reply_stats(r, &ref);
     crdt_store_free(part);

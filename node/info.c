@@ -145,6 +145,7 @@ static void memory(const node *n, crdt_buf *out)
     count(out, "mem_clients_slaves", 0);
     count(out, "mem_gossip", engine);
     line(out, "mem_allocator:slab");
+    count(out, "mem_slab", slab_held(n->data.slab));
     count(out, "active_defrag_running", 0);
     count(out, "lazyfree_pending_objects", 0);
 }

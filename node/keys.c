@@ -73,5 +73,6 @@ const char *key_type_name(const crdt_type *type)
 {
     if (type == &crdt_cell_type) return "string";
     if (type == &crdt_orset_type) return "set";
+    if (type == &crdt_ormap_type) return "hash";
     return type->name;
 }

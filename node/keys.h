@@ -20,5 +20,10 @@ crdt_txn *key_replace(call *c, crdt_view name);
 bool key_remove(call *c, crdt_view name);
 /* The name of the type as TYPE tells it: Redis' own where the meaning is its own. */
 const char *key_type_name(const crdt_type *type);
+/* The cursors of scans are numbers; where each stands is kept here, of the last 4,096. 0: there was
+ * no memory. */
+uint64_t key_keep_cursor(node *n, crdt_view at);
+/* False: it is not known, or not any more. */
+bool key_cursor(const node *n, uint64_t number, crdt_view *ret_at);
 
 #endif

@@ -9,6 +9,7 @@
 #include "node/deadline.h"
 #include "node/expiry.h"
 #include "node/glob.h"
+#include "node/hashes.h"
 #include "node/keys.h"
 #include "node/number.h"
 
@@ -136,7 +137,7 @@ struct keyspace_cursors {
     uint64_t next;
 };
 
-static uint64_t keep_cursor(node *n, crdt_view name)
+uint64_t key_keep_cursor(node *n, crdt_view name)
 {
     if (n->cursors == NULL) n->cursors = calloc(1, sizeof *n->cursors);
     void *copy = malloc(name.size + 1);
@@ -150,6 +151,14 @@ static uint64_t keep_cursor(node *n, crdt_view name)
     free((void *)(uintptr_t)at->name.data);
     *at = (cursor){number, crdt_view_of(copy, name.size)};
     return number;
+}
+
+bool key_cursor(const node *n, uint64_t number, crdt_view *ret_name)
+{
+    const cursor *at = n->cursors != NULL ? &n->cursors->at[number % CURSORS] : NULL;
+    if (at == NULL || at->number != number) return false;
+    *ret_name = at->name;
+    return true;
 }
 
 void keyspace_close(node *n)
@@ -208,15 +217,14 @@ void command_scan(call *c)
     crdt_ref ref;
     node    *n = c->node;
     if (!parse_scan(c, &s)) return;
-    crdt_store_iter it = crdt_store_iterate(n->store);
     crdt_view       name;
+    crdt_store_iter it = crdt_store_iterate(n->store);
     if (s.cursor != 0) {
-        const cursor *at = n->cursors != NULL ? &n->cursors->at[s.cursor % CURSORS] : NULL;
-        if (at == NULL || at->number != s.cursor) {
+        if (!key_cursor(n, s.cursor, &name)) {
             call_error(c, "ERR invalid cursor");
             return;
         }
-        it = crdt_store_iterate_from(n->store, at->name);
+        it = crdt_store_iterate_from(n->store, name);
     }
     gather_begin(&found);
     bool more = crdt_store_next(&it, &name, &ref);
@@ -224,7 +232,7 @@ void command_scan(call *c)
         if (fits(c, &s, name, ref.type)) gather(c, &found, name);
         more = crdt_store_next(&it, &name, &ref);
     }
-    if (more) snprintf(next, sizeof next, "%" PRIu64, keep_cursor(n, name));
+    if (more) snprintf(next, sizeof next, "%" PRIu64, key_keep_cursor(n, name));
     reply_array(c->reply, 2);
     reply_text(c->reply, next);
     gather_end(c, &found);
@@ -252,6 +260,7 @@ static bool copy_content(call *c, crdt_view to, crdt_ref from)
         }
         return true;
     }
+    if (from.type == &crdt_ormap_type) return hash_copy(c, to, from);
     call_error(c, "ERR a name of type '%s' cannot be renamed: its history stands under its name",
                key_type_name(from.type));
     return false;

@@ -182,3 +182,8 @@ const crdt_mem *slab_mem(const slab *s)
     return &s->mem;
 #endif
 }
+
+size_t slab_held(const slab *s)
+{
+    return s->regions_count * REGION;
+}

@@ -21,5 +21,7 @@ slab *slab_new(void);
 void slab_free(slab *s);
 /* The allocator; it lives as long as the slab. */
 const crdt_mem *slab_mem(const slab *s);
+/* Bytes of its regions. */
+size_t slab_held(const slab *s);
 
 #endif

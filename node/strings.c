@@ -1,4 +1,6 @@
 /* strings.c: the commands of strings and counters, over crdt_cell. */
+#include "node/strings.h"
+
 #include <math.h>
 #include <string.h>
 
@@ -375,15 +377,14 @@ void command_decrby(call *c)
     else count_by(c, -amount);
 }
 
-/* The amount in one of the forms that Redis takes beside decimals: hexadecimal, infinity. */
-static crdt_err incr_odd(call *c, crdt_view amount)
+crdt_err strings_add(crdt_txn *txn, crdt_view name, crdt_view amount)
 {
-    double n;
-    char   text[NUMBER_DOUBLE_MAX];
-    if (!number_double(amount, &n)) return CRDT_EINVAL;
+    double   n;
+    char     text[NUMBER_DOUBLE_MAX];
+    crdt_err err = crdt_cell_incrfloat(txn, name, amount);
+    if (err != CRDT_EINVAL || !number_double(amount, &n)) return err;
     if (isinf(n)) return CRDT_ERANGE;
-    return crdt_cell_incrfloat(c->txn, c->args[1],
-                               crdt_view_of(text, number_print_double(n, text)));
+    return crdt_cell_incrfloat(txn, name, crdt_view_of(text, number_print_double(n, text)));
 }
 
 /* The sum, as it shows now. */
@@ -410,8 +411,7 @@ void command_incrbyfloat(call *c)
         call_error(c, "ERR value is not a valid float");
         return;
     }
-    err = crdt_cell_incrfloat(txn, c->args[1], c->args[2]);
-    if (err == CRDT_EINVAL) err = incr_odd(c, c->args[2]);
+    err = strings_add(txn, c->args[1], c->args[2]);
     if (err == CRDT_EINVAL) call_error(c, "ERR value is not a valid float");
     else if (err == CRDT_ERANGE) call_error(c, "ERR increment would produce NaN or Infinity");
     else if (!call_fails(c, err)) reply_sum(c);

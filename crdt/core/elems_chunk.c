@@ -489,6 +489,16 @@ bool crdt__chunk_fits(const crdt__chunk *c, crdt__source from, const uint64_t *m
     return true;
 }
 
+bool crdt__chunk_fits_one(const crdt__chunk *c, unsigned offset, crdt_value value,
+                          size_t *ret_bytes)
+{
+    unsigned next = crdt__chunk_last(c) + 1u;
+    *ret_bytes = c->records ? crdt__record_size(value) : 0;
+    if (offset < next || c->stored == c->cap) return false;
+    if (c->form == CRDT__RANGE && offset != next) return false;
+    return c->records || value.kind == CRDT_INT;
+}
+
 void crdt__chunk_append(crdt__chunk *c, crdt__source from, const uint64_t *mask, unsigned w0,
                         unsigned w1)
 {
@@ -554,7 +564,7 @@ void crdt__chunk_kill(crdt__chunk *c, const uint64_t *mask, unsigned w0, unsigne
 bool crdt__chunk_wasteful(const crdt__chunk *c)
 {
     unsigned dead = c->stored - c->live, room = c->cap - c->stored;
-    return dead * 8u > c->stored + 256u || room > c->stored / 2 + 64u ||
+    return dead * 4u > c->stored + 256u || room > c->stored / 2 + 64u ||
            c->blob_dead / 4 > c->blob_size / 16 + 64;
 }
 

@@ -215,6 +215,9 @@ crdt_err crdt__chunk_spare(const crdt_mem *mem, crdt_value value, crdt__chunk **
 /* True if append can take these dots, given *ret_bytes of room in the blob. */
 bool crdt__chunk_fits(const crdt__chunk *c, crdt__source from, const uint64_t *mask, unsigned w0,
                       unsigned w1, size_t *ret_bytes);
+/* The same of one dot. */
+bool     crdt__chunk_fits_one(const crdt__chunk *c, unsigned offset, crdt_value value,
+                              size_t *ret_bytes);
 crdt_err crdt__chunk_grow_blob(const crdt_mem *mem, crdt__chunk *c, size_t more);
 void     crdt__chunk_append(crdt__chunk *c, crdt__source from, const uint64_t *mask, unsigned w0,
                             unsigned w1);

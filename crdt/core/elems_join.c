@@ -333,16 +333,15 @@ static bool prepare_one(const crdt_join *join, crdt__large *large, const crdt__e
     if (other->large || other->dots != 1 || seen == NULL || seen->count > FEW) return false;
     if (join->theirs.keep != NULL) return false;
     crdt_dot     dot = crdt__entry_dot(&s->at[0]);
-    uint64_t     mask[CRDT__CHUNK_WORDS];
-    crdt__source theirs = {NULL, s, s->at, 1};
     uint32_t     at;
     size_t       bytes;
     crdt__chunk *mine = chunk_of(large, dot, &at);
     if (mine == NULL) return false;
+    crdt_value value = crdt__entry_value(s, &s->at[0]);
+    if (!crdt__chunk_fits_one(mine, dot.seq % CRDT__CHUNK_DOTS, value, &bytes)) return false;
     crdt__edit edit = edit_of(dot, mine, at);
-    edit.theirs = theirs;
-    edit.born = mask[edit.w0] = UINT64_C(1) << dot.seq % 64;
-    if (!crdt__chunk_fits(mine, theirs, mask, edit.w0, edit.w0, &bytes)) return false;
+    edit.theirs = (crdt__source){NULL, s, s->at, 1};
+    edit.born = UINT64_C(1) << dot.seq % 64;
     *ret_err = CRDT_OK;
     if (!plan_kills(large, seen, dot, mine, ret_err)) {
         crdt__large_drop_plan(large);

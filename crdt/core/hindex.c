@@ -15,6 +15,7 @@
 #define SPLIT_AT 48u /* nodes in a block */
 #define FULL 60u
 #define BITS_MAX 28u
+#define WIDE 16u  /* entries a block: the same */
 #define SPARSE 8u /* so few nodes a block: hashes are too much alike, no block splits */
 
 void crdt__hindex_init(crdt__hindex *index, const crdt_mem *mem)
@@ -108,7 +109,7 @@ static void put(crdt__hblock *block, crdt__hplace place)
 static bool double_directory(crdt__hindex *index)
 {
     size_t entries = (size_t)1 << index->bits;
-    if (index->bits == BITS_MAX) return false;
+    if (index->bits == BITS_MAX || entries > WIDE * index->blocks) return false;
     crdt__hblock **wider = take(index, directory_bytes(index->bits + 1));
     if (wider == NULL) return false;
     for (size_t i = 0; i < entries; i++) wider[2 * i] = wider[2 * i + 1] = index->directory[i];

@@ -29,11 +29,12 @@ struct crdt__entry {
     crdt__entry     *next_touched;
     crdt__sibs       marks;
     uint32_t         key_size;
-    bool             live : 1;    /* shows, were it alone under its key */
-    bool             dirty : 1;   /* its slot's digest is out of date */
-    bool             touched : 1; /* on the map's list */
-    bool             born : 1;    /* made by the join being prepared, or for an open transaction */
-    bool             mutated : 1; /* in a transaction's delta: stays there */
+    bool             live : 1;     /* shows, were it alone under its key */
+    bool             competes : 1; /* it is live, and contents compete in it */
+    bool             dirty : 1;    /* its slot's digest is out of date */
+    bool             touched : 1;  /* on the map's list */
+    bool             born : 1;     /* made by the join being prepared, or for an open transaction */
+    bool             mutated : 1;  /* in a transaction's delta: stays there */
     alignas(max_align_t) unsigned char state[]; /* and behind it the key */
 };
 
@@ -69,13 +70,14 @@ typedef struct crdt__map {
     const crdt_type  *type; /* its own */
     const crdt_space *space;
     crdt__leaf      **leaves;
-    uint32_t          count, cap;    /* of leaves */
-    size_t            entries, keys; /* keys: under which something shows */
-    crdt_digest       sum;           /* of the digests of entries that are not dirty */
-    bool              dirty;         /* a leaf is */
-    bool              gaps;          /* there may be entries that hold nothing */
-    crdt__entry      *touched;       /* whose states were changed in place since the last keep */
-    crdt__meeting    *plan;          /* of the join that was prepared */
+    uint32_t          count, cap;       /* of leaves */
+    size_t            entries, keys;    /* keys: under which something shows */
+    size_t            lives, competing; /* entries that are live; that compete */
+    crdt_digest       sum;              /* of the digests of entries that are not dirty */
+    bool              dirty;            /* a leaf is */
+    bool              gaps;             /* there may be entries that hold nothing */
+    crdt__entry      *touched;          /* whose states were changed in place since the last keep */
+    crdt__meeting    *plan;             /* of the join that was prepared */
     size_t            planned, plan_cap;
     void             *bottom; /* for what the other lacks */
     size_t            bottom_size;
@@ -115,10 +117,15 @@ crdt__entry *crdt__map_find(const crdt__map *map, crdt_view key, uint16_t id);
 crdt_err crdt__map_make(const crdt_space *space, crdt__map *map, crdt_view key,
                         const crdt_type *type, crdt__entry **ret_entry);
 void     crdt__map_drop(const crdt_space *space, crdt__map *map, crdt__entry *entry);
-int      crdt__entry_compare(const crdt__entry *a, const crdt__entry *b);
-bool     crdt__entry_is_empty(const crdt__entry *e);
+/* Some entry, chosen by the random bits, about evenly; NULL: there is none. */
+const crdt__entry *crdt__map_some(const crdt__map *map, uint64_t random);
+int                crdt__entry_compare(const crdt__entry *a, const crdt__entry *b);
+bool               crdt__entry_is_empty(const crdt__entry *e);
 /* After its content changed: what shows under its key, digest. */
 void crdt__map_touch(const crdt_space *space, crdt__map *map, crdt__entry *e);
+/* Contents or types compete somewhere in it; O(1). In an entry. */
+bool crdt__map_competes(const crdt__map *map);
+bool crdt__entry_competes(const crdt_space *space, const crdt__entry *e);
 /* Its state is about to be changed in place. */
 void crdt__map_edit(crdt__map *map, crdt__entry *e);
 /* Every slot gets its digest. */

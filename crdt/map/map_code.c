@@ -171,6 +171,8 @@ static bool entry_ok(const crdt_space *space, const crdt__map *map, const crdt__
     if (crdt__map_type(space, e->type->id) != e->type) return false;
     *ret_reason = "an entry is not known to show, or not to";
     if (e->live != crdt__both_look(&sight, &both).shows) return false;
+    *ret_reason = "an entry is not known to compete, or not to";
+    if (e->competes != crdt__entry_competes(space, e)) return false;
     *ret_reason = "an entry's kept digest is wrong";
     const crdt__leaf *leaf = e->leaf;
     if (!e->dirty) {
@@ -190,7 +192,7 @@ bool crdt__map_check(const crdt_space *space, const void *state, const crdt_cont
     const crdt__map   *map = state;
     const crdt__entry *last = NULL;
     crdt__place        place = {0, 0};
-    size_t             entries = 0, keys = 0;
+    size_t             entries = 0, keys = 0, lives = 0, competing = 0;
     bool               key_lives = false;
     for (const crdt__entry *e; (e = crdt__map_next(map, &place)) != NULL; last = e, entries++) {
         *ret_reason = "a map's entries are out of order";
@@ -201,9 +203,12 @@ bool crdt__map_check(const crdt_space *space, const void *state, const crdt_cont
         if (!alike) key_lives = false;
         if (e->live && !key_lives) keys++;
         key_lives |= e->live;
+        lives += e->live;
+        competing += e->competes;
     }
     *ret_reason = "a map's counts are wrong";
-    return entries == map->entries && keys == map->keys;
+    return entries == map->entries && keys == map->keys && lives == map->lives &&
+           competing == map->competing;
 }
 
 bool crdt__map_within(const void *state, const crdt_context *seen)

@@ -9,6 +9,8 @@
 #include "crdt/core/mem.h"
 #include "crdt/map/map.h"
 
+#define AHEAD 8u /* meetings */
+
 /* -- The plan ---------------------------------------------------------------------------------- */
 
 static void drop_plan(const crdt_space *space, crdt__map *map)
@@ -97,22 +99,102 @@ static int compare_slots(const crdt__leaf_slot *a, const crdt__leaf_slot *b)
     return crdt__entry_compare(a->entry, b->entry);
 }
 
-/* What is born comes into the tree once the walk is over. */
+static inline void fetch(const crdt__entry *e)
+{
+    __builtin_prefetch(e);
+    __builtin_prefetch((const char *)e + 64);
+    __builtin_prefetch((const char *)e + 128);
+}
+
+/* -- Prepare and commit ------------------------------------------------------------------------ */
+
+/* What the entry is joined with. */
+static const void *other_state(const crdt_join *join, crdt__map *map, const crdt__meeting *m)
+{
+    if (m->theirs != NULL) return m->theirs->state;
+    m->mine->type->init(join->space, map->bottom);
+    return map->bottom;
+}
+
+/* Of its own transaction, what is changed in place holds all already. */
+static bool holds_all(const crdt_join *join, const crdt__entry *e)
+{
+    return join->local && e->type->undo != NULL && !e->type->holds;
+}
+
+/* Marks that are equal as they lie there, one or none: joining them changes nothing. */
+static inline bool same_marks(const crdt__meeting *m)
+{
+    static const crdt__sibs none;
+    const crdt__sibs       *theirs = m->theirs != NULL ? &m->theirs->marks : &none;
+    return memcmp(&m->mine->marks, theirs, sizeof none) == 0;
+}
+
+static crdt_err prepare_with(crdt_join *join, crdt__map *map, const crdt__meeting *m)
+{
+    static const crdt__sibs none;
+    crdt__entry            *e = m->mine;
+    crdt_err                err = CRDT_OK;
+    if (!same_marks(m)) {
+        err = crdt__sibs_prepare(join, &e->marks, m->theirs != NULL ? &m->theirs->marks : &none);
+    }
+    if (err != CRDT_OK || holds_all(join, e)) return err;
+    if (e->type->undo != NULL) crdt__map_edit(map, e);
+    return e->type->prepare(join, e->state, other_state(join, map, m));
+}
+
+/* A delta speaks of what it lists and of nothing else, also where it is the one that takes in. */
+static bool is_silent(const crdt_join *join, const crdt__entry *mine)
+{
+    return join->listed && join->lists && mine->born;
+}
+
+static crdt_err prepare_one(crdt_join *join, crdt__map *map, const crdt__meeting *m)
+{
+    const crdt_context *seen = join->mine.seen;
+    if (is_silent(join, m->mine)) join->mine.seen = NULL;
+    crdt_err err = prepare_with(join, map, m);
+    join->mine.seen = seen;
+    return err;
+}
+
+/* Entries that differ are far apart in memory: those of the leaves that begin here, where they
+ * stand side by side, are on their way before the walk comes to them. */
+static void fetch_ahead(const crdt__map *a, crdt__place i, const crdt__map *b, crdt__place j)
+{
+    const crdt__leaf *x = a->leaves[i.leaf], *y = b->leaves[j.leaf];
+    uint32_t          left = x->count - i.slot, more = y->count - j.slot;
+    for (uint32_t n = 0; n < left && n < more; n++) {
+        const crdt__leaf_slot *p = &x->at[i.slot + n], *q = &y->at[j.slot + n];
+        if (crdt_digest_equal(p->tag, q->tag)) continue;
+        fetch(p->entry);
+        fetch(q->entry);
+    }
+}
+
+/* What both hold is prepared on the way; what is born comes into the tree once that is over. */
 static crdt_err plan_whole(crdt_join *join, crdt__map *map, const crdt__map *other)
 {
     crdt__place i = {0, 0}, j = {0, 0};
+    uint32_t    leaf = UINT32_MAX;
     crdt_err    err = CRDT_OK;
     while (err == CRDT_OK) {
         const crdt__leaf_slot *a = slot_at(map, &i), *b = slot_at(other, &j);
         if (a == NULL && b == NULL) break;
+        if (a != NULL && b != NULL && i.leaf != leaf) {
+            leaf = i.leaf;
+            fetch_ahead(map, i, other, j);
+        }
         if (a != NULL && b != NULL && crdt_digest_equal(a->tag, b->tag)) {
             pass_equal(map, &i, other, &j);
             continue;
         }
-        int order = compare_slots(a, b);
+        int           order = compare_slots(a, b);
+        crdt__meeting m = {order <= 0 ? a->entry : NULL, order >= 0 ? b->entry : NULL};
         i.slot += order <= 0;
         j.slot += order >= 0;
-        err = plan(join->space, map, order <= 0 ? a->entry : NULL, order >= 0 ? b->entry : NULL);
+        err = plan(join->space, map, m.mine, m.theirs);
+        if (err == CRDT_OK && order == 0) err = prepare_one(join, map, &m);
     }
     size_t met = 0;
     for (size_t n = 0; n < map->planned; n++) {
@@ -142,42 +224,6 @@ static crdt_err make_bottom(const crdt_space *space, crdt__map *map)
     return CRDT_OK;
 }
 
-/* -- Prepare and commit ------------------------------------------------------------------------ */
-
-/* What the entry is joined with. */
-static const void *other_state(const crdt_join *join, crdt__map *map, const crdt__meeting *m)
-{
-    if (m->theirs != NULL) return m->theirs->state;
-    m->mine->type->init(join->space, map->bottom);
-    return map->bottom;
-}
-
-/* Of its own transaction, what is changed in place holds all already. */
-static bool holds_all(const crdt_join *join, const crdt__entry *e)
-{
-    return join->local && e->type->undo != NULL && !e->type->holds;
-}
-
-/* A delta speaks of what it lists and of nothing else, also where it is the one that takes in. */
-static crdt_join join_of(const crdt_join *join, const crdt__entry *mine)
-{
-    crdt_join inner = *join;
-    if (join->listed && join->lists && mine->born) inner.mine.seen = NULL;
-    return inner;
-}
-
-static crdt_err prepare_one(crdt_join *join, crdt__map *map, const crdt__meeting *m)
-{
-    static const crdt__sibs none;
-    crdt__entry            *e = m->mine;
-    crdt_join               inner = join_of(join, e);
-    crdt_err                err =
-        crdt__sibs_prepare(&inner, &e->marks, m->theirs != NULL ? &m->theirs->marks : &none);
-    if (err != CRDT_OK || holds_all(join, e)) return err;
-    if (e->type->undo != NULL) crdt__map_edit(map, e);
-    return e->type->prepare(&inner, e->state, other_state(join, map, m));
-}
-
 crdt_err crdt__map_prepare(crdt_join *join, void *state, const void *other_map)
 {
     crdt__map *map = state, *other = (crdt__map *)(uintptr_t)other_map;
@@ -192,7 +238,9 @@ crdt_err crdt__map_prepare(crdt_join *join, void *state, const void *other_map)
     }
     if (err == CRDT_OK) err = make_bottom(join->space, map);
     for (size_t i = 0; err == CRDT_OK && i < map->planned; i++) {
-        err = prepare_one(join, map, &map->plan[i]);
+        const crdt__meeting *m = &map->plan[i];
+        bool                 done = !join->listed && m->theirs != NULL && !m->mine->born;
+        if (!done) err = prepare_one(join, map, m);
     }
     if (err != CRDT_OK && map->touched == NULL) drop_born(join->space, map);
     return err;
@@ -228,20 +276,29 @@ static void sweep(const crdt_space *space, crdt__map *map)
     }
 }
 
-static bool commit_one(crdt_join *join, crdt__map *map, const crdt__meeting *m)
+static bool commit_with(crdt_join *join, crdt__map *map, const crdt__meeting *m)
 {
     static const crdt__sibs none;
     crdt__entry            *e = m->mine;
-    crdt_join               inner = join_of(join, e);
     const crdt__sibs       *marks = m->theirs != NULL ? &m->theirs->marks : &none;
     bool                    changed = holds_all(join, e);
     if (changed) e->type->keep(join->space, e->state);
-    else changed = e->type->commit(&inner, e->state, other_state(join, map, m));
-    changed |= crdt__sibs_commit(crdt__map_shape(map), &inner, &e->marks, marks);
-    changed |= e->born && join->lists; /* a delta lists it from now on */
-    e->born = false;
-    if (inner.stamp_max > join->stamp_max) join->stamp_max = inner.stamp_max;
-    if (changed) crdt__map_touch(join->space, map, e);
+    else changed = e->type->commit(join, e->state, other_state(join, map, m));
+    if (!same_marks(m)) {
+        changed |= crdt__sibs_commit(crdt__map_shape(map), join, &e->marks, marks);
+    }
+    return changed;
+}
+
+static bool commit_one(crdt_join *join, crdt__map *map, const crdt__meeting *m)
+{
+    const crdt_context *seen = join->mine.seen;
+    if (is_silent(join, m->mine)) join->mine.seen = NULL;
+    bool changed = commit_with(join, map, m);
+    join->mine.seen = seen;
+    changed |= m->mine->born && join->lists; /* a delta lists it from now on */
+    m->mine->born = false;
+    if (changed) crdt__map_touch(join->space, map, m->mine);
     return changed;
 }
 
@@ -250,10 +307,16 @@ bool crdt__map_commit(crdt_join *join, void *state, const void *other)
     (void)other;
     crdt__map *map = state;
     bool       changed = false, gaps = map->gaps;
-    for (size_t i = 0; i < map->planned; i++) changed |= commit_one(join, map, &map->plan[i]);
-    for (size_t i = 0; !join->lists && i < map->planned; i++) {
+    for (size_t i = 0; i < map->planned; i++) {
         crdt__entry *e = map->plan[i].mine;
-        if (!e->touched && crdt__entry_is_empty(e)) crdt__map_drop(join->space, map, e);
+        if (i + AHEAD < map->planned) {
+            fetch(map->plan[i + AHEAD].mine);
+            if (map->plan[i + AHEAD].theirs != NULL) fetch(map->plan[i + AHEAD].theirs);
+        }
+        changed |= commit_one(join, map, &map->plan[i]);
+        if (!join->lists && !e->touched && crdt__entry_is_empty(e)) {
+            crdt__map_drop(join->space, map, e);
+        }
     }
     drop_plan(join->space, map);
     let_go(join->space, map, true, !join->lists);

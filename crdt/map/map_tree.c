@@ -78,6 +78,21 @@ crdt__entry *crdt__map_find(const crdt__map *map, crdt_view key, uint16_t id)
     return e;
 }
 
+/* Leaves are of different sizes: what is beyond the end of one is drawn again. */
+const crdt__entry *crdt__map_some(const crdt__map *map, uint64_t random)
+{
+    const crdt__leaf *leaf = NULL;
+    uint32_t          slot = 0;
+    if (map->count == 0) return NULL;
+    for (int tries = 0; tries < 100; tries++) {
+        random = random * 6364136223846793005u + 1442695040888963407u; /* Knuth's */
+        leaf = map->leaves[(random >> 32) % map->count];
+        slot = (uint32_t)((random >> 8) % (map->count == 1 ? leaf->count : LEAF_MAX));
+        if (slot < leaf->count) return leaf->at[slot].entry;
+    }
+    return leaf->at[0].entry;
+}
+
 /* -- Putting in and taking out ----------------------------------------------------------------- */
 
 static crdt_err put_leaf(const crdt_mem *mem, crdt__map *map, uint32_t at, uint32_t cap)
@@ -204,9 +219,33 @@ static void set_live(crdt__map *map, crdt__entry *e, bool live)
 {
     if (live == e->live) return;
     e->live = live;
+    if (live) map->lives++;
+    else map->lives--;
     if (shows_alike(map, e)) return;
     if (live) map->keys++;
     else map->keys--;
+}
+
+bool crdt__map_competes(const crdt__map *map)
+{
+    return map->competing > 0 || map->lives > map->keys;
+}
+
+bool crdt__entry_competes(const crdt_space *space, const crdt__entry *e)
+{
+    crdt_conflict second;
+    crdt_ref      ref = {e->type, space, e->state, NULL, NULL};
+    if (!e->live) return false;
+    if (crdt__is_map(e->type)) return crdt__map_competes((const crdt__map *)(const void *)e->state);
+    return e->type->conflict != NULL && e->type->conflict(&ref, 1, &second);
+}
+
+static void set_competes(crdt__map *map, crdt__entry *e, bool competes)
+{
+    if (competes == e->competes) return;
+    e->competes = competes;
+    if (competes) map->competing++;
+    else map->competing--;
 }
 
 void crdt__map_drop(const crdt_space *space, crdt__map *map, crdt__entry *e)
@@ -214,6 +253,7 @@ void crdt__map_drop(const crdt_space *space, crdt__map *map, crdt__entry *e)
     crdt__place place = crdt__map_seek(map, crdt__entry_key(e), e->type->id);
     CRDT_ASSERT(crdt__map_at(map, &place) == e && !e->touched);
     set_live(map, e, false);
+    set_competes(map, e, false);
     crdt__leaf *leaf = e->leaf;
     map->sum = crdt_digest_sub(map->sum, leaf->at[place.slot].tag);
     memmove(leaf->at + place.slot, leaf->at + place.slot + 1,
@@ -238,7 +278,9 @@ void crdt__map_touch(const crdt_space *space, crdt__map *map, crdt__entry *e)
 {
     crdt__sight sight = {space, map, NULL, NULL, crdt__map_policy(map->type)};
     crdt__both  both = {e->type, e, NULL};
-    set_live(map, e, crdt__both_look(&sight, &both).shows);
+    bool        marked = sight.policy == CRDT__UPDATE_WINS && crdt__sibs_count(&e->marks) > 0;
+    set_live(map, e, marked || crdt__both_look(&sight, &both).shows);
+    set_competes(map, e, crdt__entry_competes(space, e));
     e->dirty = e->leaf->dirty = map->dirty = true;
 }
 

@@ -106,6 +106,7 @@ typedef struct crdt__seq {
     crdt__omap             needs; /* seq_wait.c; if `filed` all parked rows are there, or on ... */
     crdt__parked          *met;   /* ... this list, or refer to what they cannot */
     bool                   filed;
+    uint64_t               looks; /* at parked rows, ever: the work that waiting makes */
     crdt__omap             sets;
     crdt__set             *changed_sets; /* since the last keep */
     crdt__pending          pending;

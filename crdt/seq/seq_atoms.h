@@ -106,6 +106,14 @@ bool     crdt__atoms_check(const crdt__atoms *atoms, const char **ret_reason);
 /* Valid UTF-8 (no surrogates, nothing past U+10FFFF, shortest forms) of less than 4 GiB?
  * *ret_count: code points. Fast for ASCII: 8 bytes a step. */
 bool crdt__utf8_count(crdt_view text, uint32_t *ret_count);
+#define CRDT__UTF8_HIGH UINT64_C(0x8080808080808080)
+/* Are these 32 bytes all ASCII? */
+static inline bool crdt__utf8_plain32(const uint8_t *at)
+{
+    uint64_t words[4];
+    memcpy(words, at, sizeof words);
+    return ((words[0] | words[1] | words[2] | words[3]) & CRDT__UTF8_HIGH) == 0;
+}
 /* Sums of valid UTF-8. */
 crdt__sums crdt__utf8_sums(const uint8_t *bytes, size_t size);
 /* Its line feeds. */

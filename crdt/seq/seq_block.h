@@ -83,9 +83,9 @@ static inline uint32_t crdt__del_len(const crdt__del *row)
 static inline bool crdt__ins_goes_on(const crdt__ins *last, const crdt__ins *row)
 {
     uint32_t len = crdt__ins_len(last);
+    if (row->left != row->cid - 1 || row->right != CRDT__NO_CID) return false; /* most are not */
     return row->dot == last->dot + last->dots && row->each == last->each &&
            row->ctr == last->ctr + len && row->cid == last->cid + len &&
-           row->left == row->cid - 1 && row->right == CRDT__NO_CID &&
            row->lamport == crdt__lamport_on(last->lamport, len);
 }
 /* Put row onto last if it goes on from there. */

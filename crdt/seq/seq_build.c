@@ -50,6 +50,7 @@ typedef struct builder {
     uint32_t        tail;           /* the last: its unit, or INSIDE and its piece; or NONE */
     crdt_view       text[2];        /* live and dead atoms */
     size_t          at[2];          /* bytes of them before what is written */
+    uint64_t       *wide[2];        /* a bit for BLOCK bytes: not all ASCII. NULL: all is */
     bool            plain;          /* all of one byte, none forgotten */
     crdt_dec        voids;
     uint64_t        void_gap, void_run; /* dead atoms held, then forgotten, that come next */
@@ -183,6 +184,13 @@ static crdt_err sort_children(builder *b)
     return CRDT_OK;
 }
 
+/* A text's last block is taken for one that is not ASCII. */
+#define BLOCK 64u
+static size_t wide_bytes(const builder *b, bool dead)
+{
+    return (b->text[dead].size / BLOCK / 64 + 1) * sizeof *b->wide[dead];
+}
+
 /* -- What the walk passes ---------------------------------------------------------------------- */
 
 static void write_span(builder *b, uint32_t cid, uint32_t len, bool dead, bool glued)
@@ -201,14 +209,44 @@ static void write_span(builder *b, uint32_t cid, uint32_t len, bool dead, bool g
     order->visible += len & ((uint32_t)dead - 1); /* no branch: nobody can foretell it */
 }
 
+/* Are the next len bytes of a text there, and ASCII? */
+static bool is_plain(const builder *b, bool dead, uint32_t len)
+{
+    size_t from = b->at[dead] / BLOCK, to = b->at[dead] + len;
+    if (to > b->text[dead].size) return false;
+    for (; from * BLOCK < to; from++) {
+        if (b->wide[dead][from / 64] >> from % 64 & 1) return false;
+    }
+    return true;
+}
+
 /* Bytes of the next len atoms of a text. */
 static size_t size_of(const builder *b, bool dead, uint32_t len)
 {
     const uint8_t *at = (const uint8_t *)b->text[dead].data + b->at[dead];
     size_t         left = b->text[dead].size - b->at[dead];
     if (b->snap->ascii) return len;
-    if (b->snap->seq->atoms.kind == CRDT__UTF8_ATOMS) return crdt__utf8_skip(at, left, len);
-    return crdt__values_skip(at, left, len);
+    if (b->snap->seq->atoms.kind != CRDT__UTF8_ATOMS) return crdt__values_skip(at, left, len);
+    return is_plain(b, dead, len) ? len : crdt__utf8_skip(at, left, len);
+}
+
+/* Where a text is not ASCII. Errors: ENOMEM. */
+static crdt_err find_wide(builder *b)
+{
+    if (b->snap->ascii || b->snap->seq->atoms.kind != CRDT__UTF8_ATOMS) return CRDT_OK;
+    for (int dead = 0; dead < 2; dead++) {
+        const uint8_t *text = b->text[dead].data;
+        size_t         size = b->text[dead].size, bytes = wide_bytes(b, dead);
+        b->wide[dead] = crdt__alloc(b->mem, bytes);
+        if (b->wide[dead] == NULL) return CRDT_ENOMEM;
+        memset(b->wide[dead], 0, bytes);
+        for (size_t at = 0; at < size; at += BLOCK) {
+            bool plain = size - at >= BLOCK && crdt__utf8_plain32(text + at) &&
+                         crdt__utf8_plain32(text + at + BLOCK / 2);
+            b->wide[dead][at / BLOCK / 64] |= (uint64_t)!plain << at / BLOCK % 64;
+        }
+    }
+    return CRDT_OK;
 }
 
 static void next_voids(builder *b)
@@ -452,6 +490,7 @@ static crdt_err append(builder *b, uint32_t cid, uint32_t end)
 {
     crdt__snap  *snap = b->snap;
     crdt__atoms *atoms = &snap->seq->atoms;
+    bool         utf8 = atoms->kind == CRDT__UTF8_ATOMS;
     crdt_err     err = CRDT_OK;
     for (uint32_t n; cid < end && err == CRDT_OK; cid += n) {
         bool dead = crdt__snap_bit(snap, CRDT__SNAP_DEAD, cid);
@@ -464,9 +503,9 @@ static crdt_err append(builder *b, uint32_t cid, uint32_t end)
             }
         }
         const uint8_t *from = (const uint8_t *)b->text[dead].data + b->at[dead];
-        size_t         left = b->text[dead].size - b->at[dead], size = n;
-        if (!b->plain || left < CRDT__FEW || !crdt__atoms_append_few(atoms, from, n)) {
-            size = size_of(b, dead, n);
+        size_t         left = b->text[dead].size - b->at[dead];
+        size_t         size = b->plain ? n : size_of(b, dead, n);
+        if (!utf8 || size != n || left < CRDT__FEW || !crdt__atoms_append_few(atoms, from, n)) {
             err = crdt__atoms_reserve(atoms, size, n);
             if (err == CRDT_OK) crdt__atoms_append(atoms, from, size, n);
         }
@@ -563,8 +602,12 @@ crdt_err crdt__snap_build(crdt__snap *snap)
     crdt__release(b.mem, b.first, size);
     crdt__release(b.mem, b.tasks, b.task_cap * sizeof *b.tasks);
     if (err == CRDT_OK) err = sort_pieces(&b);
+    if (err == CRDT_OK) err = find_wide(&b);
     if (err == CRDT_OK) err = write_all(&b);
     if (err == CRDT_OK) err = append_all(&b);
+    for (int dead = 0; dead < 2; dead++) {
+        crdt__release(b.mem, b.wide[dead], wide_bytes(&b, dead));
+    }
     crdt__release(b.mem, b.pieces, b.piece_cap * sizeof *b.pieces);
     return err;
 }

@@ -31,6 +31,9 @@
 
 #define CRDT__INLINE_ROWS 8u
 
+/* In line wherever it is called: what is done for each row. */
+#define CRDT__HOT static inline __attribute__((always_inline))
+
 enum { /* of all rows */
        CRDT__SHAPE_DEL = 1,
        CRDT__SHAPE_MANY = 2,

@@ -59,24 +59,22 @@ CRDT__APART static uint64_t get_long(reader *r, section *s, int column)
     return n;
 }
 
-static inline uint64_t get(reader *r, section *s, int column)
+CRDT__HOT uint64_t get(reader *r, section *s, int column)
 {
     int            c = s->is_inline ? 0 : column;
     const uint8_t *at = s->at[c];
     if (s->end[c] - at >= 2) {
-        if (at[0] < 0x80) {
-            s->at[c] = at + 1;
-            return at[0];
+        uint32_t two = at[0] >> 7; /* without a branch: nobody can foretell it */
+        s->at[c] = at + 1 + two;
+        if (two <= (at[1] - 1u < 0x7f)) { /* the second is the last, and needed */
+            return (at[0] & 0x7fu) | (uint64_t)(at[1] & (0 - two)) << 7;
         }
-        if (at[1] - 1u < 0x7f) { /* the second is the last, and needed */
-            s->at[c] = at + 2;
-            return (at[0] & 0x7fu) | (uint64_t)at[1] << 7;
-        }
+        s->at[c] = at;
     }
     return get_long(r, s, column);
 }
 
-static uint8_t get_shape(reader *r, section *s)
+CRDT__HOT uint8_t get_shape(reader *r, section *s)
 {
     if (s->at[0] < s->end[0]) return *s->at[0]++;
     crdt_dec_fail(&r->in, CRDT_EMALFORMED, "truncated");
@@ -88,7 +86,7 @@ static uint64_t get_replica(reader *r, section *s, int column)
     return id_of(r, get(r, s, column));
 }
 
-static uint32_t get_counter(reader *r, section *s, int column, uint64_t base, bool is_delta)
+CRDT__HOT uint32_t get_counter(reader *r, section *s, int column, uint64_t base, bool is_delta)
 {
     uint64_t n = get(r, s, column);
     if (is_delta) n = base + (uint64_t)crdt_unzigzag(n);
@@ -97,7 +95,7 @@ static uint32_t get_counter(reader *r, section *s, int column, uint64_t base, bo
     return 0;
 }
 
-static uint32_t get_count(reader *r, section *s)
+CRDT__HOT uint32_t get_count(reader *r, section *s)
 {
     uint64_t n = get(r, s, CRDT__COUNTS);
     if (n < CRDT__SPAN_MAX - 2) return (uint32_t)n + 2;
@@ -105,7 +103,7 @@ static uint32_t get_count(reader *r, section *s)
     return 1;
 }
 
-static crdt__elem get_ref(reader *r, section *s, uint8_t shape)
+CRDT__HOT crdt__elem get_ref(reader *r, section *s, uint8_t shape)
 {
     crdt__elem elem = s->trail.cursor;
     if (shape & CRDT__SHAPE_OWN) {
@@ -122,7 +120,7 @@ static crdt__elem get_ref(reader *r, section *s, uint8_t shape)
     return elem;
 }
 
-static void get_right(reader *r, section *s, crdt__row *row, uint8_t shape)
+CRDT__HOT void get_right(reader *r, section *s, crdt__row *row, uint8_t shape)
 {
     if (shape & CRDT__SHAPE_NEAR) {
         row->right.replica = row->left.replica;
@@ -198,7 +196,7 @@ static void get_lamport(reader *r, section *s, crdt__row *row, uint8_t shape)
     row->lamport = lamport;
 }
 
-static inline void get_insertion(reader *r, section *s, crdt__row *row, uint8_t shape, bool whole)
+CRDT__HOT void get_insertion(reader *r, section *s, crdt__row *row, uint8_t shape, bool whole)
 {
     uint64_t voids = 0;
     row->first.replica = row->replica;
@@ -221,7 +219,7 @@ static inline void get_insertion(reader *r, section *s, crdt__row *row, uint8_t 
     r->claims.forgotten += forgotten;
 }
 
-static inline void get_deletion(reader *r, crdt__row *row, uint8_t shape)
+CRDT__HOT void get_deletion(reader *r, crdt__row *row, uint8_t shape)
 {
     uint32_t len = crdt__row_len(row), last = row->first.ctr;
     row->back = shape & CRDT__SHAPE_BACK;
@@ -233,7 +231,7 @@ static inline void get_deletion(reader *r, crdt__row *row, uint8_t shape)
 }
 
 /* In a whole sequence, without content. The trail is not passed. */
-static inline bool get_row(reader *r, section *s, crdt__row *row, bool whole)
+CRDT__HOT bool get_row(reader *r, section *s, crdt__row *row, bool whole)
 {
     uint8_t shape = get_shape(r, s);
     row->replica = s->trail.replica;

@@ -475,7 +475,7 @@ crdt_err crdt__log_load_ins(crdt__log *log, uint32_t author, crdt__ins_tail *tai
                             const crdt__ins *row)
 {
     crdt__author *a = &log->authors[author];
-    bool          goes_on = log->cidrun_count > 0 && row->cid == log->cid_end &&
+    bool          goes_on = log->cidrun_count > 0 && row->cid == log->cid_end && log->gone == 0 &&
                    log->cidruns[log->cidrun_count - 1].author == author;
     if (!goes_on && log->cidrun_cap - log->cidrun_count < 2) {
         uint64_t      need = log->cidrun_count + UINT64_C(2);
@@ -486,7 +486,12 @@ crdt_err crdt__log_load_ins(crdt__log *log, uint32_t author, crdt__ins_tail *tai
     if (!goes_on && !run_room(log, a, a->run_count + UINT64_C(1))) return CRDT_ENOMEM;
     if (!crdt__track_add_ins(log, &a->ins, tail, row)) return CRDT_ENOMEM;
     log->ins_rows++;
-    add_ids(log, author, row->cid, crdt__ins_len(row));
+    if (goes_on) {
+        a->count += crdt__ins_len(row);
+        log->cid_end += crdt__ins_len(row);
+    } else {
+        add_ids(log, author, row->cid, crdt__ins_len(row));
+    }
     return CRDT_OK;
 }
 

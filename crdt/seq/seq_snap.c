@@ -254,7 +254,8 @@ static tails *tails_of(reader *r, uint32_t author)
     return t;
 }
 
-static crdt_err put_insertion(reader *r, uint32_t author, const crdt__row *row, const links *at)
+static crdt_err put_insertion(reader *r, uint32_t author, tails *t, const crdt__row *row,
+                              const links *at)
 {
     crdt__snap *snap = &r->snap;
     crdt__log  *log = &snap->seq->log;
@@ -266,7 +267,7 @@ static crdt_err put_insertion(reader *r, uint32_t author, const crdt__row *row, 
     }
     if (!is_placed(snap, &ins)) return malformed(r, "a row that nobody could have written");
     crdt_err err = make_room(snap, len);
-    if (err == CRDT_OK) err = crdt__log_load_ins(log, author, &tails_of(r, author)->ins, &ins);
+    if (err == CRDT_OK) err = crdt__log_load_ins(log, author, &t->ins, &ins);
     if (err != CRDT_OK) return err;
     bool goes_on =
         row->left.replica == row->replica && ins.right == CRDT__NO_CID && ins.left == cid - 1;
@@ -279,21 +280,22 @@ static crdt_err put_insertion(reader *r, uint32_t author, const crdt__row *row, 
     return CRDT_OK;
 }
 
-static crdt_err put_deletion(reader *r, uint32_t author, const crdt__row *row, const links *at)
+static crdt_err put_deletion(reader *r, uint32_t author, tails *t, const crdt__row *row,
+                             const links *at)
 {
     crdt__log *log = &r->snap.seq->log;
     uint32_t   of = at->author, len = crdt__row_len(row), ctr = row->first.ctr;
     crdt__del  del = {row->dot, row->dots, row->each, of, ctr, row->back};
     if (at->run >= len - 1) {
         crdt__snap_set(&r->snap, CRDT__SNAP_DEAD, at->cid - (len - 1), len);
-        return crdt__log_load_del(log, author, &tails_of(r, author)->del, &del);
+        return crdt__log_load_del(log, author, &t->del, &del);
     }
     for (uint32_t left = len, n; left > 0; ctr += n, left -= n) {
         crdt__idrange id = crdt__log_cid(log, of, ctr);
         n = id.len < left ? id.len : left;
         crdt__snap_set(&r->snap, CRDT__SNAP_DEAD, id.cid, n);
     }
-    return crdt__log_load_del(log, author, &tails_of(r, author)->del, &del);
+    return crdt__log_load_del(log, author, &t->del, &del);
 }
 
 /* -- Reading replicas side by side ------------------------------------------------------------- */
@@ -336,15 +338,13 @@ static uint32_t run_near(const crdt__author *a, uint32_t at, uint32_t ctr)
 }
 
 /* Is the element there? Its author and cid; NO_CID for none. *ret_run: elements before it with the
- * cids before. */
-static inline bool resolve(reader *r, uint32_t self, crdt__elem elem, uint32_t *ret_author,
-                           uint32_t *ret_cid, uint32_t *ret_run)
+ * cids before. `a` is whose row names it, `self` that one's place. */
+static inline bool resolve(reader *r, const crdt__author *a, uint32_t self, crdt__elem elem,
+                           uint32_t *ret_author, uint32_t *ret_cid, uint32_t *ret_run)
 {
-    const crdt__log *log = &r->snap.seq->log;
+    const crdt__idrun *run;
     *ret_cid = CRDT__NO_CID;
     if (elem.replica == 0) return true;
-    const crdt__author *a = &log->authors[self];
-    const crdt__idrun  *run;
     if (elem.replica == a->replica && (a->run_count == 1 || elem.ctr >= a->count)) {
         *ret_author = self;
         if (elem.ctr >= a->count) return false;
@@ -353,7 +353,7 @@ static inline bool resolve(reader *r, uint32_t self, crdt__elem elem, uint32_t *
         recent *known = recent_of(r, elem.replica);
         *ret_author = known->author;
         if (known->author == CRDT__NO_AUTHOR) return false;
-        a = &log->authors[known->author];
+        a = &r->snap.seq->log.authors[known->author];
         if (elem.ctr >= a->count) return false;
         known->at = run_near(a, known->at, elem.ctr);
         run = &crdt__log_runs(a)[known->at];
@@ -364,17 +364,18 @@ static inline bool resolve(reader *r, uint32_t self, crdt__elem elem, uint32_t *
 }
 
 /* All that the row refers to; false: author and ctr tell what it lacks. */
-static inline bool resolve_row(reader *r, uint32_t self, const crdt__row *row, links *ret)
+static inline bool resolve_row(reader *r, const crdt__author *a, uint32_t self,
+                               const crdt__row *row, links *ret)
 {
     uint32_t   run;
     crdt__elem elem = row->del ? row->first : row->left;
     if (row->del) elem.ctr += crdt__row_len(row) - 1;
     ret->ctr = elem.ctr;
     ret->right = CRDT__NO_CID;
-    if (!resolve(r, self, elem, &ret->author, &ret->cid, &ret->run)) return false;
+    if (!resolve(r, a, self, elem, &ret->author, &ret->cid, &ret->run)) return false;
     if (row->del || row->right.replica == 0) return true;
     ret->ctr = row->right.ctr;
-    return resolve(r, self, row->right, &ret->author, &ret->right, &run);
+    return resolve(r, a, self, row->right, &ret->author, &ret->right, &run);
 }
 
 /* s waits until the author has the element: that one is read on. */
@@ -391,34 +392,49 @@ static crdt__section *wait_for(reader *r, crdt__section *s, uint32_t author, uin
     return other;
 }
 
+/* Read the section's rows, up to one that waits, which *ret tells of: true; or to what another one
+ * waits for, or to the last. */
+static crdt_err read_some(reader *r, crdt__section *s, links *ret, bool *ret_waits)
+{
+    uint32_t            self = (uint32_t)(s - r->sections);
+    const crdt__author *author = &r->snap.seq->log.authors[self];
+    tails              *t = tails_of(r, self);
+    crdt_err            err = CRDT_OK;
+    *ret_waits = false;
+    while (s->rows > 0 && err == CRDT_OK && (s->waits == 0 || author->count <= s->until)) {
+        const uint8_t *before[CRDT__CONTENT];
+        crdt__row      row;
+        memcpy(before, s->at, sizeof before);
+        if (!crdt__reader_bare_row(&r->in, s, &row)) return r->in.in.err;
+        if (!resolve_row(r, author, self, &row, ret)) {
+            memcpy(s->at, before, sizeof before);
+            *ret_waits = true;
+            return CRDT_OK;
+        }
+        err = row.del ? put_deletion(r, self, t, &row, ret) : put_insertion(r, self, t, &row, ret);
+        crdt__reader_took(s, &row);
+    }
+    return err;
+}
+
 /* Read the section's rows, and of others what they need. */
 static crdt_err read_on(reader *r, crdt__section *s)
 {
     crdt_err err = CRDT_OK;
     s->open = true;
     while (s != NULL && err == CRDT_OK) {
-        uint32_t self = (uint32_t)(s - r->sections);
-        bool     done = s->waits != 0 && r->snap.seq->log.authors[self].count > s->until;
-        if (done || s->rows == 0) {
-            s->open = false;
-            crdt__section *waiter = s->waits == 0 ? NULL : &r->sections[s->waits - 1];
-            s->waits = 0;
-            s = waiter;
+        links at = {0};
+        bool  waits;
+        err = read_some(r, s, &at, &waits);
+        if (err == CRDT_OK && waits) {
+            s = wait_for(r, s, at.author, at.ctr);
+            if (s == NULL) return CRDT_EMALFORMED;
             continue;
         }
-        const uint8_t *before[CRDT__CONTENT];
-        crdt__row      row;
-        links          at = {0};
-        memcpy(before, s->at, sizeof before);
-        if (!crdt__reader_bare_row(&r->in, s, &row)) return r->in.in.err;
-        if (resolve_row(r, self, &row, &at)) {
-            err = row.del ? put_deletion(r, self, &row, &at) : put_insertion(r, self, &row, &at);
-            crdt__reader_took(s, &row);
-            continue;
-        }
-        memcpy(s->at, before, sizeof before);
-        s = wait_for(r, s, at.author, at.ctr);
-        if (s == NULL) return CRDT_EMALFORMED;
+        crdt__section *waiter = s->waits == 0 ? NULL : &r->sections[s->waits - 1];
+        s->open = false;
+        s->waits = 0;
+        s = waiter;
     }
     return err;
 }

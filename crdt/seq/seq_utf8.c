@@ -5,7 +5,7 @@
 
 #define ONES UINT64_C(0x0101010101010101)
 #define LOW7 (ONES * 0x7f)
-#define HIGH (ONES * 0x80)
+#define HIGH CRDT__UTF8_HIGH
 #define STEPS_MAX 255u /* that many ones fit a lane */
 
 /* One in each lane whose byte goes on with a code point, starts one of four bytes, or is a line
@@ -63,6 +63,10 @@ bool crdt__utf8_count(crdt_view text, uint32_t *ret_count)
     if (left > UINT32_MAX) return false;
     while (left > 0) {
         size_t size = 1;
+        if (left >= 32 && crdt__utf8_plain32(at)) {
+            at += 32, left -= 32, count += 32;
+            continue;
+        }
         if (left >= 8 && (crdt__load_le64(at) & HIGH) == 0) {
             at += 8, left -= 8, count += 8;
             continue;

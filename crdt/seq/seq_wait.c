@@ -81,11 +81,12 @@ static bool is_there(const crdt__seq *seq, crdt__elem elem)
 }
 
 /* An element that the row needs and that is not there; of replica 0: it waits for none. */
-static crdt__elem need_of(const crdt__seq *seq, const crdt__parked *p)
+static crdt__elem need_of(crdt__seq *seq, const crdt__parked *p)
 {
     const crdt__elem none = {0, 0};
     crdt__row        row = crdt__parked_row(p);
     crdt__elem       before = row.first;
+    seq->looks++;
     if (row.del) {
         before.ctr += row.each - 1;
         return is_there(seq, before) || crdt__seq_is_gone(seq, before) ? none : before;

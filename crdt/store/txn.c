@@ -178,11 +178,13 @@ static bool shown_before(const crdt_txn *txn, crdt_view name, under *ret_under)
     return true;
 }
 
-/* What the store holds for certain stays there while the transaction is open. */
+/* What the store holds for certain stays there while the transaction is open. What is changed in
+ * place may change unseen: an edit of a text is held open. */
 static void remember_shown(const crdt_txn *txn, const under *u)
 {
     crdt_txn *open = &txn->store->txn;
-    bool      known = u->shows && u->showing.mine != NULL && u->showing.mine->live;
+    bool      known =
+        u->shows && u->showing.mine != NULL && u->showing.mine->live && u->first.type->undo == NULL;
     open->shown = known ? u->showing.mine : NULL;
     open->shown_own = u->showing.own;
     open->shown_beside = u->beside;
@@ -635,13 +637,17 @@ static crdt_err seal_one(crdt_txn *txn, crdt__object *own, bool wanted)
     return own->type->seal(&txn->store->space, mine->state, first, part);
 }
 
+/* It is for good where nothing is changed in place. */
 static crdt_err seal(crdt_txn *txn, bool wanted)
 {
     crdt__object *drop = NULL;
     crdt_err      err = CRDT_OK;
+    txn->sealed = wanted;
     crdt__objects it = crdt__objects_of(txn->delta);
     for (crdt__object *own; (own = crdt__objects_next(&it)) != NULL;) {
         if (own->mutated || own == txn->delta->only) {
+            if (own->type->undo == NULL) continue;
+            txn->sealed = false;
             if (err == CRDT_OK) err = seal_one(txn, own, wanted);
             continue;
         }
@@ -658,9 +664,7 @@ static crdt_err finish(crdt_txn *txn, bool wanted)
     if (txn->delta == NULL) return CRDT_EINVAL;
     if (txn->failed != CRDT_OK || txn->sealed) return txn->failed;
     crdt_context_settle(&txn->delta->context);
-    crdt_err err = seal(txn, wanted);
-    txn->sealed = err == CRDT_OK && wanted;
-    return err;
+    return seal(txn, wanted);
 }
 
 crdt_err crdt_store_encode_delta(crdt_store *store, crdt_buf *out, crdt_dot *ret_last)

@@ -158,9 +158,8 @@ static void cursors(const char *merged)
 int main(void)
 {
     char merged[64];
-    tell(
-        "Ann, Bob and Cy edit the text 0123456789. Ann inserts Hello at 5 while Bob deletes 3 to 7\n"
-        "and Cy puts a mark at the end.");
+    tell("Ann, Bob and Cy edit the text 0123456789. Ann inserts Hello at 5 while Bob deletes 3\n"
+         "to 7 and Cy puts a mark at the end.");
     by_positions();
     stage_open(PEOPLE, names);
     at_nodes(merged);

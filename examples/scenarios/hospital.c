@@ -125,6 +125,7 @@ static void tell_review(hospital *h)
         slow = drug;
         hospital_ok(crdt_context_copy(&read, crdt_store_context(doctor->store)));
     }
+    if (slow == UINT32_MAX) give_up("nothing is flagged");
     settle(h);
     hospital_shown(tablet, slow, seen);
     hospital_change(h, tablet, slow, NULL, NULL);

@@ -1,4 +1,4 @@
-/* hospital.h: what the hospital's parts share: who prescribed what, in truth; writing and looking. */
+/* hospital.h: what the parts of hospital.c share: who prescribed what; writing, looking. */
 #ifndef SCENARIOS_HOSPITAL_H
 #define SCENARIOS_HOSPITAL_H
 #include <stdio.h>
@@ -51,7 +51,7 @@ void hospital_change(hospital *h, node *n, uint32_t drug, const crdt_context *at
 /* The prescriptions that show of a drug at n, as "3#17,5#4". Returns how many. */
 size_t hospital_shown(const node *n, uint32_t drug, char out[200]);
 
-/* -- hospital_look.c: what a node shows, held against the truth --------------------------------- */
+/* -- hospital_look.c: what a node shows, held against the truth -------------------------------- */
 
 typedef struct looked {
     uint32_t wrong, flagged, hidden;      /* drugs; to be reviewed; doses that LWW would hide */

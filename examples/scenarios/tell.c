@@ -183,6 +183,7 @@ static const char *do_ask(uint32_t node, const char *line)
     return out;
 }
 
+TELL_FORMAT(2, 0)
 static void write_line(char line[REPLY_MAX], const char *format, va_list list)
 {
     if (vsnprintf(line, REPLY_MAX, format, list) >= (int)REPLY_MAX) give_up("too long: %s", line);
@@ -223,4 +224,39 @@ const char *ask_all(const char *format, ...)
         if (!same(do_ask(i, line), first)) return "(differs)";
     }
     return first;
+}
+
+/* The value of a field of a map; NULL: there is none. */
+static const redisReply *field(const redisReply *map, const char *name)
+{
+    for (size_t i = 0; i + 1 < map->elements; i += 2) {
+        if (map->element[i]->str != NULL && same(map->element[i]->str, name)) {
+            return map->element[i + 1];
+        }
+    }
+    return NULL;
+}
+
+const char *ask_contents(uint32_t node, const char *key)
+{
+    static char     texts[4][REPLY_MAX];
+    static uint32_t turn;
+    char           *out = texts[turn++ % 4], *others[8];
+    size_t          count = 0, used = 0;
+    redisReply     *reply = nodes_command(stage, node, "CRDT.CONFLICTS %s", key);
+    if (reply == NULL || reply->type != REDIS_REPLY_ARRAY) give_up("%s", nodes_problem(stage));
+    const redisReply *list = field(reply, "contents");
+    for (size_t i = 0; list != NULL && i < list->elements; i++) {
+        const redisReply *shows = field(list->element[i], "shows");
+        const redisReply *value = field(list->element[i], "value");
+        if (shows == NULL || value == NULL || count == 8) give_up("a reply is not as documented");
+        if (shows->integer) used = (size_t)snprintf(out, REPLY_MAX, "%s", value->str);
+        else others[count++] = value->str;
+    }
+    qsort(others, count, sizeof *others, by_text);
+    for (size_t i = 0; i < count && used < REPLY_MAX; i++) {
+        used += (size_t)snprintf(out + used, REPLY_MAX - used, " | %s", others[i]);
+    }
+    freeReplyObject(reply);
+    return out;
 }

@@ -39,6 +39,8 @@ const char *ask(uint32_t node, const char *format, ...) TELL_FORMAT(2, 3);
 const char *show(uint32_t node, const char *format, ...) TELL_FORMAT(2, 3);
 /* ask of every node: the reply, if it is the same everywhere; "(differs)" if not. */
 const char *ask_all(const char *format, ...) TELL_FORMAT(1, 2);
+/* What CRDT.CONFLICTS lists of a key: "what shows | another | another", those sorted. */
+const char *ask_contents(uint32_t node, const char *key);
 bool        same(const char *a, const char *b);
 
 #endif

@@ -197,6 +197,7 @@ struct gossip_disk {
     crdt_buf scratch;
     gossip__flushing flushing;
     gossip__saver    saver;
+    bool             cluttered; /* there may be files that nothing needs any more */
 };
 
 /* disk_log.c: the segments, and a walk over them. */
@@ -211,7 +212,7 @@ void gossip__walk_end(gossip_disk *disk);
 /* The next entry; EMALFORMED: a hole, perhaps without entries; ENOENT: the end, hole->skipped bytes
  * of it were torn. Errors: ENOMEM (try again), EIO. */
 crdt_err gossip__walk_next(gossip_disk *disk, gossip__frame *ret_frame, gossip__hole *ret_hole);
-void     gossip__log_drop(gossip_disk *disk, uint64_t below); /* segments below this number */
+void     gossip__log_forget(gossip_disk *disk, uint64_t below); /* segments below this number */
 crdt_err gossip__segment_add(gossip_disk *disk, const gossip__segment *segment);
 
 /* disk_write.c */
@@ -225,6 +226,8 @@ void     gossip__disk_give_up(gossip_disk *disk); /* the open segment: the next 
 crdt_err gossip__snapshot_find(gossip_disk *disk, gossip_recovery *found);
 crdt_err gossip__snapshot_write(void *user, uint64_t position, crdt_view snapshot, size_t *at);
 void     gossip__snapshot_close(gossip_disk *disk); /* one that is being written, if any */
-void     gossip__snapshot_drop(gossip_disk *disk, uint64_t keep); /* others, and unfinished files */
+/* The files that the snapshot stands for, and unfinished ones, go: a piece of one, if some are
+ * left. */
+void gossip__disk_clear_up(gossip_disk *disk);
 
 #endif

@@ -2,8 +2,8 @@
  *
  * Shape    position:  3    4    5    6    7          first 3, persisted 6, end 8
  *          entry:     B:2  A:7  A:8  B:3  A:9..10    A: floor 6, marks (7 at 4) (8 at 5) (10 at 7)
- * Memory   an entry's deps, control bytes and body stand behind those of the entry before, in chunks
- *          of many: they come and go in one order, and stay out of the memory of what lives long.
+ * Memory   the deps, control bytes and body of an entry stand behind those of the one before, in
+ *          chunks of many: they come and go in one order, and stay out of what lives long.
  */
 #include <string.h>
 

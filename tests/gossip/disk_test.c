@@ -212,6 +212,46 @@ static uint64_t fail_each(sim_fault fault, bool power, bool harmless)
     return fault.nth - 2;
 }
 
+static size_t size_of(const world *w, const char *name)
+{
+    crdt_view bytes;
+    return sim_files_get(w->files, name, &bytes) ? bytes.size : 0;
+}
+
+/* To drop a large file stops the caller, too: it goes in pieces, one with each call. */
+TEST(disk, what_a_snapshot_stands_for_goes_in_pieces)
+{
+    const size_t piece = (size_t)8 << 20;
+    static world w;
+    size_t       size = 2 * piece + 1000, at = 0, steps = 0, logs = 0;
+    uint8_t     *bytes = calloc(1, size);
+    world_new(&w, GOSSIP_SYNC_ALWAYS);
+    CHECK(start(&w) && bytes != NULL);
+    gossip_persist persist = gossip_disk_persist(w.disk);
+    for (; at < size; steps++) {
+        CHECK_OK(persist.snapshot(persist.user, w.position, crdt_view_of(bytes, size), &at));
+    }
+    CHECK_EQ_INT(steps, 17); /* a MiB each */
+    for (unsigned i = 0; i < 20; i++) {
+        append(&w);
+        sync(&w);
+    }
+    at = 0;
+    CHECK_OK(persist.snapshot(persist.user, w.position, crdt_text_view("small"), &at));
+    CHECK(size_of(&w, "snapshot.1") > size); /* it was not begun */
+    for (steps = 0; size_of(&w, "snapshot.1") > 0 || logs > 0; steps++) {
+        size_t before = size_of(&w, "snapshot.1"), files = sim_files_count(w.files);
+        sync(&w);
+        logs = sim_files_count(w.files) - 4; /* but node, replica, reserve, the snapshot */
+        CHECK(before - size_of(&w, "snapshot.1") <= piece);
+        CHECK(files - sim_files_count(w.files) <= 1);
+        CHECK(steps < 100);
+    }
+    CHECK(steps >= 5);
+    free(bytes);
+    world_end(&w);
+}
+
 TEST(disk, survives_each_call_failing_once)
 {
     static const int errors[] = {EIO, ENOSPC, EDQUOT};

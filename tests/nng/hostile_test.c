@@ -92,7 +92,7 @@ static node *begin(net *good, const gossip_nng_options *o)
 
 static void end(node *s, net *good)
 {
-    stop(s);
+    if (s->net.elsewhere) stop(s);
     net_close(good);
     net_close(&s->net);
     free(s);
@@ -254,6 +254,7 @@ static void floods(const char *what, const char *text, size_t size, bool reads, 
     for (unsigned i = 0; i < count; i++) atomic_store(&f[i].stop, true);
     atomic_store(&s->slow_us, 0);
     for (unsigned i = 0; i < count; i++) sent += stop_flood(&f[i]);
+    stop(s);
     gossip_nng_stats stats = gossip_nng_stats_of(s->net.nng);
     printf("  %u requests sent, %ju came, %ju dropped\n", sent, (uintmax_t)stats.requests_in,
            (uintmax_t)stats.dropped);
@@ -332,6 +333,7 @@ TEST(hostile, two_hundred_connections)
     unsigned after = ask(&good, net_url(&s->net), 50);
     report("200 silent connections", before, worst > after ? worst : after);
     check_memory(before, 16 * MIB);
+    stop(s);
     gossip_nng_stats stats = gossip_nng_stats_of(s->net.nng);
     printf("  %u kept, %ju refused, %ju closed\n", stats.connections, (uintmax_t)stats.refused,
            (uintmax_t)stats.closed);

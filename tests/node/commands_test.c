@@ -213,6 +213,59 @@ TEST(client, kill_closes_others_at_once_and_itself_after_the_reply)
     nodes_free(cluster);
 }
 
+static void expect_read(talk *t, const char *reply)
+{
+    CHECK_EQ_STR(talk_read(t), reply);
+}
+
+static void send_text(talk *t, const char *text)
+{
+    talk_raw(t, text, strlen(text));
+}
+
+#define SET_A "*3\r\n$3\r\nSET\r\n$1\r\na\r\n$1\r\n1\r\n"
+#define INCR_A "*2\r\n$4\r\nINCR\r\n$1\r\na\r\n"
+
+/* Requests that came together are run in order, up to one that waits or ends the connection. */
+TEST(client, requests_that_come_together)
+{
+    char   say[16];
+    nodes *cluster = start();
+    talk  *t = connect_to(cluster);
+    send_text(t, SET_A "GET a\r\n" INCR_A INCR_A INCR_A INCR_A INCR_A INCR_A INCR_A INCR_A INCR_A
+                     INCR_A INCR_A INCR_A INCR_A INCR_A INCR_A INCR_A INCR_A INCR_A INCR_A INCR_A);
+    send_text(t, "MSET b 2 c '3 4'\r\n\r\nMGET b c\r\n" INCR_A "WAIT 1 30\r\n" INCR_A INCR_A
+                 "*2\r\n$4\r\nIN");
+    expect_read(t, "+OK");
+    expect_read(t, "'1'");
+    for (int i = 2; i <= 21; i++) {
+        snprintf(say, sizeof say, ":%d", i);
+        expect_read(t, say);
+    }
+    expect_read(t, "+OK");
+    expect_read(t, "['2', '3 4']");
+    expect_read(t, ":22");
+    expect_read(t, ":0");
+    expect_read(t, ":23");
+    expect_read(t, ":24");
+    send_text(t, "CR\r\n$1\r\na\r\nWAIT 1 30\r\nQUIT\r\n" INCR_A);
+    expect_read(t, ":25");
+    expect_read(t, ":0");
+    expect_read(t, "+OK");
+    expect_read(t, "closed");
+    talk_free(t);
+    t = connect_to(cluster);
+    expect(t, "GET a", "'25'");
+    send_text(t, INCR_A "WAIT 1 30\r\n" INCR_A "*1\r\n!4\r\n" INCR_A);
+    expect_read(t, ":26");
+    expect_read(t, ":0");
+    expect_read(t, ":27");
+    expect_read(t, "-ERR Protocol error: expected '$', got '!'");
+    expect_read(t, "closed");
+    talk_free(t);
+    nodes_free(cluster);
+}
+
 TEST(client, reply_off_and_skip)
 {
     nodes *cluster = start();

@@ -1,8 +1,8 @@
-/* seq_wait_test.c: rows that come before what they refer to: their order, their time, undo. */
+/* seq_wait_test.c: rows that come before what they refer to: their order, their work, undo. */
 #include <stdlib.h>
-#include <time.h>
 
 #include "crdt/rga.h"
+#include "crdt/seq/seq.h"
 #include "crdt/text.h"
 #include "tests/lib/random.h"
 #include "tests/lib/stores.h"
@@ -91,37 +91,40 @@ TEST(seq_wait, rows_that_come_in_any_order_end_in_one)
     }
 }
 
-/* -- Time -------------------------------------------------------------------------------------- */
+/* -- Work -------------------------------------------------------------------------------------- */
 
-/* CPU seconds to merge them in reverse. */
-static double seconds_reversed(const chain *c)
+/* What merging them in reverse takes: looks at rows that wait, and allocations. */
+typedef struct work {
+    uint64_t looks, calls;
+} work;
+
+static work work_reversed(size_t count)
 {
-    clock_t     from = clock();
-    crdt_store *to = delivered(c, true);
-    double      took = (double)(clock() - from) / CLOCKS_PER_SEC;
+    testmem     m;
+    crdt_store *to;
+    chain       c = chain_of(&crdt_text_type, count, true);
+    testmem_init(&m);
+    CHECK_OK(crdt_store_new_solo(&crdt_text_type, 99, &m.mem, &to));
+    for (size_t i = count; i-- > 0;) CHECK_OK(crdt_store_merge(to, c.deltas[i]));
     CHECK_EQ_INT(waiting_in(to), 0);
+    const crdt__slot *slot = crdt_store_solo(to).state;
+    work              w = {slot->seq->looks, m.calls};
     crdt_store_free(to);
-    return took;
+    chain_free(&c);
+    TESTMEM_DONE(&m);
+    return w;
 }
 
-/* Four times as many take a little more than four times as long; each looking at all took 14. The
- * least times are compared, of up to 20 runs of each: on a machine that others use, too, more runs
- * come nearer to what it takes, and none makes 14 of it less than 8.5. */
-TEST(seq_wait, a_chain_that_comes_in_reverse_takes_linear_time)
+/* Each row is looked at when it comes, and when what it waits for is there. Where each that comes
+ * looks at all that wait, four times as many take sixteen times as many looks. */
+TEST(seq_wait, a_chain_that_comes_in_reverse_takes_linear_work)
 {
-    size_t few = T_SLOW ? 500 : 4000;
-    chain  small = chain_of(&crdt_text_type, few, true);
-    chain  large = chain_of(&crdt_text_type, 4 * few, true);
-    double a = 1e9, b = 1e9;
-    for (int round = 0; round < 20 && (round < 2 || b >= 8.5 * a); round++) {
-        double now = seconds_reversed(&small);
-        if (now < a) a = now;
-        now = seconds_reversed(&large);
-        if (now < b) b = now;
-    }
-    CHECK_MSG(b < 8.5 * a, "%zu rows: %.4f s, %zu rows: %.4f s", few, a, 4 * few, b);
-    chain_free(&small);
-    chain_free(&large);
+    size_t few = T_SLOW ? 500 : 2000;
+    work   a = work_reversed(few), b = work_reversed(4 * few);
+    CHECK_MSG(b.looks <= 4 * 4 * few, "%zu rows: %llu looks", 4 * few, (unsigned long long)b.looks);
+    CHECK_MSG(b.calls <= 5 * a.calls, "%zu rows: %llu allocations, %zu rows: %llu", few,
+              (unsigned long long)a.calls, 4 * few, (unsigned long long)b.calls);
+    CHECK(a.looks >= few); /* they did wait */
 }
 
 /* -- Refused memory ---------------------------------------------------------------------------- */

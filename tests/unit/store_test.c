@@ -40,6 +40,97 @@ TEST(store, transaction_reads_its_own_writes)
     crdt_store_free(a);
 }
 
+/* -- The bytes of a delta, before it is committed ---------------------------------------------- */
+
+static void type(crdt_txn *txn, const char *name, const char *words)
+{
+    crdt_text_edit edit;
+    CHECK_OK(crdt_text_open(txn, name_of(name), &crdt_text_type, &edit));
+    CHECK_OK(crdt_text_insert(&edit, CRDT_CODE_POINTS, 0, crdt_text_view(words)));
+}
+
+static void change_some(crdt_store *store, int i)
+{
+    crdt_txn *txn = begin(store);
+    CHECK_OK(crdt_cell_set(txn, name_of("cell"), crdt_int(i)));
+    if (i % 2 == 0) CHECK_OK(crdt_cell_incr(txn, name_of("count"), i));
+    if (i % 3 == 0) CHECK_OK(crdt_orset_add(txn, name_of("set"), crdt_int(i % 5)));
+    if (i % 5 == 0) type(txn, "text", "more ");
+    if (i % 7 == 6) CHECK_OK(crdt_txn_remove(txn, name_of("cell")));
+}
+
+static void append_bytes(const crdt_store *store, crdt_buf *out)
+{
+    CHECK_OK(crdt_store_encode(store, out));
+}
+
+TEST(store, encodes_the_delta_that_it_is_about_to_commit)
+{
+    crdt_store *a = store_of(1), *b = store_of(1);
+    crdt_dot    last;
+    crdt_buf    bytes, expected;
+    crdt_buf_init(&bytes, NULL);
+    crdt_buf_init(&expected, NULL);
+    CHECK_ERR(crdt_store_encode_delta(a, &bytes, &last), CRDT_EINVAL);
+    for (int i = 1; i < 60; i++) {
+        crdt_buf_reset(&bytes);
+        crdt_buf_reset(&expected);
+        change_some(a, i);
+        change_some(b, i);
+        CHECK_OK(crdt_store_encode_delta(a, &bytes, &last));
+        CHECK_OK(crdt_store_commit(a, NULL));
+        crdt_delta *delta = commit(b);
+        append_bytes(delta, &expected);
+        CHECK(crdt_view_compare(crdt_buf_bytes(&bytes), crdt_buf_bytes(&expected)) == 0);
+        CHECK_EQ_INT(last.replica, 1);
+        CHECK_EQ_INT(last.seq, crdt_context_max(crdt_store_context(b), 1));
+        CHECK(same_bytes(a, b));
+        crdt_store_free(delta);
+    }
+    (void)begin(a); /* nothing is mutated: no dot, no bytes */
+    crdt_buf_reset(&bytes);
+    CHECK_OK(crdt_store_encode_delta(a, &bytes, &last));
+    CHECK_EQ_INT(last.seq, 0);
+    CHECK_EQ_INT(bytes.size, 0);
+    CHECK_OK(crdt_store_commit(a, NULL));
+    check_store(a);
+    crdt_buf_clear(&bytes);
+    crdt_buf_clear(&expected);
+    free_all(a, b, NULL);
+}
+
+/* What was asked for its bytes may still be changed, or taken back. */
+TEST(store, goes_on_after_the_bytes_of_a_delta)
+{
+    crdt_store *a = store_of(1), *b = store_of(1);
+    crdt_dot    last;
+    crdt_buf    bytes;
+    crdt_buf_init(&bytes, NULL);
+    crdt_txn *txn = begin(a);
+    type(txn, "text", "one");
+    CHECK_OK(crdt_store_encode_delta(a, &bytes, &last));
+    crdt_store_rollback(a);
+    CHECK(same_bytes(a, b));
+    for (int i = 0; i < 2; i++) {
+        crdt_text_edit edit;
+        txn = begin(i == 0 ? a : b);
+        CHECK_OK(crdt_text_open(txn, name_of("text"), &crdt_text_type, &edit));
+        CHECK_OK(crdt_text_insert(&edit, CRDT_CODE_POINTS, 0, crdt_text_view("tw")));
+        if (i == 0) CHECK_OK(crdt_store_encode_delta(a, &bytes, &last));
+        CHECK_OK(crdt_text_insert(&edit, CRDT_CODE_POINTS, 2, crdt_text_view("o")));
+        type(txn, "other", "three");
+        CHECK_OK(crdt_store_commit(i == 0 ? a : b, NULL));
+    }
+    CHECK_EQ_STR(shown(a, "text"), "\"two\"");
+    CHECK_EQ_STR(shown(b, "text"), "\"two\"");
+    CHECK_EQ_STR(shown(a, "other"), "\"three\"");
+    crdt_store *copy = recoded(a);
+    CHECK(same_bytes(a, copy));
+    check_store(a);
+    crdt_buf_clear(&bytes);
+    free_all(a, b, copy, NULL);
+}
+
 /* So many that the context of the delta holds removed dots back (core/context.c). */
 TEST(store, transaction_removes_very_many_in_any_order)
 {

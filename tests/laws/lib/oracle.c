@@ -68,6 +68,7 @@ static unsigned flags_of(const char *name)
     if (strcmp(name, "cell") == 0) flags |= CRDT_LAWS_ORDERED; /* a number, or not */
     /* Revisions are ordered by their hashes; after a deletion is forgotten they begin anew. */
     if (strcmp(name, "revgraph") == 0) flags |= CRDT_LAWS_ORDERED | CRDT_LAWS_FORGETS;
+    if (strcmp(name, "lwwmap") == 0) flags |= CRDT_LAWS_ORDERED | CRDT_LAWS_FORGETS;
     if (strcmp(name, "lwwts") == 0) flags |= CRDT_LAWS_ORDERED | CRDT_LAWS_FORGETS;
     return flags;
 }

@@ -1,0 +1,276 @@
+/* Hashes on two nodes with the network cut, as docs/NODE.md tells them; over a restart; and what
+ * redis-server has no reply for (tools/compare-redis compares the others). */
+#include <stdio.h>
+#include <string.h>
+
+#include "tests/lib/t.h"
+#include "tests/node/lib/nodes.h"
+#include "tests/node/lib/talk.h"
+
+/* Two nodes, with a client each. */
+typedef struct pair {
+    nodes *cluster;
+    talk  *at[2];
+} pair;
+
+static pair open_pair(void)
+{
+    char          problem[512];
+    nodes_options options = nodes_options_default();
+    options.count = 2;
+    options.demo = true;
+    options.store = "memory";
+    pair p = {.cluster = nodes_new(&options, problem)};
+    CHECK_MSG(p.cluster != NULL, "%s", problem);
+    CHECK_MSG(nodes_start_all(p.cluster), "%s", nodes_problem(p.cluster));
+    for (uint32_t i = 0; i < 2; i++) {
+        p.at[i] = talk_new(nodes_port(p.cluster, i));
+        CHECK(p.at[i] != NULL);
+    }
+    return p;
+}
+
+static void close_pair(pair *p)
+{
+    talk_free(p->at[0]);
+    talk_free(p->at[1]);
+    nodes_free(p->cluster);
+}
+
+static void settle(pair *p)
+{
+    CHECK_MSG(nodes_settle(p->cluster, 20000), "%s", nodes_problem(p->cluster));
+}
+
+static void cut(pair *p)
+{
+    settle(p);
+    CHECK_MSG(nodes_cut(p->cluster, 1), "%s", nodes_problem(p->cluster));
+}
+
+static void heal(pair *p)
+{
+    CHECK_MSG(nodes_heal(p->cluster), "%s", nodes_problem(p->cluster));
+    settle(p);
+}
+
+static void expect(talk *t, const char *say, const char *expected)
+{
+    const char *got = talk_say(t, say);
+    CHECK_MSG(strcmp(got, expected) == 0, "%s\n  says     %s\n  expected %s", say, got, expected);
+}
+
+static void both(pair *p, const char *say, const char *expected)
+{
+    expect(p->at[0], say, expected);
+    expect(p->at[1], say, expected);
+}
+
+TEST(hashes, a_removal_keeps_what_was_counted_beside_it)
+{
+    pair p = open_pair();
+    expect(p.at[0], "HSET h n 10 f 0.5 other x", ":3");
+    settle(&p);
+    expect(p.at[1], "HINCRBY h n 1", ":11");
+    cut(&p);
+    expect(p.at[0], "HINCRBY h n 100", ":111");
+    expect(p.at[0], "HDEL h n", ":1");
+    expect(p.at[0], "HDEL h f", ":1");
+    expect(p.at[1], "HINCRBY h n 5", ":16");
+    expect(p.at[1], "HINCRBYFLOAT h f 0.25", "'0.75'");
+    heal(&p);
+    both(&p, "HGET h n", "'5'");
+    both(&p, "HGET h f", "'0.25'");
+    both(&p, "HGETALL h", "['f', '0.25', 'n', '5', 'other', 'x']");
+    cut(&p); /* of both only what both have seen goes */
+    expect(p.at[0], "HINCRBY h n 1", ":6");
+    expect(p.at[1], "HINCRBY h n 2", ":7");
+    heal(&p);
+    both(&p, "HGET h n", "'8'");
+    close_pair(&p);
+}
+
+TEST(hashes, of_two_values_the_later_shows_and_the_other_is_listed)
+{
+    pair p = open_pair();
+    expect(p.at[0], "HSET h a before b 0", ":2");
+    cut(&p);
+    expect(p.at[0], "HSET h a here", ":0");
+    nodes_sleep_ms(5);
+    expect(p.at[1], "HSET h a there", ":0");
+    heal(&p);
+    both(&p, "HGET h a", "'there'");
+    both(&p, "CRDT.CONFLICTS", "[['key', 'h', 'type', 'ormap', 'types', :1, 'contents', :2]]");
+    for (int i = 0; i < 2; i++) {
+        const char *told = talk_say(p.at[i], "CRDT.CONFLICTS h");
+        CHECK_MSG(strstr(told, "'fields', [['path', ['a'], 'types', ['cell'], 'contents', [[") !=
+                          NULL &&
+                      strstr(told, "'value', 'here', 'shows', :0") != NULL &&
+                      strstr(told, "'value', 'there', 'shows', :1") != NULL,
+                  "%s", told);
+        told = talk_say(p.at[i], "CRDT.EXPLAIN h");
+        CHECK_MSG(strstr(told, "of each the value stamped last shows") != NULL, "%s", told);
+        CHECK_MSG(strstr(told, "'fields', [['path', ['a']") != NULL, "%s", told);
+    }
+    expect(p.at[1], "HSET h b 1", ":0"); /* another field settles nothing */
+    settle(&p);
+    both(&p, "CRDT.CONFLICTS", "[['key', 'h', 'type', 'ormap', 'types', :1, 'contents', :2]]");
+    expect(p.at[0], "HSET h a after", ":0");
+    settle(&p);
+    both(&p, "HGET h a", "'after'");
+    both(&p, "CRDT.CONFLICTS", "[]");
+    close_pair(&p);
+}
+
+TEST(hashes, fields_of_both_sides_are_there)
+{
+    pair p = open_pair();
+    cut(&p);
+    expect(p.at[0], "HSET h a 1 b 2", ":2");
+    expect(p.at[1], "HSET h c 3", ":1");
+    expect(p.at[1], "HINCRBY h b 5", ":5");
+    expect(p.at[0], "HSETNX only x 1", ":1");
+    expect(p.at[1], "HSETNX only x 1", ":1"); /* no lock */
+    heal(&p);
+    both(&p, "HGETALL h", "['a', '1', 'b', '7', 'c', '3']");
+    both(&p, "HLEN h", ":3");
+    both(&p, "HGET only x", "'1'");
+    both(&p, "TYPE h", "+hash");
+    close_pair(&p);
+}
+
+TEST(hashes, what_a_removal_of_the_whole_has_not_seen_stays)
+{
+    static const char *const removals[] = {"DEL h", "UNLINK h", "HDEL h a b", "RENAME h moved",
+                                           "FLUSHALL"};
+    pair                     p = open_pair();
+    for (size_t i = 0; i < sizeof removals / sizeof removals[0]; i++) {
+        expect(p.at[0], "HSET h a 1 b 2", ":2");
+        cut(&p);
+        CHECK_MSG(talk_say(p.at[0], removals[i])[0] != '-', "%s", removals[i]);
+        expect(p.at[0], "EXISTS h", ":0");
+        expect(p.at[1], "HSET h new 3", ":1");
+        expect(p.at[1], "HINCRBY h b 5", ":7");
+        heal(&p);
+        both(&p, "HGETALL h", "['b', '5', 'new', '3']");
+        expect(p.at[1], "HDEL h new", ":1");
+        expect(p.at[1], "HSET h b 0", ":0");
+        settle(&p);
+        cut(&p); /* a set, not a sum, has seen and replaced what was there */
+        CHECK_MSG(talk_say(p.at[0], removals[i])[0] != '-', "%s", removals[i]);
+        expect(p.at[1], "HSET h b anew", ":0");
+        heal(&p);
+        both(&p, "HGETALL h", "['b', 'anew']");
+        expect(p.at[1], "DEL h", ":1");
+        settle(&p);
+        both(&p, "EXISTS h", ":0");
+    }
+    close_pair(&p);
+}
+
+/* Names, and fields, that hold another type elsewhere: the one made later shows. */
+TEST(hashes, beside_another_type)
+{
+    pair p = open_pair();
+    cut(&p);
+    expect(p.at[0], "HSET k a 1", ":1");
+    nodes_sleep_ms(5);
+    expect(p.at[1], "SET k text", "+OK");
+    expect(p.at[1], "CRDT.ORMAP.ADD h f elem", "+OK");
+    nodes_sleep_ms(5);
+    expect(p.at[0], "HSET h f string", ":1");
+    heal(&p);
+    both(&p, "TYPE k", "+string");
+    both(&p, "HGET k a", "-WRONGTYPE Operation against a key holding the wrong kind of value");
+    both(&p, "HGET h f", "'string'");
+    both(&p, "HLEN h", ":1");
+    both(&p, "CRDT.CONFLICTS",
+         "[['key', 'h', 'type', 'ormap', 'types', :1, 'contents', :1], "
+         "['key', 'k', 'type', 'cell', 'types', :2, 'contents', :1]]");
+    const char *told = talk_say(p.at[0], "CRDT.CONFLICTS h");
+    CHECK_MSG(strstr(told, "'fields', [['path', ['f'], 'types', ['cell', 'orset']") != NULL, "%s",
+              told);
+    expect(p.at[0], "DEL k", ":1");
+    expect(p.at[0], "HDEL h f", ":1");
+    settle(&p);
+    both(&p, "EXISTS k h", ":0");
+    both(&p, "CRDT.CONFLICTS", "[]");
+    close_pair(&p);
+}
+
+/* A field that is no string reads as it prints, and a string may take its place. */
+TEST(hashes, fields_of_other_types_are_shown)
+{
+    pair p = open_pair();
+    expect(p.at[0], "CRDT.ORMAP.ADD h set x", "+OK");
+    expect(p.at[0], "CRDT.ORMAP.COUNT h n 5", "+OK");
+    expect(p.at[0], "HSET h s 1", ":1");
+    expect(p.at[0], "HGETALL h", "['n', '5', 's', '1', 'set', '{\"x\"}']");
+    expect(p.at[0], "HGET h set", "'{\"x\"}'");
+    expect(p.at[0], "HSTRLEN h set", ":5");
+    expect(p.at[0], "HINCRBY h n 1", "-ERR hash value is not an integer");
+    expect(p.at[0], "HINCRBYFLOAT h n 1", "-ERR hash value is not a float");
+    expect(p.at[0], "HSETNX h n 1", ":0");
+    expect(p.at[0], "RENAME h g", "-ERR a hash that holds a 'pncounter' cannot be renamed");
+    expect(p.at[0], "HSET h n 7 set y", ":0");
+    expect(p.at[0], "HINCRBY h n 1", ":8");
+    expect(p.at[0], "RENAME h g", "+OK");
+    settle(&p);
+    both(&p, "HGETALL g", "['n', '8', 's', '1', 'set', 'y']");
+    close_pair(&p);
+}
+
+TEST(hashes, have_limits_and_cursors_of_their_node)
+{
+    static char say[70000];
+    pair        p = open_pair();
+    int         size = snprintf(say, sizeof say, "HSET h ");
+    memset(say + size, 'f', 65536);
+    memcpy(say + size + 65536, " x", 3);
+    expect(p.at[0], say, "-ERR a field has at most 65535 bytes");
+    expect(p.at[0], "EXISTS h", ":0");
+    memcpy(say + size + 65535, " x", 3);
+    expect(p.at[0], say, ":1");
+    expect(p.at[0], "HDEL h f", ":0");
+    expect(p.at[0], "HSCAN h 77 MATCH none", "['0', []]"); /* small: told whole, as Redis does */
+    for (int i = 0; i < 200; i++) {
+        snprintf(say, sizeof say, "HSET big f%03d %d", i, i);
+        expect(p.at[0], say, ":1");
+    }
+    expect(p.at[0], "HSCAN big 77", "-ERR invalid cursor");
+    expect(p.at[0], "HSCAN big 0 COUNT 2", "['1', ['f000', '0', 'f001', '1']]");
+    expect(p.at[0], "HSET big f0015 new", ":1"); /* behind the cursor's field or before it */
+    expect(p.at[0], "HDEL big f002", ":1");
+    expect(p.at[0], "HSCAN big 1 COUNT 1", "['2', ['f003', '3']]");
+    close_pair(&p);
+}
+
+/* What is on the disk after a clean stop, and after none. */
+TEST(hashes, outlive_a_restart)
+{
+    char          problem[512];
+    nodes_options options = nodes_options_default();
+    options.alone = true;
+    options.sync = "always";
+    nodes *cluster = nodes_new(&options, problem);
+    CHECK_MSG(cluster != NULL, "%s", problem);
+    CHECK_MSG(nodes_start_all(cluster), "%s", nodes_problem(cluster));
+    for (int round = 0; round < 3; round++) {
+        int64_t n = 0;
+        CHECK(nodes_integer(cluster, 0, &n, "HINCRBY h n 1"));
+        CHECK_EQ_INT(n, round + 1);
+        CHECK(nodes_integer(cluster, 0, &n, "HSET h field%d x gone%d y", round, round));
+        CHECK_EQ_INT(n, 2);
+        CHECK(nodes_integer(cluster, 0, &n, "HDEL h gone%d", round));
+        CHECK(nodes_ok(cluster, 0, "EXPIRE h 1000"));
+        if (round == 0) nodes_kill(cluster, 0);
+        else if (round == 1) CHECK_MSG(nodes_stop(cluster, 0), "%s", nodes_problem(cluster));
+        else CHECK(nodes_ok(cluster, 0, "SAVE") && nodes_stop(cluster, 0));
+        CHECK_MSG(nodes_start(cluster, 0), "%s", nodes_problem(cluster));
+        CHECK(nodes_integer(cluster, 0, &n, "HLEN h"));
+        CHECK_EQ_INT(n, round + 2);
+        CHECK(nodes_integer(cluster, 0, &n, "TTL h"));
+        CHECK(n > 900 && n <= 1000);
+    }
+    nodes_free(cluster);
+}
