@@ -315,6 +315,13 @@ static size_t bytes(const void *state)
     return crdt__sibs_beyond(state) + crdt__tally_bytes(&((const cell *)state)->tally);
 }
 
+static void expect(const void *state)
+{
+    const cell *c = state;
+    crdt__sibs_ahead(&c->base);
+    crdt__tally_ahead(&c->tally);
+}
+
 static crdt_err apply_set(crdt_txn *txn, crdt_view name, const crdt_value *args)
 {
     return crdt_cell_set(txn, name, args[0]);
@@ -370,4 +377,5 @@ const crdt_type crdt_cell_type = {
     .stabilise = stabilise,
     .conflict = conflict,
     .bytes = bytes,
+    .expect = expect,
 };

@@ -205,6 +205,10 @@ struct crdt_type {
 
     /* Memory in use beyond the state itself, fast, right after decode. NULL: what stats tells. */
     size_t (*bytes)(const void *state);
+
+    /* It will be read or written soon (crdt_store_expect): start loading what it points at. NULL:
+     * nothing. */
+    void (*expect)(const void *state);
 };
 
 /* The list of types that a store knows. */

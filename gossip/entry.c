@@ -31,12 +31,17 @@ static void hash_bytes(pieces *p, const void *bytes, size_t size)
     XXH3_64bits_update(&p->hash, bytes, size);
 }
 
+/* What is held goes into the hash, if so much more does not fit. */
+static inline void make_room(pieces *p, size_t size)
+{
+    if (size <= PIECE - p->held) return;
+    hash_bytes(p, p->bytes, p->held);
+    p->held = 0;
+}
+
 static void put(pieces *p, const void *bytes, size_t size)
 {
-    if (size > PIECE - p->held) {
-        hash_bytes(p, p->bytes, p->held);
-        p->held = 0;
-    }
+    make_room(p, size);
     if (size > PIECE) {
         hash_bytes(p, bytes, size);
     } else if (size > 0) {
@@ -45,11 +50,11 @@ static void put(pieces *p, const void *bytes, size_t size)
     }
 }
 
-static void put_u64(pieces *p, uint64_t n)
+static inline void put_u64(pieces *p, uint64_t n)
 {
-    uint8_t bytes[8];
-    gossip__store64(bytes, n);
-    put(p, bytes, sizeof bytes);
+    make_room(p, sizeof n);
+    gossip__store64(p->bytes + p->held, n);
+    p->held += sizeof n;
 }
 
 static void put_view(pieces *p, crdt_view view)

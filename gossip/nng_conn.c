@@ -10,7 +10,7 @@
 #define KIND_REPLY 2
 #define IN_MIN 4096u
 #define IN_KEPT (64u << 10)   /* a larger buffer is given back when it is empty */
-#define OUT_HIGH (256u << 10) /* who has so much of replies to read is not read from */
+#define OUT_HIGH (256u << 10) /* who has so much of replies to read is not read */
 #define IOVS 8u
 #define GONE_MS 50u
 
@@ -107,8 +107,7 @@ void gossip__nng_conn_go_on(gossip__nng_conn *conn)
     gossip_nng *nng = conn->nng;
     size_t      size;
     if (conn->receiving || conn->ready || conn == nng->current) return;
-    if (conn->peer == NULL && conn->out_bytes > OUT_HIGH)
-        return; /* it is read when this has left */
+    if (conn->peer == NULL && conn->out_bytes > OUT_HIGH) return; /* it is when this has left */
     int rv = look_at_head(conn, &size);
     if (rv == NNG_EMSGSIZE) nng->stats.oversize++;
     if (rv != 0) {
@@ -308,8 +307,8 @@ void gossip__nng_conn_close(gossip__nng_conn *conn)
     conn->receiving = conn->sending = conn->greeted = conn->ready = false;
 }
 
-/* NNG's TLS does not end what is begun after the connection has broken; the socket below tells. What
- * came before that is taken first. */
+/* NNG's TLS does not end what is begun after the connection has broken; the socket below tells.
+ * What came before that is taken first. */
 static bool is_gone(const gossip__nng_conn *conn)
 {
     nng_sockaddr sa;

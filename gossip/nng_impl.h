@@ -1,12 +1,12 @@
 /* nng_impl.h: what gossip/nng*.c share.
  *
- * Operations  What is asked of NNG (accept, dial, receive, send, sleep) is an operation. It is begun
- *             by the owner's thread; when it is done a thread of NNG puts it into the list of news
- *             and wakes the owner, whose next turn finishes it. So one thread owns all but the list,
- *             whose lock guards the fields of an operation marked so.
- * Closing     A stream is closed by the owner: that ends what is under way over it. It waits for the
- *             callbacks, which do nothing but the above, and frees the stream. Nothing is begun over
- *             a closed stream, and no operation over a stream is cancelled or has a timeout of
+ * Operations  What is asked of NNG (accept, dial, receive, send, sleep) is an operation. It is
+ *             begun by the owner's thread; when it is done a thread of NNG puts it into the list of
+ *             news and wakes the owner, whose next turn finishes it. So one thread owns all but the
+ *             list, whose lock guards the fields of an operation marked so.
+ * Closing     A stream is closed by the owner: that ends what is under way over it. It waits for
+ *             the callbacks, which do nothing but the above, and frees the stream. Nothing is begun
+ *             over a closed stream, and no operation over a stream is cancelled or has a timeout of
  *             NNG's: in 1.5.2 either may never end, or touch what was freed.
  */
 #ifndef GOSSIP_NNG_IMPL_H

@@ -1,6 +1,8 @@
 /* core/bytes.h: 64-bit numbers as bytes. Written out, so that each becomes one load or store. */
 #ifndef CRDT_CORE_BYTES_H
 #define CRDT_CORE_BYTES_H
+#include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 /* Little endian: on the wire and in digests. */
@@ -29,6 +31,21 @@ static inline uint64_t crdt__load_be64(const uint8_t *at)
     return (uint64_t)at[0] << 56 | (uint64_t)at[1] << 48 | (uint64_t)at[2] << 40 |
            (uint64_t)at[3] << 32 | (uint64_t)at[4] << 24 | (uint64_t)at[5] << 16 |
            (uint64_t)at[6] << 8 | (uint64_t)at[7];
+}
+
+/* Names are short: 8 bytes at a time, the last ones once more. NULL is fine for none. */
+static inline bool crdt__same_bytes(const void *a_, const void *b_, size_t size)
+{
+    const uint8_t *a = a_, *b = b_;
+    uint64_t       differ = 0;
+    if (size < 8) {
+        for (size_t i = 0; i < size; i++) differ |= (uint64_t)(a[i] ^ b[i]);
+        return differ == 0;
+    }
+    for (size_t i = 0; i + 8 < size && differ == 0; i += 8) {
+        differ = crdt__load_le64(a + i) ^ crdt__load_le64(b + i);
+    }
+    return differ == 0 && crdt__load_le64(a + size - 8) == crdt__load_le64(b + size - 8);
 }
 
 /* The lowest `bytes` bytes of n; returns what comes behind them. For keys of several numbers. */

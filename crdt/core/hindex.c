@@ -8,6 +8,7 @@
 
 #include <string.h>
 
+#include "crdt/core/bytes.h"
 #include "crdt/core/hash.h"
 #include "crdt/core/mem.h"
 
@@ -184,39 +185,35 @@ void *crdt__hindex_next(crdt__hfinder *f)
         if (place->node == NULL) return NULL;
         f->at = (f->at + 1) % PLACES;
         if (place->hash != f->hash || place->node->bytes.size != f->bytes.size) continue;
-        size_t size = f->bytes.size;
-        if (size == 0 || memcmp(place->node->bytes.data, f->bytes.data, size) == 0) {
+        if (crdt__same_bytes(place->node->bytes.data, f->bytes.data, f->bytes.size)) {
             return place->node;
         }
     }
 }
 
-static inline void load_ahead(const void *p)
-{
-#if defined(__GNUC__)
-    __builtin_prefetch(p);
-#else
-    (void)p;
-#endif
-}
-
 /* Two rounds: what the second needs to know comes while the first asks for the others. */
-void crdt__hindex_expect(const crdt__hindex *index, const crdt_view *names, size_t count)
+size_t crdt__hindex_expect(const crdt__hindex *index, const crdt_view *names, size_t count,
+                           const crdt__okey **ret_nodes)
 {
-    enum { FEW = 16, NODE_LINES = 3 };
-    crdt__hfinder found[FEW];
-    if (count > FEW) count = FEW;
-    if (index->directory == NULL) return;
+    enum { NODE_LINES = 3 };
+    crdt__hfinder found[CRDT__HINDEX_EXPECTS];
+    if (index->directory == NULL) return 0;
+    if (count > CRDT__HINDEX_EXPECTS) count = CRDT__HINDEX_EXPECTS;
     for (size_t i = 0; i < count; i++) {
         if (crdt__hindex_find(index, names[i], &found[i])) {
-            load_ahead(&found[i].block->at[found[i].at]);
+            crdt__load_ahead(&found[i].block->at[found[i].at]);
         }
     }
     for (size_t i = 0; i < count; i++) {
+        ret_nodes[i] = NULL;
         if (found[i].block == NULL) continue;
         const crdt__hplace *place = &found[i].block->at[found[i].at];
-        for (unsigned n = 0; n < NODE_LINES; n++) load_ahead((const char *)place->node + 64 * n);
+        if (place->hash != found[i].hash) continue;
+        ret_nodes[i] = place->node;
+        for (unsigned n = 0; n < NODE_LINES; n++)
+            crdt__load_ahead((const char *)place->node + 64 * n);
     }
+    return count;
 }
 
 /* NULL: it is not there. The block is that of its hash; NULL: there is none. */

@@ -53,8 +53,11 @@ typedef struct crdt__hfinder {
 /* False: it cannot tell. */
 bool  crdt__hindex_find(const crdt__hindex *index, crdt_view bytes, crdt__hfinder *ret_finder);
 void *crdt__hindex_next(crdt__hfinder *finder); /* NULL at the end */
-/* What finds of these names will touch is loaded meanwhile; of the first few. */
-void crdt__hindex_expect(const crdt__hindex *index, const crdt_view *names, size_t count);
+/* What finds of these names will touch is loaded meanwhile; of the first few, how many is returned.
+ * ret_nodes: what will probably be found of each, on its way, or NULL. */
+#define CRDT__HINDEX_EXPECTS 16u
+size_t crdt__hindex_expect(const crdt__hindex *index, const crdt_view *names, size_t count,
+                           const crdt__okey **ret_nodes);
 bool crdt__hindex_check(const crdt__hindex *index, const crdt__omap *map, const char **ret_reason);
 
 #endif

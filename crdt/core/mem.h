@@ -10,6 +10,16 @@ _Noreturn void crdt__assert_failed(void);
 /* What is rare stays apart from a hot path, which then has no registers to save for it. */
 #define CRDT__APART __attribute__((noinline))
 
+/* Start loading what stands there, which will be looked at soon. */
+static inline void crdt__load_ahead(const void *p)
+{
+#if defined(__GNUC__)
+    __builtin_prefetch(p);
+#else
+    (void)p;
+#endif
+}
+
 static inline void *crdt__alloc(const crdt_mem *mem, size_t size)
 {
     return mem->alloc(mem->user, size);

@@ -109,11 +109,7 @@ static inline unsigned seek_prefix(const entries *e, uint64_t n)
 /* Start loading the first bytes of something. */
 static inline void load_ahead(const void *at, size_t bytes)
 {
-#if defined(__GNUC__)
-    for (size_t i = 0; i < bytes; i += 64) __builtin_prefetch((const char *)at + i);
-#else
-    (void)at, (void)bytes;
-#endif
+    for (size_t i = 0; i < bytes; i += 64) crdt__load_ahead((const char *)at + i);
 }
 
 /* seek for a key that begins with the bytes skipped. */
@@ -286,7 +282,7 @@ static leaf *leaf_of(const crdt__omap *map, const crdt__okey *key)
 static inline bool same_bytes(const crdt__okey *a, const crdt__okey *b)
 {
     return a->bytes.size == b->bytes.size &&
-           (a->bytes.size == 0 || memcmp(a->bytes.data, b->bytes.data, a->bytes.size) == 0);
+           crdt__same_bytes(a->bytes.data, b->bytes.data, a->bytes.size);
 }
 
 /* Who looks for a name often looks for it again: where the last search ended is tried first. */

@@ -11,6 +11,7 @@
 #ifndef CRDT_CORE_SIBS_H
 #define CRDT_CORE_SIBS_H
 #include "crdt/clock.h"
+#include "crdt/core/mem.h"
 #include "crdt/type.h"
 
 /* Bytes too long to lie in a sibling. Allocated with exactly their size. */
@@ -103,14 +104,15 @@ int crdt__sib_compare_stamps(const crdt__sib *a, const crdt__sib *b);
 /* A sibling without dot and stamp: value copied, NULL makes a tombstone. Errors: ENOMEM. */
 crdt_err crdt__sib_init(const crdt_space *space, crdt__sib *sib, const crdt_value *value);
 void     crdt__sib_clear(const crdt_space *space, crdt__sib *sib);
-/* It will be cleared soon: its bytes may be loaded meanwhile. */
+/* Its bytes will be asked for, or freed, soon: they are loaded meanwhile. */
 static inline void crdt__sib_ahead(const crdt__sib *sib)
 {
-#if defined(__GNUC__)
-    if (sib->form_lo && !sib->form_hi) __builtin_prefetch(sib->u.blob);
-#else
-    (void)sib;
-#endif
+    if (sib->form_lo && !sib->form_hi) crdt__load_ahead(sib->u.blob);
+}
+static inline void crdt__sibs_ahead(const crdt__sibs *sibs)
+{
+    if (sibs->one.replica != 0) crdt__sib_ahead(&sibs->one);
+    else if (sibs->many.list != NULL) crdt__load_ahead(sibs->many.list);
 }
 
 /* -- Siblings ---------------------------------------------------------------------------------- */

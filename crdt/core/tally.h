@@ -20,6 +20,7 @@
 #ifndef CRDT_CORE_TALLY_H
 #define CRDT_CORE_TALLY_H
 #include "crdt/core/decimal.h"
+#include "crdt/core/mem.h"
 #include "crdt/type.h"
 
 typedef struct crdt__share {
@@ -56,6 +57,11 @@ size_t                 crdt__tally_bytes(const crdt__tally *tally); /* allocated
 static inline uint32_t crdt__tally_count(const crdt__tally *tally)
 {
     return tally->rows == NULL ? 0 : tally->rows->count;
+}
+/* Its rows will be looked at soon: they are loaded meanwhile. */
+static inline void crdt__tally_ahead(const crdt__tally *tally)
+{
+    if (tally->rows != NULL) crdt__load_ahead(tally->rows);
 }
 crdt_dot    crdt__tally_birth(const crdt__tally *tally, uint32_t i);
 crdt__share crdt__tally_get(const crdt__tally *tally, uint32_t i);

@@ -4,9 +4,9 @@
  * Marks    dot -> stamp, or removed with a stamp. A mark is written when an entry begins to show:
  *          an empty container lives by it, and the greatest decides which type shows (rule R12).
  *          Where removals win, or the latest write, a removal leaves a mark too, a residue.
- * Tree     leaves of up to 64 slots in order of key and type, and an array of the leaves. A slot has
- *          the key's first bytes and the entry's digest beside its pointer, so a join of two maps
- *          passes over equal entries, sub-trees too, without a look at them.
+ * Tree     leaves of up to 64 slots in order of key and type, and an array of the leaves. A slot
+ *          has the key's first bytes and the entry's digest beside its pointer, so a join of two
+ *          maps passes over equal entries, sub-trees too, without a look at them.
  */
 #ifndef CRDT_MAP_MAP_H
 #define CRDT_MAP_MAP_H

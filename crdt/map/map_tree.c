@@ -135,7 +135,7 @@ static crdt_err grow_leaf(const crdt_mem *mem, crdt__leaf **leaf)
     return CRDT_OK;
 }
 
-/* Room for one more slot at the place, which moves with it. What comes in order fills its leaves. */
+/* Room for one more slot at the place, which moves with it. What comes in order fills leaves. */
 static crdt_err make_room(const crdt_mem *mem, crdt__map *map, crdt__place *place)
 {
     if (map->count == 0) return put_leaf(mem, map, 0, LEAF_MIN);

@@ -64,12 +64,12 @@ CRDT__HOT uint64_t get(reader *r, section *s, int column)
     int            c = s->is_inline ? 0 : column;
     const uint8_t *at = s->at[c];
     if (s->end[c] - at >= 2) {
-        uint32_t two = at[0] >> 7; /* without a branch: nobody can foretell it */
-        s->at[c] = at + 1 + two;
-        if (two <= (at[1] - 1u < 0x7f)) { /* the second is the last, and needed */
-            return (at[0] & 0x7fu) | (uint64_t)(at[1] & (0 - two)) << 7;
+        uint32_t both = at[0] | (uint32_t)at[1] << 8, two = both >> 7 & 1;
+        uint32_t ends = both - 0x100 < 0x7f00 ? 1 : 0; /* the second is the last, and needed */
+        if (two <= ends) { /* no branch for two: nobody can foretell it */
+            s->at[c] = at + 1 + two;
+            return (both & 0x7f) | (both >> 1 & (0 - two) & 0x3f80);
         }
-        s->at[c] = at;
     }
     return get_long(r, s, column);
 }

@@ -49,7 +49,12 @@ static crdt__object *object_at(const crdt_store *store, crdt_view name, size_t r
 
 void crdt_store_expect(const crdt_store *store, const crdt_view *names, size_t count)
 {
-    crdt__hindex_expect(&store->index, names, count);
+    const crdt__okey *nodes[CRDT__HINDEX_EXPECTS];
+    count = crdt__hindex_expect(&store->index, names, count, nodes);
+    for (size_t i = 0; i < count; i++) {
+        const crdt__object *o = (const crdt__object *)(const void *)nodes[i];
+        if (o != NULL && o->type->expect != NULL) o->type->expect(o->state);
+    }
 }
 
 crdt_err crdt_store_find(const crdt_store *store, crdt_view name, const crdt_type *type,

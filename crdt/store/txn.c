@@ -1,6 +1,7 @@
 /* store/txn.c: transactions: operations gather one delta, commit joins it into the store. */
 #include <string.h>
 
+#include "crdt/core/bytes.h"
 #include "crdt/store/impl.h"
 
 crdt_err crdt_store_begin(crdt_store *store, uint64_t now_ms, crdt_txn **ret_txn)
@@ -170,7 +171,7 @@ static bool shown_before(const crdt_txn *txn, crdt_view name, under *ret_under)
 {
     crdt__object *o = txn->shown;
     if (o == NULL || o->key.bytes.size != name.size) return false;
-    if (name.size > 0 && memcmp(o->key.bytes.data, name.data, name.size) != 0) return false;
+    if (!crdt__same_bytes(o->key.bytes.data, name.data, name.size)) return false;
     *ret_under = (under){.shows = true, .beside = txn->shown_beside};
     ret_under->first.type = o->type;
     ret_under->first.id = (uint16_t)o->key.minor;

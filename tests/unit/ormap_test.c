@@ -614,6 +614,39 @@ TEST(ormap, keys_out_of_order_or_twice_and_types_unknown_are_refused)
     crdt_store_free(s);
 }
 
+static const char *hex_of(const crdt_store *s)
+{
+    static char text[400];
+    crdt_buf    bytes;
+    crdt_buf_init(&bytes, NULL);
+    CHECK_OK(crdt_store_encode(s, &bytes));
+    CHECK(bytes.size * 2 < sizeof text);
+    for (size_t i = 0; i < bytes.size; i++) snprintf(text + 2 * i, 3, "%02x", bytes.data[i]);
+    crdt_buf_clear(&bytes);
+    return text;
+}
+
+/* The bytes of today: whoever changes them breaks what is on disks. */
+TEST(ormap, its_bytes_are_these)
+{
+    crdt_store *s = solo_of(&crdt_ormap_type, A);
+    set(s, "v", PATH("m", "k"));
+    crdt_delta *removed = apply(s, "", &crdt_ormap_type, "remove", "m");
+    CHECK_EQ_STR(hex_of(removed),
+                 "c70102010100000000000000010003030001010016000d01016d16000701016b0b000100");
+    set(s, "v", PATH("m", "k"));
+    CHECK_EQ_STR(
+        hex_of(s),
+        "c70101010100000000000000010003060000010016002501016d1601000602000068e5cf8b011501016b0b01000502000068e5cf8b01050100070276");
+    crdt_store *rw = solo_of(&crdt_ormap_rw_type, A);
+    count(rw, 5, PATH("n"));
+    take(rw, PATH("n"));
+    CHECK_EQ_STR(
+        hex_of(rw),
+        "c7010101010000000000000001000303000001001a001201016e0201000902000068e5cf8b01020000");
+    free_all(s, removed, rw, NULL);
+}
+
 /* -- Failing allocations ----------------------------------------------------------------------- */
 
 static crdt_err write_nested(crdt_store *s)

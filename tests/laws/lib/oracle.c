@@ -63,7 +63,8 @@ static unsigned flags_of(const char *name)
     unsigned flags = 0;
     if (strcmp(name, "twopset") == 0) flags |= CRDT_LAWS_KEEPS_RESIDUES;
     if (is_sequence(name)) flags |= CRDT_LAWS_KEEPS_RESIDUES; /* ids of what is deleted stay */
-    /* Those of the lists in them; and one dot at two keys is no more found out than at two names. */
+    /* Those of the lists in them; and one dot at two keys is no more found out than at two names.
+     * */
     if (is_map(name)) flags |= CRDT_LAWS_KEEPS_RESIDUES | CRDT_LAWS_HIDES_FORKS;
     if (strcmp(name, "cell") == 0) flags |= CRDT_LAWS_ORDERED; /* a number, or not */
     /* Revisions are ordered by their hashes; after a deletion is forgotten they begin anew. */
