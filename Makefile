@@ -429,7 +429,7 @@ mutants: | deps-build
 	@tools/mutants
 .PHONY: mutant-objects
 mutant-objects: $(patsubst %.c,$(B)/plain/obj/%.o,$(ORACLE_SRC) $(SIM_SRC) $(SUPPORT_SRC) \
-    $(wildcard tests/sim/*.c))
+    $(CLUSTER_SRC) $(wildcard tests/sim/*.c tests/gossip/*.c))
 
 # ---- Fuzzing -----------------------------------------------------------------------------------
 # fuzz-replay runs the harnesses over fuzz/corpus, without libFuzzer. `make fuzz T=60 ONLY=decode`

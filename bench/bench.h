@@ -76,6 +76,7 @@ void bench_orset(bench *b);
 void bench_counters(bench *b);
 void bench_maps(bench *b);
 void bench_types(bench *b);
+void bench_revgraph(bench *b);
 void bench_disk(bench *b);
 
 #endif

@@ -21,6 +21,7 @@ static const goal goals[] = {
     {"orset/memory", 17, false, false},
     {"orset/memory-churned", 19, false, false},
     {"orset/wire", 0.25, false, false},
+    {"ormap/join-10pct", 50, true, false},
     {"gcounter/join-cached", 2, true, false},
     {"gcounter/join-memory", 0.8, true, true},
     {"gossip/catch-up", 200000, true, false},
@@ -32,6 +33,7 @@ static const goal goals[] = {
     {"gossip/start/log", 3, false, false},
     {"gossip/start/snapshot", 3, false, false},
     {"gossip/snapshot/slice", 2, false, false},
+    {"gossip/snapshot/run", 5, false, false},
     {"disk/append", 0.1, false, false},
     /* What diamond-types 1.0 (106,247) and, for the state, yjs v2 (159,926) need; 1, 0.8, 0.4 of
      * it. */

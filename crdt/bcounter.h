@@ -1,7 +1,7 @@
 /* bcounter.h: bounded counter: never below 0, without asking anybody.
  *
- * Shape    a row per replica, which it alone writes: what it added, took away and handed on:
- *              {r1: added 10, gave r2 4, took 1}  {r2: took 3}          value 6: r1 may take 5, r2 1
+ * Shape    a row per replica, which it alone writes: what it added, took and gave:
+ *              {r1: added 10, gave r2 4, took 1}  {r2: took 3}         value 6: r1 may take 5, r2 1
  *          To take away, a replica needs rights, which are made by adding and handed on by
  *          transfers. What all replicas together may take away is the value: so it cannot fall
  *          below 0, whatever they do at the same time. For another bound, count what lies above

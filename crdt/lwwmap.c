@@ -1,7 +1,7 @@
 /* lwwmap.c: see lwwmap.h. The state is siblings (core/sibs.h); the value of each is a record:
  *
- *      value      byte 1 (an integer) or 2 (bytes), varint size of the column, column, varint expiry,
- *                 the value: 8 bytes, or what is left
+ *      value      byte 1 (an integer) or 2 (bytes), varint size of the column, column, varint
+ *                 expiry, the value: 8 bytes, or what is left
  *      deletion   byte 3, column: what is left
  *      range      byte 4, varint size of lo, lo, hi: what is left
  *      row        byte 5
@@ -279,7 +279,7 @@ crdt_err crdt_lwwmap_delete_row(crdt_txn *txn, crdt_view name, uint64_t stamp)
     return delete_of(txn, name, &s);
 }
 
-/* Delete the row at the greatest stamp of the values seen: a greater one that was not seen stays. */
+/* Delete the row at the greatest stamp of the values seen: a greater one, not seen, stays. */
 static crdt_err reset(crdt_target *target)
 {
     crdt__sibs_iter it = crdt__sibs_each(&target->now);

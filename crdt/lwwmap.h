@@ -1,7 +1,8 @@
 /* lwwmap.h: a row of columns, each a last-writer-wins cell, as Cassandra's rows are.
  *
  * Shape    dot -> (stamp, what is said of which columns):
- *          {r1:4 -> 1700 "name" = "Ada", r1:5 -> 1701 "mail" = "a@b" until 99, r2:2 -> 1650 row gone}
+ *          {r1:4 -> 1700 "name" = "Ada", r1:5 -> 1701 "mail" = "a@b" until 99,
+ *          r2:2 -> 1650 row gone}
  * Says     of one column a value, perhaps with an expiry, or that it is deleted; of a range of
  *          columns, or of the whole row, that it is deleted.
  * Order    of what is said of a column, total over all that can differ: stamp; a deletion above
@@ -9,13 +10,13 @@
  *          crdt_value_compare; dot. What shows is the greatest of all that was ever said of the
  *          column, in whatever order it was said or arrives.
  * Stamps   of the client (put, delete...), any; or by the store's clock (set), above all that its
- *          writer sees at the column. They never move the clock. A stamp at CRDT_STAMP_MAX cannot be
- *          exceeded: then deletions, expiries and values decide.
+ *          writer sees at the column. They never move the clock. A stamp at CRDT_STAMP_MAX cannot
+ *          be exceeded: then deletions, expiries and values decide.
  * Expiry   hides at read, by the reader's clock; it is part of the order, so replicas agree which
  *          value it is that expires, and what an expired value has beaten does not show again.
- * Merge    by dot. What is said covers what it beats on all the columns that this was said of, as far
- *          as it sees it; what is beaten itself where it is said changes nothing. Concurrent losers
- *          stay, listed by crdt_lwwmap_sibling, until something greater is said.
+ * Merge    by dot. What is said covers what it beats on all the columns that this was said of, as
+ *          far as it sees it; what is beaten itself where it is said changes nothing. Concurrent
+ *          losers stay, listed by crdt_lwwmap_sibling, until something greater is said.
  * Residues deletions stay, hidden, until they and all that they beat are causally stable; then they
  *          go together, and from then on older stamps show, as after Cassandra's gc_grace. Removing
  *          the key deletes the row at the greatest stamp seen.
@@ -46,8 +47,8 @@ CRDT_MUST_CHECK CRDT_API crdt_err crdt_lwwmap_new(uint64_t replica, const crdt_m
                                                   crdt_store **ret_store);
 
 /* Write value (copied) to a column at stamp, 0..CRDT_STAMP_MAX, until expires_ms (since 1970, above
- * 0) or for ever. Errors: ENOMEM, EINVAL (stamp, expiry, no kind of value), ELIMIT (column and value
- * together above limits.value_bytes, or new columns above limits.elements), ETYPE. */
+ * 0) or for ever. Errors: ENOMEM, EINVAL (stamp, expiry, no kind of value), ELIMIT (column and
+ * value together above limits.value_bytes, or new columns above limits.elements), ETYPE. */
 CRDT_MUST_CHECK CRDT_API crdt_err crdt_lwwmap_put(crdt_txn *txn, crdt_view name, crdt_view column,
                                                   crdt_value value, uint64_t stamp,
                                                   int64_t expires_ms);
@@ -76,8 +77,8 @@ typedef struct crdt_lwwmap_cell {
 /* What a column shows at now_ms. False: nothing. */
 CRDT_API bool crdt_lwwmap_get(crdt_ref row, crdt_view column, int64_t now_ms,
                               crdt_lwwmap_cell *ret_cell);
-/* The i-th value that is held of a column, losers and expired ones too, in dot order; false past the
- * end. */
+/* The i-th value that is held of a column, losers and expired ones too, in dot order; false past
+ * the end. */
 CRDT_API bool crdt_lwwmap_sibling(crdt_ref row, crdt_view column, size_t i,
                                   crdt_lwwmap_cell *ret_cell);
 /* All that show at now_ms, in order of columns, bytewise: an array by mem (NULL: malloc(3)), to be

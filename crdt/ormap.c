@@ -272,7 +272,8 @@ OPERATIONS(ormap_lww)
     .decode = crdt__map_decode, .digest = crdt__map_digest, .print = crdt__map_print,          \
     .check = crdt__map_check, .stats = crdt__map_stats, .ready = crdt__map_ready,              \
     .stabilise = crdt__map_stabilise, .within = crdt__map_within, .keep = crdt__map_keep,      \
-    .undo = crdt__map_undo, .seal = crdt__map_seal, .bytes = crdt__map_bytes
+    .undo = crdt__map_undo, .seal = crdt__map_seal, .bytes = crdt__map_bytes,                  \
+    .move = crdt__map_move
 
 const crdt_type crdt_ormap_type = {
     .id = 22,

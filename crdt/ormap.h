@@ -2,8 +2,8 @@
  *
  * Shape    (key, type) -> object:  {"name": lww "Ada", "visits": pncounter 3, "tags": orset {"x"},
  *          "home": ormap {"city": mvreg ["Paris"]}}
- * Types    a key carries its type, as names of a store do. Who creates one key with two types at the
- *          same time keeps both: the one created last by the clock shows, the other is read by
+ * Types    a key carries its type, as names of a store do. Who creates one key with two types at
+ *          the same time keeps both: the one created last by the clock shows, the other is read by
  *          asking for its type. An operation of another type than the one that shows is ETYPE:
  *          remove the key first.
  * Merge    entry by entry, each as its type says, under the one context of the store. A key exists
@@ -51,19 +51,20 @@ CRDT_MUST_CHECK CRDT_API crdt_err crdt_ormap_new(uint64_t replica, const crdt_me
 /* -- Writing ----------------------------------------------------------------------------------- */
 
 /* From here on the names that this transaction's operations are given are keys of the map at
- * path[0..depth) (copied) in the map `name`, of one of the types above: until leave, or enter again,
- * or the end of the transaction. Maps on the way are made by the first write. Of functions whose
- * names begin with crdt_txn only crdt_txn_apply goes there. A list or text that was opened there is
- * edited until the next operation. Where a removal hides what is at the key, opening it for an
- * operation already takes that away. An operation costs O(depth * log keys) and what its type says.
- * Errors: EINVAL (not a map's type), ELIMIT (depth, a key's size), ENOMEM; of operations within also
- * ETYPE (another type shows at the key, or on the way), EINVAL (a type that maps do not hold). */
+ * path[0..depth) (copied) in the map `name`, of one of the types above: until leave, or enter
+ * again, or the end of the transaction. Maps on the way are made by the first write. Of functions
+ * whose names begin with crdt_txn only crdt_txn_apply goes there. A list or text that was opened
+ * there is edited until the next operation. Where a removal hides what is at the key, opening it
+ * for an operation already takes that away. An operation costs O(depth * log keys) and what its
+ * type says. Errors: EINVAL (not a map's type), ELIMIT (depth, a key's size), ENOMEM; of
+ * operations within also ETYPE (another type shows at the key, or on the way), EINVAL (a type that
+ * maps do not hold). */
 CRDT_MUST_CHECK CRDT_API crdt_err crdt_ormap_enter(crdt_txn *txn, crdt_view name,
                                                    const crdt_type *type, const crdt_view *path,
                                                    size_t depth);
 CRDT_API void                     crdt_ormap_leave(crdt_txn *txn);
-/* The key path[depth - 1] exists from now on, with an object of type `of` that may be empty. Nothing
- * changes if it does already. Errors: as enter, ETYPE. */
+/* The key path[depth - 1] exists from now on, with an object of type `of` that may be empty.
+ * Nothing changes if it does already. Errors: as enter, ETYPE. */
 CRDT_MUST_CHECK CRDT_API crdt_err crdt_ormap_create(crdt_txn *txn, crdt_view name,
                                                     const crdt_type *type, const crdt_view *path,
                                                     size_t depth, const crdt_type *of);

@@ -186,6 +186,8 @@ bool crdt_revgraph_next(crdt_revgraph_iter *it, crdt_rev *ret_rev)
     unsigned part;
     for (;;) {
         while (step_down(&v, it->at, &part)) {
+            bool leaves = it->which == CRDT_REVS_LEAVES || it->which == CRDT_REVS_LIVE;
+            if (leaves && v.part[part]->contents[it->at[part]]->rev->children > 0) continue;
             crdt_rev rev = describe(&v, part, it->at[part]);
             if (!is_wanted(it, &rev)) continue;
             *ret_rev = rev;

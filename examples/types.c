@@ -660,6 +660,95 @@ static void bcounter(void)
 }
 /* end doc */
 
+/* doc: ormap */
+static void ormap(void)
+{
+    crdt_store *r[3];
+    crdt_view   home = crdt_text_view("home");
+    start(&crdt_ormap_type, r);
+    crdt_txn *txn = begin(r[0]);
+    ok(crdt_ormap_enter(txn, CRDT_SOLO, &crdt_ormap_type, &home, 1)); /* names are keys of it */
+    ok(crdt_mvreg_set(txn, crdt_text_view("city"), crdt_text("Paris")));
+    ok(crdt_pncounter_inc(txn, crdt_text_view("moves"), 5));
+    ok(crdt_store_commit(r[0], NULL));
+    send(r[0], r[1]); /* as a state */
+    send(r[0], r[2]);
+
+    ok(crdt_ormap_remove(begin(r[0]), CRDT_SOLO, &crdt_ormap_type, &home, 1));
+    crdt_delta *removed = commit(r[0]); /* at the same time ... */
+    txn = begin(r[1]);
+    ok(crdt_ormap_enter(txn, CRDT_SOLO, &crdt_ormap_type, &home, 1));
+    ok(crdt_pncounter_inc(txn, crdt_text_view("moves"), 1));
+    crdt_delta *moved = commit(r[1]);
+
+    send(removed, r[1]);              /* as an operation */
+    send_since(r[1], r[0]);           /* as a delta: what r[0] lacks */
+    send_group(removed, moved, r[2]); /* as a delta: a group */
+    finish(r, removed, moved);        /* the move that the removal did not see */
+}
+/* end doc */
+
+/* doc: ormap_rw */
+/* The key "a" is removed here while a register at it is set there: what is left? */
+static void removed_and_set(const crdt_type *type)
+{
+    crdt_store *r[3];
+    crdt_value  args[2] = {crdt_text("a"), crdt_int(1)};
+    start(type, r);
+    crdt_store_free(apply(r[0], "set", args, 2));
+    send(r[0], r[1]); /* as a state */
+    send(r[0], r[2]);
+
+    crdt_delta *removed = apply(r[0], "remove", args, 1); /* at the same time ... */
+    args[1] = crdt_int(2);
+    crdt_delta *set = apply(r[1], "set", args, 2);
+
+    send(removed, r[1]);            /* as an operation */
+    send_since(r[1], r[0]);         /* as a delta: what r[0] lacks */
+    send_group(removed, set, r[2]); /* as a delta: a group */
+    finish(r, removed, set);
+}
+
+static void ormap_rw(void)
+{
+    removed_and_set(&crdt_ormap_rw_type); /* nothing: the removal wins */
+}
+/* end doc */
+
+/* doc: ormap_lww */
+static void ormap_lww(void)
+{
+    removed_and_set(
+        &crdt_ormap_lww_type); /* here both have one time: the greater replica id wins */
+}
+/* end doc */
+
+/* doc: lwwmap */
+static void lwwmap(void)
+{
+    crdt_store      *r[3];
+    crdt_lwwmap_cell cell;
+    crdt_view        name = crdt_text_view("name"), mail = crdt_text_view("mail");
+    start(&crdt_lwwmap_type, r);
+    ok(crdt_lwwmap_put(begin(r[0]), CRDT_SOLO, name, crdt_text("Ada"), 1700, CRDT_LWWMAP_NEVER));
+    ok(crdt_store_commit(r[0], NULL));
+    send(r[0], r[1]); /* as a state */
+    send(r[0], r[2]);
+
+    ok(crdt_lwwmap_delete_row(begin(r[0]), CRDT_SOLO, 1750)); /* at the same time ... */
+    crdt_delta *gone = commit(r[0]);
+    ok(crdt_lwwmap_put(begin(r[1]), CRDT_SOLO, mail, crdt_text("a@b"), 1800, (int64_t)NOW + 1000));
+    crdt_delta *put = commit(r[1]);
+
+    send(gone, r[1]);            /* as an operation */
+    send_since(r[1], r[0]);      /* as a delta: what r[0] lacks */
+    send_group(gone, put, r[2]); /* as a delta: a group */
+    if (!crdt_lwwmap_get(crdt_store_solo(r[2]), mail, (int64_t)NOW, &cell)) exit(1);
+    if (crdt_lwwmap_get(crdt_store_solo(r[2]), mail, (int64_t)NOW + 1000, &cell)) exit(1);
+    finish(r, gone, put);
+}
+/* end doc */
+
 int main(void)
 {
     gcounter();
@@ -683,5 +772,9 @@ int main(void)
     expiry();
     revgraph();
     bcounter();
+    ormap();
+    lwwmap();
+    ormap_rw();
+    ormap_lww();
     return 0;
 }

@@ -1,5 +1,5 @@
 /* bytes_impl.h: numbers as bytes, and memory with a budget for what is read from bytes. Shared by
- * entry.c, snapshot.c and wire*.c. Not installed. */
+ * entry.c, snapshot.c, wire*.c and nng_conn.c. Not installed. */
 #ifndef GOSSIP_BYTES_IMPL_H
 #define GOSSIP_BYTES_IMPL_H
 #include <string.h>

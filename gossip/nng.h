@@ -33,10 +33,11 @@
  *           are dropped. Of connections connections_max are accepted; of those that are silent the
  *           one least recently answered makes room for a new one, and after a minute it is closed.
  *           To each peer 32 requests and 2 MiB may be under way; more is dropped.
- * Time      a request that is not answered within answer_ms is lost; a peer of which nothing came in
- *           this time gets a fresh connection. With a connection all that is under way over it is
- *           lost at once; what is sent while there is none waits for one, as long. One that takes no
- *           byte for so long, or is not through with TLS and greeting by then, is closed.
+ * Time      a request that is not answered within answer_ms is lost; a peer of which nothing came
+ *           in this time gets a fresh connection. With a connection all that is under way over it
+ *           is lost at once (over TLS: within a second or two); what is sent while there is none
+ *           waits for one, as long. One that takes no byte for so long, or is not through with TLS
+ *           and greeting by then, is closed.
  * TLS       with tls_ca, tls_cert and tls_key only tls+tcp addresses are listened on or dialled.
  *           Each side must show a certificate of the CA, and the listener's must bear the host that
  *           was dialled as a DNS name (or, without any alternative names, as its common name);
@@ -56,16 +57,17 @@ typedef struct gossip_nng gossip_nng;
 
 typedef struct gossip_nng_options {
     size_t      struct_size;
-    const char *listen; /* tcp://127.0.0.1:7500 (port 0: any), ipc:///path, inproc://name (a socket
-                           of this process, without a file), tls+tcp://host:port; NULL: only dials */
+    const char *listen; /* tcp://127.0.0.1:7500 (port 0: any), ipc:///path, inproc://name (a local
+                           socket without a file, named after this process), tls+tcp://host:port;
+                           NULL: only dials */
     const char *tls_ca, *tls_cert, *tls_key; /* PEM files: all or none */
     uint32_t    frame_max;                   /* as gossip_config.frame_max: 4 MiB */
     uint32_t    connections_max;             /* accepted ones: 128 */
     uint32_t    dial_min_ms, dial_max_ms;    /* a lost connection is dialled again: 100, 5,000 */
     uint32_t    answer_ms;                   /* see "Time": 8,000 */
-    /* There is something to do in take. Called from NNG's threads, rarely from calls here, and until
-     * gossip_nng_close has returned; by them once until a take found nothing. It must only signal.
-     * NULL: the owner looks by itself. */
+    /* There is something to do in take. Called from NNG's threads, once until a take found nothing,
+     * and rarely from calls here; until gossip_nng_close has returned. It must only signal. NULL:
+     * the owner looks by itself. */
     void (*wake)(void *user);
     void *user;
 } gossip_nng_options;
@@ -82,8 +84,8 @@ CRDT_API void gossip_nng_close(gossip_nng *nng);
 /* The address that is listened on, with the port that was chosen; "" if none. */
 CRDT_API const char *gossip_nng_url(const gossip_nng *nng);
 
-/* send: a request goes to its address, with any number as its token; a reply to where its token came
- * from. */
+/* send: a request goes to its address, with any number as its token; a reply to where its token
+ * came from. */
 CRDT_API gossip_transport gossip_nng_transport(gossip_nng *nng);
 /* Close what is open to a peer's address. It is opened again if something is sent there. */
 CRDT_API void gossip_nng_forget(gossip_nng *nng, crdt_view address);

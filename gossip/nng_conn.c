@@ -8,9 +8,9 @@
 #define HEADER 9u
 #define KIND_REQUEST 1
 #define KIND_REPLY 2
-#define IN_MIN 4096u
-#define IN_KEPT (64u << 10) /* a larger buffer is given back when it is empty */
-#define OUT_HIGH (256u << 10) /* who has so much of replies to read is not read from */
+#define IN_MIN (16u << 10)
+#define IN_KEPT (256u << 10)  /* a larger buffer is given back when it is empty */
+#define OUT_HIGH (256u << 10) /* who has so much of replies to read is not read */
 #define IOVS 8u
 #define GONE_MS 50u
 
@@ -39,15 +39,16 @@ static bool make_room(gossip__nng_conn *conn, size_t size)
         conn->in_cap = 0;
     }
     if (conn->to < conn->in_cap) return true;
-    size_t   cap = conn->in_cap * 2 < size ? conn->in_cap * 2 : size;
-    uint8_t *grown = mem->alloc(mem->user, cap > IN_MIN ? cap : IN_MIN);
+    size_t cap = conn->in_cap > 0 ? conn->in_cap * 2 : IN_MIN;
+    if (cap > IN_KEPT && cap > size) cap = size > IN_KEPT ? size : IN_KEPT;
+    uint8_t *grown = mem->alloc(mem->user, cap);
     if (grown == NULL) return false;
     if (conn->in != NULL) {
         memcpy(grown, conn->in, conn->to);
         mem->release(mem->user, conn->in, conn->in_cap);
     }
     conn->in = grown;
-    conn->in_cap = cap > IN_MIN ? cap : IN_MIN;
+    conn->in_cap = cap;
     return true;
 }
 
@@ -107,7 +108,7 @@ void gossip__nng_conn_go_on(gossip__nng_conn *conn)
     gossip_nng *nng = conn->nng;
     size_t      size;
     if (conn->receiving || conn->ready || conn == nng->current) return;
-    if (conn->peer == NULL && conn->out_bytes > OUT_HIGH) return; /* it is read when this has left */
+    if (conn->peer == NULL && conn->out_bytes > OUT_HIGH) return; /* it is when this has left */
     int rv = look_at_head(conn, &size);
     if (rv == NNG_EMSGSIZE) nng->stats.oversize++;
     if (rv != 0) {
@@ -307,8 +308,8 @@ void gossip__nng_conn_close(gossip__nng_conn *conn)
     conn->receiving = conn->sending = conn->greeted = conn->ready = false;
 }
 
-/* NNG's TLS does not end what is begun after the connection has broken; the socket below tells. What
- * came before that is taken first. */
+/* NNG's TLS does not end what is begun after the connection has broken; the socket below tells.
+ * What came before that is taken first. */
 static bool is_gone(const gossip__nng_conn *conn)
 {
     nng_sockaddr sa;

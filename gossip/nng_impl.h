@@ -1,12 +1,12 @@
 /* nng_impl.h: what gossip/nng*.c share.
  *
- * Operations  What is asked of NNG (accept, dial, receive, send, sleep) is an operation. It is begun
- *             by the owner's thread; when it is done a thread of NNG puts it into the list of news
- *             and wakes the owner, whose next turn finishes it. So one thread owns all but the list,
- *             whose lock guards the fields of an operation marked so.
- * Closing     A stream is closed by the owner: that ends what is under way over it. It waits for the
- *             callbacks, which do nothing but the above, and frees the stream. Nothing is begun over
- *             a closed stream, and no operation over a stream is cancelled or has a timeout of
+ * Operations  What is asked of NNG (accept, dial, receive, send, sleep) is an operation. It is
+ *             begun by the owner's thread; when it is done a thread of NNG puts it into the list of
+ *             news and wakes the owner, whose next turn finishes it. So one thread owns all but the
+ *             list, whose lock guards the fields of an operation marked so.
+ * Closing     A stream is closed by the owner: that ends what is under way over it. It waits for
+ *             the callbacks, which do nothing but the above, and frees the stream. Nothing is begun
+ *             over a closed stream, and no operation over a stream is cancelled or has a timeout of
  *             NNG's: in 1.5.2 either may never end, or touch what was freed.
  */
 #ifndef GOSSIP_NNG_IMPL_H
@@ -29,7 +29,7 @@
 typedef struct gossip__nng_op gossip__nng_op;
 struct gossip__nng_op {
     gossip_nng *nng;
-    void       *of; /* what it is part of */
+    void       *of;                     /* what it is part of */
     void (*finish)(gossip__nng_op *op); /* called in a turn, once it is done */
     nng_aio        *aio;
     bool            done, listed; /* locked */
@@ -116,11 +116,11 @@ struct gossip_nng {
     bool               cut;
     gossip__nng_text   ca, cert, key;
 
-    pthread_mutex_t  lock;
-    pthread_cond_t   came;
-    gossip__nng_op  *news, **news_last; /* locked, and the next two */
-    uint32_t         news_count;
-    bool             woken;
+    pthread_mutex_t lock;
+    pthread_cond_t  came;
+    gossip__nng_op *news, **news_last; /* locked, and the next two */
+    uint32_t        news_count;
+    bool            woken;
 
     nng_time clock; /* NNG's, when last looked at */
     nng_time now;   /* the owner's: it stands still while the owner does not look */
@@ -158,9 +158,9 @@ void gossip__nng_op_begin(gossip__nng_op *op, size_t enough);
 /* Whatever it does now: wake the owner when it is done. If it is, it is finished here. */
 void gossip__nng_op_hurry(gossip__nng_op *op);
 /* It has been ended: wait for its callback, forget what it did. */
-void gossip__nng_op_wait(gossip__nng_op *op);
-void gossip__nng_op_free(gossip__nng_op *op);
-void gossip__nng_wake(const gossip_nng *nng);
+void                                       gossip__nng_op_wait(gossip__nng_op *op);
+void                                       gossip__nng_op_free(gossip__nng_op *op);
+void                                       gossip__nng_wake(const gossip_nng *nng);
 __attribute__((format(printf, 2, 3))) void gossip__nng_notify(gossip_nng *nng, const char *format,
                                                               ...);
 
@@ -180,7 +180,7 @@ bool gossip__nng_conn_push(gossip__nng_conn *conn, uint32_t id, crdt_view bytes)
 /* What was not sent yet is not sent any more. */
 void gossip__nng_conn_unpush(gossip__nng_conn *conn, uint32_t id);
 /* Nothing moves, or it was never greeted, or it is gone: why it is to be closed; 0: it is not. */
-int gossip__nng_conn_hangs(const gossip__nng_conn *conn);
+int  gossip__nng_conn_hangs(const gossip__nng_conn *conn);
 void gossip__nng_drop_stream(nng_stream *stream);
 
 /* nng_listen.c */
@@ -208,8 +208,7 @@ void     gossip__nng_forget_pem(gossip_nng *nng);
 bool gossip__nng_fits(const gossip_nng *nng, const char *url);
 int  gossip__nng_make_listener(const gossip_nng *nng, const char *url,
                                nng_stream_listener **ret_listener);
-int  gossip__nng_make_dialer(const gossip_nng *nng, const char *url,
-                             nng_stream_dialer **ret_dialer);
+int gossip__nng_make_dialer(const gossip_nng *nng, const char *url, nng_stream_dialer **ret_dialer);
 /* Who is at the other end, in words. */
 void gossip__nng_name(nng_stream *stream, char ret_name[64]);
 

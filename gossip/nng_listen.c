@@ -92,9 +92,9 @@ void gossip__nng_reply(gossip_nng *nng, crdt_view bytes, uint64_t from)
 {
     gossip__nng_conn *conn = nng->accepted;
     while (conn != NULL && conn->number != from >> 32) conn = conn->next;
-    bool full = conn != NULL && conn->out_count > 0 &&
-                (conn->out_count >= REPLIES ||
-                 conn->out_bytes + bytes.size > nng->options.frame_max);
+    bool full =
+        conn != NULL && conn->out_count > 0 &&
+        (conn->out_count >= REPLIES || conn->out_bytes + bytes.size > nng->options.frame_max);
     if (conn != NULL) conn->answered = nng->now;
     if (conn == NULL || full || !gossip__nng_conn_push(conn, (uint32_t)from, bytes)) {
         nng->stats.dropped++;

@@ -213,8 +213,8 @@ static const command list[] = {
             "The strings of some fields."),
     COMMAND("hmset", command_hmset, -4, WRITE | FAST, 1, 1, 1, "hash",
             "key field value [field value ...]", "Set fields: HSET with an OK for its reply."),
-    COMMAND("hrandfield", command_hrandfield, -2, READ, 1, 1, 1, "hash",
-            "key [count [WITHVALUES]]", "Fields at random."),
+    COMMAND("hrandfield", command_hrandfield, -2, READ, 1, 1, 1, "hash", "key [count [WITHVALUES]]",
+            "Fields at random."),
     COMMAND("hscan", command_hscan, -3, READ, 1, 1, 1, "hash",
             "key cursor [MATCH pattern] [COUNT count]", "All fields, some at a time."),
     COMMAND("hset", command_hset, -4, WRITE | FAST, 1, 1, 1, "hash",
@@ -225,6 +225,22 @@ static const command list[] = {
     COMMAND("hstrlen", command_hstrlen, 3, READ | FAST, 1, 1, 1, "hash", "key field",
             "The length in bytes of a field's string."),
     COMMAND("hvals", command_hvals, 2, READ, 1, 1, 1, "hash", "key", "The strings of all fields."),
+
+    /* -- Maps in maps -------------------------------------------------------------------------- */
+    COMMAND("map.del", command_map_del, -3, WRITE | OURS, 1, 1, 1, "hash", "key path [path ...]",
+            "Remove what is at a path, and maps on the way that become empty."),
+    COMMAND("map.get", command_map_get, -2, READ | OURS, 1, 1, 1, "hash", "key [path ...]",
+            "What is at a path: a string, or a map and all in it."),
+    COMMAND("map.incr", command_map_incr, -4, WRITE | FAST | OURS, 1, 1, 1, "hash",
+            "key path [path ...] increment",
+            "Add to an integer at a path; what others add at the same time adds up."),
+    COMMAND("map.keys", command_map_keys, -2, READ | OURS, 1, 1, 1, "hash", "key [path ...]",
+            "The keys of the map at a path."),
+    COMMAND("map.len", command_map_len, -2, READ | FAST | OURS, 1, 1, 1, "hash", "key [path ...]",
+            "How many keys the map at a path has."),
+    COMMAND("map.set", command_map_set, -4, WRITE | FAST | OURS, 1, 1, 1, "hash",
+            "key path [path ...] value",
+            "Set a string at a path; maps on the way are made. Whatever was there goes."),
 
     /* -- Texts --------------------------------------------------------------------------------- */
     COMMAND("text.delete", command_text_delete, -4, WRITE | OURS, 1, 1, 1, "text",

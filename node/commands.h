@@ -51,9 +51,12 @@ void command_sadd(call *c), command_srem(call *c), command_sismember(call *c),
 /* hashes.c */
 void command_hset(call *c), command_hmset(call *c), command_hget(call *c), command_hmget(call *c),
     command_hgetall(call *c), command_hdel(call *c), command_hexists(call *c),
-    command_hlen(call *c), command_hkeys(call *c), command_hvals(call *c),
-    command_hincrby(call *c), command_hincrbyfloat(call *c), command_hsetnx(call *c),
-    command_hscan(call *c), command_hstrlen(call *c), command_hrandfield(call *c);
+    command_hlen(call *c), command_hkeys(call *c), command_hvals(call *c), command_hincrby(call *c),
+    command_hincrbyfloat(call *c), command_hsetnx(call *c), command_hscan(call *c),
+    command_hstrlen(call *c), command_hrandfield(call *c);
+/* maps.c */
+void command_map_set(call *c), command_map_get(call *c), command_map_del(call *c),
+    command_map_incr(call *c), command_map_keys(call *c), command_map_len(call *c);
 /* texts.c */
 void command_text_insert(call *c), command_text_delete(call *c), command_text_get(call *c),
     command_text_length(call *c);

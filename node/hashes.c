@@ -71,7 +71,7 @@ crdt_txn *hash_write(call *c, const crdt_view *path, size_t depth)
     return call_fails(c, err) ? NULL : txn;
 }
 
-static crdt_err remove_path(call *c, const crdt_view *path, size_t depth)
+crdt_err hash_remove(call *c, const crdt_view *path, size_t depth)
 {
     return crdt_ormap_remove(c->txn, c->args[1], &crdt_ormap_type, path, depth);
 }
@@ -87,7 +87,7 @@ bool hash_set(call *c, const crdt_view *path, size_t depth, crdt_view bytes, boo
     *ret_added = !hash_field_now(c, path, depth, &old);
     if (c->failed) return false;
     if (!*ret_added && old.type != &crdt_cell_type) {
-        if (call_fails(c, remove_path(c, path, depth))) return false;
+        if (call_fails(c, hash_remove(c, path, depth))) return false;
     }
     return !call_fails(c, crdt_cell_set(c->txn, field, crdt_bytes(bytes.data, bytes.size)));
 }
@@ -133,8 +133,7 @@ void command_hsetnx(call *c)
     }
 }
 
-/* What the transaction has left empty goes. */
-static bool remove_if_empty(call *c)
+bool hash_remove_if_empty(call *c)
 {
     crdt_ref  hash, field;
     crdt_view key, name = c->args[1];
@@ -153,11 +152,11 @@ void command_hdel(call *c)
     int64_t removed = 0;
     if (key_write(c, c->args[1], &crdt_ormap_type) == NULL) return;
     for (size_t i = 2; i < c->count; i++) {
-        crdt_err err = remove_path(c, &c->args[i], 1);
+        crdt_err err = hash_remove(c, &c->args[i], 1);
         if (err != CRDT_ENOENT && call_fails(c, err)) return;
         removed += err == CRDT_OK;
     }
-    if (removed == 0 || remove_if_empty(c)) reply_int(c->reply, removed);
+    if (removed == 0 || hash_remove_if_empty(c)) reply_int(c->reply, removed);
 }
 
 /* The strings first, then the maps: a transaction is sent into each once. */
@@ -166,6 +165,7 @@ static bool copy_map(call *c, crdt_view to, crdt_ref from, crdt_view *path, size
     crdt_ormap_iter it = crdt_ormap_iterate(from);
     crdt_ref        field;
     crdt_buf        text;
+    if (depth == HASH_DEPTH_MAX) return !call_fails(c, CRDT_ELIMIT);
     crdt_buf_init(&text, NULL);
     call_fails(c, crdt_ormap_enter(c->txn, to, &crdt_ormap_type, path, depth));
     while (!c->failed && crdt_ormap_next(&it, &path[depth], &field)) {

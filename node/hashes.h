@@ -18,12 +18,15 @@ void hash_reply_content(call *c, reply *to, crdt_ref field);
 /* The transaction, ready to change what is in the map at the path: names of operations are its keys
  * from here on. NULL: an error was replied. */
 crdt_txn *hash_write(call *c, const crdt_view *path, size_t depth);
-/* Set a field of that map to these bytes, whatever it was. False: an error was replied. */
+/* Set what is there to these bytes, whatever it was; hash_write has gone to the map that it is in.
+ * False: an error was replied. */
 bool hash_set(call *c, const crdt_view *path, size_t depth, crdt_view bytes, bool *ret_added);
 /* Count on the string there, and reply the sum. */
 void hash_count(call *c, const crdt_view *path, size_t depth, int64_t amount);
-/* Remove what is there, if it is. */
-bool hash_remove(call *c, const crdt_view *path, size_t depth, bool *ret_removed);
+/* Remove what is there; the transaction is open. Errors: ENOENT, and those of the library. */
+crdt_err hash_remove(call *c, const crdt_view *path, size_t depth);
+/* The name goes if the transaction has left nothing in the hash. False: an error was replied. */
+bool hash_remove_if_empty(call *c);
 /* Write all that is in a map anew under another name; the transaction is open. */
 bool hash_copy(call *c, crdt_view to, crdt_ref from);
 

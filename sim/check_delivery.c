@@ -374,6 +374,25 @@ static void check_entry(node *n, const gossip_entry *entry, uint64_t position)
     take_in(n, e, position);
 }
 
+/* What a snapshot told of was durable at its author by then. */
+static void check_told(node *n, const crdt_dot *raised)
+{
+    world                *w = n->world;
+    history              *h = &w->history;
+    uint32_t              who = history_who(h, raised->replica);
+    const history_writer *writer = who == HISTORY_NOBODY ? NULL : &h->writers[who];
+    if (writer == NULL || w->forged || (w->forked && writer->forked)) return;
+    room_for(n, h->writers_count + 1);
+    for (size_t i = writer->count; i-- > 0;) {
+        const history_entry *e = &h->entries[writer->entries[i]];
+        if (e->last <= n->seen[who]) return;
+        if (e->last > raised->seq || e->acked) continue;
+        check_fail(w, CHECK_SAFE, "node %u has %llx:%llu by a snapshot, not durable at node %u",
+                   n->index, (ull)raised->replica, (ull)e->last, e->node);
+        return;
+    }
+}
+
 /* Something came that is in no entry: a snapshot, or an own entry that could be none. */
 static void check_checkpoint(node *n, const gossip_entry *mark_entry, uint64_t position)
 {
@@ -382,6 +401,7 @@ static void check_checkpoint(node *n, const gossip_entry *mark_entry, uint64_t p
         const crdt_dot *raised = &mark_entry->deps[i];
         uint32_t        who = history_who(&n->world->history, own);
         uint64_t        before = who == HISTORY_NOBODY ? 0 : node_seen(n, who);
+        if (raised->replica != own) check_told(n, raised);
         if (raised->replica != own || raised->seq <= before) continue;
         gossip_entry e = {
             .replica = own, .first = before + 1, .last = raised->seq, .kind = GOSSIP_DELTA};

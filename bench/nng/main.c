@@ -1,16 +1,20 @@
 /* bench/nng/main.c: what a request and its reply cost over gossip/nng, between two processes on
  * loopback, as the driver uses it: `make bench-nng`.
  *
- * CPU is user and system time of both processes, all threads, per round trip. On two busy cores:
+ * CPU is user and system time of both processes, all threads, per round trip. On two cores that
+ * others keep busy:
  *
- *      bytes each way, in flight    tcp: round trips a second, CPU     ipc
- *      64      1                      3,300 to 9,400   85 to 183 us     7,600   115 us
- *      64      8                     13,900            45 to  68 us    15,700    65 us
- *      4,096   1                      3,600           186 us            7,100   131 us
- *      4,096   8                      9,200            42 to 113 us    11,000    90 us
- *      65,536  8                      5,400           198 us            6,100   174 us
+ *      bytes each way, in flight    tcp: CPU    ipc: CPU
+ *      64      1                     136 us      148 us
+ *      64      8                      33 us       44 us
+ *      64      32                     19 us       16 us
+ *      4,096   1                     165 us      160 us
+ *      4,096   8                      61 us       84 us
+ *      4,096   32                     36 us       65 us
+ *      65,536  1                     214 us      279 us
+ *      65,536  8                     161 us      204 us
  *
- * So most of it is the way between NNG's threads: send few and large messages.
+ * So most of it is the way between threads, and what is under way at the same time shares it.
  */
 #define _DEFAULT_SOURCE
 #include <poll.h>

@@ -6,8 +6,8 @@
 
 #include "bench/node/bench.h"
 
-#define TESTS 4
-static const char *const tests[TESTS] = {"set", "get", "incr", "sadd"};
+#define TESTS 5
+static const char *const tests[TESTS] = {"set", "get", "incr", "sadd", "hset"};
 static const int         pipes[2] = {1, 16};
 
 /* A server, or the first of a cluster. */

@@ -115,9 +115,21 @@ static int content_order(const crdt__rev_content *a, const crdt__rev_content *b)
 
 typedef enum fate { FATE_HELD, FATE_FORK, FATE_REMOVED, FATE_BORN } fate;
 
-static fate fate_of(const survey *s, const crdt__rev_dot *theirs)
+/* As crdt__revs_seek_dot, cheap for the dot behind the one that *hint was left at. */
+static uint32_t seek_dot(const crdt__revs *revs, crdt_dot dot, uint32_t *hint)
 {
-    uint32_t at = crdt__revs_seek_dot(s->mine, theirs->dot);
+    uint32_t at = *hint;
+    bool     below =
+        at == 0 || (at <= revs->dots_count && crdt_dot_compare(revs->dots[at - 1].dot, dot) < 0);
+    bool above = at >= revs->dots_count || crdt_dot_compare(revs->dots[at].dot, dot) >= 0;
+    if (!below || !above) at = crdt__revs_seek_dot(revs, dot);
+    *hint = at + 1;
+    return at;
+}
+
+static fate fate_of(const survey *s, const crdt__rev_dot *theirs, uint32_t *hint)
+{
+    uint32_t at = seek_dot(s->mine, theirs->dot, hint);
     bool     here = at < s->mine->dots_count && crdt_dot_equal(s->mine->dots[at].dot, theirs->dot);
     if (here) {
         int order = content_order(s->mine->dots[at].content, theirs->content);
@@ -154,10 +166,11 @@ static crdt__rev_content *lacks_body(const survey *s, const crdt__rev_content *t
 /* Count what comes. Errors: EFORK. */
 static crdt_err look(survey *s, uint32_t *ret_born)
 {
+    uint32_t hint = 0;
     *ret_born = 0;
     for (uint32_t i = 0; i < s->theirs->dots_count; i++) {
         const crdt__rev_dot *theirs = &s->theirs->dots[i];
-        fate                 f = fate_of(s, theirs);
+        fate                 f = fate_of(s, theirs, &hint);
         if (f == FATE_FORK) return CRDT_EFORK;
         *ret_born += f == FATE_BORN;
     }
@@ -170,9 +183,10 @@ static crdt_err look(survey *s, uint32_t *ret_born)
 /* Mark what comes. */
 static void choose(survey *s)
 {
+    uint32_t hint = 0;
     for (uint32_t i = 0; i < s->theirs->dots_count; i++) {
         const crdt__rev_dot *theirs = &s->theirs->dots[i];
-        if (fate_of(s, theirs) != FATE_BORN) continue;
+        if (fate_of(s, theirs, &hint) != FATE_BORN) continue;
         uint32_t at = place_of(s, theirs->content);
         s->comers += !s->comes[at];
         s->comes[at] = true;
@@ -266,9 +280,10 @@ static bool plan_fills(survey *s)
 
 static void plan_born(survey *s)
 {
+    uint32_t hint = 0;
     for (uint32_t i = 0; i < s->theirs->dots_count; i++) {
         const crdt__rev_dot *theirs = &s->theirs->dots[i];
-        if (fate_of(s, theirs) != FATE_BORN) continue;
+        if (fate_of(s, theirs, &hint) != FATE_BORN) continue;
         crdt__rev_content *content = s->content_at[place_of(s, theirs->content)];
         s->plan->born[s->plan->born_count++] = (crdt__rev_dot){theirs->dot, content};
     }
@@ -394,9 +409,9 @@ static bool commit_plan(const crdt_mem *mem, crdt__revs *revs)
     return true;
 }
 
-static bool holds_dot(const crdt__revs *revs, crdt_dot dot)
+static bool holds_dot(const crdt__revs *revs, crdt_dot dot, uint32_t *hint)
 {
-    uint32_t at = crdt__revs_seek_dot(revs, dot);
+    uint32_t at = seek_dot(revs, dot, hint);
     return at < revs->dots_count && crdt_dot_equal(revs->dots[at].dot, dot);
 }
 
@@ -419,7 +434,8 @@ static void kill_dot(crdt__rev_dot *dot)
 /* What the other side has seen and does not hold has been forgotten there. */
 static bool commit_deaths(const crdt_join *join, crdt__revs *mine, const crdt__revs *theirs)
 {
-    bool any = false;
+    bool     any = false;
+    uint32_t hint = 0;
     if (join->theirs.seen == NULL) return false;
     crdt_context_settle(join->theirs.seen);
     for (uint32_t r = 0; r < join->theirs.seen->count; r++) {
@@ -428,7 +444,8 @@ static bool commit_deaths(const crdt_join *join, crdt__revs *mine, const crdt__r
         for (; at < mine->dots_count; at++) {
             crdt__rev_dot *dot = &mine->dots[at];
             if (dot->dot.replica != run->replica || dot->dot.seq > run->hi) break;
-            if (holds_dot(theirs, dot->dot) || !crdt_cover_has(&join->theirs, dot->dot)) continue;
+            if (holds_dot(theirs, dot->dot, &hint) || !crdt_cover_has(&join->theirs, dot->dot))
+                continue;
             kill_dot(dot);
             any = true;
         }

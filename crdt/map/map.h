@@ -4,9 +4,9 @@
  * Marks    dot -> stamp, or removed with a stamp. A mark is written when an entry begins to show:
  *          an empty container lives by it, and the greatest decides which type shows (rule R12).
  *          Where removals win, or the latest write, a removal leaves a mark too, a residue.
- * Tree     leaves of up to 64 slots in order of key and type, and an array of the leaves. A slot has
- *          the key's first bytes and the entry's digest beside its pointer, so a join of two maps
- *          passes over equal entries, sub-trees too, without a look at them.
+ * Tree     leaves of up to 64 slots in order of key and type, and an array of the leaves. A slot
+ *          has the key's first bytes and the entry's digest beside its pointer, so a join of two
+ *          maps passes over equal entries, sub-trees too, without a look at them.
  */
 #ifndef CRDT_MAP_MAP_H
 #define CRDT_MAP_MAP_H
@@ -129,10 +129,12 @@ bool crdt__entry_competes(const crdt_space *space, const crdt__entry *e);
 /* Its state is about to be changed in place. */
 void crdt__map_edit(crdt__map *map, crdt__entry *e);
 /* Every slot gets its digest. */
-void   crdt__map_clean(crdt__map *map);
-void   crdt__map_init(const crdt_space *space, const crdt_type *type, void *state);
-void   crdt__map_clear(const crdt_space *space, void *state);
-size_t crdt__map_memory(const crdt__map *map); /* but for what the entries hold */
+void crdt__map_clean(crdt__map *map);
+void crdt__map_init(const crdt_space *space, const crdt_type *type, void *state);
+void crdt__map_clear(const crdt_space *space, void *state);
+/* See crdt_type.move. */
+uint64_t crdt__map_move(const crdt_space *space, void *state, void *other);
+size_t   crdt__map_memory(const crdt__map *map); /* but for what the entries hold */
 
 /* -- What shows (map.c) ------------------------------------------------------------------------ */
 

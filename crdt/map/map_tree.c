@@ -6,7 +6,7 @@
 #include "crdt/map/map.h"
 
 #define LEAF_MAX 64u
-#define LEAF_MIN 4u
+#define LEAF_MIN 1u
 
 static size_t leaf_bytes(uint32_t cap)
 {
@@ -135,7 +135,7 @@ static crdt_err grow_leaf(const crdt_mem *mem, crdt__leaf **leaf)
     return CRDT_OK;
 }
 
-/* Room for one more slot at the place, which moves with it. What comes in order fills its leaves. */
+/* Room for one more slot at the place, which moves with it. What comes in order fills leaves. */
 static crdt_err make_room(const crdt_mem *mem, crdt__map *map, crdt__place *place)
 {
     if (map->count == 0) return put_leaf(mem, map, 0, LEAF_MIN);
@@ -317,6 +317,41 @@ void crdt__map_init(const crdt_space *space, const crdt_type *type, void *state)
     memset(map, 0, sizeof *map);
     map->type = type;
     map->space = space;
+}
+
+/* A state that knows its space moves into one that knows the new space. */
+static uint64_t move_inner(const crdt_space *space, crdt__entry *e)
+{
+    alignas(max_align_t) unsigned char room[512];
+    CRDT_ASSERT(e->type->size <= sizeof room);
+    e->type->init(space, room);
+    uint64_t stamp = e->type->move(space, room, e->state);
+    e->type->clear(space, e->state);
+    memcpy(e->state, room, e->type->size);
+    return stamp;
+}
+
+uint64_t crdt__map_move(const crdt_space *space, void *state, void *other)
+{
+    crdt__map  *map = state, *from = other;
+    crdt__place place = {0, 0};
+    crdt_stats  stats;
+    uint64_t    moved = 0;
+    crdt__map_clear(space, map);
+    *map = *from;
+    map->space = space;
+    crdt__map_init(from->space, from->type, from);
+    memset(&stats, 0, sizeof stats);
+    for (crdt__entry *e; (e = crdt__map_next(map, &place)) != NULL;) {
+        crdt__sibs_stats(crdt__map_shape(map), &e->marks, &stats);
+        if (e->type->move == NULL) {
+            e->type->stats(e->state, &stats);
+            continue;
+        }
+        uint64_t stamp = move_inner(space, e);
+        if (stamp > moved) moved = stamp;
+    }
+    return stats.stamp_max > moved ? stats.stamp_max : moved;
 }
 
 void crdt__map_clear(const crdt_space *space, void *state)

@@ -128,15 +128,16 @@ static crdt_target target_at(const crdt_target *target, step *s)
     return inner;
 }
 
-/* Take a step from a map to its entry of this key and type, made where it must be. */
+/* Take a step from a map to its entry of this key and type, made where it must be. known: what was
+ * found of it just now, or NULL. */
 static crdt_err take_step(const crdt_target *target, crdt_view key, const crdt_type *type,
-                          step *ret_step)
+                          const crdt__both *known, step *ret_step)
 {
     crdt__map *own = target->delta, *state = target->state;
     step       s = {.inside = {reserve_steps, mutate_steps, write_steps, hide_steps}};
     crdt_err   err = crdt__map_make(target->space, own, key, type, &s.both.own);
     if (err != CRDT_OK) return err;
-    s.both.mine = crdt__map_find(state, key, type->id);
+    s.both.mine = known != NULL ? known->mine : crdt__map_find(state, key, type->id);
     if (type->undo != NULL && s.both.mine == NULL) {
         err = crdt__map_make(state->space, state, key, type, &s.both.mine);
         if (err != CRDT_OK) return err;
@@ -216,7 +217,7 @@ crdt_err crdt__map_reset(crdt_target *target)
         step      s;
         crdt_view key = crdt__both_key(&both);
         if (!crdt__both_look(&sight, &both).shows) continue;
-        err = take_step(target, key, both.type, &s);
+        err = take_step(target, key, both.type, &both, &s);
         if (err == CRDT_OK) err = wipe_entry(target, &s, WIPE_SEEN, 0);
         walk =
             crdt__sight_seek(&sight, key, (uint32_t)both.type->id + 1); /* trees may have grown */
@@ -250,7 +251,7 @@ static crdt_err step_in(crdt_target *map, crdt_view key, const crdt_type *type, 
     if (shows && shown.type != type) return CRDT_ETYPE;
     size_t keys = sight.state == NULL ? 0 : sight.state->keys;
     if (!shows && keys >= map->space->limits->elements) return CRDT_ELIMIT;
-    crdt_err err = take_step(map, key, type, s);
+    crdt_err err = take_step(map, key, type, shows ? &shown : NULL, s);
     if (err != CRDT_OK) return err;
     bool hidden = !shows && crdt__both_look(&sight, &s->both).removed;
     if (hidden) {
@@ -391,7 +392,7 @@ static crdt_err wipe_key(crdt_target *map, crdt_view key)
         uint32_t next = (uint32_t)both.type->id + 1;
         if (crdt_view_compare(crdt__both_key(&both), key) != 0) break;
         if (crdt__both_look(&sight, &both).shows) {
-            err = take_step(map, key, both.type, &s);
+            err = take_step(map, key, both.type, &both, &s);
             if (err == CRDT_OK) err = wipe_entry(map, &s, how, stamp);
         }
         walk = crdt__sight_seek(&sight, key, next); /* the trees may have grown */
@@ -413,7 +414,7 @@ crdt_err crdt__map_remove(crdt_txn *txn, const crdt__map_path *path)
         crdt__both  shown;
         crdt__sight sight = crdt__map_sight(&target.now);
         if (!crdt__sight_shows(&sight, path->keys[i], &shown)) return CRDT_ENOENT;
-        err = take_step(&target, path->keys[i], shown.type, &steps[i]);
+        err = take_step(&target, path->keys[i], shown.type, &shown, &steps[i]);
         if (err == CRDT_OK) target = target_at(&target, &steps[i]);
     }
     return err == CRDT_OK ? wipe_key(&target, path->keys[to.depth]) : err;

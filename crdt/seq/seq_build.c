@@ -57,9 +57,9 @@ typedef struct builder {
     crdt_err        err;
 } builder;
 
-static void *room(builder *b, void *items, uint32_t count, uint32_t *cap, size_t size)
+CRDT__APART static void *room(builder *b, void *items, uint32_t count, uint32_t *cap, size_t size)
 {
-    if (count < *cap) return items;
+    CRDT_ASSERT(count == *cap);
     uint32_t next = *cap + *cap / 4 + 16;
     void    *more = crdt__resize(b->mem, items, *cap * size, next * size);
     if (more == NULL) {
@@ -308,7 +308,9 @@ static void flush(builder *b)
     uint32_t name = b->from, at = b->unit;
     if (b->from == b->to) return;
     if (!crdt__snap_bit(b->snap, CRDT__SNAP_START, b->from)) {
-        b->pieces = room(b, b->pieces, b->piece_count, &b->piece_cap, sizeof *b->pieces);
+        if (b->piece_count == b->piece_cap) {
+            b->pieces = room(b, b->pieces, b->piece_count, &b->piece_cap, sizeof *b->pieces);
+        }
         if (b->err != CRDT_OK) return;
         b->pieces[b->piece_count].cid = b->from;
         name = at = b->piece_count++ | INSIDE;
@@ -357,10 +359,13 @@ static crdt_err write_all(builder *b)
 
 /* -- The walk ---------------------------------------------------------------------------------- */
 
-static void push(builder *b, uint32_t at, uint32_t to)
+static inline void push(builder *b, uint32_t at, uint32_t to)
 {
-    b->tasks = room(b, b->tasks, b->task_count, &b->task_cap, sizeof *b->tasks);
-    if (b->err == CRDT_OK) b->tasks[b->task_count++] = (task){at, to};
+    if (b->task_count == b->task_cap) {
+        b->tasks = room(b, b->tasks, b->task_count, &b->task_cap, sizeof *b->tasks);
+        if (b->err != CRDT_OK) return;
+    }
+    b->tasks[b->task_count++] = (task){at, to};
 }
 
 static void push_slice(builder *b, uint32_t from, uint32_t to)
@@ -373,13 +378,20 @@ static uint32_t key_of(const builder *b, uint32_t at)
     return b->snap->units[b->children[at]].key;
 }
 
-/* The children from `at` on, below `end`, of one key. */
-static uint32_t slice_end(builder *b, uint32_t at, uint32_t end, uint32_t key)
+CRDT__APART static uint32_t long_slice_end(builder *b, uint32_t at, uint32_t end, uint32_t key)
 {
     uint32_t from = at;
     while (at < end && key_of(b, at) == key) at++;
-    if (at - from > 1) sort_siblings(b->snap, b->children + from, at - from);
+    sort_siblings(b->snap, b->children + from, at - from);
     return at;
+}
+
+/* The children from `at` on, below `end`, of one key. */
+static inline uint32_t slice_end(builder *b, uint32_t at, uint32_t end, uint32_t key)
+{
+    if (at == end || key_of(b, at) != key) return at;
+    if (at + 1 == end || key_of(b, at + 1) != key) return at + 1;
+    return long_slice_end(b, at, end, key);
 }
 
 /* The first of the children [at, to) of an element that does not come before the next one of its
@@ -406,8 +418,16 @@ static uint32_t next_start(const crdt__snap *snap, uint32_t cid)
     return end;
 }
 
-/* Go along the unit from the element on, up to where others must be visited. */
-static void run_on(builder *b, uint32_t unit, uint32_t cid, uint32_t at, bool behind_left)
+/* The first of these children is visited now, the others when all below it are. */
+static uint32_t first_of(builder *b, uint32_t at, uint32_t to)
+{
+    push_slice(b, at + 1, to);
+    return b->children[at];
+}
+
+/* Go along the unit from the element on, up to where another must be visited, which is returned; or
+ * to its end: NONE. */
+static uint32_t run_on(builder *b, uint32_t unit, uint32_t cid, uint32_t at, bool behind_left)
 {
     uint32_t end = b->first[unit + 1];
     while (at < end || behind_left) {
@@ -419,8 +439,7 @@ static void run_on(builder *b, uint32_t unit, uint32_t cid, uint32_t at, bool be
             if (key % 2 == 0) {
                 uint32_t slice = slice_end(b, at, end, key);
                 push(b, cut | BEHIND_LEFT, slice);
-                push_slice(b, at, slice);
-                return;
+                return first_of(b, at, slice);
             }
         }
         behind_left = false;
@@ -431,20 +450,22 @@ static void run_on(builder *b, uint32_t unit, uint32_t cid, uint32_t at, bool be
         push_slice(b, mid, slice);
         if (mid > at) {
             push(b, cid, slice);
-            push_slice(b, at, mid);
-            return;
+            return first_of(b, at, mid);
         }
         at = slice;
     }
     pass(b, unit, cid, next_start(b->snap, cid)); /* cid is behind the unit's first */
+    return NONE;
 }
 
-static void visit(builder *b, uint32_t unit)
+/* Returns what must be visited next, or NONE. */
+static uint32_t visit(builder *b, uint32_t unit)
 {
     uint32_t cid = b->snap->units[unit].cid, at = b->first[unit];
     b->snap->units[unit].live = NONE; /* unless a stretch begins here */
-    if (at == b->first[unit + 1]) pass(b, unit, cid, next_start(b->snap, cid + 1));
-    else run_on(b, unit, cid, at, false);
+    if (at != b->first[unit + 1]) return run_on(b, unit, cid, at, false);
+    pass(b, unit, cid, next_start(b->snap, cid + 1));
+    return NONE;
 }
 
 static crdt_err walk(builder *b)
@@ -455,12 +476,10 @@ static crdt_err walk(builder *b)
     while (b->task_count > 0 && b->err == CRDT_OK) {
         task     t = b->tasks[--b->task_count];
         uint32_t at = t.at & ~(SLICE | BEHIND_LEFT);
-        if (t.at & SLICE) {
-            push_slice(b, at + 1, t.to);
-            visit(b, b->children[at]);
-        } else {
-            run_on(b, crdt__snap_unit(b->snap, at), at, t.to, (t.at & BEHIND_LEFT) != 0);
-        }
+        uint32_t next = (t.at & SLICE) ? first_of(b, at, t.to)
+                                       : run_on(b, crdt__snap_unit(b->snap, at), at, t.to,
+                                                (t.at & BEHIND_LEFT) != 0);
+        while (next != NONE && b->err == CRDT_OK) next = visit(b, next);
     }
     if (b->err == CRDT_OK) flush(b);
     return b->err;

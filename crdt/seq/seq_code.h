@@ -62,7 +62,7 @@ typedef struct crdt__trail {
     crdt__elem first;
 } crdt__trail;
 
-void crdt__trail_begin(crdt__trail *trail, uint64_t replica);
+void               crdt__trail_begin(crdt__trail *trail, uint64_t replica);
 static inline void crdt__trail_pass(crdt__trail *trail, const crdt__row *row)
 {
     uint32_t len = crdt__row_len(row);

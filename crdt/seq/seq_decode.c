@@ -64,12 +64,12 @@ CRDT__HOT uint64_t get(reader *r, section *s, int column)
     int            c = s->is_inline ? 0 : column;
     const uint8_t *at = s->at[c];
     if (s->end[c] - at >= 2) {
-        uint32_t two = at[0] >> 7; /* without a branch: nobody can foretell it */
-        s->at[c] = at + 1 + two;
-        if (two <= (at[1] - 1u < 0x7f)) { /* the second is the last, and needed */
-            return (at[0] & 0x7fu) | (uint64_t)(at[1] & (0 - two)) << 7;
+        uint32_t both = at[0] | (uint32_t)at[1] << 8, two = both >> 7 & 1;
+        uint32_t ends = both - 0x100 < 0x7f00 ? 1 : 0; /* the second is the last, and needed */
+        if (two <= ends) { /* no branch for two: nobody can foretell it */
+            s->at[c] = at + 1 + two;
+            return (both & 0x7f) | (both >> 1 & (0 - two) & 0x3f80);
         }
-        s->at[c] = at;
     }
     return get_long(r, s, column);
 }
@@ -191,7 +191,7 @@ static void get_content(reader *r, section *s, crdt__row *row, uint32_t count)
 static void get_lamport(reader *r, section *s, crdt__row *row, uint8_t shape)
 {
     uint64_t lamport = s->trail.lamport + (uint64_t)crdt_unzigzag(get(r, s, CRDT__OTHERS));
-    bool ok = lamport > 0 && lamport <= CRDT__LAMPORT_END && !(shape & CRDT__SHAPE_RIGHT);
+    bool     ok = lamport > 0 && lamport <= CRDT__LAMPORT_END && !(shape & CRDT__SHAPE_RIGHT);
     if (!ok) malformed(r, "a Lamport time out of range, or a right parent in classic order");
     row->lamport = lamport;
 }
@@ -225,8 +225,8 @@ CRDT__HOT void get_deletion(reader *r, crdt__row *row, uint8_t shape)
     row->back = shape & CRDT__SHAPE_BACK;
     row->first.ctr -= len - 1;
     r->claims.deletions++;
-    bool ok = row->first.replica != 0 && last >= len - 1 && shape < 64 &&
-              (row->dots > 1 || !row->back);
+    bool ok =
+        row->first.replica != 0 && last >= len - 1 && shape < 64 && (row->dots > 1 || !row->back);
     if (!ok) malformed(r, "a deletion of nothing");
 }
 

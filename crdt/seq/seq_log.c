@@ -463,7 +463,9 @@ void crdt__log_add_del(crdt__log *log, uint32_t author, const crdt__del *row)
         return;
     }
     CRDT_ASSERT(fresh->del_count < fresh->del_cap);
-    memmove(&fresh->del[at + 1], &fresh->del[at], (fresh->del_count - at) * sizeof *fresh->del);
+    if (at < fresh->del_count) {
+        memmove(&fresh->del[at + 1], &fresh->del[at], (fresh->del_count - at) * sizeof *fresh->del);
+    }
     fresh->del[at] = (crdt__fresh_del){.row = *row};
     fresh->del_count++;
     log->del_rows++;

@@ -163,7 +163,7 @@ typedef struct tails {
 
 typedef struct reader {
     crdt__snap     snap;
-    crdt__reader   in; /* what is malformed is told to it */
+    crdt__reader   in;       /* what is malformed is told to it */
     crdt__section *sections; /* a section's place is that of its author in the log */
     size_t         count;
     tails          tails[TAILS];              /* by author, modulo */
@@ -485,7 +485,7 @@ static crdt_err read_rows(reader *r)
     crdt__log *log = &r->snap.seq->log;
     for (size_t i = 0; i < r->count && err == CRDT_OK; i++) {
         crdt__section *s = &r->sections[i];
-        uint32_t       author;
+        uint32_t       author = 0;
         if (!crdt__reader_section(&r->in, s)) return r->in.in.err;
         insertions += count_insertions(r, s);
         err = r->in.in.err;

@@ -51,10 +51,11 @@ static bool holds_all(const pass *p, const crdt__object *mine)
     return !p->remote && mine->type->undo != NULL && !mine->type->holds;
 }
 
-/* Into nothing, a state that is given away moves. */
+/* Into nothing, a state that is given away moves; but not one that may hold what was removed here. */
 static bool moves(const pass *p, const crdt__object *mine)
 {
-    return p->takes && !p->collects && mine->type->move != NULL && mine->type->empty(mine->state);
+    return p->takes && !p->collects && mine->type->move != NULL && !mine->type->holds &&
+           mine->type->empty(mine->state);
 }
 
 /* theirs NULL: they lack it; then bottom is what they would have. */
@@ -481,7 +482,7 @@ static bool all_movable(const crdt_store *other)
 {
     crdt__objects it = crdt__objects_of(other);
     for (const crdt__object *o; (o = crdt__objects_next(&it)) != NULL;) {
-        if (o->type->move != NULL || o->type->holds) return false;
+        if (o->type->move != NULL) return false;
     }
     return true;
 }

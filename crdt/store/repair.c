@@ -1,4 +1,6 @@
 /* store/repair.c: single objects, compared and replaced while two stores have equal contexts. */
+#include <string.h>
+
 #include "crdt/store/impl.h"
 
 static bool is_repairable(const crdt_store *store)
@@ -109,6 +111,21 @@ static void empty_object(crdt_store *store, crdt__object *old)
     crdt__object_prune(store, old);
 }
 
+/* A state that knows its store's space gets to know this one's. Errors: ENOMEM. */
+static crdt_err rehome(crdt_store *store, crdt_store *one, crdt__object *object)
+{
+    const crdt_type *type = object->type;
+    if (type->move == NULL) return CRDT_OK;
+    void *room = crdt__alloc(store->space.mem, type->size);
+    if (room == NULL) return CRDT_ENOMEM;
+    type->init(&store->space, room);
+    (void)type->move(&store->space, room, object->state);
+    type->clear(&one->space, object->state);
+    memcpy(object->state, room, type->size);
+    crdt__release(store->space.mem, room, type->size);
+    return CRDT_OK;
+}
+
 crdt_err crdt_store_object_replace(crdt_store *store, crdt_view name, uint16_t type, crdt_view in)
 {
     crdt_store   *one;
@@ -116,6 +133,11 @@ crdt_err crdt_store_object_replace(crdt_store *store, crdt_view name, uint16_t t
     if (store->txn.delta != NULL) return CRDT_EBUSY;
     crdt_err err = read_one(store, name, type, in, &one, &fresh);
     if (err != CRDT_OK) return err;
+    if (fresh != NULL) err = rehome(store, one, fresh);
+    if (err != CRDT_OK) {
+        crdt_store_free(one);
+        return err;
+    }
     old = crdt__object_get(store, name, type);
     if (old != NULL) crdt__object_before(store, old);
     else if (fresh != NULL && store->saving != NULL) {

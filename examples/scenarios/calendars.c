@@ -37,7 +37,8 @@ static void last_writer_wins(void)
     tell("  -- the network is whole again --");
     stage_heal();
     const char *all = ask_all("CRDT.LWW.GET lww:A:14");
-    claim(same(all, "bob"), "now both say %s: Ann's booking is gone, and nobody told her", all);
+    claim(same(all, "bob"), "now both say %s: Ann's booking does not show, and she is not told",
+          all);
 }
 
 /* -- 2. Both are shown ------------------------------------------------------------------------- */
@@ -194,11 +195,12 @@ static void by_rule(void)
     claim(same(ask_all("CRDT.DIGEST"), digest), "nobody wrote anything to agree on that");
     claim(!order_matters(&ann), "the rule gives the same for the bookings in another order");
     claim(first == 2 && again == 0, "both were told, once");
+    tell("  -- the network is cut again, and both write the outcome down --");
     stage_cut(1u << ANN);
     materialise(ANN, &ann);
     materialise(BOB, &bob);
     stage_heal();
-    claim(same(ask_all("SCARD moves"), "1"), "both wrote the outcome down, and it is one: %s",
+    claim(same(ask_all("SCARD moves"), "1"), "what both wrote is one: %s",
           ask_all("CRDT.ORSET.GET moves"));
 }
 

@@ -221,22 +221,22 @@ static result play(plan_topology topology, uint32_t failing)
 
 enum { RING, STAR, STAR_LEAF, MESH, RUNS };
 
-/* A row of the table; figures with a digit or two, for what the engine does changes a little with
- * each of its versions. Digits 0: as it is. */
-static void row(const char *what, const result results[RUNS], size_t field, int digits)
+/* A row of the table. Figures, for which unit is not 0, are told as the least of unit, 2 * unit,
+ * 4 * unit ... that they do not exceed: what the engine does changes a little with its versions. */
+static void row(const char *what, const result results[RUNS], size_t field, uint64_t unit)
 {
     char text[RUNS][24];
     for (int i = 0; i < RUNS; i++) {
-        uint64_t n, step = 1;
+        uint64_t n, most = unit;
         memcpy(&n, (const char *)&results[i] + field, sizeof n);
-        while (digits > 0 && n / step >= (digits == 1 ? 10 : 100)) step *= 10;
-        snprintf(text[i], sizeof text[i], "%" PRIu64, (n + step / 2) / step * step);
-        if (digits > 0 && n == 0) snprintf(text[i], sizeof text[i], "-");
+        while (most < n && unit > 0) most *= 2;
+        snprintf(text[i], sizeof text[i], "%" PRIu64, unit > 0 ? most : n);
+        if (unit > 0 && n == 0) snprintf(text[i], sizeof text[i], "-");
     }
     tell("  %-42s %6s %8s %8s %10s", what, text[RING], text[STAR], text[STAR_LEAF], text[MESH]);
 }
 
-#define ROW(what, field, digits) row(what, results, offsetof(result, field), digits)
+#define ROW(what, field, unit) row(what, results, offsetof(result, field), unit)
 
 static void tell_figures(const result results[RUNS])
 {
@@ -245,15 +245,15 @@ static void tell_figures(const result results[RUNS])
     ROW("links", links, 0);
     ROW("said", said[WELL], 0);
     ROW("  of it known to all", reached[WELL], 0);
-    ROW("  until all know it: ms, about", median[WELL], 1);
-    ROW("messages, about", messages, 2);
-    ROW("kilobytes, about", kilobytes, 1);
+    ROW("  until all know it: ms, at most", median[WELL], 40);
+    ROW("messages, at most", messages, 5000);
+    ROW("kilobytes, at most", kilobytes, 100);
     tell("\nA node has failed:                           any      hub     leaf        any");
     ROW("said", said[FAILED], 0);
     ROW("  of it known to all that are up", reached[FAILED], 0);
-    ROW("  until they know it: ms, about", median[FAILED], 1);
+    ROW("  until they know it: ms, at most", median[FAILED], 40);
     tell("\nIt is back:");
-    ROW("until all know all: ms, about", back, 1);
+    ROW("until all know all: ms, at most", back, 40);
     putchar('\n');
 }
 

@@ -245,6 +245,7 @@ gossip__request *gossip__request_new(gossip_engine *engine, gossip__peer *peer,
     request->sent = engine->now;
     request->deadline = engine->now + peer->timeout;
     request->clock = engine->links->clock;
+    request->raises = peer->raises;
     peer->in_flight++;
     return request;
 }

@@ -50,7 +50,7 @@ typedef struct gossip__request {
     uint32_t        bytes;            /* of entries */
     uint32_t        version;          /* of this node's vector that it told; 0: none */
     uint32_t        taken;            /* the version of the peer's that it said was taken in */
-    uint64_t        clock;            /* links.clock then */
+    uint64_t        clock, raises;    /* links.clock and the peer's raises then */
     uint64_t        snapshot, offset; /* SNAP: of which, and from where */
     bool            compares;         /* PAGE: on demand, not for repair */
     gossip__span   *spans;            /* PUSH */
@@ -125,6 +125,7 @@ typedef struct gossip__peer {
     /* -- vectors.c */
     gossip__vec known, offered, sent;                /* holds; was sent, too; was sent once */
     bool        vector_known;                        /* on this link */
+    uint64_t    raises;                              /* of known, so far */
     uint32_t    taken, taken_told;                   /* of its vector: taken in; it knows that */
     uint32_t    version, acked_version, out_version; /* of this node's, as told on this link */
     uint64_t    acked_clock, out_clock;

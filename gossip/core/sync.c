@@ -243,12 +243,15 @@ static bool contexts_equal(const gossip_engine *engine, const gossip__peer *peer
     return true;
 }
 
-/* Equal contexts and unequal roots, twice in a row: rule R10. */
+/* Equal contexts and unequal roots, twice in a row: rule R10. The root is of what the peer held
+ * when it answered: only if nothing was learned of it since it was asked, that is what it is known
+ * to hold. */
 static void check_unequal(gossip_engine *engine, gossip__peer *peer, const gossip_msg *msg,
                           const gossip__request *request)
 {
     bool still = request->kind == GOSSIP_SYNC && request->clock == engine->links->clock &&
-                 !gossip__is_none(msg->root) && msg->entries_count == 0 && !msg->snapshot;
+                 request->raises == peer->raises && !gossip__is_none(msg->root) &&
+                 msg->entries_count == 0 && !msg->snapshot;
     if (!still || !contexts_equal(engine, peer)) {
         peer->unequal = 0;
         return;

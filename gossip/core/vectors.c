@@ -146,6 +146,7 @@ void gossip__fork(gossip_engine *engine, gossip__peer *peer, uint32_t who)
 crdt_err gossip__knows(gossip_engine *engine, gossip__peer *peer, uint32_t who, uint64_t seq)
 {
     if (gossip__vec_at(&peer->known, who) >= seq) return CRDT_OK;
+    peer->raises++;
     return gossip__vec_raise(engine, &peer->known, who, seq);
 }
 

@@ -44,6 +44,34 @@ TEST(snap, what_no_log_has_comes_as_a_snapshot)
     cluster_free(c);
 }
 
+/* Two clusters of two meet; so what came into node 0 by a snapshot is in no log of it. Who begins
+ * then gets another snapshot than the one that is there from before: else it could not go on. */
+TEST(snap, one_that_nobody_can_go_on_from_is_not_served)
+{
+    gossip_config config = short_log();
+    cluster      *c = cluster_of(4, &config, NULL);
+    cluster_meet(c, 0, 1);
+    cluster_meet(c, 2, 3);
+    cluster_run(c, SECOND);
+    cluster_fill(c, 0, "s", "a-long-element-number-", 1000);
+    cluster_fill(c, 2, "t", "a-long-element-number-", 1000);
+    cluster_run(c, 5 * SECOND);
+    cluster_stop(c, 1);
+    cluster_start(c, 1, 5001);
+    cluster_meet(c, 1, 0);
+    cluster_run(c, 5 * SECOND);
+    CHECK_EQ_INT(c->nodes[1].notices[GOSSIP_SNAPSHOT_IN], 1);
+    cluster_meet(c, 0, 2);
+    cluster_run(c, 5 * SECOND);
+    CHECK_EQ_INT(c->nodes[0].notices[GOSSIP_SNAPSHOT_IN], 1);
+    cluster_stop(c, 3);
+    cluster_start(c, 3, 5003);
+    cluster_meet(c, 3, 0);
+    CHECK(cluster_settle(c, 10 * SECOND));
+    CHECK_EQ_INT(c->nodes[3].notices[GOSSIP_SNAPSHOT_IN], 1);
+    cluster_free(c);
+}
+
 TEST(snap, two_askers_share_one)
 {
     cluster *c = one_behind();

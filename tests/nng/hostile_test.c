@@ -479,14 +479,17 @@ TEST(hostile, replies_that_wait_are_bounded)
 /* An owner that looks at nothing: what comes waits in the senders, and for them no less comes. */
 TEST(hostile, an_owner_that_is_busy)
 {
-    net                a, b[8];
+    net                a, b[8], c;
     gossip_nng_options server = net_options("tcp://127.0.0.1:0"), client = net_options(NULL);
     gossip_nng_item    item;
     static char        large[1 << 20];
     unsigned           taken = 0;
     server.frame_max = 1 << 20;
-    server.answer_ms = 100; /* no time passes for it */
+    server.answer_ms = 2000;
     net_open(&a, &server);
+    net_open(&c, &server);
+    net_request(&a, net_url(&c), "question");
+    uint64_t from = net_expect(&c, GOSSIP_NNG_REQUEST, "question").from;
     for (unsigned i = 0; i < 8; i++) {
         net_open(&b[i], &client);
         net_round_trip(&b[i], &a);
@@ -499,10 +502,17 @@ TEST(hostile, an_owner_that_is_busy)
             t.send(t.user, crdt_text_view(net_url(&a)), crdt_view_of(large, 300000), false, 0);
         }
     }
-    net_turn(1000);
+    net_reply(&c, from, "answer");
+    net_turn(2500);
     report("a busy owner, 14 MiB for it", before, 0);
     check_memory(before, 20 * MIB); /* they are all in this process: what they hold */
     a.elsewhere = false;
+    gossip_nng_check(a.nng); /* for it so much time has not passed */
+    for (bool answered = false; !answered; taken += !answered) {
+        CHECK(net_take(&a, 5000, &item) && item.kind != GOSSIP_NNG_LOST);
+        answered = item.kind == GOSSIP_NNG_REPLY;
+        if (!answered) net_reply(&a, item.from, "taken");
+    }
     while (taken < 8 * 6 && net_take(&a, 5000, &item)) { /* nothing of it was lost: now it comes */
         taken++;
         net_reply(&a, item.from, "taken");
@@ -513,6 +523,33 @@ TEST(hostile, an_owner_that_is_busy)
         CHECK_EQ_INT(gossip_nng_stats_of(b[i].nng).dialled, 1);
         net_close(&b[i]);
     }
+    net_close(&c);
+    net_close(&a);
+}
+
+/* What the owner looks at stays while its connection goes. */
+TEST(hostile, a_message_outlives_its_connection)
+{
+    net                a;
+    gossip_nng_options server = net_options("tcp://127.0.0.1:0");
+    gossip_nng_item    item;
+    gossip_time        until = net_now() + 20000000;
+    server.connections_max = 1;
+    net_open(&a, &server);
+    int old = net_connect(net_url(&a));
+    CHECK(net_greet(old) && put_request(old, 1, "still here", 10));
+    CHECK(net_take(&a, 5000, &item));
+    while (gossip_nng_stats_of(a.nng).accepted < 2) { /* once the old one was silent for a second */
+        CHECK(net_now() < until);
+        int fresh = net_connect(net_url(&a));
+        CHECK(net_greet(fresh));
+        net_turn(100);
+        close(fresh);
+    }
+    CHECK_EQ_MEM(item.bytes.data, item.bytes.size, "still here", 10);
+    net_reply(&a, item.from, "too late");
+    CHECK_EQ_INT(gossip_nng_stats_of(a.nng).dropped, 1);
+    close(old);
     net_close(&a);
 }
 

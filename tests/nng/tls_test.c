@@ -158,7 +158,7 @@ TEST(tls, half_a_handshake)
     gossip_nng_options   server = node_options("tls+tcp://127.0.0.1:0"), client;
     int                  fds[20];
     client = node_options(NULL);
-    server.answer_ms = T_SLOW ? 10000 : 2000;
+    server.answer_ms = T_SLOW ? 5000 : 2000;
     net_open(&a, &server);
     net_open(&b, &client);
     for (unsigned i = 0; i < 20; i++) {

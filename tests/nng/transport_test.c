@@ -363,8 +363,8 @@ static uint64_t dropped(const net *a, const net *b)
     return gossip_nng_stats_of(a->nng).dropped + gossip_nng_stats_of(b->nng).dropped;
 }
 
-/* A request until its end; its other side answers. True: it was answered; else it was lost, or it or
- * its answer was dropped. */
+/* A request until its end; its other side answers. True: it was answered; else it was lost, or it
+ * or its answer was dropped. */
 static bool is_answered(net *asks, net *answers)
 {
     gossip_time     until = net_now() + 30000000;

@@ -257,6 +257,32 @@ TEST(types, bytes_that_are_no_text_are_refused)
     nodes_free(cluster);
 }
 
+#define ROOT "1-aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+
+TEST(types, revisions_and_rights)
+{
+    static const line lines[] = {
+        {"CRDT.REVGRAPH.EDIT d a", "+OK"},
+        {"CRDT.REVGRAPH.GET d", "'1-5a58b49702294cec1c187cf942102653 \"a\"'"},
+        {"CRDT.REVGRAPH.PUT d 1-x b",
+         "-ERR revisions must be ids N-hash, a space between them, of one path"},
+        {"CRDT.REVGRAPH.PUT d " ROOT " b", "-ERR no such object, element or replica"},
+        {"CRDT.REVGRAPH.ACCEPT e " ROOT " x", "+OK"},
+        {"CRDT.REVGRAPH.ACCEPT e " ROOT " y", "-ERR already exists"},
+        {"CRDT.REVGRAPH.PUT e " ROOT " z", "+OK"},
+        {"TYPE e", "+revgraph"},
+        {"CRDT.REVGRAPH.REMOVE d", "+OK"},
+        {"CRDT.REVGRAPH.GET d", "'none'"},
+        {"CRDT.BCOUNTER.INC n 2", "+OK"},
+        {"CRDT.BCOUNTER.DEC n 3",
+         "-ERR no rights: the replica does not hold enough rights for this operation"},
+        {"CRDT.BCOUNTER.DEC n 2", "+OK"},
+        {"CRDT.BCOUNTER.GRANT n", "+OK"},
+        {"TYPE n", "+bcounter"},
+    };
+    CONVERSE(lines);
+}
+
 /* Each operation of each type has its command, with just the arity of its arguments; each type can
  * be read when it is not there, in both protocols. */
 TEST(types, all_operations_have_commands)

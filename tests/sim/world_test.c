@@ -157,6 +157,7 @@ TEST(sim_world, a_new_id_taken_while_running_is_succeeded_after_a_crash)
     plan_add(&p, (plan_event){10000000, PLAN_WRITE, 2, 2, 0});
     plan_add(&p, (plan_event){30000000, PLAN_WRITE, 0, 3, 0});
     plan_add(&p, (plan_event){40000000, PLAN_CRASH, 0, 100000, 0});
+    plan_add(&p, (plan_event){50000000, PLAN_WRITE, 1, 4, 0}); /* it asks for all members */
     world_begin(&w, &p);
     world_until(&w, 39000000);
     CHECK_EQ_INT(w.stats.notices[GOSSIP_REMINTED], 1);

@@ -1,5 +1,6 @@
 /* lwwmap_test.c: rows: the order of what is said, deletions, expiry, the field's bugs, hostile
  * bytes. */
+#include <stdio.h>
 #include <string.h>
 
 #include "tests/lib/random.h"
@@ -283,6 +284,26 @@ TEST(lwwmap, records_that_are_none_are_refused)
         CHECK_ERR(crdt_store_decode(&o, crdt_buf_bytes(&bytes), &back, &reason), CRDT_EMALFORMED);
         CHECK_EQ_STR(reason, "a row's cell that is none");
     }
+    crdt_buf_clear(&bytes);
+    crdt_store_free(s);
+}
+
+/* The bytes of today: whoever changes them breaks what is on disks. */
+TEST(lwwmap, its_bytes_are_these)
+{
+    char        text[400];
+    crdt_store *s = row(A);
+    crdt_buf    bytes;
+    crdt_buf_init(&bytes, NULL);
+    put(s, "k", "v", 5, 300);
+    delete (s, "d", 6);
+    delete_range(s, "lo", "mi", 7);
+    CHECK_OK(crdt_store_encode(s, &bytes));
+    CHECK(bytes.size * 2 < sizeof text);
+    for (size_t i = 0; i < bytes.size; i++) snprintf(text + 2 * i, 3, "%02x", bytes.data[i]);
+    CHECK_EQ_STR(text,
+                 "c70101010100000000000000010003020000010017003003000105000000000000000702016b"
+                 "ac027600020600000000000000030364000307000000000000000704026c6f6d69");
     crdt_buf_clear(&bytes);
     crdt_store_free(s);
 }

@@ -1,5 +1,5 @@
-/* ormap_read_test.c: reading maps key by key, from some key, and what competes in them. The laws of maps
- * are in tests/laws. */
+/* ormap_read_test.c: reading maps key by key, from some key, and what competes in them. The laws of
+ * maps are in tests/laws. */
 #include <stdio.h>
 #include <string.h>
 

@@ -427,6 +427,36 @@ TEST(ormap, a_state_that_is_given_away_takes_its_lists_along)
     free_all(a, b, NULL);
 }
 
+/* What takes the place of an object comes from a store that is gone afterwards. */
+TEST(ormap, lists_in_an_object_that_was_repaired_live_on)
+{
+    crdt_store    *a = store_of(A);
+    crdt_view      path = name_of("doc");
+    crdt_text_edit edit;
+    crdt_buf       bytes;
+    crdt_buf_init(&bytes, NULL);
+    for (int round = 0; round < 2; round++) {
+        crdt_txn *txn = begin(a);
+        CHECK_OK(crdt_text_open(txn, name_of("plain"), &crdt_text_type, &edit));
+        CHECK_OK(crdt_text_insert(&edit, CRDT_CODE_POINTS, 0, name_of("plain")));
+        CHECK_OK(crdt_ormap_enter(txn, name_of("m"), &crdt_ormap_type, &path, 1));
+        CHECK_OK(crdt_text_open(txn, name_of("t"), &crdt_text_type, &edit));
+        CHECK_OK(crdt_text_insert(&edit, CRDT_CODE_POINTS, 0, name_of("hello")));
+        crdt_store_free(commit(a));
+        check_store(a);
+        crdt_buf_reset(&bytes);
+        CHECK_OK(crdt_store_object_encode(a, name_of("m"), 22, &bytes));
+        CHECK_OK(crdt_store_object_replace(a, name_of("m"), 22, crdt_buf_bytes(&bytes)));
+        crdt_buf_reset(&bytes);
+        CHECK_OK(crdt_store_object_encode(a, name_of("plain"), 17, &bytes));
+        CHECK_OK(crdt_store_object_replace(a, name_of("plain"), 17, crdt_buf_bytes(&bytes)));
+        check_store(a);
+    }
+    CHECK_EQ_STR(shown(a, "m"), "{\"doc\": ormap {\"t\": text \"hellohello\"}}");
+    crdt_buf_clear(&bytes);
+    crdt_store_free(a);
+}
+
 /* -- Policies ---------------------------------------------------------------------------------- */
 
 static const char *after_removal_beside_update(const crdt_type *type, bool removal_last)
@@ -507,6 +537,33 @@ TEST(ormap, removals_are_forgotten_once_they_are_stable)
         meet(a, b);
         free_all(a, b, NULL);
     }
+}
+
+/* Who wrote over the removal without having seen what it hid shows both: so what is hidden stays as
+ * long as it is not stable itself. */
+TEST(ormap, a_stable_removal_stays_while_what_it_hides_is_not_stable)
+{
+    crdt_store *a = solo_of(&crdt_ormap_rw_type, A), *b = solo_of(&crdt_ormap_rw_type, B),
+               *c = solo_of(&crdt_ormap_rw_type, C);
+    set(a, "old", PATH("k"));
+    join(b, a);
+    join(c, a);
+    take(a, PATH("k"));
+    crdt_context removed;
+    crdt_context_init(&removed, NULL);
+    CHECK_OK(crdt_context_copy(&removed, crdt_store_context(a)));
+    set(b, "beside", PATH("k"));
+    join(c, a);
+    crdt_delta *over = apply(c, "", &crdt_ormap_rw_type, "set", "k", "over");
+    join(c, b);
+    join(a, b);
+    CHECK_OK(crdt_store_stabilise(a, &removed));
+    CHECK(crdt_store_stats(a).residues > 0);
+    join(a, over);
+    CHECK_EQ_STR(all_of(a), "{\"k\": mvreg [\"beside\", \"over\"]}");
+    CHECK_EQ_STR(all_of(c), all_of(a));
+    crdt_context_clear(&removed);
+    free_all(a, b, c, over, NULL);
 }
 
 /* A map of one policy in one of another keeps its own. */
@@ -612,6 +669,39 @@ TEST(ormap, keys_out_of_order_or_twice_and_types_unknown_are_refused)
     CHECK_OK(decode(bytes.data, bytes.size, &reason));
     crdt_buf_clear(&bytes);
     crdt_store_free(s);
+}
+
+static const char *hex_of(const crdt_store *s)
+{
+    static char text[400];
+    crdt_buf    bytes;
+    crdt_buf_init(&bytes, NULL);
+    CHECK_OK(crdt_store_encode(s, &bytes));
+    CHECK(bytes.size * 2 < sizeof text);
+    for (size_t i = 0; i < bytes.size; i++) snprintf(text + 2 * i, 3, "%02x", bytes.data[i]);
+    crdt_buf_clear(&bytes);
+    return text;
+}
+
+/* The bytes of today: whoever changes them breaks what is on disks. */
+TEST(ormap, its_bytes_are_these)
+{
+    crdt_store *s = solo_of(&crdt_ormap_type, A);
+    set(s, "v", PATH("m", "k"));
+    crdt_delta *removed = apply(s, "", &crdt_ormap_type, "remove", "m");
+    CHECK_EQ_STR(hex_of(removed),
+                 "c70102010100000000000000010003030001010016000d01016d16000701016b0b000100");
+    set(s, "v", PATH("m", "k"));
+    CHECK_EQ_STR(hex_of(s),
+                 "c70101010100000000000000010003060000010016002501016d1601000602000068e5cf8b01"
+                 "1501016b0b01000502000068e5cf8b01050100070276");
+    crdt_store *rw = solo_of(&crdt_ormap_rw_type, A);
+    count(rw, 5, PATH("n"));
+    take(rw, PATH("n"));
+    CHECK_EQ_STR(hex_of(rw),
+                 "c7010101010000000000000001000303000001001a001201016e0201000902000068e5cf8b01"
+                 "020000");
+    free_all(s, removed, rw, NULL);
 }
 
 /* -- Failing allocations ----------------------------------------------------------------------- */

@@ -171,7 +171,7 @@ static void sync_all(crdt_store **devices, unsigned n)
 /* Rounds until nobody sees a conflict; `most`: never so far. */
 static unsigned rounds_of(unsigned n, resolver resolve, unsigned most, crdt_store **ret_end)
 {
-    crdt_store *devices[DEVICES_MAX];
+    crdt_store *devices[DEVICES_MAX] = {NULL};
     unsigned    round = 0;
     char        body[32];
     for (unsigned i = 0; i < n; i++) devices[i] = solo_of(TYPE, i + 1);
@@ -230,7 +230,7 @@ TEST(revgraph_field, pure_resolvers_end_whatever_part_they_saw)
 {
     uint64_t rand = seed_or(5);
     for (unsigned trial = 0; trial < (T_SLOW ? 3 : 40); trial++) {
-        crdt_store *devices[DEVICES_MAX];
+        crdt_store *devices[DEVICES_MAX] = {NULL};
         unsigned    round = 0, n = DEVICES_MAX;
         for (unsigned i = 0; i < n; i++) {
             char body[32];
