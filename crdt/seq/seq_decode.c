@@ -338,7 +338,7 @@ static void in_rest(reader *r)
 
 static void find_columns(reader *r, section *s)
 {
-    uint64_t sizes[CRDT__COLUMNS];
+    uint64_t sizes[CRDT__COLUMNS] = {0};
     int      columns = r->whole ? CRDT__CONTENT : CRDT__COLUMNS;
     for (int i = 0; i < columns; i++) sizes[i] = crdt_dec_varint(&r->in);
     for (int i = 0; i < columns && r->in.err == CRDT_OK; i++) {
