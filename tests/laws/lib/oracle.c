@@ -40,8 +40,8 @@ static uint64_t triples_of(const char *name, uint64_t triples)
 /* Histories of lists and texts take long. Five operations for one of the four types: what is wrong
  * with the classic order alone, or with lists alone, shows in four. Cells have five operations with
  * arguments: 110,000 histories of four, and forty times that of five. Counters with rights have
- * 5,400 of four, and revision graphs, with twenty ways to write, 11,000 of three. Of maps, with nine
- * operations, 54,000 histories of three take 12 s; of rows there are more than 200,000. */
+ * 5,400 of four, and revision graphs, with twenty ways to write, 11,000 of three. Of maps, with
+ * nine operations, 54,000 histories of three take 12 s; of rows there are more than 200,000. */
 static unsigned scope_of(const char *name, unsigned scope)
 {
     bool     asked = getenv("CRDT_SCOPE") != NULL || getenv("CRDT_SOAK") != NULL;
