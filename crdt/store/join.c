@@ -51,7 +51,7 @@ static bool holds_all(const pass *p, const crdt__object *mine)
     return !p->remote && mine->type->undo != NULL && !mine->type->holds;
 }
 
-/* Into nothing, a state that is given away moves; but not one that may hold what was removed here. */
+/* Into nothing, a state that is given away moves; not one that may hold what was removed here. */
 static bool moves(const pass *p, const crdt__object *mine)
 {
     return p->takes && !p->collects && mine->type->move != NULL && !mine->type->holds &&

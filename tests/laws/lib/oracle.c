@@ -38,9 +38,9 @@ static uint64_t triples_of(const char *name, uint64_t triples)
 }
 
 /* Types whose histories are many or long: how many operations are taken, and how many by `make
- * soak`. What is wrong with the classic order alone, or with lists alone, shows in four. Of cells there are
- * 110,000 histories of four, and forty times that of five; of revision graphs 11,000 of three; of
- * maps 54,000 of three, of rows more than 200,000. */
+ * soak`. What is wrong with the classic order alone, or with lists alone, shows in four. Of cells
+ * there are 110,000 histories of four, and forty times that of five; of revision graphs 11,000 of
+ * three; of maps 54,000 of three, of rows more than 200,000. */
 static const struct bound {
     const char *name;
     unsigned    most, soaked;
