@@ -164,7 +164,7 @@ static void wake(void *user)
     uv_async_send(user);
 }
 
-/* -- The sync once a second, by a thread of libuv ------------------------------------------------ */
+/* -- The sync once a second, by a thread of libuv ---------------------------------------------- */
 
 static void sync_aside(uv_work_t *work)
 {
