@@ -478,7 +478,8 @@ sanitize-asan:
 	@CRDT_TRIPLES=2000 CRDT_SCOPE=4 $(ASAN_ENV) \
 	    $(MAKE) --no-print-directory V=asan MODE=plain $(or $(SUITE),run-all-tests)
 sanitize-tsan:
-	@CRDT_TRIPLES=200 CRDT_SCOPE=2 TSAN_OPTIONS=halt_on_error=1 RUN_WRAP=tools/no-aslr \
+	@CRDT_TRIPLES=200 CRDT_SCOPE=2 TSAN_OPTIONS=halt_on_error=1:suppressions=$(CURDIR)/tests/nng/lib/tsan.supp \
+	    RUN_WRAP=tools/no-aslr \
 	    $(MAKE) --no-print-directory V=tsan MODE=plain SKIP='$(AGAIN) gossip/disk_test' $(or $(SUITE),run-tests)
 sanitize-valgrind: | deps-sanitize
 	@CRDT_TRIPLES=200 CRDT_SCOPE=2 RUN_WRAP='$(VALGRIND)' \
