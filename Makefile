@@ -53,7 +53,7 @@ endif
 COMPILE = $(CC) -std=c11 $(WARNINGS) -fno-common -fvisibility=hidden -fPIC $(VARIANT_$(V)) -I. \
           $(CPPFLAGS) $(CFLAGS) -MMD -MP -c
 LINK    = $(CC) $(VARIANT_$(V)) $(CFLAGS) $(LDFLAGS)
-LDLIBS  = -lxxhash
+LDLIBS  = -lxxhash -lsodium
 # VERBOSE=1 shows the commands in full.
 Q = $(if $(VERBOSE),,@)
 say = @printf '  %-7s %s\n' '$(1)' '$(2)'

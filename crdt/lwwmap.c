@@ -13,6 +13,7 @@
 #include "crdt/core/bytes.h"
 #include "crdt/core/mem.h"
 #include "crdt/core/sibs.h"
+#include "crdt/core/sort.h"
 
 static const crdt__shape shape = {CRDT__CLIENT_STAMPS, CRDT__ANY_VALUES, false, NULL};
 
@@ -342,33 +343,13 @@ bool crdt_lwwmap_sibling(crdt_ref row, crdt_view column, size_t i, crdt_lwwmap_c
 }
 
 /* By column, then the greatest first. */
-static bool sorts_before(const saying *a, const saying *b)
+static int saying_order(const void *a, const void *b)
 {
-    int order = crdt_view_compare(a->lo, b->lo);
-    return order != 0 ? order < 0 : compare(a, b) > 0;
+    const saying *x = a, *y = b;
+    int           order = crdt_view_compare(x->lo, y->lo);
+    return order != 0 ? order : compare(y, x);
 }
-
-static void sink(saying *heap, size_t root, size_t count)
-{
-    for (size_t child; (child = 2 * root + 1) < count; root = child) {
-        saying parent = heap[root];
-        if (child + 1 < count && sorts_before(&heap[child], &heap[child + 1])) child++;
-        if (!sorts_before(&parent, &heap[child])) return;
-        heap[root] = heap[child];
-        heap[child] = parent;
-    }
-}
-
-static void sort(saying *all, size_t count)
-{
-    for (size_t root = count / 2; root-- > 0;) sink(all, root, count);
-    for (size_t left = count; left-- > 1;) {
-        saying last = all[0];
-        all[0] = all[left];
-        all[left] = last;
-        sink(all, 0, left);
-    }
-}
+_Static_assert(sizeof(saying) <= CRDT__SORT_MAX, "what is sorted fits");
 
 /* What is said of single columns, sorted, in front; of several, behind. Returns how many of the
  * former. */
@@ -381,7 +362,7 @@ static size_t gather(const crdt_ref *ref, saying *all, size_t count)
         if (s.kind == RANGE_GONE || s.kind == ROW_GONE) all[--wide] = s;
         else all[single++] = s;
     }
-    sort(all, single);
+    crdt__sort(all, single, sizeof *all, saying_order);
     return single;
 }
 

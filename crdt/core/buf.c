@@ -5,6 +5,7 @@
 
 #include "crdt/core/bytes.h"
 #include "crdt/core/mem.h"
+#include "crdt/core/sort.h"
 
 #define VARINT_BYTES_MAX 10u
 #define BUF_BYTES_MIN 64u
@@ -189,27 +190,10 @@ void crdt_replicas_clear(crdt_replicas *set)
     crdt_replicas_init(set, set->mem);
 }
 
-/* Let ids[at] sink to its place in a heap of `count` whose root is the greatest. */
-static void sink(uint64_t *ids, size_t at, size_t count)
+static int id_order(const void *a, const void *b)
 {
-    uint64_t id = ids[at];
-    for (size_t child; (child = 2 * at + 1) < count; at = child) {
-        if (child + 1 < count && ids[child] < ids[child + 1]) child++;
-        if (ids[child] <= id) break;
-        ids[at] = ids[child];
-    }
-    ids[at] = id;
-}
-
-static void heap_sort(uint64_t *ids, size_t count)
-{
-    for (size_t i = count / 2; i-- > 0;) sink(ids, i, count);
-    for (size_t i = count; i-- > 1;) {
-        uint64_t greatest = ids[0];
-        ids[0] = ids[i];
-        ids[i] = greatest;
-        sink(ids, 0, i);
-    }
+    const uint64_t *x = a, *y = b;
+    return *x == *y ? 0 : *x < *y ? -1 : 1;
 }
 
 /* Sort and drop doubles; linear if the ids are in order already. */
@@ -218,7 +202,7 @@ static void tidy(crdt_replicas *set)
     uint64_t *ids = set->ids;
     size_t    sorted = 1, kept = 0;
     while (sorted < set->count && ids[sorted - 1] <= ids[sorted]) sorted++;
-    if (sorted < set->count) heap_sort(ids, set->count);
+    if (sorted < set->count) crdt__sort(ids, set->count, sizeof *ids, id_order);
     for (size_t i = 0; i < set->count; i++) {
         if (kept == 0 || ids[kept - 1] != ids[i]) ids[kept++] = ids[i];
     }

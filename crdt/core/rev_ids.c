@@ -2,6 +2,7 @@
 #include "crdt/core/rev_ids.h"
 
 #include "crdt/core/mem.h"
+#include "crdt/core/sort.h"
 
 static bool hex_digit(char c, unsigned *ret_digit)
 {
@@ -58,26 +59,14 @@ crdt_err crdt__ids_parse(const crdt_mem *mem, crdt_view text, crdt__ids *ret_ids
     return err;
 }
 
-static void sink(crdt__rev_id *at, size_t root, size_t count)
+static int id_order(const void *a, const void *b)
 {
-    crdt__rev_id held = at[root];
-    for (size_t child; (child = 2 * root + 1) < count; root = child) {
-        if (child + 1 < count && crdt__rev_id_compare(&at[child], &at[child + 1]) < 0) child++;
-        if (crdt__rev_id_compare(&held, &at[child]) >= 0) break;
-        at[root] = at[child];
-    }
-    at[root] = held;
+    return crdt__rev_id_compare(a, b);
 }
 
 bool crdt__ids_sort(crdt__ids *set)
 {
-    for (size_t root = set->count / 2; root-- > 0;) sink(set->at, root, set->count);
-    for (size_t left = set->count; left-- > 1;) {
-        crdt__rev_id greatest = set->at[0];
-        set->at[0] = set->at[left];
-        set->at[left] = greatest;
-        sink(set->at, 0, left);
-    }
+    crdt__sort(set->at, set->count, sizeof *set->at, id_order);
     for (size_t i = 1; i < set->count; i++) {
         if (crdt__rev_id_compare(&set->at[i - 1], &set->at[i]) == 0) return false;
     }

@@ -2,6 +2,7 @@
 #include "crdt/core/sets.h"
 
 #include "crdt/core/mem.h"
+#include "crdt/core/sort.h"
 
 /* -- One part ---------------------------------------------------------------------------------- */
 
@@ -274,27 +275,10 @@ static bool one_next(const crdt_ref *ref, uint32_t at[4], crdt_value *ret_value)
     return crdt__over_next(&over, at, ret_value);
 }
 
-/* Let the value at root sink within the heap values[0..count), greatest on top. */
-static void sink(crdt_value *values, size_t root, size_t count)
+static int value_order(const void *a, const void *b)
 {
-    crdt_value held = values[root];
-    for (size_t child; (child = 2 * root + 1) < count; root = child) {
-        if (child + 1 < count && crdt_value_compare(values[child], values[child + 1]) < 0) child++;
-        if (crdt_value_compare(held, values[child]) >= 0) break;
-        values[root] = values[child];
-    }
-    values[root] = held;
-}
-
-static void sort_values(crdt_value *values, size_t count)
-{
-    for (size_t root = count / 2; root-- > 0;) sink(values, root, count);
-    for (size_t left = count; left-- > 1;) {
-        crdt_value greatest = values[0];
-        values[0] = values[left];
-        values[left] = greatest;
-        sink(values, 0, left);
-    }
+    const crdt_value *x = a, *y = b;
+    return crdt_value_compare(*x, *y);
 }
 
 static void print_values(const crdt_ref *ref, next_value next, size_t count, crdt_buf *out)
@@ -307,7 +291,7 @@ static void print_values(const crdt_ref *ref, next_value next, size_t count, crd
         return;
     }
     while (n < count && next(ref, at, &values[n])) n++;
-    sort_values(values, n);
+    crdt__sort(values, n, sizeof *values, value_order);
     crdt_buf_text(out, "{");
     for (size_t i = 0; i < n; i++) {
         if (i > 0) crdt_buf_text(out, ", ");

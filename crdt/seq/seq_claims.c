@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "crdt/core/mem.h"
+#include "crdt/core/sort.h"
 #include "crdt/seq/seq_pack.h"
 
 /* Elements ctr .. end - 1 of the replica at that place among the reader's ids. */
@@ -25,32 +26,17 @@ static uint32_t place_of(const crdt__reader *r, uint64_t replica)
     return (uint32_t)lo;
 }
 
-static bool is_before(const stretch *a, const stretch *b)
+static int stretch_order(const void *a, const void *b)
 {
-    return a->place != b->place ? a->place < b->place : a->ctr < b->ctr;
-}
-
-static void sink(stretch *heap, size_t root, size_t count)
-{
-    for (size_t child; (child = 2 * root + 1) < count; root = child) {
-        stretch parent = heap[root];
-        if (child + 1 < count && is_before(&heap[child], &heap[child + 1])) child++;
-        if (!is_before(&parent, &heap[child])) return;
-        heap[root] = heap[child];
-        heap[child] = parent;
-    }
+    const stretch *x = a, *y = b;
+    if (x->place != y->place) return x->place < y->place ? -1 : 1;
+    return x->ctr == y->ctr ? 0 : x->ctr < y->ctr ? -1 : 1;
 }
 
 /* Ascending, those that meet as one. */
 static void tidy(stretches *s)
 {
-    for (size_t root = s->count / 2; root-- > 0;) sink(s->list, root, s->count);
-    for (size_t left = s->count; left-- > 1;) {
-        stretch last = s->list[0];
-        s->list[0] = s->list[left];
-        s->list[left] = last;
-        sink(s->list, 0, left);
-    }
+    crdt__sort(s->list, s->count, sizeof *s->list, stretch_order);
     size_t kept = 0;
     for (size_t i = 0; i < s->count; i++) {
         stretch *before = kept > 0 ? &s->list[kept - 1] : NULL, *one = &s->list[i];
@@ -70,7 +56,7 @@ static bool covers(const stretches *s, const stretch *one)
     if (s->count == 0) return false;
     for (size_t n = s->count; n > 1;) {
         size_t half = n / 2;
-        lo += is_before(one, &s->list[lo + half]) ? 0 : half;
+        lo += stretch_order(one, &s->list[lo + half]) < 0 ? 0 : half;
         n -= half;
     }
     const stretch *at = &s->list[lo];

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "crdt/core/mem.h"
+#include "crdt/core/sort.h"
 #include "crdt/seq/seq_order.h"
 
 void crdt__order_keep(crdt__order *order)
@@ -20,26 +21,10 @@ void crdt__order_keep(crdt__order *order)
 
 /* -- Undo -------------------------------------------------------------------------------------- */
 
-static void sink(crdt__killed *heap, size_t root, size_t count)
+static int cid_order(const void *a, const void *b)
 {
-    for (size_t child; (child = 2 * root + 1) < count; root = child) {
-        crdt__killed parent = heap[root];
-        if (child + 1 < count && heap[child].cid < heap[child + 1].cid) child++;
-        if (parent.cid >= heap[child].cid) return;
-        heap[root] = heap[child];
-        heap[child] = parent;
-    }
-}
-
-static void sort_by_cid(crdt__killed *list, size_t count)
-{
-    for (size_t root = count / 2; root-- > 0;) sink(list, root, count);
-    for (size_t left = count; left-- > 1;) {
-        crdt__killed greatest = list[0];
-        list[0] = list[left];
-        list[left] = greatest;
-        sink(list, 0, left);
-    }
+    const crdt__killed *x = a, *y = b;
+    return x->cid == y->cid ? 0 : x->cid < y->cid ? -1 : 1;
 }
 
 /* Was the element killed since the last keep? */
@@ -90,7 +75,7 @@ void crdt__order_undo(crdt__order *order)
         crdt__nodes_trim(order);
         return;
     }
-    sort_by_cid(order->journal, order->journal_count);
+    crdt__sort(order->journal, order->journal_count, sizeof *order->journal, cid_order);
     crdt__index_clear(order);
     order->finger = NULL;
     order->spans = 0;
