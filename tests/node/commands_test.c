@@ -6,54 +6,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "tests/lib/t.h"
-#include "tests/node/lib/nodes.h"
-#include "tests/node/lib/talk.h"
+#include "tests/node/checked.h"
 
 /* -- One node, many conversations -------------------------------------------------------------- */
 
-typedef struct line {
-    const char *say, *expect;
-} line;
-
-static nodes *start(void)
-{
-    char          problem[512];
-    nodes_options options = nodes_options_default();
-    options.store = "memory";
-    options.alone = true;
-    nodes *cluster = nodes_new(&options, problem);
-    CHECK_MSG(cluster != NULL, "%s", problem);
-    CHECK_MSG(nodes_start_all(cluster), "%s", nodes_problem(cluster));
-    return cluster;
-}
-
-static talk *connect_to(nodes *cluster)
-{
-    talk *t = talk_new(nodes_port(cluster, 0));
-    CHECK(t != NULL);
-    return t;
-}
-
-/* "..." at the end of what is expected: the rest does not matter. */
-static void expect(talk *t, const char *say, const char *expected)
-{
-    const char *got = talk_say(t, say);
-    size_t      size = strlen(expected);
-    bool        prefix = size >= 3 && strcmp(expected + size - 3, "...") == 0;
-    bool        same = prefix ? strncmp(got, expected, size - 3) == 0 : strcmp(got, expected) == 0;
-    CHECK_MSG(same, "%s\n  says     %s\n  expected %s", say, got, expected);
-}
-
-static void converse(talk *t, const line *lines, size_t count)
-{
-    for (size_t i = 0; i < count; i++) expect(t, lines[i].say, lines[i].expect);
-}
-#define CONVERSE(t, lines) converse(t, lines, sizeof(lines) / sizeof(lines)[0])
-
 /* -- Connections ------------------------------------------------------------------------------- */
 
-static const line connection_lines[] = {
+static const said connection_lines[] = {
     {"PING", "+PONG"},
     {"ping 'a b'", "'a b'"},
     {"PING a b", "-ERR wrong number of arguments for 'ping' command"},
@@ -84,8 +43,8 @@ static const line connection_lines[] = {
 
 TEST(connection, commands_of_redis)
 {
-    nodes *cluster = start();
-    talk  *t = connect_to(cluster);
+    nodes *cluster = start_in_memory(1);
+    talk  *t = connect_to(cluster, 0);
     CONVERSE(t, connection_lines);
     expect(t, "QUIT", "+OK");
     CHECK_EQ_STR(talk_read(t), "closed");
@@ -95,8 +54,8 @@ TEST(connection, commands_of_redis)
 
 TEST(connection, hello_3_changes_the_protocol_and_reset_changes_it_back)
 {
-    nodes *cluster = start();
-    talk  *t = connect_to(cluster);
+    nodes *cluster = start_in_memory(1);
+    talk  *t = connect_to(cluster, 0);
     expect(t, "HELLO 3", "{'server': 'redis', 'version': '7.0.15', 'proto': :3, 'id': ...");
     expect(t, "CLIENT GETNAME", "nil");
     expect(t, "CONFIG GET port", "{'port': ...");
@@ -109,7 +68,7 @@ TEST(connection, hello_3_changes_the_protocol_and_reset_changes_it_back)
 
 TEST(connection, nothing_but_hello_and_auth_before_the_password)
 {
-    static const line lines[] = {
+    static const said lines[] = {
         {"PING", "-NOAUTH Authentication required."},
         {"CLIENT ID", "-NOAUTH Authentication required."},
         {"HELLO", "-NOAUTH HELLO must be called with the client already authenticated, ..."},
@@ -124,10 +83,10 @@ TEST(connection, nothing_but_hello_and_auth_before_the_password)
         {"HELLO 3 AUTH default pw", "{'server': ..."},
         {"PING", "+PONG"},
     };
-    nodes *cluster = start();
-    talk  *before = connect_to(cluster);
+    nodes *cluster = start_in_memory(1);
+    talk  *before = connect_to(cluster, 0);
     expect(before, "CONFIG SET requirepass pw", "+OK");
-    talk *t = connect_to(cluster);
+    talk *t = connect_to(cluster, 0);
     CONVERSE(t, lines);
     expect(before, "PING", "+PONG"); /* who was in stays in */
     talk_free(before);
@@ -137,7 +96,7 @@ TEST(connection, nothing_but_hello_and_auth_before_the_password)
 
 /* -- CLIENT ------------------------------------------------------------------------------------ */
 
-static const line client_lines[] = {
+static const said client_lines[] = {
     {"CLIENT", "-ERR wrong number of arguments for 'client' command"},
     {"CLIENT foo", "-ERR unknown subcommand 'foo'. Try CLIENT HELP."},
     {"CLIENT ID x", "-ERR wrong number of arguments for 'client|id' command"},
@@ -184,8 +143,8 @@ static const line client_lines[] = {
 
 TEST(client, commands_of_redis)
 {
-    nodes *cluster = start();
-    talk  *t = connect_to(cluster);
+    nodes *cluster = start_in_memory(1);
+    talk  *t = connect_to(cluster, 0);
     CONVERSE(t, client_lines);
     const char *info = talk_say(t, "CLIENT INFO");
     CHECK(strstr(info, " name= ") != NULL && strstr(info, " cmd=client|info ") != NULL);
@@ -197,8 +156,8 @@ TEST(client, commands_of_redis)
 TEST(client, kill_closes_others_at_once_and_itself_after_the_reply)
 {
     char   say[64];
-    nodes *cluster = start();
-    talk  *t = connect_to(cluster), *other = connect_to(cluster);
+    nodes *cluster = start_in_memory(1);
+    talk  *t = connect_to(cluster, 0), *other = connect_to(cluster, 0);
     long   id = strtol(talk_say(other, "CLIENT ID") + 1, NULL, 10);
     CHECK(id > 0);
     snprintf(say, sizeof say, "CLIENT KILL ID %ld", id);
@@ -231,8 +190,8 @@ static void send_text(talk *t, const char *text)
 TEST(client, requests_that_come_together)
 {
     char   say[16];
-    nodes *cluster = start();
-    talk  *t = connect_to(cluster);
+    nodes *cluster = start_in_memory(1);
+    talk  *t = connect_to(cluster, 0);
     send_text(t, SET_A "GET a\r\n" INCR_A INCR_A INCR_A INCR_A INCR_A INCR_A INCR_A INCR_A INCR_A
                      INCR_A INCR_A INCR_A INCR_A INCR_A INCR_A INCR_A INCR_A INCR_A INCR_A INCR_A);
     send_text(t,
@@ -255,7 +214,7 @@ TEST(client, requests_that_come_together)
     expect_read(t, "+OK");
     expect_read(t, "closed");
     talk_free(t);
-    t = connect_to(cluster);
+    t = connect_to(cluster, 0);
     expect(t, "GET a", "'25'");
     send_text(t, INCR_A WAIT_1 INCR_A "*1\r\n!4\r\n" INCR_A);
     expect_read(t, ":26");
@@ -269,8 +228,8 @@ TEST(client, requests_that_come_together)
 
 TEST(client, reply_off_and_skip)
 {
-    nodes *cluster = start();
-    talk  *t = connect_to(cluster);
+    nodes *cluster = start_in_memory(1);
+    talk  *t = connect_to(cluster, 0);
     talk_send(t, "CLIENT REPLY OFF");
     talk_send(t, "PING 1");
     talk_send(t, "nosuch"); /* errors are not sent, either */
@@ -287,7 +246,7 @@ TEST(client, reply_off_and_skip)
 
 /* -- The server -------------------------------------------------------------------------------- */
 
-static const line server_lines[] = {
+static const said server_lines[] = {
     {"DBSIZE x", "-ERR wrong number of arguments for 'dbsize' command"},
     {"DBSIZE", ":0"},
     {"SET a b", "+OK"},
@@ -335,8 +294,8 @@ static const line server_lines[] = {
 
 TEST(server, commands_of_redis)
 {
-    nodes *cluster = start();
-    talk  *t = connect_to(cluster);
+    nodes *cluster = start_in_memory(1);
+    talk  *t = connect_to(cluster, 0);
     CONVERSE(t, server_lines);
     CHECK(strtol(talk_say(t, "MEMORY USAGE a") + 1, NULL, 10) > 1);
     expect(t, "SHUTDOWN", "closed");
@@ -391,8 +350,8 @@ TEST(server, info_has_what_monitors_read)
         "sync:none",
         "cluster_enabled:0",
     };
-    nodes *cluster = start();
-    talk  *t = connect_to(cluster);
+    nodes *cluster = start_in_memory(1);
+    talk  *t = connect_to(cluster, 0);
     expect(t, "SET a b", "+OK");
     expect(t, "GET a", "'b'");
     expect(t, "GET none", "nil");
@@ -413,7 +372,7 @@ TEST(server, info_has_what_monitors_read)
 
 /* -- COMMAND ----------------------------------------------------------------------------------- */
 
-static const line command_lines[] = {
+static const said command_lines[] = {
     {"COMMAND foo", "-ERR unknown subcommand 'foo'. Try COMMAND HELP."},
     {"COMMAND COUNT x", "-ERR wrong number of arguments for 'command|count' command"},
     {"COMMAND LIST FILTERBY", "-ERR syntax error"},
@@ -441,8 +400,8 @@ static const line command_lines[] = {
 
 TEST(command, describes_itself)
 {
-    nodes *cluster = start();
-    talk  *t = connect_to(cluster);
+    nodes *cluster = start_in_memory(1);
+    talk  *t = connect_to(cluster, 0);
     CONVERSE(t, command_lines);
     long count = strtol(talk_say(t, "COMMAND COUNT") + 1, NULL, 10);
     CHECK(count > 150);
@@ -472,8 +431,8 @@ TEST(command, describes_itself)
 /* Every command has words for people, and a syntax that can be taken apart. */
 TEST(command, all_are_documented)
 {
-    nodes      *cluster = start();
-    talk       *t = connect_to(cluster);
+    nodes      *cluster = start_in_memory(1);
+    talk       *t = connect_to(cluster, 0);
     redisReply *names = nodes_command(cluster, 0, "COMMAND LIST");
     CHECK(names != NULL && names->type == REDIS_REPLY_ARRAY);
     expect(t, "HELLO 3", "{...");

@@ -5,8 +5,7 @@
 #include <string.h>
 #include <sys/resource.h>
 
-#include "tests/lib/t.h"
-#include "tests/node/lib/nodes.h"
+#include "tests/node/checked.h"
 
 static void limit(nodes *cluster, uint32_t i, rlim_t bytes)
 {
@@ -16,14 +15,10 @@ static void limit(nodes *cluster, uint32_t i, rlim_t bytes)
 
 static nodes *start(void)
 {
-    char          problem[512];
     nodes_options options = nodes_options_default();
     options.count = 2;
     options.sync = "always";
-    nodes *cluster = nodes_new(&options, problem);
-    CHECK_MSG(cluster != NULL, "%s", problem);
-    CHECK_MSG(nodes_start_all(cluster), "%s", nodes_problem(cluster));
-    return cluster;
+    return start_with(&options);
 }
 
 /* Until the disk is full: the client whose write filled it gets no reply before it can be kept. The
@@ -103,7 +98,7 @@ TEST(full, refuses_serves_gossips_and_resumes)
     CHECK(held->type == REDIS_REPLY_INTEGER);
     freeReplyObject(held);
     redisFree(waiting);
-    CHECK_MSG(nodes_settle(cluster, 20000), "%s", nodes_problem(cluster));
+    settle(cluster);
     nodes_free(cluster);
 }
 
@@ -121,6 +116,6 @@ TEST(full, killed_while_full_nothing_acknowledged_is_lost)
     CHECK(value == done || value == done + 1);
     CHECK_MSG(nodes_ok(cluster, 0, "INCR counted"), "%s", nodes_problem(cluster));
     CHECK_MSG(nodes_start(cluster, 1), "%s", nodes_problem(cluster));
-    CHECK_MSG(nodes_settle(cluster, 20000), "%s", nodes_problem(cluster));
+    settle(cluster);
     nodes_free(cluster);
 }

@@ -3,9 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "tests/lib/t.h"
-#include "tests/node/lib/nodes.h"
-#include "tests/node/lib/talk.h"
+#include "tests/node/checked.h"
 
 /* Two nodes, with a client each. */
 typedef struct pair {
@@ -15,18 +13,8 @@ typedef struct pair {
 
 static pair open_pair(void)
 {
-    char          problem[512];
-    nodes_options options = nodes_options_default();
-    options.count = 2;
-    options.demo = true;
-    options.store = "memory";
-    pair p = {.cluster = nodes_new(&options, problem)};
-    CHECK_MSG(p.cluster != NULL, "%s", problem);
-    CHECK_MSG(nodes_start_all(p.cluster), "%s", nodes_problem(p.cluster));
-    for (uint32_t i = 0; i < 2; i++) {
-        p.at[i] = talk_new(nodes_port(p.cluster, i));
-        CHECK(p.at[i] != NULL);
-    }
+    pair p = {.cluster = start_in_memory(2)};
+    for (uint32_t i = 0; i < 2; i++) p.at[i] = connect_to(p.cluster, i);
     return p;
 }
 
@@ -37,27 +25,16 @@ static void close_pair(pair *p)
     nodes_free(p->cluster);
 }
 
-static void settle(pair *p)
-{
-    CHECK_MSG(nodes_settle(p->cluster, 20000), "%s", nodes_problem(p->cluster));
-}
-
 static void cut(pair *p)
 {
-    settle(p);
+    settle(p->cluster);
     CHECK_MSG(nodes_cut(p->cluster, 1), "%s", nodes_problem(p->cluster));
 }
 
 static void heal(pair *p)
 {
     CHECK_MSG(nodes_heal(p->cluster), "%s", nodes_problem(p->cluster));
-    settle(p);
-}
-
-static void expect(talk *t, const char *say, const char *expected)
-{
-    const char *got = talk_say(t, say);
-    CHECK_MSG(strcmp(got, expected) == 0, "%s\n  says     %s\n  expected %s", say, got, expected);
+    settle(p->cluster);
 }
 
 static void both(pair *p, const char *say, const char *expected)
@@ -70,7 +47,7 @@ TEST(hashes, a_removal_keeps_what_was_counted_beside_it)
 {
     pair p = open_pair();
     expect(p.at[0], "HSET h n 10 f 0.5 other x", ":3");
-    settle(&p);
+    settle(p.cluster);
     expect(p.at[1], "HINCRBY h n 1", ":11");
     cut(&p);
     expect(p.at[0], "HINCRBY h n 100", ":111");
@@ -113,10 +90,10 @@ TEST(hashes, of_two_values_the_later_shows_and_the_other_is_listed)
         CHECK_MSG(strstr(told, "'fields', [['path', ['a']") != NULL, "%s", told);
     }
     expect(p.at[1], "HSET h b 1", ":0"); /* another field settles nothing */
-    settle(&p);
+    settle(p.cluster);
     both(&p, "CRDT.CONFLICTS", "[['key', 'h', 'type', 'ormap', 'types', :1, 'contents', :2]]");
     expect(p.at[0], "HSET h a after", ":0");
-    settle(&p);
+    settle(p.cluster);
     both(&p, "HGET h a", "'after'");
     both(&p, "CRDT.CONFLICTS", "[]");
     close_pair(&p);
@@ -155,14 +132,14 @@ TEST(hashes, what_a_removal_of_the_whole_has_not_seen_stays)
         both(&p, "HGETALL h", "['b', '5', 'new', '3']");
         expect(p.at[1], "HDEL h new", ":1");
         expect(p.at[1], "HSET h b 0", ":0");
-        settle(&p);
+        settle(p.cluster);
         cut(&p); /* a set, not a sum, has seen and replaced what was there */
         CHECK_MSG(talk_say(p.at[0], removals[i])[0] != '-', "%s", removals[i]);
         expect(p.at[1], "HSET h b anew", ":0");
         heal(&p);
         both(&p, "HGETALL h", "['b', 'anew']");
         expect(p.at[1], "DEL h", ":1");
-        settle(&p);
+        settle(p.cluster);
         both(&p, "EXISTS h", ":0");
     }
     close_pair(&p);
@@ -192,7 +169,7 @@ TEST(hashes, beside_another_type)
               told);
     expect(p.at[0], "DEL k", ":1");
     expect(p.at[0], "HDEL h f", ":1");
-    settle(&p);
+    settle(p.cluster);
     both(&p, "EXISTS k h", ":0");
     both(&p, "CRDT.CONFLICTS", "[]");
     close_pair(&p);
@@ -215,7 +192,7 @@ TEST(hashes, fields_of_other_types_are_shown)
     expect(p.at[0], "HSET h n 7 set y", ":0");
     expect(p.at[0], "HINCRBY h n 1", ":8");
     expect(p.at[0], "RENAME h g", "+OK");
-    settle(&p);
+    settle(p.cluster);
     both(&p, "HGETALL g", "['n', '8', 's', '1', 'set', 'y']");
     close_pair(&p);
 }

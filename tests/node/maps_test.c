@@ -2,44 +2,11 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "tests/lib/t.h"
-#include "tests/node/lib/nodes.h"
-#include "tests/node/lib/talk.h"
+#include "tests/node/checked.h"
 
 #define WRONG_TYPE "-WRONGTYPE Operation against a key holding the wrong kind of value"
 
-static nodes *start(uint32_t count)
-{
-    char          problem[512];
-    nodes_options options = nodes_options_default();
-    options.count = count;
-    options.demo = count > 1;
-    options.alone = count == 1;
-    options.store = "memory";
-    nodes *cluster = nodes_new(&options, problem);
-    CHECK_MSG(cluster != NULL, "%s", problem);
-    CHECK_MSG(nodes_start_all(cluster), "%s", nodes_problem(cluster));
-    return cluster;
-}
-
-static talk *connect_to(nodes *cluster, uint32_t i)
-{
-    talk *t = talk_new(nodes_port(cluster, i));
-    CHECK(t != NULL);
-    return t;
-}
-
-static void expect(talk *t, const char *say, const char *expected)
-{
-    const char *got = talk_say(t, say);
-    CHECK_MSG(strcmp(got, expected) == 0, "%s\n  says     %s\n  expected %s", say, got, expected);
-}
-
-typedef struct line {
-    const char *say, *expect;
-} line;
-
-static const line lines[] = {
+static const said lines[] = {
     {"MAP.GET user", "nil"},
     {"MAP.GET user home city", "nil"},
     {"MAP.KEYS user", "[]"},
@@ -112,11 +79,9 @@ static const line lines[] = {
 
 TEST(maps, are_written_and_read_by_paths)
 {
-    nodes *cluster = start(1);
+    nodes *cluster = start_in_memory(1);
     talk  *t = connect_to(cluster, 0);
-    for (size_t i = 0; i < sizeof lines / sizeof lines[0]; i++) {
-        expect(t, lines[i].say, lines[i].expect);
-    }
+    CONVERSE(t, lines);
     expect(t, "MAP.SET tree a b 1", ":1");
     expect(t, "MAP.SET tree c 2", ":1");
     CHECK(talk_say(t, "HELLO 3")[0] == '{');
@@ -129,7 +94,7 @@ TEST(maps, are_32_deep_and_no_deeper)
 {
     char   path[65], say[256], deep[400];
     size_t end = 0;
-    nodes *cluster = start(1);
+    nodes *cluster = start_in_memory(1);
     talk  *t = connect_to(cluster, 0);
     for (int i = 0; i < 32; i++) {
         memcpy(path + 2 * i, " p", 3);
@@ -154,15 +119,10 @@ TEST(maps, are_32_deep_and_no_deeper)
     nodes_free(cluster);
 }
 
-static void settle(nodes *cluster)
-{
-    CHECK_MSG(nodes_settle(cluster, 20000), "%s", nodes_problem(cluster));
-}
-
 /* What a removal has not seen stays, with the way to it; counters in removed maps, too. */
 TEST(maps, merge_by_paths)
 {
-    nodes *cluster = start(2);
+    nodes *cluster = start_in_memory(2);
     talk  *a = connect_to(cluster, 0), *b = connect_to(cluster, 1);
     expect(a, "MAP.SET m home city Paris", ":1");
     expect(a, "MAP.INCR m stats visits 10", ":10");

@@ -3,25 +3,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "tests/lib/t.h"
-#include "tests/node/lib/nodes.h"
+#include "tests/node/checked.h"
 
 static nodes *start(uint32_t count, bool demo)
 {
-    char          problem[512];
     nodes_options options = nodes_options_default();
     options.count = count;
     options.demo = demo;
     options.store = "memory";
-    nodes *cluster = nodes_new(&options, problem);
-    CHECK_MSG(cluster != NULL, "%s", problem);
-    CHECK_MSG(nodes_start_all(cluster), "%s", nodes_problem(cluster));
-    return cluster;
-}
-
-static void settle(nodes *cluster)
-{
-    CHECK_MSG(nodes_settle(cluster, 20000), "%s", nodes_problem(cluster));
+    return start_with(&options);
 }
 
 static redisReply *ask(nodes *cluster, uint32_t i, const char *line)

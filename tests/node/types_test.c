@@ -5,48 +5,23 @@
 #include <string.h>
 
 #include "crdt/types.h"
-#include "tests/lib/t.h"
-#include "tests/node/lib/nodes.h"
-#include "tests/node/lib/talk.h"
+#include "tests/node/checked.h"
 
-static nodes *start(void)
+static void converse_alone(const said *lines, size_t count)
 {
-    char          problem[512];
-    nodes_options options = nodes_options_default();
-    options.store = "memory";
-    options.alone = true;
-    nodes *cluster = nodes_new(&options, problem);
-    CHECK_MSG(cluster != NULL, "%s", problem);
-    CHECK_MSG(nodes_start_all(cluster), "%s", nodes_problem(cluster));
-    return cluster;
-}
-
-static void expect(talk *t, const char *say, const char *expected)
-{
-    const char *got = talk_say(t, say);
-    CHECK_MSG(strcmp(got, expected) == 0, "%s\n  says     %s\n  expected %s", say, got, expected);
-}
-
-typedef struct line {
-    const char *say, *expect;
-} line;
-
-static void converse(const line *lines, size_t count)
-{
-    nodes *cluster = start();
-    talk  *t = talk_new(nodes_port(cluster, 0));
-    CHECK(t != NULL);
-    for (size_t i = 0; i < count; i++) expect(t, lines[i].say, lines[i].expect);
+    nodes *cluster = start_in_memory(1);
+    talk  *t = connect_to(cluster, 0);
+    converse(t, lines, count);
     talk_free(t);
     nodes_free(cluster);
 }
-#define CONVERSE(lines) converse(lines, sizeof(lines) / sizeof(lines)[0])
+#define CONVERSE_ALONE(lines) converse_alone(lines, sizeof(lines) / sizeof(lines)[0])
 
 #define WRONG_TYPE "-WRONGTYPE Operation against a key holding the wrong kind of value"
 
 TEST(types, counters)
 {
-    static const line lines[] = {
+    static const said lines[] = {
         {"CRDT.PNCOUNTER.GET c", ":0"},
         {"EXISTS c", ":0"},
         {"CRDT.PNCOUNTER.INC c 5", "+OK"},
@@ -68,7 +43,7 @@ TEST(types, counters)
         {"GET c", WRONG_TYPE},
         {"TYPE c", "+pncounter"},
     };
-    nodes *cluster = start();
+    nodes *cluster = start_in_memory(1);
     talk  *t = talk_new(nodes_port(cluster, 0));
     CHECK(t != NULL);
     for (size_t i = 0; i < sizeof lines / sizeof lines[0]; i++) {
@@ -81,7 +56,7 @@ TEST(types, counters)
 
 TEST(types, sets)
 {
-    static const line lines[] = {
+    static const said lines[] = {
         {"CRDT.ORSET.GET s", "[]"},
         {"CRDT.ORSET.ADD s x", "+OK"},
         {"CRDT.ORSET.ADD s 10", "+OK"},
@@ -104,12 +79,12 @@ TEST(types, sets)
         {"CRDT.TWOPSET.GET p", "[]"},
         {"SADD g b", WRONG_TYPE},
     };
-    CONVERSE(lines);
+    CONVERSE_ALONE(lines);
 }
 
 TEST(types, registers_and_flags)
 {
-    static const line lines[] = {
+    static const said lines[] = {
         {"CRDT.LWW.GET l", "nil"},
         {"CRDT.LWW.SET l hello", "+OK"},
         {"CRDT.LWW.GET l", "'hello'"},
@@ -142,12 +117,12 @@ TEST(types, registers_and_flags)
         {"CRDT.DWFLAG.DISABLE d", "+OK"},
         {"CRDT.DWFLAG.GET d", ":0"},
     };
-    CONVERSE(lines);
+    CONVERSE_ALONE(lines);
 }
 
 TEST(types, cells_are_the_strings_and_counters_of_redis)
 {
-    static const line lines[] = {
+    static const said lines[] = {
         {"CRDT.CELL.GET c", "nil"},
         {"INCR c", ":1"},
         {"CRDT.CELL.INCR c 4", "+OK"},
@@ -163,12 +138,12 @@ TEST(types, cells_are_the_strings_and_counters_of_redis)
         {"PERSIST c", ":1"},
         {"CRDT.EXPIRY.GET c", "nil"},
     };
-    CONVERSE(lines);
+    CONVERSE_ALONE(lines);
 }
 
 TEST(types, lists)
 {
-    static const line lines[] = {
+    static const said lines[] = {
         {"CRDT.RGA.GET l", "[]"},
         {"CRDT.RGA.INSERT l 0 b", "+OK"},
         {"CRDT.RGA.INSERT l 0 a", "+OK"},
@@ -191,12 +166,12 @@ TEST(types, lists)
         {"CRDT.TEXT.GET t 1 1", "'b'"},
         {"CRDT.TEXT.INSERT t 4 x", "-ERR position or count is beyond the end"},
     };
-    CONVERSE(lines);
+    CONVERSE_ALONE(lines);
 }
 
 TEST(types, text_in_three_units)
 {
-    static const line lines[] = {
+    static const said lines[] = {
         {"TEXT.GET t", "nil"},
         {"TEXT.LENGTH t", ":0"},
         {"TEXT.INSERT t 0 'a€😀b'", ":4"},
@@ -241,13 +216,13 @@ TEST(types, text_in_three_units)
         {"TEXT.INSERT k 1 x", ":3"},
         {"CRDT.TEXT_CLASSIC.GET k", "'axb'"},
     };
-    CONVERSE(lines);
+    CONVERSE_ALONE(lines);
 }
 
 TEST(types, bytes_that_are_no_text_are_refused)
 {
     static const char bad[] = "*4\r\n$11\r\nTEXT.INSERT\r\n$1\r\nt\r\n$1\r\n0\r\n$2\r\n\xc3(\r\n";
-    nodes            *cluster = start();
+    nodes            *cluster = start_in_memory(1);
     talk             *t = talk_new(nodes_port(cluster, 0));
     CHECK(t != NULL);
     talk_raw(t, bad, sizeof bad - 1);
@@ -261,7 +236,7 @@ TEST(types, bytes_that_are_no_text_are_refused)
 
 TEST(types, revisions_and_rights)
 {
-    static const line lines[] = {
+    static const said lines[] = {
         {"CRDT.REVGRAPH.EDIT d a", "+OK"},
         {"CRDT.REVGRAPH.GET d", "'1-5a58b49702294cec1c187cf942102653 \"a\"'"},
         {"CRDT.REVGRAPH.PUT d 1-x b",
@@ -280,7 +255,7 @@ TEST(types, revisions_and_rights)
         {"CRDT.BCOUNTER.GRANT n", "+OK"},
         {"TYPE n", "+bcounter"},
     };
-    CONVERSE(lines);
+    CONVERSE_ALONE(lines);
 }
 
 /* Each operation of each type has its command, with just the arity of its arguments; each type can
@@ -288,7 +263,7 @@ TEST(types, revisions_and_rights)
 TEST(types, all_operations_have_commands)
 {
     const crdt_types *types = crdt_types_builtin();
-    nodes            *cluster = start();
+    nodes            *cluster = start_in_memory(1);
     char              name[96];
     for (size_t i = 0; i < types->count; i++) {
         const crdt_type *type = types->list[i];

@@ -16,13 +16,6 @@
 
 #define NETS_MAX 32
 
-/* TSan sees none of NNG's atomics: what they count the uses of is freed by whoever comes last. */
-__attribute__((visibility("default"))) const char *__tsan_default_suppressions(void);
-const char                                        *__tsan_default_suppressions(void)
-{
-    return "race:nni_posix_tcp_dialer_rele\nrace:nni_posix_ipc_dialer_rele\n";
-}
-
 /* Its threads end with the program, and nothing is lost. */
 __attribute__((constructor)) static void end_nng(void)
 {
