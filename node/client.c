@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "node/blocking.h"
 #include "node/command.h"
 #include "node/diff.h"
 #include "node/log.h"
@@ -36,13 +37,20 @@ static void unlink_dirty(client *c)
     c->dirty = false;
 }
 
+/* Those that wait for keys are woken one by one, and not looked at in each turn. */
+static bool is_counted(const client *c)
+{
+    return c->wait.on && c->wait.kind != CLIENT_WAITS_KEYS;
+}
+
 void client_close(client *c)
 {
     node *n = c->node;
     if (c->closed) return;
     c->closed = c->closing = true;
-    if (c->wait.on) n->waiting--;
+    if (is_counted(c)) n->waiting--;
     c->wait.on = false;
+    blocking_leave(c);
     if (c->dirty) unlink_dirty(c);
     if (c->previous != NULL) c->previous->next = c->next;
     else n->clients = c->next;
@@ -366,7 +374,7 @@ gossip_time client_deadline(const node *n)
 void client_begin_wait(client *c, client_wait_kind kind, uint32_t nodes, gossip_time until)
 {
     c->wait = (client_wait){kind, nodes, until, true, c->noreply || c->skip > 0};
-    c->node->waiting++;
+    if (is_counted(c)) c->node->waiting++;
 }
 
 void client_end_wait(client *c, size_t reply_at)
@@ -384,7 +392,7 @@ void client_wake_waiting(node *n)
     for (client *c = n->clients; c != NULL; c = next) {
         next = c->next;
         size_t at = c->out.size;
-        if (!c->wait.on) continue;
+        if (!is_counted(c)) continue;
         if (c->wait.kind == CLIENT_WAITS_DIFF) {
             if (n->now >= c->wait.until) diff_end(n, 0, CRDT_EIO); /* its end was not told */
             continue;

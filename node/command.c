@@ -8,6 +8,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "node/blocking.h"
 #include "node/commands.h"
 #include "node/conflicts.h"
 #include "node/expiry.h"
@@ -245,6 +246,19 @@ void command_run(client *who, const crdt_view *args, size_t count)
     }
     if (who->noreply || who->skip > 0) who->out.size = c.at;
     if (who->skip > 0) who->skip--;
+    if (c.node->keys_ready) blocking_serve(c.node);
+}
+
+bool command_again(client *who, const command *cmd, const crdt_view *args, size_t count)
+{
+    call c = {.node = who->node, .client = who, .command = cmd, .args = args, .count = count};
+    c.reply = &who->reply;
+    c.at = who->out.size;
+    c.again = true;
+    cmd->run(&c);
+    call_commit(&c);
+    if (c.failed) who->out.size = c.end;
+    return !c.waits;
 }
 
 /* -- Commands of commands ---------------------------------------------------------------------- */

@@ -30,6 +30,8 @@ typedef struct call {
     crdt_txn        *txn;       /* open once something is written */
     bool             failed;    /* an error was the reply: nothing is kept */
     bool             deadlines; /* it has changed some */
+    bool             again;     /* it waited for a key, which has changed */
+    bool             waits;     /* it replies nothing for now: blocking.h */
     size_t           end;       /* of an error reply: what is said after it is dropped */
 } call;
 
@@ -61,6 +63,8 @@ const command_counts *command_counts_of(const command *cmd); /* of the table, no
 void                  command_counts_reset(void);
 /* Run one request and append its reply. */
 void command_run(client *who, const crdt_view *args, size_t count);
+/* Run a request that waits once more. False: it goes on waiting. */
+bool command_again(client *who, const command *cmd, const crdt_view *args, size_t count);
 
 /* -- For commands ------------------------------------------------------------------------------ */
 

@@ -18,6 +18,7 @@
 #define FAST COMMAND_FAST
 #define ADMIN COMMAND_ADMIN
 #define OURS COMMAND_OURS
+#define BLOCKING COMMAND_BLOCKING
 #define OPEN (COMMAND_FAST | COMMAND_NO_AUTH)
 
 static const command list[] = {
@@ -193,6 +194,56 @@ static const command list[] = {
             "The members of all the sets."),
     COMMAND("sunionstore", command_sunionstore, -3, WRITE, 1, -1, 1, "set",
             "destination key [key ...]", "The same, kept under a key."),
+
+    /* -- Lists --------------------------------------------------------------------------------- */
+    COMMAND("blmove", command_blmove, 6, WRITE | BLOCKING, 1, 2, 1, "list",
+            "source destination <LEFT | RIGHT> <LEFT | RIGHT> timeout",
+            "LMOVE, or wait for an element, so many seconds."),
+    COMMAND("blmpop", command_blmpop, -5, WRITE | BLOCKING | COMMAND_COUNTED_KEYS, 0, 0, 0, "list",
+            "timeout numkeys key [key ...] <LEFT | RIGHT> [COUNT count]",
+            "LMPOP, or wait for elements, so many seconds."),
+    COMMAND("blpop", command_blpop, -3, WRITE | BLOCKING, 1, -2, 1, "list", "key [key ...] timeout",
+            "Take out the first element of the first list that has some, or wait for one."),
+    COMMAND("brpop", command_brpop, -3, WRITE | BLOCKING, 1, -2, 1, "list", "key [key ...] timeout",
+            "Take out the last element of the first list that has some, or wait for one."),
+    COMMAND("brpoplpush", command_brpoplpush, 4, WRITE | BLOCKING, 1, 2, 1, "list",
+            "source destination timeout", "RPOPLPUSH, or wait for an element, so many seconds."),
+    COMMAND("lindex", command_lindex, 3, READ, 1, 1, 1, "list", "key index",
+            "The element at a place; below 0 it counts from the end."),
+    COMMAND("linsert", command_linsert, 5, WRITE, 1, 1, 1, "list",
+            "key <BEFORE | AFTER> pivot element", "Insert beside an element."),
+    COMMAND("llen", command_llen, 2, READ | FAST, 1, 1, 1, "list", "key", "How many elements."),
+    COMMAND("lmove", command_lmove, 5, WRITE, 1, 2, 1, "list",
+            "source destination <LEFT | RIGHT> <LEFT | RIGHT>",
+            "An element goes from an end of one list to an end of another."),
+    COMMAND("lmpop", command_lmpop, -4, WRITE | COMMAND_COUNTED_KEYS, 0, 0, 0, "list",
+            "numkeys key [key ...] <LEFT | RIGHT> [COUNT count]",
+            "Take out elements of the first list that has some."),
+    COMMAND("lpop", command_lpop, -2, WRITE | FAST, 1, 1, 1, "list", "key [count]",
+            "Take out the first elements. Two nodes may take out the same."),
+    COMMAND("lpos", command_lpos, -3, READ, 1, 1, 1, "list",
+            "key element [RANK rank] [COUNT num-matches] [MAXLEN len]",
+            "Where an element stands."),
+    COMMAND("lpush", command_lpush, -3, WRITE | FAST, 1, 1, 1, "list", "key element [element ...]",
+            "Put elements before the first, one after the other."),
+    COMMAND("lpushx", command_lpushx, -3, WRITE | FAST, 1, 1, 1, "list",
+            "key element [element ...]", "The same, if there is a list."),
+    COMMAND("lrange", command_lrange, 4, READ, 1, 1, 1, "list", "key start stop",
+            "The elements of a range."),
+    COMMAND("lrem", command_lrem, 4, WRITE, 1, 1, 1, "list", "key count element",
+            "Remove equal elements: so many from the start, below 0 from the end, 0: all."),
+    COMMAND("lset", command_lset, 4, WRITE, 1, 1, 1, "list", "key index element",
+            "Give an element another value; of two given at the same time the later shows."),
+    COMMAND("ltrim", command_ltrim, 4, WRITE, 1, 1, 1, "list", "key start stop",
+            "Remove what is outside a range; what others add at the same time stays."),
+    COMMAND("rpop", command_rpop, -2, WRITE | FAST, 1, 1, 1, "list", "key [count]",
+            "Take out the last elements. Two nodes may take out the same."),
+    COMMAND("rpoplpush", command_rpoplpush, 3, WRITE, 1, 2, 1, "list", "source destination",
+            "The last element of one list goes before the first of another."),
+    COMMAND("rpush", command_rpush, -3, WRITE | FAST, 1, 1, 1, "list", "key element [element ...]",
+            "Put elements behind the last, one after the other."),
+    COMMAND("rpushx", command_rpushx, -3, WRITE | FAST, 1, 1, 1, "list",
+            "key element [element ...]", "The same, if there is a list."),
 
     /* -- Hashes -------------------------------------------------------------------------------- */
     COMMAND("hdel", command_hdel, -3, WRITE | FAST, 1, 1, 1, "hash", "key field [field ...]",

@@ -99,7 +99,7 @@ static void clients(const node *n, crdt_buf *out)
     count(out, "maxclients", n->config.maxclients);
     count(out, "client_recent_max_input_buffer", in);
     count(out, "client_recent_max_output_buffer", most);
-    count(out, "blocked_clients", n->waiting);
+    count(out, "blocked_clients", n->waiting + n->blocked);
     count(out, "tracking_clients", 0);
     count(out, "clients_in_timeout_table", n->waiting);
 }

@@ -73,6 +73,8 @@ typedef struct node {
     uint64_t                 ms;  /* of this turn, since 1970 */
     uint64_t                 ms_ceiling, timer_at;
     uint32_t                 waiting;  /* clients in WAIT */
+    uint32_t                 blocked;  /* clients that wait for keys: node/blocking.c */
+    bool                     keys_ready; /* some of these keys have changed */
     bool                     busy;     /* something of this turn is for the driver */
     bool                     held;     /* the disk refuses: what was written is not acknowledged */
     bool                     cut;      /* CRDT.PARTITION */
@@ -83,6 +85,7 @@ typedef struct node {
     struct keyspace_cursors *cursors;   /* of SCAN */
     void                    *conflicts; /* names with several contents: node/conflicts.c */
     size_t                   conflicts_count;
+    struct node_blocking    *blocking; /* who waits for which key; NULL: nobody ever did */
     struct node_diff        *diff;     /* CRDT.DIFF under way: node/diff.c */
     uint64_t                 saved_ms; /* when SAVE last succeeded */
     node_rates               rates;
