@@ -109,17 +109,42 @@ static bool delete_range(call *c, crdt_view name, uint64_t length, uint64_t at, 
     return open_list(c, name, true, &edit) && !call_fails(c, crdt_rga_delete(&edit, at, count));
 }
 
+/* A reply that would have its client closed is none. False: an error was replied instead. */
+static bool reply_element(call *c, crdt_value value)
+{
+    uint64_t most = c->node->config.output_hard_bytes;
+    reads_value(c->reply, value);
+    if (most == 0 || c->reply->out->size <= most) return true;
+    call_error(c, "ERR the reply is larger than client-output-buffer-limit allows");
+    return false;
+}
+
+/* False: an error was replied. */
+static bool reply_range(call *c, crdt_ref list, uint64_t at, uint64_t count)
+{
+    crdt_rga_iter it = crdt_rga_iterate(list, at);
+    crdt_value    value;
+    for (; count > 0 && crdt_rga_next(&it, &value); count--) {
+        if (!reply_element(c, value)) return false;
+    }
+    return true;
+}
+
+static bool reply_backwards(call *c, crdt_ref list, uint64_t end, uint64_t count)
+{
+    crdt_value value;
+    for (; count > 0 && crdt_rga_get(list, --end, &value); count--) {
+        if (!reply_element(c, value)) return false;
+    }
+    return true;
+}
+
 bool list_take(call *c, crdt_view name, crdt_ref list, list_end end, uint64_t count)
 {
-    uint64_t      length = crdt_rga_length(list);
-    crdt_value    value;
-    crdt_rga_iter it = crdt_rga_iterate(list, 0);
-    for (uint64_t i = 0; i < count; i++) {
-        if (end == LIST_LEFT) (void)crdt_rga_next(&it, &value);
-        else (void)crdt_rga_get(list, length - 1 - i, &value);
-        reads_value(c->reply, value);
-    }
-    return delete_range(c, name, length, end == LIST_LEFT ? 0 : length - count, count);
+    uint64_t length = crdt_rga_length(list), at = end == LIST_LEFT ? 0 : length - count;
+    bool     fits = end == LIST_LEFT ? reply_range(c, list, 0, count)
+                                     : reply_backwards(c, list, length, count);
+    return fits && delete_range(c, name, length, at, count);
 }
 
 /* False: an error was replied. */
@@ -217,15 +242,13 @@ static uint64_t clip(int64_t first, int64_t last, int64_t length, uint64_t *ret_
 
 void command_lrange(call *c)
 {
-    crdt_ref   list;
-    crdt_value value;
-    int64_t    first, last;
-    uint64_t   at;
+    crdt_ref list;
+    int64_t  first, last;
+    uint64_t at;
     if (!parse_range(c, &first, &last) || !list_find(c, c->args[1], &list)) return;
     uint64_t count = clip(first, last, (int64_t)crdt_rga_length(list), &at);
     reply_array(c->reply, count);
-    crdt_rga_iter it = crdt_rga_iterate(list, at);
-    for (; count > 0 && crdt_rga_next(&it, &value); count--) reads_value(c->reply, value);
+    reply_range(c, list, at, count);
 }
 
 void command_ltrim(call *c)

@@ -191,6 +191,37 @@ TEST(blocking, does_not_hold_up_a_stop)
     nodes_free(cluster);
 }
 
+/* What cannot be told is not taken out: it is there for the next. */
+TEST(blocking, takes_out_no_more_than_it_may_tell)
+{
+    static char       say[200000] = "RPUSH k ";
+    const char *const flags[] = {"--client-output-buffer-limit", "100kb", NULL};
+    nodes_options     options = nodes_options_default();
+    options.store = "memory";
+    options.alone = true;
+    options.flags = flags;
+    nodes *cluster = start_with(&options);
+    talk  *watch = connect_to(cluster, 0);
+    talk  *greedy = one_waits(cluster, 0, watch, 0, "BLMPOP 20 1 k LEFT COUNT 5"),
+         *modest = one_waits(cluster, 0, watch, 1, "BLPOP k 20");
+    memset(say + 8, 'x', 150000);
+    say[8 + 50000] = say[8 + 100001] = ' ';
+    expect(watch, say, ":3");
+    got(greedy, "-ERR the reply is larger than client-output-buffer-limit allows");
+    CHECK(strncmp(talk_read(modest), "['k', 'xxxx", 11) == 0);
+    expect(watch, "LLEN k", ":2");
+    expect(watch, "RPUSH k x", ":3");
+    expect(watch, "LRANGE k 0 -1", "-ERR the reply is larger than client-output-buffer-limit allows");
+    expect(watch, "RPOP k 3", "-ERR the reply is larger than client-output-buffer-limit allows");
+    expect(watch, "LLEN k", ":3");
+    expect(watch, "RPOP k", "'x'");
+    expect(greedy, "PING", "+PONG");
+    talk_free(greedy);
+    talk_free(modest);
+    talk_free(watch);
+    nodes_free(cluster);
+}
+
 /* What a client sends while it waits is bounded, and then it is closed. */
 TEST(blocking, bounds_what_is_sent_meanwhile)
 {
