@@ -40,20 +40,20 @@ crdt_err crdt_surfaced_new(const crdt_rules *rules, const crdt_mem *mem,
     return CRDT_OK;
 }
 
-static void free_event(const crdt_mem *mem, event *e)
+static void free_events(const crdt_mem *mem, event *first)
 {
-    if (e != NULL) crdt__release(mem, e, e->bytes);
+    for (event *e = first, *next; e != NULL; e = next) {
+        next = e->next;
+        crdt__release(mem, e, e->bytes);
+    }
 }
 
 void crdt_surfaced_free(crdt_surfaced *surfaced)
 {
     if (surfaced == NULL) return;
     const crdt_mem *mem = surfaced->mem;
-    free_event(mem, surfaced->current);
-    for (event *e = surfaced->first, *next; e != NULL; e = next) {
-        next = e->next;
-        free_event(mem, e);
-    }
+    free_events(mem, surfaced->current);
+    free_events(mem, surfaced->first);
     crdt__release(mem, surfaced->at, surfaced->cap * sizeof(told));
     crdt__release(mem, surfaced, sizeof *surfaced);
 }
@@ -94,10 +94,10 @@ static told *find(const crdt_surfaced *s, const told *id)
 
 /* -- Looking ----------------------------------------------------------------------------------- */
 
-/* A path at which something competes, and the event if it is to be told of. */
+/* A path at which something competes; fresh: there is an event, for it is to be told of. */
 typedef struct found {
-    told   id;
-    event *event;
+    told id;
+    bool fresh;
 } found;
 
 typedef struct look {
@@ -108,24 +108,28 @@ typedef struct look {
     crdt_path            path;
     found               *at;
     size_t               count, cap;
+    event               *first, *last; /* in the order in which they were found */
 } look;
 
 static void look_free(look *l)
 {
-    for (size_t i = 0; i < l->count; i++) free_event(l->s->mem, l->at[i].event);
+    free_events(l->s->mem, l->first);
     crdt__release(l->s->mem, l->at, l->cap * sizeof *l->at);
     crdt__gathered_clear(&l->gathered);
 }
 
-static event *make_event(const look *l, const told *id, size_t siblings)
+static crdt_err add_event(look *l, const told *id, size_t siblings)
 {
     size_t bytes = sizeof(event) + crdt__path_bytes(&l->path);
     event *e = crdt__alloc(l->s->mem, bytes);
-    if (e == NULL) return NULL;
+    if (e == NULL) return CRDT_ENOMEM;
     *e = (event){.bytes = bytes, .id = *id};
     e->says = (crdt_surfacing){crdt__path_copy(&l->path, e + 1), id->set, siblings,
                                siblings >= crdt__rules_many(l->s->rules)};
-    return e;
+    if (l->last != NULL) l->last->next = e;
+    else l->first = e;
+    l->last = e;
+    return CRDT_OK;
 }
 
 static crdt_err name_path(const look *l, told *id)
@@ -146,7 +150,7 @@ static crdt_err name_path(const look *l, told *id)
 static crdt_err note(look *l, const crdt_sibling *at, size_t count)
 {
     crdt_siblings view = {l->path, at, count};
-    found         one = {{0, {0, 0}, {0, 0}, false}, NULL};
+    found         one = {{0, {0, 0}, {0, 0}, false}, false};
     bool          acked = false;
     if (l->count == l->cap) {
         size_t cap = crdt__grow(l->cap, l->count + 1), size = sizeof *l->at;
@@ -159,12 +163,10 @@ static crdt_err note(look *l, const crdt_sibling *at, size_t count)
     if (err == CRDT_OK) err = crdt__set_digest(&l->path, at, count, l->s->mem, &one.id.set);
     if (err == CRDT_OK) err = crdt__acked(&l->from, l->s->rules, &view, &acked);
     if (err != CRDT_OK) return err;
-    if (!acked && find(l->s, &one.id) == NULL) {
-        one.event = make_event(l, &one.id, count);
-        if (one.event == NULL) return CRDT_ENOMEM;
-    }
-    l->at[l->count++] = one;
-    return CRDT_OK;
+    one.fresh = !acked && find(l->s, &one.id) == NULL;
+    if (one.fresh) err = add_event(l, &one.id, count);
+    if (err == CRDT_OK) l->at[l->count++] = one;
+    return err;
 }
 
 static crdt_err look_at_register(look *l, const crdt_ref *ref)
@@ -245,7 +247,7 @@ static const told *next_kept(const look *l, size_t *at, const uint64_t *only)
 
 static const found *next_fresh(const look *l, size_t *at)
 {
-    while (*at < l->count && l->at[*at].event == NULL) ++*at;
+    while (*at < l->count && !l->at[*at].fresh) ++*at;
     return *at < l->count ? &l->at[*at] : NULL;
 }
 
@@ -264,13 +266,6 @@ static size_t merge(const look *l, const uint64_t *only, told *out)
     }
 }
 
-static void enqueue(crdt_surfaced *s, event *e)
-{
-    if (s->last != NULL) s->last->next = e;
-    else s->first = e;
-    s->last = e;
-}
-
 static crdt_err take_in(crdt_surfaced *s, look *l, const uint64_t *only)
 {
     size_t cap = s->count + l->count;
@@ -285,10 +280,11 @@ static crdt_err take_in(crdt_surfaced *s, look *l, const uint64_t *only)
     s->at = at;
     s->count = count;
     s->cap = cap;
-    for (size_t i = 0; i < l->count; i++) {
-        if (l->at[i].event != NULL) enqueue(s, l->at[i].event);
-        l->at[i].event = NULL;
-    }
+    if (l->first == NULL) return CRDT_OK;
+    if (s->last != NULL) s->last->next = l->first;
+    else s->first = l->first;
+    s->last = l->last;
+    l->first = NULL;
     return CRDT_OK;
 }
 
@@ -329,10 +325,11 @@ crdt_err crdt_surfaced_look_all(crdt_surfaced *surfaced, const crdt_store *store
 bool crdt_surfaced_next(crdt_surfaced *surfaced, crdt_surfacing *ret_surfacing)
 {
     event *e = surfaced->first;
-    free_event(surfaced->mem, surfaced->current);
+    free_events(surfaced->mem, surfaced->current);
     surfaced->current = e;
     if (e == NULL) return false;
     surfaced->first = e->next;
+    e->next = NULL;
     if (surfaced->first == NULL) surfaced->last = NULL;
     told *mine = find(surfaced, &e->id);
     if (mine != NULL) mine->drained = true;
