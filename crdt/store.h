@@ -177,6 +177,8 @@ CRDT_MUST_CHECK CRDT_API crdt_err crdt_store_renew(crdt_store *store, uint64_t r
  * or a delta since a context. Borrowed while the delta lives. */
 CRDT_API const crdt_context *crdt_delta_brought(const crdt_delta *delta);
 CRDT_API crdt_clock         *crdt_store_clock(crdt_store *store);
+/* The store that this transaction writes to. */
+CRDT_API const crdt_store *crdt_txn_store(const crdt_txn *txn);
 /* The last stamp that this transaction gave; 0: none. */
 CRDT_API uint64_t crdt_txn_stamp(const crdt_txn *txn);
 

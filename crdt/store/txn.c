@@ -45,6 +45,11 @@ void crdt_txn_at(crdt_txn *txn, const crdt_context *ctx)
     txn->at = ctx;
 }
 
+const crdt_store *crdt_txn_store(const crdt_txn *txn)
+{
+    return txn->store;
+}
+
 uint64_t crdt_txn_stamp(const crdt_txn *txn)
 {
     return txn->stamp;
