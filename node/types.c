@@ -110,6 +110,7 @@ static void run_operation(call *c)
     if (!parse(c, m->op, args)) return;
     bool beside = m->type == &crdt_expiry_type; /* it shows under no name of its own */
     if (beside) c->deadlines = true;
+    if (m->type == &crdt_revgraph_type) c->conflicts = true;
     crdt_txn *txn = beside ? call_write(c) : key_write(c, name, m->type);
     if (txn == NULL) return;
     reply_result(c, m->op, crdt_txn_apply(txn, name, m->op, args, strlen(m->op->args)));
