@@ -786,7 +786,7 @@ static size_t conflicts_after(uint32_t devices, int rounds, bool sign)
     CHECK_MSG(nodes_cut(cluster, 3), "%s", nodes_problem(cluster));
     for (uint32_t i = 0; i < devices; i++) wait_for_leaves(cluster, i, i < 2 ? 2 : devices - 2);
     for (int round = 0; round < rounds; round++) {
-        if (round > 0) scatter(cluster);
+        scatter(cluster);
         for (uint32_t i = 0; i < devices; i++) resolve(cluster, i, sign);
         gather_again(cluster);
     }
