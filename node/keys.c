@@ -3,9 +3,16 @@
 
 #include "node/expiry.h"
 
+static bool is_empty(const crdt_ref *ref)
+{
+    if (ref->type == &crdt_orset_type) return crdt_orset_count(*ref) == 0;
+    if (ref->type == &crdt_ormap_type) return !ref->type->alive(ref);
+    return ref->type == &crdt_revgraph_type && !ref->type->alive(ref);
+}
+
 bool key_hidden(const node *n, crdt_view name, const crdt_ref *ref)
 {
-    return expiry_passed(n, name) || (ref->type == &crdt_revgraph_type && !ref->type->alive(ref));
+    return is_empty(ref) || expiry_passed(n, name);
 }
 
 static bool look(call *c, crdt_view name, crdt_ref *ret_ref)

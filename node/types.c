@@ -5,8 +5,7 @@
  *
  * Values   what is an integer in its usual form ("10", not "010" or "+10") goes in as an integer:
  *          SADD, CRDT.ORSET.ADD and a program that embeds the library mean the same element.
- * Empty    operations are the library's own: a set that was emptied by them is still there, empty,
- *          unlike after SREM; a key that is not there reads as an empty object.
+ * Empty    a key that is not there reads as an empty object.
  */
 #include <inttypes.h>
 #include <stdio.h>
