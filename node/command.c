@@ -190,7 +190,7 @@ void call_commit(call *c)
     crdt_dot last;
     bool     failed = c->failed;
     if (c->txn == NULL) return;
-    if (failed || call_fails(c, node_commit(n, c->deadlines, &last))) {
+    if (failed || call_fails(c, node_commit(n, c->deadlines || c->conflicts, &last))) {
         gossip_engine_rollback(n->engine);
         c->txn = NULL;
         return;

@@ -33,6 +33,7 @@ typedef struct call {
     crdt_txn        *txn;       /* open once something is written */
     bool             failed;    /* an error was the reply: nothing is kept */
     bool             deadlines; /* it has changed some */
+    bool             conflicts; /* it may have made some */
     size_t           end;       /* of an error reply: what is said after it is dropped */
 } call;
 

@@ -243,6 +243,33 @@ static const command list[] = {
             "key path [path ...] value",
             "Set a string at a path; maps on the way are made. Whatever was there goes."),
 
+    /* -- Documents with revisions -------------------------------------------------------------- */
+    COMMAND("rev.accept", command_rev_accept, -4, WRITE | OURS, 1, 1, 1, "rev",
+            "key body rev [ancestor ...] [DELETED]",
+            "Take a revision as another system made it, with its ancestors. Another body under an "
+            "id that is held is refused: DOUBLED."),
+    COMMAND("rev.conflicts", command_rev_conflicts, 2, READ | OURS, 1, 1, 1, "rev", "key",
+            "The leaves that lose, with their bodies."),
+    COMMAND("rev.del", command_rev_del, -4, WRITE | OURS, 1, 1, 1, "rev",
+            "key PARENT rev [rev ...]", "Delete leaves, in one revision: its id."),
+    COMMAND("rev.get", command_rev_get, -2, READ | OURS, 1, 1, 1, "rev", "key [REV rev]",
+            "The winner, or the revision: its id and body. Of a deletion the body is null."),
+    COMMAND("rev.history", command_rev_history, -2, READ | OURS, 1, 1, 1, "rev", "key [REV rev]",
+            "The winner, or the revision, and its ancestors, the latest first."),
+    COMMAND("rev.leaves", command_rev_leaves, 2, READ | OURS, 1, 1, 1, "rev", "key",
+            "The winner, the conflicts, the deletions: what nothing was written over."),
+    COMMAND(
+        "rev.put", command_rev_put, -3, WRITE | OURS, 1, 1, 1, "rev",
+        "key body [PARENT rev [rev ...]] [FORCE]",
+        "Write over revisions, of which all must be leaves, or else CONFLICT; several: a merge. "
+        "No parent: the first revision. The new id. FORCE: over the winner, or over what is "
+        "no leaf."),
+    COMMAND("rev.tree", command_rev_tree, 2, READ | OURS, 1, 1, 1, "rev", "key",
+            "All revisions as a tree, for those who know one parent: what a merge has resolved "
+            "ends in a deletion."),
+    COMMAND("rev.winner", command_rev_winner, 2, READ | FAST | OURS, 1, 1, 1, "rev", "key",
+            "The id of the revision that shows."),
+
     /* -- Texts --------------------------------------------------------------------------------- */
     COMMAND("text.delete", command_text_delete, -4, WRITE | OURS, 1, 1, 1, "text",
             "key position count [UNIT unit]",
