@@ -190,7 +190,7 @@ typedef struct batch {
     resp_status status; /* of what is behind the last: RESP_REQUEST, if that was not looked at */
     const char *error;
     command_request of[BATCH];
-    crdt_view   args[BATCH_WORDS];
+    crdt_view       args[BATCH_WORDS];
 } batch;
 
 /* From `at` on; the words of the last may be the parser's own. Who has not said who it is may say

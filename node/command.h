@@ -16,7 +16,7 @@ typedef enum command_flags {
     COMMAND_FAST = 8,
     COMMAND_NO_AUTH = 16, /* before AUTH, too */
     COMMAND_BLOCKING = 32,
-    COMMAND_OURS = 64,         /* Redis has no such command */
+    COMMAND_OURS = 64,          /* Redis has no such command */
     COMMAND_COUNTED_KEYS = 128, /* its first argument says how many keys follow it */
     COMMAND_SHARES = 256        /* looks by its transaction alone: may share one with the next */
 } command_flags;

@@ -68,8 +68,8 @@ struct crdt_txn {
     const crdt_context *at;
     uint64_t            now_ms, first, next; /* dots [first, next) are taken */
     uint64_t            stamp;
-    crdt_err            failed; /* an operation was left half done: only rollback is allowed */
-    crdt__within       *within; /* where names lead; NULL: to named objects */
+    crdt_err            failed;    /* an operation was left half done: only rollback is allowed */
+    crdt__within       *within;    /* where names lead; NULL: to named objects */
     uint64_t            opened[4]; /* a bit for each name in delta; several may have the same */
     bool                shown_beside; /* something stands beside it */
     bool                sealed;       /* the delta is whole: nothing was opened since */

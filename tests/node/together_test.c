@@ -47,10 +47,10 @@ static void say_together(talk *t, const said *lines, size_t count)
 TEST(together, many_writes_are_one_entry_and_each_sees_those_before_it)
 {
     static const said lines[] = {
-        {"SET s x", "+OK"},       {"INCR n", ":1"},          {"INCRBY n 5", ":6"},
-        {"APPEND s yz", ":3"},    {"SADD m a b", ":2"},      {"SADD m b c", ":1"},
-        {"SREM m a", ":1"},       {"HSET h f 1 g 2", ":2"},  {"SADD after-a-hash z", ":1"},
-        {"HINCRBY h f 2", ":3"},  {"HDEL h g", ":1"},        {"GETSET s w", "'xyz'"},
+        {"SET s x", "+OK"},       {"INCR n", ":1"},         {"INCRBY n 5", ":6"},
+        {"APPEND s yz", ":3"},    {"SADD m a b", ":2"},     {"SADD m b c", ":1"},
+        {"SREM m a", ":1"},       {"HSET h f 1 g 2", ":2"}, {"SADD after-a-hash z", ":1"},
+        {"HINCRBY h f 2", ":3"},  {"HDEL h g", ":1"},       {"GETSET s w", "'xyz'"},
         {"SETRANGE s 1 v", ":2"},
     };
     nodes *cluster = start_in_memory(2);
@@ -93,15 +93,15 @@ TEST(together, one_that_fails_takes_none_of_the_others_with_it)
 TEST(together, a_deadline_counts_for_the_next)
 {
     static const said lines[] = {
-        {"SET k old", "+OK"},      {"SET k 5 PX 1", "+OK"}, {"SET other 1", "+OK"},
+        {"SET k old", "+OK"},       {"SET k 5 PX 1", "+OK"},    {"SET other 1", "+OK"},
         {"SET k 7 KEEPTTL", "+OK"}, {"SET p 1 EX 1000", "+OK"}, {"SET p 2", "+OK"},
-        {"INCR p", ":3"},          {"TTL p", ":-1"},
+        {"INCR p", ":3"},           {"TTL p", ":-1"},
     };
     nodes *cluster = start_in_memory(1);
     talk  *t = connect_to(cluster, 0);
     TOGETHER(t, lines);
     while (strcmp(talk_say(t, "GET k"), "nil") != 0) {} /* a millisecond or two */
-    expect(t, "INCR k", ":1"); /* on nothing: not on what had expired */
+    expect(t, "INCR k", ":1");                          /* on nothing: not on what had expired */
     talk_free(t);
     nodes_free(cluster);
 }
@@ -109,10 +109,18 @@ TEST(together, a_deadline_counts_for_the_next)
 TEST(together, a_write_that_reads_in_between_has_its_own_reply)
 {
     static const said lines[] = {
-        {"SET a 1", "+OK"}, {"GET a", "'1'"},  {"INCR a", ":2"},   {"GET a", "'2'"},
-        {"DEL a", ":1"},    {"INCR a", ":1"},  {"INCR a", ":2"},   {"EXISTS a", ":1"},
-        {"PING", "+PONG"},  {"INCR a", ":3"},  {"NOSUCH", "-ERR unknown command 'NOSUCH', with "
-                                                          "args beginning with: "},
+        {"SET a 1", "+OK"},
+        {"GET a", "'1'"},
+        {"INCR a", ":2"},
+        {"GET a", "'2'"},
+        {"DEL a", ":1"},
+        {"INCR a", ":1"},
+        {"INCR a", ":2"},
+        {"EXISTS a", ":1"},
+        {"PING", "+PONG"},
+        {"INCR a", ":3"},
+        {"NOSUCH", "-ERR unknown command 'NOSUCH', with "
+                   "args beginning with: "},
         {"INCR a", ":4"},
     };
     nodes *cluster = start_in_memory(1);
