@@ -191,19 +191,14 @@ void client_flush_all(node *n)
 #define BATCH 16u
 #define BATCH_WORDS 64u
 
-typedef struct request {
-    crdt_view *args;
-    size_t     count, end; /* end: the place behind it in the bytes */
-} request;
-
 /* Requests that came together: they are read, then run, so that what their names stand for is
  * loaded while others are at work. */
 typedef struct batch {
     size_t      count, words, end;
     resp_status status; /* of what is behind the last: RESP_REQUEST, if that was not looked at */
     const char *error;
-    request     of[BATCH];
-    crdt_view   args[BATCH_WORDS];
+    command_request of[BATCH];
+    crdt_view       args[BATCH_WORDS];
 } batch;
 
 /* From `at` on; the words of the last may be the parser's own. Who has not said who it is may say
@@ -213,7 +208,7 @@ static void read_batch(client *c, const uint8_t *data, size_t size, size_t at, b
     size_t most = c->authed ? BATCH : 1, used;
     b->count = b->words = 0;
     for (bool keeps = true; keeps && b->count < most;) {
-        request *r = &b->of[b->count];
+        command_request *r = &b->of[b->count];
         b->status =
             resp_parse(&c->parser, data + at, size - at, &r->args, &r->count, &used, &b->error);
         b->end = at += used;
@@ -251,9 +246,9 @@ static size_t run_requests(client *c, const uint8_t *data, size_t size)
     while (may_go_on(c) && b.status == RESP_REQUEST) {
         read_batch(c, data, size, at, &b);
         expect_names(c, &b);
-        for (size_t i = 0; i < b.count && may_go_on(c); i++) {
-            command_run(c, b.of[i].args, b.of[i].count);
-            at = b.of[i].end;
+        for (size_t i = 0; i < b.count && may_go_on(c);) {
+            i += command_run(c, &b.of[i], b.count - i);
+            at = b.of[i - 1].end;
         }
         if (!may_go_on(c)) break;
         at = b.end;

@@ -65,6 +65,10 @@ void command_hset(call *c), command_hmset(call *c), command_hget(call *c), comma
 /* maps.c */
 void command_map_set(call *c), command_map_get(call *c), command_map_del(call *c),
     command_map_incr(call *c), command_map_keys(call *c), command_map_len(call *c);
+/* revs.c */
+void command_rev_put(call *c), command_rev_get(call *c), command_rev_winner(call *c),
+    command_rev_leaves(call *c), command_rev_conflicts(call *c), command_rev_history(call *c),
+    command_rev_del(call *c), command_rev_accept(call *c), command_rev_tree(call *c);
 /* texts.c */
 void command_text_insert(call *c), command_text_delete(call *c), command_text_get(call *c),
     command_text_length(call *c);

@@ -331,6 +331,7 @@ static void gossip(const node *n, crdt_buf *out)
     count(out, "far_future", g.far_future);
     count(out, "engine_memory", g.memory);
     count(out, "conflicts", conflicts_count(n));
+    count(out, "doubled_revisions", conflicts_doubled(n));
     notices(n, out);
     transport(n, out);
 }

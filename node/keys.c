@@ -3,9 +3,17 @@
 
 #include "node/expiry.h"
 
+static bool is_empty(const crdt_ref *ref)
+{
+    if (ref->type == &crdt_orset_type) return crdt_orset_count(*ref) == 0;
+    bool known = ref->type == &crdt_ormap_type || ref->type == &crdt_rga_type ||
+                 ref->type == &crdt_revgraph_type;
+    return known && !ref->type->alive(ref);
+}
+
 bool key_hidden(const node *n, crdt_view name, const crdt_ref *ref)
 {
-    return expiry_passed(n, name) || (ref->type == &crdt_rga_type && !ref->type->alive(ref));
+    return is_empty(ref) || expiry_passed(n, name);
 }
 
 bool key_shows(const node *n, crdt_view name)

@@ -241,6 +241,20 @@ void command_scan(call *c)
 
 /* -- RENAME ------------------------------------------------------------------------------------ */
 
+/* The winner's body, as the first revision of a document. Its ids are others there, and another
+ * branch might win: so there must be none. */
+static bool copy_document(call *c, crdt_view to, crdt_ref from)
+{
+    crdt_revgraph_iter it = crdt_revgraph_iterate(from, CRDT_REVS_LIVE);
+    crdt_rev           winner, other;
+    if (!crdt_revgraph_next(&it, &winner)) return true;
+    if (winner.has_body && !crdt_revgraph_next(&it, &other)) {
+        return !call_fails(c, crdt_revgraph_edit(c->txn, to, winner.body));
+    }
+    call_error(c, "ERR a document with conflicts cannot be renamed: write over them first");
+    return false;
+}
+
 /* The content, written anew under the other name: what others change under the old one at the same
  * time stays there. */
 static bool copy_content(call *c, crdt_view to, crdt_ref from)
@@ -263,6 +277,7 @@ static bool copy_content(call *c, crdt_view to, crdt_ref from)
     }
     if (from.type == &crdt_ormap_type) return hash_copy(c, to, from);
     if (from.type == &crdt_rga_type) return list_copy(c, to, from);
+    if (from.type == &crdt_revgraph_type) return copy_document(c, to, from);
     call_error(c, "ERR a name of type '%s' cannot be renamed: its history stands under its name",
                key_type_name(from.type));
     return false;

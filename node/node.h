@@ -84,7 +84,7 @@ typedef struct node {
     struct node_expiries    *expiries;  /* names with a deadline; NULL: none yet */
     struct keyspace_cursors *cursors;   /* of SCAN */
     void                    *conflicts; /* names with several contents: node/conflicts.c */
-    size_t                   conflicts_count;
+    size_t                   conflicts_count, doubled_count;
     struct node_blocking    *blocking; /* who waits for which key; NULL: nobody ever did */
     struct node_diff        *diff;     /* CRDT.DIFF under way: node/diff.c */
     uint64_t                 saved_ms; /* when SAVE last succeeded */
@@ -109,8 +109,8 @@ static inline void node_touch(node *n)
 }
 /* What the store's change list tells goes to those who keep names by kind. */
 void node_changes(node *n);
-/* End the engine's transaction: one entry. deadlines: it has changed some. On an error it stays
- * open. */
+/* End the engine's transaction: one entry. deadlines: it has changed some, or may have made
+ * conflicts. On an error it stays open. */
 crdt_err node_commit(node *n, bool deadlines, crdt_dot *ret_last);
 /* Time of this turn, looked up anew. */
 /* keyspace.c: the cursors of SCAN go. */
