@@ -20,8 +20,8 @@ typedef struct queue {
 
 /* A client in the queue of one of its keys. */
 struct waiter {
-    queue         *in;
-    waiter        *previous, *next;
+    queue          *in;
+    waiter         *previous, *next;
     struct blocked *of;
 };
 

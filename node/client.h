@@ -42,7 +42,7 @@ struct client {
     client_wait    wait;
     struct blocked *blocked;    /* what it waits for: node/blocking.c */
     client         *next_woken; /* of those that it let go */
-    char           peer[64], local[64], *name, *library, *library_version;
+    char            peer[64], local[64], *name, *library, *library_version;
 };
 
 /* Take a connection that waits at the listener. */

@@ -52,10 +52,10 @@ void command_sadd(call *c), command_srem(call *c), command_sismember(call *c),
 void command_lpush(call *c), command_rpush(call *c), command_lpushx(call *c),
     command_rpushx(call *c), command_lpop(call *c), command_rpop(call *c), command_llen(call *c),
     command_lrange(call *c), command_lindex(call *c), command_lset(call *c), command_lrem(call *c),
-    command_ltrim(call *c), command_linsert(call *c), command_lpos(call *c),
-    command_lmove(call *c), command_rpoplpush(call *c), command_lmpop(call *c),
-    command_blpop(call *c), command_brpop(call *c), command_blmove(call *c),
-    command_brpoplpush(call *c), command_blmpop(call *c);
+    command_ltrim(call *c), command_linsert(call *c), command_lpos(call *c), command_lmove(call *c),
+    command_rpoplpush(call *c), command_lmpop(call *c), command_blpop(call *c),
+    command_brpop(call *c), command_blmove(call *c), command_brpoplpush(call *c),
+    command_blmpop(call *c);
 /* hashes.c */
 void command_hset(call *c), command_hmset(call *c), command_hget(call *c), command_hmget(call *c),
     command_hgetall(call *c), command_hdel(call *c), command_hexists(call *c),

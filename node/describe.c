@@ -81,10 +81,9 @@ static bool in_category(const command *cmd, const char *category)
 
 static void reply_categories(reply *r, const command *cmd)
 {
-    static const char *const names[] = {"@keyspace", "@read", "@write",    "@set",
-                                        "@list",     "@string", "@hash",   "@admin",
-                                        "@fast",     "@slow", "@blocking", "@dangerous",
-                                        "@connection"};
+    static const char *const names[] = {"@keyspace", "@read",      "@write",     "@set",  "@list",
+                                        "@string",   "@hash",      "@admin",     "@fast", "@slow",
+                                        "@blocking", "@dangerous", "@connection"};
     words                    w = {.count = 0};
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
         say(&w, in_category(cmd, names[i] + 1), names[i]);
@@ -205,10 +204,10 @@ static const char *type_of(const syntax_arg *arg)
 {
     static const char *const keys[] = {"key", "newkey", "source", "destination"};
     static const char *const numbers[] = {
-        "count",    "seconds", "milliseconds", "position", "increment",   "decrement", "start",
-        "end",      "cursor",  "index",        "timeout",  "numreplicas", "numkeys",   "limit",
-        "protover", "amount",  "offset",       "integer",  "stamp",       "stop",      "rank",
-        "len",      "num-matches"};
+        "count",   "seconds", "milliseconds", "position", "increment",  "decrement",
+        "start",   "end",     "cursor",       "index",    "timeout",    "numreplicas",
+        "numkeys", "limit",   "protover",     "amount",   "offset",     "integer",
+        "stamp",   "stop",    "rank",         "len",      "num-matches"};
     if (arg->kind == SYNTAX_TOKEN) return "pure-token";
     if (arg->kind == SYNTAX_ONEOF) return "oneof";
     if (arg->kind == SYNTAX_BLOCK) return "block";
@@ -358,8 +357,7 @@ static bool find_keys(call *c, const command *cmd, size_t *first, size_t *last, 
         size_t at = place_of_count(cmd);
         *first = at + 1;
         *step = 1;
-        bool fits =
-            number_int64(c->args[2 + at], &keys) && keys > 0 && (uint64_t)keys < count - at;
+        bool fits = number_int64(c->args[2 + at], &keys) && keys > 0 && (uint64_t)keys < count - at;
         *last = fits ? at + (size_t)keys : 0;
         if (!fits) call_error(c, "ERR Invalid arguments specified for command");
         return fits;

@@ -1,8 +1,8 @@
 /* listmoves.c: elements that go from one list to another, are popped from the first of several
  * lists, or are waited for.
  *
- * BLPOP and its like take what is there, as LPOP does, or wait (blocking.h). They are run again once
- * one of their keys has changed: then what holds another type is passed over, as in Redis. */
+ * BLPOP and its like take what is there, as LPOP does, or wait (blocking.h). They are run again
+ * once one of their keys has changed: then what holds another type is passed over, as in Redis. */
 #include <math.h>
 
 #include "node/blocking.h"

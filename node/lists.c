@@ -142,8 +142,8 @@ static bool reply_backwards(call *c, crdt_ref list, uint64_t end, uint64_t count
 bool list_take(call *c, crdt_view name, crdt_ref list, list_end end, uint64_t count)
 {
     uint64_t length = crdt_rga_length(list), at = end == LIST_LEFT ? 0 : length - count;
-    bool     fits = end == LIST_LEFT ? reply_range(c, list, 0, count)
-                                     : reply_backwards(c, list, length, count);
+    bool     fits =
+        end == LIST_LEFT ? reply_range(c, list, 0, count) : reply_backwards(c, list, length, count);
     return fits && delete_range(c, name, length, at, count);
 }
 
@@ -166,7 +166,8 @@ static void pop(call *c, list_end end)
     }
     if (counted && !parse_positive(c, 2, "value is out of range, must be positive", &most)) return;
     if (!list_find(c, c->args[1], &list)) return;
-    uint64_t length = crdt_rga_length(list), count = (uint64_t)most < length ? (uint64_t)most : length;
+    uint64_t length = crdt_rga_length(list),
+             count = (uint64_t)most < length ? (uint64_t)most : length;
     if (length == 0) {
         if (counted) reply_null_array(c->reply);
         else reply_null(c->reply);

@@ -72,10 +72,10 @@ typedef struct node {
     gossip_time              now; /* of this turn, monotonic microseconds */
     uint64_t                 ms;  /* of this turn, since 1970 */
     uint64_t                 ms_ceiling, timer_at;
-    uint32_t                 waiting;  /* clients in WAIT */
-    uint32_t                 blocked;  /* clients that wait for keys: node/blocking.c */
+    uint32_t                 waiting;    /* clients in WAIT */
+    uint32_t                 blocked;    /* clients that wait for keys: node/blocking.c */
     bool                     keys_ready; /* some of these keys have changed */
-    bool                     busy;     /* something of this turn is for the driver */
+    bool                     busy;       /* something of this turn is for the driver */
     bool                     held;     /* the disk refuses: what was written is not acknowledged */
     bool                     cut;      /* CRDT.PARTITION */
     struct node_cut         *cut_from; /* from whom; NULL: from all */

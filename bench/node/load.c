@@ -10,7 +10,7 @@ typedef struct test {
     const char *name, *what; /* what: as redis-benchmark is told */
     const char *before;      /* what it does first, not measured; NULL: nothing */
     bool        read;
-    bool        list;  /* its requests leave something behind: fewer of them, of one kind alone */
+    bool        list; /* its requests leave something behind: fewer of them, of one kind alone */
 } test;
 
 static const test tests[] = {

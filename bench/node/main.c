@@ -19,17 +19,15 @@ static const struct {
     const char *name;
     bool (*run)(const bench_options *options);
 } parts[] = {
-    {"load", bench_load},
-    {"see", bench_see},
-    {"start", bench_start},
-    {"memory", bench_memory},
-    {"queue", bench_queue},
+    {"load", bench_load},     {"see", bench_see},     {"start", bench_start},
+    {"memory", bench_memory}, {"queue", bench_queue},
 };
 
 static int usage(void)
 {
-    fprintf(stderr,
-            "usage: bench-node [--only load|see|start|memory|queue] [--rounds N] [--json] [--quick]\n");
+    fprintf(
+        stderr,
+        "usage: bench-node [--only load|see|start|memory|queue] [--rounds N] [--json] [--quick]\n");
     return 2;
 }
 

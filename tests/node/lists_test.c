@@ -9,8 +9,8 @@
 static void one_of(pair *p, const char *say, const char *a, const char *b)
 {
     const char *got = talk_say(p->at[0], say);
-    CHECK_MSG(strcmp(got, a) == 0 || strcmp(got, b) == 0, "%s\n  says     %s\n  expected %s\n  or       %s",
-              say, got, a, b);
+    CHECK_MSG(strcmp(got, a) == 0 || strcmp(got, b) == 0,
+              "%s\n  says     %s\n  expected %s\n  or       %s", say, got, a, b);
     expect(p->at[1], say, got);
 }
 
@@ -85,8 +85,8 @@ TEST(lists, of_two_values_of_an_element_the_later_shows)
 TEST(lists, what_a_removal_has_not_seen_stays)
 {
     static const char *const removals[] = {
-        "DEL l",      "UNLINK l",   "FLUSHALL",      "RENAME l moved",          "LTRIM l 1 0",
-        "LREM l 0 a", "LPOP l 100", "RPOP l 3",      "LMPOP 1 l LEFT COUNT 3",  "LTRIM l 7 9",
+        "DEL l",      "UNLINK l",   "FLUSHALL", "RENAME l moved",         "LTRIM l 1 0",
+        "LREM l 0 a", "LPOP l 100", "RPOP l 3", "LMPOP 1 l LEFT COUNT 3", "LTRIM l 7 9",
         "LREM l -3 a"};
     pair p = open_pair();
     for (size_t i = 0; i < sizeof removals / sizeof removals[0]; i++) {
@@ -196,8 +196,7 @@ TEST(lists, beside_another_type)
     expect(p.at[1], "SET k text", "+OK");
     heal(&p);
     both(&p, "TYPE k", "+string");
-    both(&p, "LRANGE k 0 -1",
-         "-WRONGTYPE Operation against a key holding the wrong kind of value");
+    both(&p, "LRANGE k 0 -1", "-WRONGTYPE Operation against a key holding the wrong kind of value");
     both(&p, "CRDT.CONFLICTS", "[['key', 'k', 'type', 'cell', 'types', :2, 'contents', :1]]");
     expect(p.at[1], "DEL k", ":1");
     settle(p.cluster);
