@@ -27,12 +27,12 @@ struct waiter {
 
 /* A client's command, kept to be run again. */
 typedef struct blocked {
-    uv_timer_t     timer;
-    client        *client;
-    const command *command;
-    crdt_view     *args;
-    waiter        *waiters; /* one for each of its keys */
-    size_t         args_count, waiters_count;
+    uv_timer_t      timer;
+    client         *client;
+    const command  *command;
+    command_request request;
+    waiter         *waiters; /* one for each of its keys */
+    size_t          waiters_count;
 } blocked;
 
 struct node_blocking {
@@ -168,14 +168,14 @@ static blocked *keep_command(const call *c, size_t keys)
     blocked *b = calloc(1, size);
     if (b == NULL) return NULL;
     b->waiters = (waiter *)(b + 1);
-    b->args = (crdt_view *)(b->waiters + keys);
-    uint8_t *bytes = (uint8_t *)(b->args + c->count);
+    crdt_view *args = (crdt_view *)(b->waiters + keys);
+    uint8_t   *bytes = (uint8_t *)(args + c->count);
     for (size_t i = 0; i < c->count; i++) {
         if (c->args[i].size > 0) memcpy(bytes, c->args[i].data, c->args[i].size);
-        b->args[i] = crdt_view_of(bytes, c->args[i].size);
+        args[i] = crdt_view_of(bytes, c->args[i].size);
         bytes += c->args[i].size;
     }
-    b->args_count = c->count;
+    b->request = (command_request){args, c->count, 0};
     b->command = c->command;
     b->client = c->client;
     return b;
@@ -227,7 +227,7 @@ static void try_again(client *c)
     const blocked *b = c->blocked;
     size_t         at = c->out.size;
     if (c->ending) return;
-    if (command_again(c, b->command, b->args, b->args_count)) wake(c, at);
+    if (command_again(c, b->command, &b->request)) wake(c, at);
 }
 
 /* Whoever is served leaves the queue, and nobody else does. */

@@ -267,11 +267,10 @@ static void run_alone(client *who, const command_request *one)
     if (c.node->keys_ready) blocking_serve(c.node);
 }
 
-bool command_again(client *who, const command *cmd, const crdt_view *args, size_t count)
+bool command_again(client *who, const command *cmd, const command_request *one)
 {
-    call c = {.node = who->node, .client = who, .command = cmd, .args = args, .count = count};
-    c.reply = &who->reply;
-    c.at = who->out.size;
+    call c = call_of(who, one);
+    c.command = cmd;
     c.again = true;
     cmd->run(&c);
     call_commit(&c);
@@ -299,8 +298,8 @@ static size_t sharing(client *who, const command_request *requests, size_t count
     return n;
 }
 
-/* What one of them leaves for the next. False: it failed. A deadline that it set is seen by reads
- * only when it is committed: it is the last, then. */
+/* What one of them leaves for the next. False: it failed. A deadline or a conflict that it made is
+ * seen by reads only when it is committed: it is the last, then. */
 static bool run_sharing(call *all, const command_request *one, bool *ret_last)
 {
     call c = call_of(all->client, one);
@@ -309,7 +308,9 @@ static bool run_sharing(call *all, const command_request *one, bool *ret_last)
     c.command->run(&c);
     all->txn = c.txn;
     if (c.txn != NULL) crdt_ormap_leave(c.txn); /* names are names again */
-    all->deadlines = *ret_last = c.deadlines;
+    all->deadlines = c.deadlines;
+    all->conflicts = c.conflicts;
+    *ret_last = c.deadlines || c.conflicts;
     return !c.failed;
 }
 

@@ -75,7 +75,7 @@ typedef struct command_request {
  * ran, at least one. */
 size_t command_run(client *who, const command_request *requests, size_t count);
 /* Run a request that waits once more. False: it goes on waiting. */
-bool command_again(client *who, const command *cmd, const crdt_view *args, size_t count);
+bool command_again(client *who, const command *cmd, const command_request *one);
 
 /* -- For commands ------------------------------------------------------------------------------ */
 

@@ -42,18 +42,16 @@ static bool put_end(call *c, crdt_view name, crdt_value value, list_end end)
     crdt_rga_edit edit;
     crdt_ref      list;
     if (!list_find(c, name, &list)) return false;
-    if (key_write(c, name, &crdt_rga_type) == NULL) return false;
-    uint64_t at = end == LIST_LEFT ? 0 : crdt_rga_length(list);
-    return !call_fails(c, crdt_rga_open(c->txn, name, &crdt_rga_type, &edit)) &&
-           !call_fails(c, crdt_rga_insert(&edit, at, value));
+    uint64_t length = crdt_rga_length(list);
+    return list_open(c, name, length > 0, &edit) &&
+           !call_fails(c, crdt_rga_insert(&edit, end == LIST_LEFT ? 0 : length, value));
 }
 
 /* Within one list: the element stands at the other end, and in no case does the list go. */
 static bool turn_round(call *c, crdt_view name, uint64_t length, crdt_value value, list_end from)
 {
     crdt_rga_edit edit;
-    crdt_txn     *txn = call_write(c);
-    if (txn == NULL || call_fails(c, crdt_rga_open(txn, name, &crdt_rga_type, &edit))) return false;
+    if (!list_open(c, name, true, &edit)) return false;
     uint64_t at = from == LIST_LEFT ? 0 : length - 1, to = from == LIST_LEFT ? length - 1 : 0;
     return !call_fails(c, crdt_rga_delete(&edit, at, 1)) &&
            !call_fails(c, crdt_rga_insert(&edit, to, value));

@@ -14,12 +14,6 @@
 #include "node/number.h"
 #include "node/reads.h"
 
-static crdt_value element(crdt_view bytes)
-{
-    int64_t i;
-    return number_int64(bytes, &i) ? crdt_int(i) : crdt_bytes(bytes.data, bytes.size);
-}
-
 bool list_parse_end(call *c, size_t i, list_end *ret_end)
 {
     *ret_end = call_is(c, i, "right") ? LIST_RIGHT : LIST_LEFT;
@@ -38,8 +32,7 @@ bool list_find(call *c, crdt_view name, crdt_ref *ret_list)
 
 /* -- Writing ----------------------------------------------------------------------------------- */
 
-/* The list, to be changed; `there`: it was found with elements. False: an error was replied. */
-static bool open_list(call *c, crdt_view name, bool there, crdt_rga_edit *ret_edit)
+bool list_open(call *c, crdt_view name, bool there, crdt_rga_edit *ret_edit)
 {
     crdt_txn *txn = there ? call_write(c) : key_write(c, name, &crdt_rga_type);
     return txn != NULL && !call_fails(c, crdt_rga_open(txn, name, &crdt_rga_type, ret_edit));
@@ -64,11 +57,11 @@ static void push(call *c, list_end end, bool only_if_there)
         reply_int(c->reply, 0);
         return;
     }
-    if (!open_list(c, name, length > 0, &edit)) return;
+    if (!list_open(c, name, length > 0, &edit)) return;
     for (uint64_t i = 0; i < count; i++) {
         crdt_view value = c->args[end == LIST_RIGHT ? 2 + i : c->count - 1 - i];
         uint64_t  at = end == LIST_RIGHT ? length + i : i;
-        if (fails(c, crdt_rga_insert(&edit, at, element(value)), value)) return;
+        if (fails(c, crdt_rga_insert(&edit, at, number_value(value)), value)) return;
     }
     reply_int(c->reply, (int64_t)(length + count));
 }
@@ -106,7 +99,7 @@ static bool delete_range(call *c, crdt_view name, uint64_t length, uint64_t at, 
 {
     crdt_rga_edit edit;
     if (count == length) return remove_list(c, name);
-    return open_list(c, name, true, &edit) && !call_fails(c, crdt_rga_delete(&edit, at, count));
+    return list_open(c, name, true, &edit) && !call_fails(c, crdt_rga_delete(&edit, at, count));
 }
 
 /* A reply that would have its client closed is none. False: an error was replied instead. */
@@ -204,8 +197,8 @@ void command_lset(call *c)
         call_fails(c, CRDT_ERANGE);
         return;
     }
-    if (!open_list(c, c->args[1], true, &edit)) return;
-    if (call_fails(c, crdt_rga_set(&edit, (uint64_t)index, element(c->args[3])))) return;
+    if (!list_open(c, c->args[1], true, &edit)) return;
+    if (call_fails(c, crdt_rga_set(&edit, (uint64_t)index, number_value(c->args[3])))) return;
     reply_ok(c->reply);
 }
 
@@ -321,7 +314,7 @@ static bool is_element(crdt_value value, crdt_value wanted, crdt_view bytes)
 static bool find_all(call *c, crdt_ref list, uint64_t at, uint64_t end, crdt_view bytes,
                      uint64_t most, matches *ret_found)
 {
-    crdt_value    value, wanted = element(bytes);
+    crdt_value    value, wanted = number_value(bytes);
     crdt_rga_iter it = crdt_rga_iterate(list, at);
     *ret_found = (matches){NULL, 0, 0};
     for (; at < end && ret_found->count < most && crdt_rga_next(&it, &value); at++) {
@@ -339,7 +332,7 @@ static bool delete_matches(call *c, crdt_view name, uint64_t length, const match
     crdt_rga_edit edit;
     if (count == 0) return true;
     if (count == length) return remove_list(c, name);
-    if (!open_list(c, name, true, &edit)) return false;
+    if (!list_open(c, name, true, &edit)) return false;
     for (size_t i = from + count; i-- > from;) {
         if (call_fails(c, crdt_rga_delete(&edit, m->at[i], 1))) return false;
     }
@@ -379,8 +372,8 @@ void command_linsert(call *c)
     if (find_all(c, list, 0, length, c->args[3], 1, &m)) {
         if (m.count == 0) {
             reply_int(c->reply, length == 0 ? 0 : -1);
-        } else if (open_list(c, c->args[1], true, &edit) &&
-                   !fails(c, crdt_rga_insert(&edit, m.at[0] + after, element(c->args[4])),
+        } else if (list_open(c, c->args[1], true, &edit) &&
+                   !fails(c, crdt_rga_insert(&edit, m.at[0] + after, number_value(c->args[4])),
                           c->args[4])) {
             reply_int(c->reply, (int64_t)length + 1);
         }

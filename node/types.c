@@ -62,11 +62,8 @@ static bool parse(call *c, const crdt_op *op, crdt_value *args)
 {
     for (size_t i = 0; op->args[i] != 0; i++) {
         crdt_view view = c->args[2 + i];
-        int64_t   n;
         switch (op->args[i]) {
-        case 'v':
-            args[i] = number_int64(view, &n) ? crdt_int(n) : crdt_bytes(view.data, view.size);
-            break;
+        case 'v': args[i] = number_value(view); break;
         case 'b':
         case 'd':
         case 'r': args[i] = crdt_bytes(view.data, view.size); break;

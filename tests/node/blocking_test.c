@@ -19,6 +19,16 @@ static void until_blocked(talk *t, int count)
     CHECK_MSG(false, "never %s", wanted);
 }
 
+/* One node, with more arguments. */
+static nodes *start_flagged(const char *const *flags)
+{
+    nodes_options options = nodes_options_default();
+    options.store = "memory";
+    options.alone = true;
+    options.flags = flags;
+    return start_with(&options);
+}
+
 /* One more that waits, behind those that do. */
 static talk *one_waits(nodes *cluster, uint32_t node, talk *watch, int before, const char *say)
 {
@@ -196,13 +206,9 @@ TEST(blocking, takes_out_no_more_than_it_may_tell)
 {
     static char       say[200000] = "RPUSH k ";
     const char *const flags[] = {"--client-output-buffer-limit", "97kb", NULL};
-    nodes_options     options = nodes_options_default();
-    options.store = "memory";
-    options.alone = true;
-    options.flags = flags;
-    nodes *cluster = start_with(&options);
-    talk  *watch = connect_to(cluster, 0);
-    talk  *greedy = one_waits(cluster, 0, watch, 0, "BLMPOP 20 1 k LEFT COUNT 5"),
+    nodes            *cluster = start_flagged(flags);
+    talk             *watch = connect_to(cluster, 0);
+    talk             *greedy = one_waits(cluster, 0, watch, 0, "BLMPOP 20 1 k LEFT COUNT 5"),
          *modest = one_waits(cluster, 0, watch, 1, "BLPOP k 20");
     memset(say + 8, 'x', 150000);
     say[8 + 50000] = say[8 + 100001] = ' ';
@@ -228,13 +234,9 @@ TEST(blocking, bounds_what_is_sent_meanwhile)
 {
     static char       say[70000] = "ECHO ";
     const char *const flags[] = {"--client-query-buffer-limit", "1mb", NULL};
-    nodes_options     options = nodes_options_default();
-    options.store = "memory";
-    options.alone = true;
-    options.flags = flags;
-    nodes *cluster = start_with(&options);
-    talk  *watch = connect_to(cluster, 0);
-    talk  *floods = one_waits(cluster, 0, watch, 0, "BLPOP k 20"),
+    nodes            *cluster = start_flagged(flags);
+    talk             *watch = connect_to(cluster, 0);
+    talk             *floods = one_waits(cluster, 0, watch, 0, "BLPOP k 20"),
          *waits = one_waits(cluster, 0, watch, 1, "BLPOP k 20");
     memset(say + 5, 'x', 65000);
     for (int i = 0; i < 20; i++) talk_send(floods, say);
