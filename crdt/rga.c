@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "crdt/core/bytes.h"
 #include "crdt/seq/seq.h"
 
 crdt_err crdt_rga_new(uint64_t replica, const crdt_mem *mem, crdt_store **ret_store)
@@ -33,7 +34,7 @@ static size_t put_small(crdt_value value, uint8_t out[SMALL])
 {
     if (value.kind == CRDT_INT) {
         out[0] = 0;
-        for (int i = 0; i < 8; i++) out[1 + i] = (uint8_t)((uint64_t)value.i >> (8 * i));
+        crdt__store_le64(out + 1, (uint64_t)value.i);
         return 9;
     }
     if (value.bytes.size >= SMALL - 1) return 0;

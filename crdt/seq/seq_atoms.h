@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "crdt/base.h"
+#include "crdt/core/bytes.h"
 #include "crdt/mem.h"
 
 typedef enum crdt__atom_kind { CRDT__UTF8_ATOMS, CRDT__VALUE_ATOMS } crdt__atom_kind;
@@ -102,9 +103,7 @@ static inline crdt_value crdt__value_read(const uint8_t *at)
     for (; *at >= 0x80; shift += 7) head |= (uint64_t)(*at++ & 0x7f) << shift;
     head |= (uint64_t)*at++ << shift;
     if (head > 0) return crdt_bytes(at, (size_t)(head - 1));
-    uint64_t bits = 0;
-    for (unsigned i = 8; i-- > 0;) bits = bits << 8 | at[i];
-    return crdt_int((int64_t)bits);
+    return crdt_int((int64_t)crdt__load_le64(at));
 }
 /* Of the len atoms from cid on. O(len / 64 + bytes at the edges) at worst O(bytes). */
 crdt__sums crdt__atoms_sums(const crdt__atoms *atoms, uint32_t cid, uint32_t len);
