@@ -181,9 +181,12 @@ static blocked *keep_command(const call *c, size_t keys)
     return b;
 }
 
-void blocking_wait(call *c, const crdt_view *keys, size_t count, uint64_t ms)
+void blocking_wait(call *c, const crdt_view *keys, size_t count, uint64_t ms, bool one)
 {
     node *n = c->node;
+    if (c->inside && one) reply_null(c->reply);
+    else if (c->inside) reply_null_array(c->reply);
+    if (c->inside) return;
     c->waits = true;
     if (c->again) return;
     if (n->blocking == NULL) n->blocking = calloc(1, sizeof *n->blocking);

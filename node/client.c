@@ -9,6 +9,8 @@
 #include "node/command.h"
 #include "node/diff.h"
 #include "node/log.h"
+#include "node/multi.h"
+#include "node/watch.h"
 
 #define INPUT_STEP 16384u /* room for one read behind what is unread */
 #define KEPT_BYTES 65536u /* buffers beyond it are given back when empty */
@@ -51,6 +53,8 @@ void client_close(client *c)
     if (is_counted(c)) n->waiting--;
     c->wait.on = false;
     blocking_leave(c);
+    multi_end(c);
+    watch_end(c);
     if (c->dirty) unlink_dirty(c);
     if (c->previous != NULL) c->previous->next = c->next;
     else n->clients = c->next;

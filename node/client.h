@@ -20,6 +20,12 @@ typedef struct client_wait {
     bool             on, silent; /* silent: CLIENT REPLY said that no reply is sent */
 } client_wait;
 
+/* What WATCH is to look at: node/watch.c. */
+typedef struct client_watch {
+    roster_mine keys;
+    bool        changed; /* one of them has */
+} client_watch;
+
 struct client {
     uv_tcp_t       tcp;
     node          *node;
@@ -40,6 +46,8 @@ struct client {
     const command *last_sub; /* which of its subs; NULL: none */
     crdt_dot       written;  /* by its last write */
     client_wait    wait;
+    struct multi   *multi;      /* what it has queued since MULTI: node/multi.c; NULL: no MULTI */
+    client_watch    watch;
     struct blocked *blocked;    /* what it waits for: node/blocking.c */
     client         *next_woken; /* of those that it let go */
     char            peer[64], local[64], *name, *library, *library_version;

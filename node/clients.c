@@ -7,6 +7,7 @@
 
 #include "node/blocking.h"
 #include "node/commands.h"
+#include "node/multi.h"
 #include "node/names.h"
 #include "node/number.h"
 
@@ -28,24 +29,38 @@ static bool parse_type(const call *c, size_t i, bool *ret_normal)
 
 /* -- Who is there ------------------------------------------------------------------------------ */
 
+/* As Redis has them. */
+static const char *flags_of(const client *cl, char out[8])
+{
+    char *at = out;
+    if (cl->wait.on) *at++ = 'b';
+    if (cl->multi != NULL) *at++ = 'x';
+    if (cl->watch.changed) *at++ = 'd';
+    if (multi_spoiled(cl)) *at++ = 'e';
+    if (at == out) *at++ = 'N';
+    *at = 0;
+    return out;
+}
+
 static void describe(crdt_buf *out, const client *cl)
 {
     const node    *n = cl->node;
     const command *last = cl->last_sub != NULL ? cl->last_sub : cl->last;
-    char           line[640];
+    char           line[640], flags[8];
     uv_os_fd_t     fd = -1;
     size_t         unread = cl->in.size - cl->in_at, waits = cl->writing;
     uv_fileno((const uv_handle_t *)&cl->tcp, &fd);
     int size = snprintf(
         line, sizeof line,
         "id=%" PRIu64 " addr=%s laddr=%s fd=%d name=%s age=%" PRIu64 " idle=%" PRIu64
-        " flags=%s db=0 sub=0 psub=0 ssub=0 multi=-1 qbuf=%zu qbuf-free=%zu argv-mem=0 multi-mem=0"
+        " flags=%s db=0 sub=0 psub=0 ssub=0 multi=%" PRId64
+        " qbuf=%zu qbuf-free=%zu argv-mem=0 multi-mem=%zu"
         " rbs=%zu rbp=%zu obl=%zu oll=%d omem=%zu tot-mem=%zu events=%s cmd=%s user=default"
         " redir=-1 resp=%d",
         cl->id, cl->peer, cl->local, fd, cl->name != NULL ? cl->name : "",
-        (n->ms - cl->since_ms) / 1000, (n->ms - cl->last_ms) / 1000, cl->wait.on ? "b" : "N",
-        unread, cl->in.cap - cl->in.size, cl->out.cap, cl->out.cap, cl->out.size, waits > 0, waits,
-        sizeof *cl + cl->in.cap + cl->out.cap + waits, waits > 0 ? "rw" : "r",
+        (n->ms - cl->since_ms) / 1000, (n->ms - cl->last_ms) / 1000, flags_of(cl, flags),
+        multi_count(cl), unread, cl->in.cap - cl->in.size, multi_bytes(cl), cl->out.cap, cl->out.cap, cl->out.size, waits > 0, waits,
+        sizeof *cl + cl->in.cap + cl->out.cap + multi_bytes(cl) + waits, waits > 0 ? "rw" : "r",
         last != NULL ? last->name : "NULL", cl->reply.protocol);
     crdt_buf_put(out, line, size < (int)sizeof line ? (size_t)size : sizeof line - 1);
     if (cl->library != NULL) {

@@ -51,7 +51,7 @@ void command_wait(call *c)
         return;
     }
     uint32_t have = client_holders(c->client);
-    if (nodes <= (int64_t)have) {
+    if (nodes <= (int64_t)have || c->inside) {
         reply_int(c->reply, have);
         return;
     }

@@ -14,6 +14,7 @@
 #include "node/conflicts.h"
 #include "node/expiry.h"
 #include "node/log.h"
+#include "node/multi.h"
 #include "node/number.h"
 
 /* -- The table --------------------------------------------------------------------------------- */
@@ -132,6 +133,7 @@ void call_wrong_arity(call *c)
 
 bool call_fails(call *c, crdt_err err)
 {
+    c->fatal |= err == CRDT_ENOMEM || err == CRDT_EIO || err == CRDT_EFORK || err == CRDT_EBUSY;
     switch (err) {
     case CRDT_OK: return false;
     case CRDT_ENOMEM:
@@ -190,7 +192,7 @@ void call_commit(call *c)
     node    *n = c->node;
     crdt_dot last;
     bool     failed = c->failed;
-    if (c->txn == NULL) return;
+    if (c->txn == NULL || c->inside) return;
     if (failed || call_fails(c, node_commit(n, c->deadlines || c->conflicts, &last))) {
         gossip_engine_rollback(n->engine);
         c->txn = NULL;
@@ -214,6 +216,8 @@ static bool may_run(call *c)
     else if (!arity_fits(cmd, c->count)) call_wrong_arity(c);
     else if (!c->client->authed && !(cmd->flags & COMMAND_NO_AUTH)) {
         call_error(c, "NOAUTH Authentication required.");
+    } else if (multi_on(c->client) && cmd->flags & COMMAND_NO_MULTI) {
+        call_error(c, "ERR Command not allowed inside a transaction");
     }
     return !c->failed;
 }
@@ -255,12 +259,15 @@ static void run_alone(client *who, const command_request *one)
     c.command = command_of(who, one);
     who->commands++;
     c.node->totals.commands++;
-    if (may_run(&c)) {
+    if (!may_run(&c)) {
+        if (c.command != NULL) counts_of(c.command)->rejected++;
+        multi_rejected(&c);
+    } else if (multi_on(who) && !(c.command->flags & COMMAND_DIRECT)) {
+        multi_queue(&c);
+    } else {
         who->last = c.command;
         who->last_sub = NULL;
         run(&c);
-    } else if (c.command != NULL) {
-        counts_of(c.command)->rejected++;
     }
     if (who->noreply || who->skip > 0) who->out.size = c.at;
     if (who->skip > 0) who->skip--;
@@ -278,6 +285,28 @@ bool command_again(client *who, const command *cmd, const command_request *one)
     return !c.waits;
 }
 
+/* -- Within EXEC ------------------------------------------------------------------------------- */
+
+bool call_inside(call *all, const command *cmd, const command_request *one)
+{
+    command_counts *counted = counts_of(cmd);
+    call            c = call_of(all->client, one);
+    uint64_t        before = all->txn != NULL ? crdt_txn_changes(all->txn) : 0;
+    c.command = cmd;
+    c.inside = true;
+    c.txn = all->txn;
+    cmd->run(&c);
+    if (c.failed) c.reply->out->size = c.end;
+    if (c.txn != NULL) crdt_ormap_leave(c.txn); /* names are names again */
+    all->txn = c.txn;
+    all->deadlines |= c.deadlines;
+    all->conflicts |= c.conflicts;
+    counted->calls++;
+    counted->failed += c.failed;
+    /* What failed when it had written something cannot be taken back alone. */
+    return !c.fatal && !(c.failed && c.txn != NULL && crdt_txn_changes(c.txn) != before);
+}
+
 /* -- Several that share an entry --------------------------------------------------------------- */
 
 #define SHARED_BYTES 32768u /* of arguments: their entry stays far below the size of a message */
@@ -286,7 +315,7 @@ bool command_again(client *who, const command *cmd, const command_request *one)
 static size_t sharing(client *who, const command_request *requests, size_t count)
 {
     size_t n = 0, bytes = 0;
-    if (!who->authed || who->noreply || who->skip > 0) return 0;
+    if (!who->authed || who->noreply || who->skip > 0 || multi_on(who)) return 0;
     if (who->node->blocked > 0) return 0; /* who waits has its turn after each */
     for (; n < count; n++) {
         const command *cmd = command_of(who, &requests[n]);

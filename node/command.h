@@ -18,7 +18,9 @@ typedef enum command_flags {
     COMMAND_BLOCKING = 32,
     COMMAND_OURS = 64,          /* Redis has no such command */
     COMMAND_COUNTED_KEYS = 128, /* its first argument says how many keys follow it */
-    COMMAND_SHARES = 256        /* looks by its transaction alone: may share one with the next */
+    COMMAND_SHARES = 256,       /* looks by its transaction alone: may share one with the next */
+    COMMAND_NO_MULTI = 512,     /* refused after MULTI: it looks at, or changes, the node itself */
+    COMMAND_DIRECT = 1024       /* not queued after MULTI */
 } command_flags;
 
 /* One run of a command. */
@@ -36,6 +38,8 @@ typedef struct call {
     bool             again;     /* it waited for a key, which has changed */
     bool             waits;     /* it replies nothing for now: blocking.h */
     bool             conflicts; /* it may have made some */
+    bool             inside;    /* EXEC runs it: its transaction is that of others, too */
+    bool             fatal;     /* it failed for want of memory or disk: so must those it shares with */
     size_t           end;       /* of an error reply: what is said after it is dropped */
 } call;
 
@@ -81,8 +85,12 @@ bool command_again(client *who, const command *cmd, const command_request *one);
 
 /* The transaction of this call, opened at first use. NULL: an error was replied. */
 crdt_txn *call_write(call *c);
-/* End the transaction here: what comes next is another entry. */
+/* End the transaction here: what comes next is another entry. Within EXEC nothing ends. */
 void call_commit(call *c);
+/* Run, within EXEC whose call this is, what was queued: in the same transaction, with a reply of its
+ * own. False: of what it has written something cannot be kept, and so nothing of all; the reply is
+ * why. */
+bool call_inside(call *all, const command *cmd, const command_request *one);
 /* Reply an error instead of all that was replied, and keep nothing of what the call has written. */
 void call_error(call *c, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* The reply for an error of the library; false if err is OK. */

@@ -20,6 +20,8 @@
 #define ADMIN COMMAND_ADMIN
 #define OURS COMMAND_OURS
 #define BLOCKING COMMAND_BLOCKING
+#define NO_MULTI COMMAND_NO_MULTI
+#define DIRECT COMMAND_DIRECT
 #define OPEN (COMMAND_FAST | COMMAND_NO_AUTH)
 
 static const command list[] = {
@@ -34,14 +36,27 @@ static const command list[] = {
             "Choose protocol 2 or 3, and say who you are."),
     COMMAND("ping", command_ping, -1, FAST, 0, 0, 0, "connection", "[message]",
             "PONG, or the message."),
-    COMMAND("quit", command_quit, -1, OPEN, 0, 0, 0, "connection", "", "Close the connection."),
-    COMMAND("reset", command_reset, 1, OPEN, 0, 0, 0, "connection", "",
+    COMMAND("quit", command_quit, -1, OPEN | DIRECT, 0, 0, 0, "connection", "", "Close the connection."),
+    COMMAND("reset", command_reset, 1, OPEN | DIRECT, 0, 0, 0, "connection", "",
             "The connection is as it was when it began."),
     COMMAND("select", command_select, 2, FAST, 0, 0, 0, "connection", "index",
             "Choose the database: there is one, 0."),
 
+    /* -- Transactions -------------------------------------------------------------------------- */
+    COMMAND("discard", command_discard, 1, FAST | DIRECT, 0, 0, 0, "transactions", "",
+            "Forget what was queued since MULTI, and what is watched."),
+    COMMAND("exec", command_exec, 1, DIRECT, 0, 0, 0, "transactions", "",
+            "Run what was queued since MULTI as one entry: other nodes see all of it or nothing."),
+    COMMAND("multi", command_multi, 1, FAST | DIRECT, 0, 0, 0, "transactions", "",
+            "Queue what comes next, until EXEC."),
+    COMMAND("unwatch", command_unwatch, 1, FAST, 0, 0, 0, "transactions", "",
+            "Watch no key any more."),
+    COMMAND("watch", command_watch, -2, FAST | DIRECT, 1, -1, 1, "transactions", "key [key ...]",
+            "EXEC does nothing if one of the keys has changed since, here or by what peers have "
+            "written."),
+
     /* -- The server ---------------------------------------------------------------------------- */
-    COMMAND("bgsave", command_bgsave, -1, ADMIN, 0, 0, 0, "server", "[SCHEDULE]",
+    COMMAND("bgsave", command_bgsave, -1, ADMIN | NO_MULTI, 0, 0, 0, "server", "[SCHEDULE]",
             "Write a snapshot to the data directory."),
     {"command", command_command, -1, 0, 0, 0, 0, "server", "", "All commands, in detail.",
      command_commands, NULL},
@@ -61,9 +76,9 @@ static const command list[] = {
     FAMILY("memory", 0, "server", "Memory in use.", memory_commands),
     COMMAND("role", command_role, 1, FAST, 0, 0, 0, "server", "",
             "Every node takes writes: master."),
-    COMMAND("save", command_save, 1, ADMIN, 0, 0, 0, "server", "",
+    COMMAND("save", command_save, 1, ADMIN | NO_MULTI, 0, 0, 0, "server", "",
             "Write a snapshot to the data directory, and wait for it."),
-    COMMAND("shutdown", command_shutdown, -1, ADMIN, 0, 0, 0, "server",
+    COMMAND("shutdown", command_shutdown, -1, ADMIN | NO_MULTI, 0, 0, 0, "server",
             "[NOSAVE | SAVE] [NOW] [FORCE] [ABORT]",
             "Stop the node. What it has answered is kept in either case."),
     FAMILY("slowlog", 0, "server", "Nothing is recorded here: it is empty.", slowlog_commands),
@@ -334,25 +349,25 @@ static const command list[] = {
             "key [UNIT unit]", "The length of the text."),
 
     /* -- The cluster --------------------------------------------------------------------------- */
-    COMMAND("crdt.conflicts", command_crdt_conflicts, -1, READ | OURS, 0, 0, 0, "crdt", "[key]",
+    COMMAND("crdt.conflicts", command_crdt_conflicts, -1, READ | OURS | NO_MULTI, 0, 0, 0, "crdt", "[key]",
             "The keys for which several contents compete; or those of one key."),
-    COMMAND("crdt.diff", command_crdt_diff, 2, READ | OURS | COMMAND_BLOCKING, 0, 0, 0, "crdt",
+    COMMAND("crdt.diff", command_crdt_diff, 2, READ | OURS | NO_MULTI | COMMAND_BLOCKING, 0, 0, 0, "crdt",
             "peer", "What is different at a peer (its address or node id), and how."),
-    COMMAND("crdt.digest", command_crdt_digest, -1, READ | OURS, 0, 0, 0, "crdt", "[prefix]",
+    COMMAND("crdt.digest", command_crdt_digest, -1, READ | OURS | NO_MULTI, 0, 0, 0, "crdt", "[prefix]",
             "A hash of everything, or of the keys with this prefix: nodes that agree have the "
             "same."),
-    COMMAND("crdt.explain", command_crdt_explain, 2, READ | OURS, 1, 1, 1, "crdt", "key",
+    COMMAND("crdt.explain", command_crdt_explain, 2, READ | OURS | NO_MULTI, 1, 1, 1, "crdt", "key",
             "Why the key's value is what it is."),
-    COMMAND("crdt.heal", command_crdt_heal, 1, ADMIN | OURS, 0, 0, 0, "crdt", "",
+    COMMAND("crdt.heal", command_crdt_heal, 1, ADMIN | OURS | NO_MULTI, 0, 0, 0, "crdt", "",
             "The node talks with its peers again (with --demo only)."),
     COMMAND("crdt.lag", command_crdt_lag, 1, READ | OURS, 0, 0, 0, "crdt", "",
             "How far behind peers are, in entries and milliseconds."),
-    COMMAND("crdt.log", command_crdt_log, -2, READ | OURS, 1, 1, 1, "crdt", "key [COUNT count]",
+    COMMAND("crdt.log", command_crdt_log, -2, READ | OURS | NO_MULTI, 1, 1, 1, "crdt", "key [COUNT count]",
             "What was done to a key, as far as the log goes back; the newest last."),
-    COMMAND("crdt.partition", command_crdt_partition, -1, ADMIN | OURS, 0, 0, 0, "crdt",
+    COMMAND("crdt.partition", command_crdt_partition, -1, ADMIN | OURS | NO_MULTI, 0, 0, 0, "crdt",
             "[peer ...]",
             "Cut this node off from its peers, for demonstrations (with --demo only)."),
-    FAMILY("crdt.peer", ADMIN | OURS, "crdt", "Whom this node gossips with.", crdt_peer_commands),
+    FAMILY("crdt.peer", ADMIN | OURS | NO_MULTI, "crdt", "Whom this node gossips with.", crdt_peer_commands),
     COMMAND("crdt.peers", command_crdt_peers, 1, READ | OURS, 0, 0, 0, "crdt", "",
             "All about each peer."),
     COMMAND("crdt.types", command_crdt_types, 1, READ | OURS, 0, 0, 0, "crdt", "",

@@ -12,6 +12,9 @@ void           commands_free_made(command *cmd);
 /* connection.c */
 void command_ping(call *c), command_echo(call *c), command_hello(call *c), command_auth(call *c),
     command_select(call *c), command_quit(call *c), command_reset(call *c);
+/* multi.c, watch.c */
+void command_multi(call *c), command_exec(call *c), command_discard(call *c),
+    command_watch(call *c), command_unwatch(call *c);
 /* clients.c */
 extern const command client_commands[];
 /* server.c */

@@ -3,8 +3,10 @@
 #include <string.h>
 
 #include "node/commands.h"
+#include "node/multi.h"
 #include "node/names.h"
 #include "node/number.h"
+#include "node/watch.h"
 
 void command_ping(call *c)
 {
@@ -137,6 +139,8 @@ void command_hello(call *c)
 void command_reset(call *c)
 {
     client *cl = c->client;
+    multi_end(cl);
+    watch_end(cl);
     names_clear(&cl->name);
     cl->noreply = false;
     cl->skip = 0;

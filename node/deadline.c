@@ -58,7 +58,7 @@ bool deadline_set(call *c, crdt_view name, int64_t ms)
 bool deadline_clear(call *c, crdt_view name)
 {
     int64_t ms;
-    if (!expiry_deadline(c->node, name, &ms)) return true;
+    if (!key_deadline(c, name, &ms)) return true;
     changed(c);
     return !call_fails(c, crdt_expiry_clear(c->txn, name));
 }
@@ -113,7 +113,7 @@ static void expire(call *c, deadline_form form)
         return;
     }
     bool there = key_find(c, c->args[1], &ref);
-    bool has = there && expiry_deadline(c->node, c->args[1], &now_ms);
+    bool has = there && key_deadline(c, c->args[1], &now_ms);
     bool go = there && !(o.nx && has) && !(o.xx && !has) && !(o.gt && (!has || ms <= now_ms)) &&
               !(o.lt && has && ms >= now_ms);
     if (c->failed || (go && !deadline_set(c, c->args[1], ms))) return;
@@ -146,7 +146,7 @@ static int64_t deadline_of(call *c)
     int64_t  ms;
     crdt_ref ref;
     if (!key_find(c, c->args[1], &ref)) return -2;
-    return expiry_deadline(c->node, c->args[1], &ms) ? ms : -1;
+    return key_deadline(c, c->args[1], &ms) ? ms : -1;
 }
 
 static void reply_deadline(call *c, int64_t from, int64_t unit)

@@ -54,6 +54,7 @@ static void reply_flags(reply *r, uint32_t flags)
     say(&w, flags & COMMAND_FAST, "fast");
     say(&w, flags & COMMAND_NO_AUTH, "no_auth");
     say(&w, flags & COMMAND_BLOCKING, "blocking");
+    say(&w, flags & COMMAND_NO_MULTI, "no_multi");
     say(&w, flags & COMMAND_COUNTED_KEYS, "movablekeys");
     reply_words(r, &w);
 }
@@ -76,6 +77,7 @@ static bool in_category(const command *cmd, const char *category)
     if (strcmp(category, "blocking") == 0) return flags & COMMAND_BLOCKING;
     if (strcmp(category, "slow") == 0) return !(flags & COMMAND_FAST);
     if (strcmp(category, "keyspace") == 0) return keys && in_group(cmd, "generic");
+    if (strcmp(category, "transaction") == 0) return in_group(cmd, "transactions");
     return in_group(cmd, category);
 }
 
@@ -83,7 +85,7 @@ static void reply_categories(reply *r, const command *cmd)
 {
     static const char *const names[] = {"@keyspace", "@read",      "@write",     "@set",  "@list",
                                         "@string",   "@hash",      "@admin",     "@fast", "@slow",
-                                        "@blocking", "@dangerous", "@connection"};
+                                        "@blocking", "@dangerous", "@connection", "@transaction"};
     words                    w = {.count = 0};
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
         say(&w, in_category(cmd, names[i] + 1), names[i]);

@@ -240,18 +240,21 @@ void command_hincrbyfloat(call *c)
     crdt_view name = c->args[2];
     crdt_txn *txn = write_float(c);
     if (txn == NULL) return;
-    crdt_err err = strings_add(txn, name, c->args[3]);
-    if (err == CRDT_EINVAL) {
+    double   amount;
+    bool     there = hash_field_now(c, &name, 1, &field);
+    bool     text = there && field.type == &crdt_cell_type &&
+                crdt_cell_number(field, &sum) == CRDT_EINVAL; /* it would hide what is added */
+    crdt_err err = text ? CRDT_ETYPE : strings_add(txn, name, c->args[3]);
+    if (err == CRDT_EINVAL || (text && !number_double(c->args[3], &amount))) {
         call_error(c, "ERR value is not a valid float");
     } else if (err == CRDT_ERANGE) {
         call_error(c, "ERR increment would produce NaN or Infinity");
     } else if (err != CRDT_ETYPE && call_fails(c, err)) {
         return;
+    } else if (err == CRDT_ETYPE) {
+        call_error(c, "ERR hash value is not a float");
     } else if (hash_field_now(c, &name, 1, &field)) {
-        /* A text hides what is added to it. */
-        bool counts = err == CRDT_OK && crdt_cell_number(field, &sum) != CRDT_EINVAL;
-        if (counts) hash_reply_content(c, c->reply, field);
-        else call_error(c, "ERR hash value is not a float");
+        hash_reply_content(c, c->reply, field);
     }
 }
 

@@ -11,15 +11,45 @@ static bool is_empty(const crdt_ref *ref)
     return known && !ref->type->alive(ref);
 }
 
-bool key_hidden(const node *n, crdt_view name, const crdt_ref *ref)
-{
-    return is_empty(ref) || expiry_passed(n, name);
-}
-
 bool key_shows(const node *n, crdt_view name)
 {
     crdt_ref ref;
-    return crdt_store_find(n->store, name, NULL, &ref) == CRDT_OK && !key_hidden(n, name, &ref);
+    return crdt_store_find(n->store, name, NULL, &ref) == CRDT_OK && !is_empty(&ref) &&
+           !expiry_passed(n, name);
+}
+
+/* What the node keeps of deadlines is what was committed. */
+bool key_deadline(const call *c, crdt_view name, int64_t *ret_ms)
+{
+    crdt_ref ref;
+    if (!c->inside || c->txn == NULL) return expiry_deadline(c->node, name, ret_ms);
+    return crdt_txn_beside(c->txn, name, &crdt_expiry_type, &ref) == CRDT_OK &&
+           crdt_expiry_deadline(ref, ret_ms);
+}
+
+bool key_expired(const call *c, crdt_view name)
+{
+    int64_t ms;
+    return key_deadline(c, name, &ms) && ms <= (int64_t)c->node->ms;
+}
+
+bool key_hidden(const call *c, crdt_view name, const crdt_ref *ref)
+{
+    return is_empty(ref) || key_expired(c, name);
+}
+
+key_walk key_walk_from(const call *c, crdt_view name)
+{
+    key_walk walk = {.in_txn = c->txn != NULL};
+    if (walk.in_txn) walk.txn = crdt_txn_iterate_from(c->txn, name);
+    else walk.store = crdt_store_iterate_from(c->node->store, name);
+    return walk;
+}
+
+bool key_next(key_walk *walk, crdt_view *ret_name, crdt_ref *ret_ref)
+{
+    return walk->in_txn ? crdt_txn_next(&walk->txn, ret_name, ret_ref)
+                        : crdt_store_next(&walk->store, ret_name, ret_ref);
 }
 
 static bool look(call *c, crdt_view name, crdt_ref *ret_ref)
@@ -27,7 +57,7 @@ static bool look(call *c, crdt_view name, crdt_ref *ret_ref)
     crdt_err err = c->txn != NULL ? crdt_txn_find(c->txn, name, NULL, ret_ref)
                                   : crdt_store_find(c->node->store, name, NULL, ret_ref);
     if (err != CRDT_OK && err != CRDT_ENOENT) call_fails(c, err);
-    return err == CRDT_OK && !key_hidden(c->node, name, ret_ref);
+    return err == CRDT_OK && !key_hidden(c, name, ret_ref);
 }
 
 bool key_find(call *c, crdt_view name, crdt_ref *ret_ref)
@@ -54,7 +84,7 @@ crdt_txn *key_write(call *c, crdt_view name, const crdt_type *type)
     if (txn == NULL) return NULL;
     crdt_ref ref;
     crdt_err err = crdt_txn_find(txn, name, NULL, &ref);
-    if (err == CRDT_OK && key_hidden(c->node, name, &ref)) {
+    if (err == CRDT_OK && key_hidden(c, name, &ref)) {
         c->deadlines = true;
         err = crdt_txn_remove(txn, name);
     } else if (err == CRDT_OK && ref.type != type) {
@@ -77,7 +107,7 @@ bool key_remove(call *c, crdt_view name)
 {
     crdt_ref ref;
     bool     shows = look(c, name, &ref);
-    if (c->failed || (!shows && !expiry_passed(c->node, name))) return false;
+    if (c->failed || (!shows && !key_expired(c, name))) return false;
     crdt_txn *txn = call_write(c);
     if (txn == NULL) return false;
     crdt_err err = crdt_txn_remove(txn, name);

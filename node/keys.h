@@ -11,9 +11,21 @@
 bool key_find(call *c, crdt_view name, crdt_ref *ret_ref);
 /* Does something show? As a read of its own, outside of any call. */
 bool key_shows(const node *n, crdt_view name);
-/* What the store holds under a name and shows no more: it has expired, or is empty.
+/* What the call finds under a name that shows no more: it has expired, or is empty.
  * Writing to it removes it first. */
-bool key_hidden(const node *n, crdt_view name, const crdt_ref *ref);
+bool key_hidden(const call *c, crdt_view name, const crdt_ref *ref);
+/* The deadline of the name in ms since 1970, as the call sees it: within EXEC also what was written
+ * before. False: it has none. */
+bool key_deadline(const call *c, crdt_view name, int64_t *ret_ms);
+bool key_expired(const call *c, crdt_view name);
+/* Names in key order, hidden ones too, as the call sees them. Ends with any change. */
+typedef struct key_walk {
+    bool            in_txn;
+    crdt_store_iter store;
+    crdt_txn_iter   txn;
+} key_walk;
+key_walk key_walk_from(const call *c, crdt_view name);
+bool     key_next(key_walk *walk, crdt_view *ret_name, crdt_ref *ret_ref);
 /* The same within the call's transaction. */
 typedef enum key_state { KEY_ABSENT, KEY_THERE, KEY_OTHER } key_state;
 /* KEY_OTHER: another type shows; WRONGTYPE was replied. ABSENT: *ret_ref is an empty one. */

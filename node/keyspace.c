@@ -99,14 +99,14 @@ static void gather_end(call *c, gathered *g)
 
 void command_keys(call *c)
 {
-    crdt_view       pattern = c->args[1], name;
-    crdt_view       prefix = crdt_view_of(pattern.data, plain_prefix(pattern));
-    crdt_store_iter it = crdt_store_iterate_from(c->node->store, prefix);
-    crdt_ref        ref;
-    gathered        found;
+    crdt_view pattern = c->args[1], name;
+    crdt_view prefix = crdt_view_of(pattern.data, plain_prefix(pattern));
+    key_walk  walk = key_walk_from(c, prefix);
+    crdt_ref  ref;
+    gathered  found;
     gather_begin(&found);
-    while (crdt_store_next(&it, &name, &ref) && begins_with(name, prefix)) {
-        if (glob_match(pattern, name) && !key_hidden(c->node, name, &ref)) gather(c, &found, name);
+    while (key_next(&walk, &name, &ref) && begins_with(name, prefix)) {
+        if (glob_match(pattern, name) && !key_hidden(c, name, &ref)) gather(c, &found, name);
     }
     gather_end(c, &found);
 }
@@ -118,11 +118,17 @@ void command_randomkey(call *c)
     for (int tries = 0; tries < 100; tries++) {
         crdt_store_iter it = crdt_store_iterate_some(c->node->store, node_random(c->node));
         if (!crdt_store_next(&it, &name, &ref)) break;
-        if (key_hidden(c->node, name, &ref)) continue;
+        if (!key_find(c, name, &ref)) continue;
         reply_bulk(c->reply, name);
         return;
     }
-    reply_null(c->reply);
+    key_walk walk = key_walk_from(c, crdt_view_of(NULL, 0));
+    bool     found = false;
+    while (c->txn != NULL && !found && key_next(&walk, &name, &ref)) {
+        found = !key_hidden(c, name, &ref); /* perhaps one that EXEC has just written */
+    }
+    if (found) reply_bulk(c->reply, name);
+    else reply_null(c->reply);
 }
 
 /* -- SCAN -------------------------------------------------------------------------------------- */
@@ -203,7 +209,7 @@ static bool parse_scan(call *c, scan *s)
 
 static bool fits(call *c, const scan *s, crdt_view name, const crdt_ref *ref)
 {
-    if (key_hidden(c->node, name, ref)) return false;
+    if (key_hidden(c, name, ref)) return false;
     if (s->pattern.data != NULL && !glob_match(s->pattern, name)) return false;
     const char *shown = key_type_name(ref->type);
     return s->type.data == NULL ||
@@ -218,20 +224,17 @@ void command_scan(call *c)
     crdt_ref ref;
     node    *n = c->node;
     if (!parse_scan(c, &s)) return;
-    crdt_view       name;
-    crdt_store_iter it = crdt_store_iterate(n->store);
-    if (s.cursor != 0) {
-        if (!key_cursor(n, s.cursor, &name)) {
-            call_error(c, "ERR invalid cursor");
-            return;
-        }
-        it = crdt_store_iterate_from(n->store, name);
+    crdt_view name = {NULL, 0};
+    if (s.cursor != 0 && !key_cursor(n, s.cursor, &name)) {
+        call_error(c, "ERR invalid cursor");
+        return;
     }
+    key_walk walk = key_walk_from(c, name);
     gather_begin(&found);
-    bool more = crdt_store_next(&it, &name, &ref);
+    bool more = key_next(&walk, &name, &ref);
     for (int64_t left = s.count; more && left > 0; left--) {
         if (fits(c, &s, name, &ref)) gather(c, &found, name);
-        more = crdt_store_next(&it, &name, &ref);
+        more = key_next(&walk, &name, &ref);
     }
     if (more) snprintf(next, sizeof next, "%" PRIu64, key_keep_cursor(n, name));
     reply_array(c->reply, 2);
@@ -289,11 +292,10 @@ static bool rename_key(call *c)
     crdt_ref  ref;
     int64_t   deadline = 0;
     crdt_view from = c->args[1], to = c->args[2];
-    bool      expires = expiry_deadline(c->node, from, &deadline);
+    bool      expires = key_deadline(c, from, &deadline);
     if (crdt_view_compare(from, to) == 0) return true;
     if (key_replace(c, to) == NULL) return false;
-    /* Read from the store: what the transaction changes is another name. */
-    if (call_fails(c, crdt_store_find(c->node->store, from, NULL, &ref))) return false;
+    if (call_fails(c, crdt_txn_find(c->txn, from, NULL, &ref))) return false;
     if (!copy_content(c, to, ref)) return false;
     c->deadlines = true;
     if (expires && !deadline_set(c, to, deadline)) return false;
@@ -326,15 +328,16 @@ void command_renamenx(call *c)
 /* An entry holds so many removals at most, so that it stays below the size of a message. */
 #define FLUSH_BATCH 1000u
 
-/* The next names are copied, for the walk ends with the change. */
-static size_t next_names(node *n, crdt_buf *bytes, crdt_view names[FLUSH_BATCH])
+/* The next names from `from` on are copied, for the walk ends with the change. */
+static size_t next_names(const call *c, crdt_view from, crdt_buf *bytes,
+                         crdt_view names[FLUSH_BATCH])
 {
-    crdt_store_iter it = crdt_store_iterate(n->store);
-    crdt_view       name;
-    crdt_ref        ref;
-    size_t          count = 0, at = 0;
+    key_walk  walk = key_walk_from(c, from);
+    crdt_view name;
+    crdt_ref  ref;
+    size_t    count = 0, at = 0;
     crdt_buf_reset(bytes);
-    while (count < FLUSH_BATCH && crdt_store_next(&it, &name, &ref)) {
+    while (count < FLUSH_BATCH && key_next(&walk, &name, &ref)) {
         crdt_buf_put(bytes, name.data, name.size);
         names[count++].size = name.size;
     }
@@ -345,26 +348,29 @@ static size_t next_names(node *n, crdt_buf *bytes, crdt_view names[FLUSH_BATCH])
     return bytes->failed ? 0 : count;
 }
 
-/* Several entries: an observed removal of everything. */
+/* Several entries, but one within EXEC: an observed removal of everything. */
 void command_flushall(call *c)
 {
     static crdt_view names[FLUSH_BATCH];
-    crdt_buf         bytes;
-    size_t           count;
+    crdt_buf         bytes[2]; /* the last name of one is where the other begins */
+    crdt_view        from = {NULL, 0};
+    size_t           count, turn = 0;
     if (c->count > 2 || (c->count == 2 && !call_is(c, 1, "sync") && !call_is(c, 1, "async"))) {
         call_syntax(c);
         return;
     }
-    crdt_buf_init(&bytes, NULL);
-    while (!c->failed && (count = next_names(c->node, &bytes, names)) > 0) {
+    for (int i = 0; i < 2; i++) crdt_buf_init(&bytes[i], NULL);
+    while (!c->failed && (count = next_names(c, from, &bytes[turn], names)) > 0) {
         if (call_write(c) == NULL) break;
         for (size_t i = 0; i < count && !c->failed; i++) {
             call_fails(c, crdt_txn_remove(c->txn, names[i]));
         }
+        from = names[count - 1];
+        turn ^= 1;
         c->deadlines = true;
         call_commit(c);
     }
-    if (bytes.failed) call_fails(c, CRDT_ENOMEM);
-    crdt_buf_clear(&bytes);
+    if (bytes[turn].failed) call_fails(c, CRDT_ENOMEM);
+    for (int i = 0; i < 2; i++) crdt_buf_clear(&bytes[i]);
     if (!c->failed) reply_ok(c->reply);
 }

@@ -11,6 +11,7 @@
 #include "node/lists.h"
 #include "node/number.h"
 #include "node/reads.h"
+#include "node/watch.h"
 
 /* The list, if it has elements. False: it is none, or an error was replied. */
 static bool find_some(call *c, crdt_view name, crdt_ref *ret_list)
@@ -71,6 +72,7 @@ static bool move(call *c, crdt_ref list, list_end from, list_end to)
     bool done = copy_end(c, list, from, &copy, &value);
     if (done && same) {
         if (from != to && length > 1) done = turn_round(c, source, length, value, from);
+        else watch_touch(c->node, source);
         if (done) reads_value(c->reply, value);
     } else if (done) {
         done = list_take(c, source, list, from, 1) && put_end(c, name, value, to);
@@ -193,7 +195,7 @@ static void pop_or_wait(call *c, list_end end)
         reply_bulk(c->reply, keys[i]);
         list_take(c, keys[i], list, end, 1);
     } else if (!c->failed) {
-        blocking_wait(c, keys, count, ms);
+        blocking_wait(c, keys, count, ms, false);
     }
 }
 
@@ -213,7 +215,7 @@ static void move_or_wait(call *c, list_end from, list_end to, size_t timeout)
     crdt_ref list;
     if (!parse_timeout(c, timeout, &ms)) return;
     if (find_some(c, c->args[1], &list)) move(c, list, from, to);
-    else if (!c->failed) blocking_wait(c, &c->args[1], 1, ms);
+    else if (!c->failed) blocking_wait(c, &c->args[1], 1, ms, true);
 }
 
 void command_blmove(call *c)
@@ -232,5 +234,5 @@ void command_blmpop(call *c)
     mpop     p;
     uint64_t ms;
     if (!parse_timeout(c, 1, &ms) || !parse_mpop(c, 2, &p)) return;
-    if (!pop_some(c, &p) && !c->failed) blocking_wait(c, p.keys, p.count, ms);
+    if (!pop_some(c, &p) && !c->failed) blocking_wait(c, p.keys, p.count, ms, false);
 }

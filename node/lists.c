@@ -13,6 +13,7 @@
 #include "node/keys.h"
 #include "node/number.h"
 #include "node/reads.h"
+#include "node/watch.h"
 
 bool list_parse_end(call *c, size_t i, list_end *ret_end)
 {
@@ -256,6 +257,7 @@ void command_ltrim(call *c)
     uint64_t before = count > 0 ? at : 0, behind = length - before - count;
     if (behind > 0 && !delete_range(c, name, length, before + count, behind)) return;
     if (before > 0 && !delete_range(c, name, length - behind, 0, before)) return;
+    if (length > 0 && before + behind == 0) watch_touch(c->node, name);
     reply_ok(c->reply);
 }
 

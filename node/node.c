@@ -21,6 +21,7 @@
 #include "node/info.h"
 #include "node/log.h"
 #include "node/peers.h"
+#include "node/watch.h"
 
 #define TAKE_MAX 256 /* messages of peers taken in one turn */
 
@@ -80,14 +81,16 @@ void node_changes(node *n)
         expiry_note(n, &change);
         conflicts_note(n, &change);
         if (n->blocked > 0) blocking_note(n, &change);
+        if (n->watched.count > 0) watch_note(n, &change);
     }
 }
 
-/* A write of this node is listed only where deadlines or conflicts are kept, or keys waited for:
- * most stores have none, and it costs a search. */
+/* A write of this node is listed only where deadlines or conflicts are kept, or keys waited for or
+ * watched: most stores have none, and it costs a search. */
 crdt_err node_commit(node *n, bool deadlines, crdt_dot *ret_last)
 {
-    bool told = deadlines || expiry_count(n) > 0 || conflicts_count(n) > 0 || n->blocked > 0;
+    bool told = deadlines || expiry_count(n) > 0 || conflicts_count(n) > 0 || n->blocked > 0 ||
+                n->watched.count > 0;
     if (told) crdt_store_track_changes(n->store, true);
     crdt_err err = gossip_engine_commit(n->engine, ret_last);
     if (told) crdt_store_track_changes(n->store, false);

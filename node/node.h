@@ -15,6 +15,7 @@
 #include "gossip/nng.h"
 #include "node/config.h"
 #include "node/data.h"
+#include "node/roster.h"
 
 typedef struct client  client;
 typedef struct command command;
@@ -85,6 +86,7 @@ typedef struct node {
     struct keyspace_cursors *cursors;   /* of SCAN */
     void                    *conflicts; /* names with several contents: node/conflicts.c */
     size_t                   conflicts_count, doubled_count;
+    roster                   watched;  /* keys of WATCH */
     struct node_blocking    *blocking; /* who waits for which key; NULL: nobody ever did */
     struct node_diff        *diff;     /* CRDT.DIFF under way: node/diff.c */
     uint64_t                 saved_ms; /* when SAVE last succeeded */

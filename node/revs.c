@@ -103,8 +103,10 @@ static bool find(call *c, crdt_ref *ret_doc)
     key_state state = key_typed(c, name, &crdt_revgraph_type, ret_doc);
     if (c->failed || state == KEY_THERE) return !c->failed;
     *ret_doc = (crdt_ref){.type = &crdt_revgraph_type};
-    if (expiry_passed(c->node, name)) return true;
-    crdt_err err = crdt_store_object(c->node->store, name, &crdt_revgraph_type, ret_doc);
+    if (key_expired(c, name)) return true;
+    crdt_err err = c->txn != NULL
+                       ? crdt_txn_object(c->txn, name, &crdt_revgraph_type, ret_doc)
+                       : crdt_store_object(c->node->store, name, &crdt_revgraph_type, ret_doc);
     return err == CRDT_ENOENT || !call_fails(c, err);
 }
 

@@ -14,6 +14,12 @@
 void command_dbsize(call *c)
 {
     size_t keys = crdt_store_count(c->node->store) - expiry_passed_count(c->node);
+    if (c->txn != NULL) { /* within EXEC, which has written something: one by one */
+        key_walk  walk = key_walk_from(c, crdt_view_of(NULL, 0));
+        crdt_view name;
+        crdt_ref  ref;
+        for (keys = 0; key_next(&walk, &name, &ref);) keys += !key_hidden(c, name, &ref);
+    }
     reply_int(c->reply, (int64_t)keys);
 }
 

@@ -128,12 +128,12 @@ static bool set_cell(call *c, crdt_view name, crdt_view bytes, bool keep_ttl)
     int64_t   deadline;
     crdt_txn *txn = call_write(c);
     if (txn == NULL) return false;
-    bool     passed = expiry_passed(c->node, name), keeps = false;
+    bool     passed = key_expired(c, name), keeps = false;
     crdt_err err = crdt_txn_find(txn, name, NULL, &ref);
     bool     other = err == CRDT_OK && ref.type != &crdt_cell_type;
     if (err != CRDT_OK && err != CRDT_ENOENT) return !call_fails(c, err);
     if (passed || other) {
-        keeps = !passed && keep_ttl && expiry_deadline(c->node, name, &deadline);
+        keeps = !passed && keep_ttl && key_deadline(c, name, &deadline);
         if (key_replace(c, name) == NULL) return false;
     } else if (!keep_ttl && !deadline_clear(c, name)) {
         return false;

@@ -67,7 +67,7 @@ struct crdt_txn {
                                         shows; that of the delta. NULL: not known any more */
     const crdt_context *at;
     uint64_t            now_ms, first, next; /* dots [first, next) are taken */
-    uint64_t            stamp;
+    uint64_t            stamp, changes;
     crdt_err            failed;    /* an operation was left half done: only rollback is allowed */
     crdt__within       *within;    /* where names lead; NULL: to named objects */
     uint64_t            opened[4]; /* a bit for each name in delta; several may have the same */

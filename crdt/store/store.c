@@ -424,3 +424,12 @@ crdt__object *crdt__objects_next(crdt__objects *it)
     }
     return crdt__omap_next(&it->at);
 }
+
+crdt_err crdt_store_renew(crdt_store *store, uint64_t replica)
+{
+    if (store->kind != CRDT__STATE || replica == 0) return CRDT_EINVAL;
+    if (store->txn.delta != NULL) return CRDT_EBUSY;
+    if (crdt_context_max(&store->context, replica) != 0) return CRDT_EEXIST;
+    store->replica = replica;
+    return CRDT_OK;
+}

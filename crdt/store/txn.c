@@ -23,20 +23,12 @@ crdt_err crdt_store_begin(crdt_store *store, uint64_t now_ms, crdt_txn **ret_txn
     txn->sealed = false;
     txn->at = NULL;
     txn->now_ms = now_ms;
+    txn->changes = 0;
     txn->first = txn->next = crdt_context_max(&store->context, store->replica) + 1;
     txn->stamp = 0;
     txn->failed = CRDT_OK;
     txn->within = NULL;
     *ret_txn = txn;
-    return CRDT_OK;
-}
-
-crdt_err crdt_store_renew(crdt_store *store, uint64_t replica)
-{
-    if (store->kind != CRDT__STATE || replica == 0) return CRDT_EINVAL;
-    if (store->txn.delta != NULL) return CRDT_EBUSY;
-    if (crdt_context_max(&store->context, replica) != 0) return CRDT_EEXIST;
-    store->replica = replica;
     return CRDT_OK;
 }
 
@@ -276,6 +268,54 @@ crdt_err crdt_txn_beside(const crdt_txn *txn, crdt_view name, const crdt_type *t
     return CRDT_OK;
 }
 
+crdt_err crdt_txn_object(const crdt_txn *txn, crdt_view name, const crdt_type *type,
+                         crdt_ref *ret_ref)
+{
+    pair p = pair_of(txn, name, type->id);
+    if (p.mine == NULL && p.own == NULL) return CRDT_ENOENT;
+    *ret_ref = ref_in_txn(txn, type, p);
+    if (type->open == NULL || p.mine == NULL) return CRDT_OK;
+    return type->open(&txn->store->space, p.mine->state);
+}
+
+uint64_t crdt_txn_changes(const crdt_txn *txn)
+{
+    return txn->changes;
+}
+
+crdt_txn_iter crdt_txn_iterate_from(const crdt_txn *txn, crdt_view name)
+{
+    return (crdt_txn_iter){txn, name, false};
+}
+
+/* The next name that has an object, in the store or in the delta. */
+static bool next_name(crdt_txn_iter *it)
+{
+    const crdt_store *stores[2] = {it->txn->store, it->txn->delta};
+    crdt__object     *first = NULL;
+    for (int s = 0; s < 2; s++) {
+        crdt__omap_iter at =
+            crdt__omap_seek(&stores[s]->objects, it->at, it->behind ? UINT32_MAX : 0);
+        crdt__object *o = crdt__omap_next(&at);
+        if (o == NULL) continue;
+        if (first == NULL || crdt_view_compare(o->key.bytes, first->key.bytes) < 0) first = o;
+    }
+    if (first == NULL) return false;
+    it->at = first->key.bytes;
+    it->behind = true;
+    return true;
+}
+
+bool crdt_txn_next(crdt_txn_iter *it, crdt_view *ret_name, crdt_ref *ret_ref)
+{
+    while (next_name(it)) {
+        if (crdt_txn_find(it->txn, it->at, NULL, ret_ref) != CRDT_OK) continue;
+        *ret_name = it->at;
+        return true;
+    }
+    return false;
+}
+
 /* -- Targets ----------------------------------------------------------------------------------- */
 
 /* What an operation before left pending takes its dots now, not those of the one that begins. */
@@ -412,6 +452,7 @@ crdt_err crdt_target_reserve(crdt_target *target, size_t dots, size_t covers)
     if (err == CRDT_OK) err = reserve_dots(txn, dots, covers);
     if (err != CRDT_OK) return crdt__txn_failed(txn, before, err);
     own->mutated = true;
+    txn->changes++;
     if (target->inside != NULL) target->inside->mutate(target);
     return CRDT_OK;
 }
