@@ -88,8 +88,8 @@ CRDT_MUST_CHECK CRDT_API crdt_err crdt_txn_beside(const crdt_txn *txn, crdt_view
  * (see crdt_store_find). */
 CRDT_MUST_CHECK CRDT_API crdt_err crdt_txn_object(const crdt_txn *txn, crdt_view name,
                                                   const crdt_type *type, crdt_ref *ret_ref);
-/* Counts up with whatever changes something, and not with an operation that is refused before it has
- * changed anything. */
+/* Counts up with whatever changes something, and not with an operation that is refused before it
+ * has changed anything. */
 CRDT_API uint64_t crdt_txn_changes(const crdt_txn *txn);
 /* Names in key order as this transaction sees them, from the first one at or after name. Allocates
  * nothing; ends with any change. Cost of a step: O(log n), and what the transaction has removed. */
@@ -99,7 +99,7 @@ typedef struct crdt_txn_iter {
     bool            behind; /* at is done */
 } crdt_txn_iter;
 CRDT_API crdt_txn_iter crdt_txn_iterate_from(const crdt_txn *txn, crdt_view name);
-CRDT_API bool crdt_txn_next(crdt_txn_iter *it, crdt_view *ret_name, crdt_ref *ret_ref);
+CRDT_API bool          crdt_txn_next(crdt_txn_iter *it, crdt_view *ret_name, crdt_ref *ret_ref);
 /* End the transaction. *ret_delta is the caller's (empty if nothing was mutated); ret_delta may be
  * NULL. On error (ENOMEM) the transaction stays open. */
 CRDT_MUST_CHECK CRDT_API crdt_err crdt_store_commit(crdt_store *store, crdt_delta **ret_delta);

@@ -16,8 +16,7 @@
  * it gets a null array. A client that waits already goes on waiting. This is the one place that
  * puts a client to sleep: within EXEC it gets that reply at once, or a null if it waited for one
  * element. */
-void blocking_wait(call *c, const crdt_view *keys, size_t count, uint64_t ms,
-                   bool one);
+void blocking_wait(call *c, const crdt_view *keys, size_t count, uint64_t ms, bool one);
 /* A name of the store's change list; only those that somebody waits for matter. */
 void blocking_note(node *n, const crdt_change *change);
 /* Keys that were noted (node.keys_ready) are looked at. */

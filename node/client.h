@@ -46,8 +46,8 @@ struct client {
     const command *last_sub; /* which of its subs; NULL: none */
     crdt_dot       written;  /* by its last write */
     client_wait    wait;
-    struct multi   *multi;      /* what it has queued since MULTI: node/multi.c; NULL: no MULTI */
-    client_watch    watch;
+    struct multi  *multi; /* what it has queued since MULTI: node/multi.c; NULL: no MULTI */
+    client_watch   watch;
     struct blocked *blocked;    /* what it waits for: node/blocking.c */
     client         *next_woken; /* of those that it let go */
     char            peer[64], local[64], *name, *library, *library_version;

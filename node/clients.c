@@ -59,7 +59,8 @@ static void describe(crdt_buf *out, const client *cl)
         " redir=-1 resp=%d",
         cl->id, cl->peer, cl->local, fd, cl->name != NULL ? cl->name : "",
         (n->ms - cl->since_ms) / 1000, (n->ms - cl->last_ms) / 1000, flags_of(cl, flags),
-        multi_count(cl), unread, cl->in.cap - cl->in.size, multi_bytes(cl), cl->out.cap, cl->out.cap, cl->out.size, waits > 0, waits,
+        multi_count(cl), unread, cl->in.cap - cl->in.size, multi_bytes(cl), cl->out.cap,
+        cl->out.cap, cl->out.size, waits > 0, waits,
         sizeof *cl + cl->in.cap + cl->out.cap + multi_bytes(cl) + waits, waits > 0 ? "rw" : "r",
         last != NULL ? last->name : "NULL", cl->reply.protocol);
     crdt_buf_put(out, line, size < (int)sizeof line ? (size_t)size : sizeof line - 1);

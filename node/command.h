@@ -39,8 +39,8 @@ typedef struct call {
     bool             waits;     /* it replies nothing for now: blocking.h */
     bool             conflicts; /* it may have made some */
     bool             inside;    /* EXEC runs it: its transaction is that of others, too */
-    bool             fatal;     /* it failed for want of memory or disk: so must those it shares with */
-    size_t           end;       /* of an error reply: what is said after it is dropped */
+    bool             fatal; /* it failed for want of memory or disk: so must those it shares with */
+    size_t           end;   /* of an error reply: what is said after it is dropped */
 } call;
 
 struct command {
@@ -87,9 +87,9 @@ bool command_again(client *who, const command *cmd, const command_request *one);
 crdt_txn *call_write(call *c);
 /* End the transaction here: what comes next is another entry. Within EXEC nothing ends. */
 void call_commit(call *c);
-/* Run, within EXEC whose call this is, what was queued: in the same transaction, with a reply of its
- * own. False: of what it has written something cannot be kept, and so nothing of all; the reply is
- * why. */
+/* Run, within EXEC whose call this is, what was queued: in the same transaction, with a reply of
+ * its own. False: of what it has written something cannot be kept, and so nothing of all; the reply
+ * is why. */
 bool call_inside(call *all, const command *cmd, const command_request *one);
 /* Reply an error instead of all that was replied, and keep nothing of what the call has written. */
 void call_error(call *c, const char *format, ...) __attribute__((format(printf, 2, 3)));

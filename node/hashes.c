@@ -240,9 +240,9 @@ void command_hincrbyfloat(call *c)
     crdt_view name = c->args[2];
     crdt_txn *txn = write_float(c);
     if (txn == NULL) return;
-    double   amount;
-    bool     there = hash_field_now(c, &name, 1, &field);
-    bool     text = there && field.type == &crdt_cell_type &&
+    double amount;
+    bool   there = hash_field_now(c, &name, 1, &field);
+    bool   text = there && field.type == &crdt_cell_type &&
                 crdt_cell_number(field, &sum) == CRDT_EINVAL; /* it would hide what is added */
     crdt_err err = text ? CRDT_ETYPE : strings_add(txn, name, c->args[3]);
     if (err == CRDT_EINVAL || (text && !number_double(c->args[3], &amount))) {

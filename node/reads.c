@@ -189,9 +189,8 @@ static bool look(call *c, crdt_view name, const crdt_type *type, crdt_ref *ret_r
 {
     *ret_ref = (crdt_ref){.type = type};
     if (type == &crdt_expiry_type) { /* it stands beside what shows */
-        crdt_err err = c->txn != NULL
-                           ? crdt_txn_beside(c->txn, name, type, ret_ref)
-                           : crdt_store_beside(c->node->store, name, type, ret_ref);
+        crdt_err err = c->txn != NULL ? crdt_txn_beside(c->txn, name, type, ret_ref)
+                                      : crdt_store_beside(c->node->store, name, type, ret_ref);
         if (err != CRDT_OK) *ret_ref = (crdt_ref){.type = type};
         return err == CRDT_ENOENT || !call_fails(c, err);
     }

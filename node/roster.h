@@ -19,11 +19,11 @@ typedef struct roster_name {
 
 /* A client at a name. */
 struct roster_seat {
-    client       *who;
-    roster_name  *at;
-    roster_seat  *previous, *next;       /* at the name */
-    roster_seat  *previous_of, *next_of; /* of the client */
-    bool          flag;                  /* the owner's */
+    client      *who;
+    roster_name *at;
+    roster_seat *previous, *next;       /* at the name */
+    roster_seat *previous_of, *next_of; /* of the client */
+    bool         flag;                  /* the owner's */
 };
 
 /* Zeros: nobody. */

@@ -12,7 +12,9 @@
 #define ARGS_MAX 7
 
 /* Those that end the connection, or wait, or forbid what comes after them. */
-static const char *const left_out[] = {"shutdown", "quit", "wait", "config", "client", "command"};
+static const char *const left_out[] = {"shutdown", "quit",    "wait",       "config",
+                                       "client",   "command", "brpoplpush", "blmove",
+                                       "blpop",    "brpop",   "blmpop"};
 
 static const char *const words[] = {
     "",
@@ -107,6 +109,14 @@ static bool is_left_out(const char *name)
     return false;
 }
 
+/* Whatever it replies. */
+static void say(nodes *cluster, const char *command)
+{
+    redisReply *reply = nodes_command(cluster, 0, "%s", command);
+    CHECK_MSG(reply != NULL, "%s: %s", command, nodes_problem(cluster));
+    freeReplyObject(reply);
+}
+
 static void shoot(nodes *cluster, uint64_t *random, const redisReply *names)
 {
     const char *args[ARGS_MAX];
@@ -140,7 +150,12 @@ TEST(storm, odd_arguments)
     CHECK_MSG(nodes_start_all(cluster), "%s", nodes_problem(cluster));
     redisReply *names = nodes_command(cluster, 0, "COMMAND LIST");
     CHECK(names != NULL && names->elements > 100);
-    for (int i = 0; i < ROUNDS; i++) shoot(cluster, &random, names);
+    for (int i = 0; i < ROUNDS; i++) {
+        if (random_below(&random, 20) == 0) say(cluster, "MULTI");
+        shoot(cluster, &random, names);
+        if (random_below(&random, 10) == 0) say(cluster, "EXEC");
+    }
+    say(cluster, "RESET");
     freeReplyObject(names);
     CHECK_MSG(nodes_running(cluster, 0), "%s", nodes_problem(cluster));
     CHECK_MSG(nodes_digest(cluster, 0, before, sizeof before), "%s", nodes_problem(cluster));

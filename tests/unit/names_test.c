@@ -352,3 +352,77 @@ TEST(names, show_the_types_that_the_model_says)
         run(seed);
     }
 }
+
+/* -- Names as a transaction sees them ---------------------------------------------------------- */
+
+/* The names from `from` on, a space behind each. */
+static const char *walked(const crdt_txn *txn, const char *from)
+{
+    static char   text[256];
+    crdt_txn_iter it = crdt_txn_iterate_from(txn, name_of(from));
+    crdt_view     name;
+    crdt_ref      ref;
+    size_t        used = 0;
+    text[0] = 0;
+    while (crdt_txn_next(&it, &name, &ref)) {
+        CHECK(ref.type != NULL && used + name.size + 2 < sizeof text);
+        memcpy(text + used, name.data, name.size);
+        used += name.size;
+        memcpy(text + used++, " ", 2);
+    }
+    return text;
+}
+
+TEST(names, of_a_transaction_in_order)
+{
+    crdt_store *a = store_of(1);
+    crdt_txn   *txn = begin(a);
+    CHECK_EQ_STR(walked(txn, ""), "");
+    crdt_store_rollback(a);
+    DO(a, "b", &crdt_orset_type, "add", "x");
+    DO(a, "d", &crdt_orset_type, "add", "x");
+    DO(a, "f", &crdt_orset_type, "add", "x");
+    txn = begin(a);
+    CHECK_EQ_STR(walked(txn, ""), "b d f ");
+    CHECK_OK(crdt_orset_add(txn, name_of("a"), crdt_text("y")));
+    CHECK_OK(crdt_orset_add(txn, name_of("d"), crdt_text("y")));
+    CHECK_OK(crdt_cell_set(txn, name_of("g"), crdt_int(1)));
+    CHECK_OK(crdt_cell_set(txn, name_of("e"), crdt_int(1)));
+    CHECK_OK(crdt_txn_remove(txn, name_of("f")));
+    CHECK_OK(crdt_txn_remove(txn, name_of("e")));
+    CHECK_EQ_STR(walked(txn, ""), "a b d g ");
+    CHECK_EQ_STR(walked(txn, "b"), "b d g ");
+    CHECK_EQ_STR(walked(txn, "bb"), "d g ");
+    CHECK_EQ_STR(walked(txn, "h"), "");
+    CHECK_OK(crdt_cell_set(txn, name_of("f"), crdt_int(1))); /* now of another type */
+    CHECK_EQ_STR(walked(txn, "e"), "f g ");
+    crdt_store_free(commit(a));
+    CHECK_EQ_INT(crdt_store_count(a), 5);
+    crdt_store_free(a);
+}
+
+TEST(names, what_a_transaction_has_changed_is_counted)
+{
+    crdt_store *a = store_of(1);
+    crdt_ref    ref;
+    DO(a, "s", &crdt_orset_type, "add", "x");
+    crdt_txn *txn = begin(a);
+    CHECK_EQ_INT(crdt_txn_changes(txn), 0);
+    CHECK_ERR(crdt_cell_set(txn, name_of("s"), crdt_int(1)), CRDT_ETYPE);
+    CHECK_OK(crdt_txn_find(txn, name_of("s"), NULL, &ref));
+    CHECK_ERR(crdt_txn_remove(txn, name_of("none")), CRDT_ENOENT);
+    CHECK_EQ_INT(crdt_txn_changes(txn), 0);
+    CHECK_OK(crdt_orset_add(txn, name_of("s"), crdt_text("y")));
+    uint64_t changes = crdt_txn_changes(txn);
+    CHECK(changes > 0);
+    CHECK_OK(crdt_txn_remove(txn, name_of("s")));
+    CHECK(crdt_txn_changes(txn) > changes);
+    /* What shows no more is an object still. */
+    CHECK_ERR(crdt_txn_find(txn, name_of("s"), NULL, &ref), CRDT_ENOENT);
+    CHECK_OK(crdt_txn_object(txn, name_of("s"), &crdt_orset_type, &ref));
+    CHECK_EQ_INT(crdt_orset_count(ref), 0);
+    CHECK_ERR(crdt_txn_object(txn, name_of("s"), &crdt_cell_type, &ref), CRDT_ENOENT);
+    CHECK_ERR(crdt_txn_object(txn, name_of("none"), &crdt_orset_type, &ref), CRDT_ENOENT);
+    crdt_store_free(commit(a));
+    crdt_store_free(a);
+}
