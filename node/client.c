@@ -10,6 +10,7 @@
 #include "node/diff.h"
 #include "node/log.h"
 #include "node/multi.h"
+#include "node/ready.h"
 #include "node/watch.h"
 
 #define INPUT_STEP 16384u /* room for one read behind what is unread */
@@ -55,6 +56,7 @@ void client_close(client *c)
     blocking_leave(c);
     multi_end(c);
     watch_end(c);
+    ready_leave(c);
     if (c->dirty) unlink_dirty(c);
     if (c->previous != NULL) c->previous->next = c->next;
     else n->clients = c->next;
@@ -381,6 +383,7 @@ void client_end_wait(client *c, size_t reply_at)
     if (c->wait.silent) c->out.size = reply_at;
     c->wait.on = false;
     c->node->waiting--;
+    ready_leave(c);
     client_mark_dirty(c);
     client_go_on(c);
 }
@@ -398,6 +401,13 @@ void client_wake_waiting(node *n)
         }
         if (c->wait.kind == CLIENT_WAITS_NO_MORE) {
             reply_error(&c->reply, "UNBLOCKED client unblocked via CLIENT UNBLOCK");
+            client_end_wait(c, at);
+            continue;
+        }
+        if (c->wait.kind == CLIENT_WAITS_TOKEN) {
+            bool seen = ready_seen(c);
+            if (!seen && n->now < c->wait.until) continue;
+            reply_int(&c->reply, seen);
             client_end_wait(c, at);
             continue;
         }

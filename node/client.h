@@ -10,6 +10,7 @@ typedef enum client_wait_kind {
     CLIENT_WAITS_HOLDERS, /* WAIT: so many nodes hold what it wrote; or until then */
     CLIENT_WAITS_DIFF,    /* CRDT.DIFF: node/diff.c ends it */
     CLIENT_WAITS_KEYS,    /* BLPOP and its like: node/blocking.c ends it */
+    CLIENT_WAITS_TOKEN,   /* CRDT.READY: what a token tells is seen here; or until then */
     CLIENT_WAITS_NO_MORE  /* CLIENT UNBLOCK id ERROR */
 } client_wait_kind;
 
@@ -48,9 +49,10 @@ struct client {
     client_wait    wait;
     struct multi  *multi; /* what it has queued since MULTI: node/multi.c; NULL: no MULTI */
     client_watch   watch;
-    struct blocked *blocked;    /* what it waits for: node/blocking.c */
-    client         *next_woken; /* of those that it let go */
-    char            peer[64], local[64], *name, *library, *library_version;
+    struct ready_wait *ready;      /* of CRDT.READY: node/ready.c */
+    struct blocked    *blocked;    /* what it waits for: node/blocking.c */
+    client            *next_woken; /* of those that it let go */
+    char               peer[64], local[64], *name, *library, *library_version;
 };
 
 /* Take a connection that waits at the listener. */

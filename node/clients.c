@@ -295,7 +295,8 @@ static void client_unblock(call *c)
         client *cl = client_by_id(c->node, (uint64_t)id);
         bool    error = c->count == 4 && call_is(c, 3, "error");
         bool    blocked = cl != NULL && cl->blocked != NULL;
-        bool    waits = cl != NULL && cl->wait.on && cl->wait.kind == CLIENT_WAITS_HOLDERS;
+        bool    waits = cl != NULL && cl->wait.on &&
+                     (cl->wait.kind == CLIENT_WAITS_HOLDERS || cl->wait.kind == CLIENT_WAITS_TOKEN);
         if (waits) cl->wait.until = 0;
         if (waits && error) cl->wait.kind = CLIENT_WAITS_NO_MORE;
         if (blocked) blocking_end(cl, error);

@@ -374,6 +374,14 @@ static const command list[] = {
            crdt_peer_commands),
     COMMAND("crdt.peers", command_crdt_peers, 1, READ | OURS, 0, 0, 0, "crdt", "",
             "All about each peer."),
+    COMMAND(
+        "crdt.ready", command_crdt_ready, -2, READ | OURS | COMMAND_BLOCKING | NO_MULTI, 0, 0, 0,
+        "crdt", "token [milliseconds]",
+        "1: what the token tells was seen has arrived here, so it can be read. 0: not yet; with "
+        "a time, not within it (0: wait for ever)."),
+    COMMAND(
+        "crdt.token", command_crdt_token, 1, READ | OURS | NO_MULTI, 0, 0, 0, "crdt", "",
+        "What this node has seen, this connection's writes with it, for CRDT.READY at another."),
     COMMAND("crdt.types", command_crdt_types, 1, READ | OURS, 0, 0, 0, "crdt", "",
             "The types of replicated data, where they come from, and their operations."),
 };

@@ -75,6 +75,8 @@ void command_rev_put(call *c), command_rev_get(call *c), command_rev_winner(call
 /* texts.c */
 void command_text_insert(call *c), command_text_delete(call *c), command_text_get(call *c),
     command_text_length(call *c);
+/* ready.c */
+void command_crdt_token(call *c), command_crdt_ready(call *c);
 /* cluster.c */
 void command_wait(call *c), command_crdt_peers(call *c), command_crdt_lag(call *c),
     command_crdt_digest(call *c), command_crdt_diff(call *c), command_crdt_conflicts(call *c),

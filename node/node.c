@@ -264,7 +264,7 @@ static void send_nothing(void *user, crdt_view address, crdt_view bytes, bool an
 }
 
 /* Nodes are of one cluster if it has one name. */
-static uint64_t node_cluster_id(const node_config *config)
+static uint64_t cluster_id(const node_config *config)
 {
     uint64_t id = XXH3_64bits(config->cluster, strlen(config->cluster));
     return id != 0 ? id : 1;
@@ -273,7 +273,7 @@ static uint64_t node_cluster_id(const node_config *config)
 static gossip_config gossip_options(const node_config *config)
 {
     gossip_config gossip = gossip_config_default();
-    gossip.cluster = node_cluster_id(config);
+    gossip.cluster = cluster_id(config);
     gossip.topology = (gossip_topology)config->topology;
     gossip.hub = config->hub;
     gossip.learn = config->learn;
@@ -400,6 +400,7 @@ bool node_open(node *n, const node_config *config, char ret_problem[512])
 {
     memset(n, 0, sizeof *n);
     n->config = *config;
+    n->cluster = cluster_id(config);
     n->random = node_data_random();
     n->timer_at = GOSSIP_NEVER;
     open_loop(n);

@@ -81,6 +81,7 @@ typedef struct node {
     bool                     cut;      /* CRDT.PARTITION */
     struct node_cut         *cut_from; /* from whom; NULL: from all */
     bool                     stopping;
+    uint64_t                 cluster; /* its id: a hash of its name */
     uint64_t                 started_ms, random;
     struct node_expiries    *expiries;  /* names with a deadline; NULL: none yet */
     struct keyspace_cursors *cursors;   /* of SCAN */
