@@ -10,6 +10,7 @@
 #include "node/diff.h"
 #include "node/log.h"
 #include "node/multi.h"
+#include "node/pubsub.h"
 #include "node/ready.h"
 #include "node/watch.h"
 
@@ -56,6 +57,7 @@ void client_close(client *c)
     blocking_leave(c);
     multi_end(c);
     watch_end(c);
+    pubsub_leave(c);
     ready_leave(c);
     if (c->dirty) unlink_dirty(c);
     if (c->previous != NULL) c->previous->next = c->next;
@@ -124,14 +126,15 @@ static void write_later(client *c, size_t taken)
 static bool over_limit(client *c)
 {
     const node_config *config = &c->node->config;
+    const node_output *most = pubsub_count(c) > 0 ? &config->pubsub_output : &config->output;
     uint64_t           waits = c->writing + c->out.size;
-    if (config->output_hard_bytes != 0 && waits > config->output_hard_bytes) return true;
-    if (config->output_soft_bytes == 0 || waits <= config->output_soft_bytes) {
+    if (most->hard_bytes != 0 && waits > most->hard_bytes) return true;
+    if (most->soft_bytes == 0 || waits <= most->soft_bytes) {
         c->soft_since_ms = 0;
         return false;
     }
     if (c->soft_since_ms == 0) c->soft_since_ms = c->node->ms;
-    return c->node->ms - c->soft_since_ms > config->output_soft_ms;
+    return c->node->ms - c->soft_since_ms > most->soft_ms;
 }
 
 static void flush(client *c)
@@ -348,8 +351,8 @@ void client_second(node *n)
     client *next;
     for (client *c = n->clients; c != NULL; c = next) {
         next = c->next;
-        bool silent =
-            n->config.timeout_ms != 0 && !c->wait.on && n->ms - c->last_ms > n->config.timeout_ms;
+        bool silent = n->config.timeout_ms != 0 && !c->wait.on && pubsub_count(c) == 0 &&
+                      n->ms - c->last_ms > n->config.timeout_ms;
         if (silent) node_log(LOG_DEBUG, "client closed: silent", "addr=%s", c->peer);
         if (silent || (c->writing > 0 && over_limit(c))) client_close(c);
     }

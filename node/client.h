@@ -49,9 +49,10 @@ struct client {
     client_wait    wait;
     struct multi  *multi; /* what it has queued since MULTI: node/multi.c; NULL: no MULTI */
     client_watch   watch;
-    struct ready_wait *ready;      /* of CRDT.READY: node/ready.c */
-    struct blocked    *blocked;    /* what it waits for: node/blocking.c */
-    client            *next_woken; /* of those that it let go */
+    roster_mine    channels, patterns; /* that it has subscribed to: node/pubsub.c */
+    struct ready_wait *ready;          /* of CRDT.READY: node/ready.c */
+    struct blocked    *blocked;        /* what it waits for: node/blocking.c */
+    client            *next_woken;     /* of those that it let go */
     char               peer[64], local[64], *name, *library, *library_version;
 };
 

@@ -10,6 +10,7 @@
 #include "node/multi.h"
 #include "node/names.h"
 #include "node/number.h"
+#include "node/pubsub.h"
 
 static void say_unknown_type(call *c, size_t i)
 {
@@ -17,14 +18,23 @@ static void say_unknown_type(call *c, size_t i)
                (const char *)c->args[i].data);
 }
 
-/* Every client here is a normal one. False: there is no such type. */
-static bool parse_type(const call *c, size_t i, bool *ret_normal)
+/* Of the types that there are, clients here have two. */
+typedef enum client_type { TYPE_NORMAL, TYPE_PUBSUB, TYPE_NONE, TYPE_ANY } client_type;
+
+/* False: there is no such type. */
+static bool parse_type(const call *c, size_t i, client_type *ret_type)
 {
-    static const char *const others[] = {"master", "replica", "slave", "pubsub"};
-    *ret_normal = call_is(c, i, "normal");
-    bool known = *ret_normal;
-    for (size_t t = 0; t < sizeof others / sizeof others[0]; t++) known |= call_is(c, i, others[t]);
-    return known;
+    *ret_type = TYPE_NONE;
+    if (call_is(c, i, "normal")) *ret_type = TYPE_NORMAL;
+    else if (call_is(c, i, "pubsub")) *ret_type = TYPE_PUBSUB;
+    else return call_is(c, i, "master") || call_is(c, i, "replica") || call_is(c, i, "slave");
+    return true;
+}
+
+static bool is_of(const client *cl, client_type type)
+{
+    if (type == TYPE_ANY) return true;
+    return type == (pubsub_count(cl) > 0 ? TYPE_PUBSUB : TYPE_NORMAL);
 }
 
 /* -- Who is there ------------------------------------------------------------------------------ */
@@ -33,6 +43,7 @@ static bool parse_type(const call *c, size_t i, bool *ret_normal)
 static const char *flags_of(const client *cl, char out[8])
 {
     char *at = out;
+    if (pubsub_count(cl) > 0) *at++ = 'P';
     if (cl->wait.on) *at++ = 'b';
     if (cl->multi != NULL) *at++ = 'x';
     if (cl->watch.changed) *at++ = 'd';
@@ -53,14 +64,14 @@ static void describe(crdt_buf *out, const client *cl)
     int size = snprintf(
         line, sizeof line,
         "id=%" PRIu64 " addr=%s laddr=%s fd=%d name=%s age=%" PRIu64 " idle=%" PRIu64
-        " flags=%s db=0 sub=0 psub=0 ssub=0 multi=%" PRId64
+        " flags=%s db=0 sub=%zu psub=%zu ssub=0 multi=%" PRId64
         " qbuf=%zu qbuf-free=%zu argv-mem=0 multi-mem=%zu"
         " rbs=%zu rbp=%zu obl=%zu oll=%d omem=%zu tot-mem=%zu events=%s cmd=%s user=default"
         " redir=-1 resp=%d",
         cl->id, cl->peer, cl->local, fd, cl->name != NULL ? cl->name : "",
         (n->ms - cl->since_ms) / 1000, (n->ms - cl->last_ms) / 1000, flags_of(cl, flags),
-        multi_count(cl), unread, cl->in.cap - cl->in.size, multi_bytes(cl), cl->out.cap,
-        cl->out.cap, cl->out.size, waits > 0, waits,
+        cl->channels.count, cl->patterns.count, multi_count(cl), unread, cl->in.cap - cl->in.size,
+        multi_bytes(cl), cl->out.cap, cl->out.cap, cl->out.size, waits > 0, waits,
         sizeof *cl + cl->in.cap + cl->out.cap + multi_bytes(cl) + waits, waits > 0 ? "rw" : "r",
         last != NULL ? last->name : "NULL", cl->reply.protocol);
     crdt_buf_put(out, line, size < (int)sizeof line ? (size_t)size : sizeof line - 1);
@@ -107,20 +118,22 @@ static void list_by_id(call *c, crdt_buf *text)
 
 static void client_list(call *c)
 {
-    crdt_buf text;
-    bool     all = true;
+    crdt_buf    text;
+    client_type type = TYPE_ANY;
     crdt_buf_init(&text, NULL);
     if (c->count > 3 && call_is(c, 2, "id")) {
-        all = false;
+        type = TYPE_NONE;
         list_by_id(c, &text);
     } else if (c->count == 4 && call_is(c, 2, "type")) {
-        if (!parse_type(c, 3, &all)) say_unknown_type(c, 3);
+        if (!parse_type(c, 3, &type)) say_unknown_type(c, 3);
     } else if (c->count != 2) {
         call_syntax(c);
     }
     const client *oldest = c->node->clients;
     while (oldest != NULL && oldest->next != NULL) oldest = oldest->next;
-    for (; all && oldest != NULL; oldest = oldest->previous) describe(&text, oldest);
+    for (; oldest != NULL; oldest = oldest->previous) {
+        if (is_of(oldest, type)) describe(&text, oldest);
+    }
     if (!c->failed) reply_lines(c, &text);
     else crdt_buf_clear(&text);
 }
@@ -158,23 +171,22 @@ static void client_setinfo(call *c)
 /* -- KILL -------------------------------------------------------------------------------------- */
 
 typedef struct kill_filter {
-    int64_t   id;             /* 0: any */
-    crdt_view address, local; /* no bytes: any */
-    bool      none;           /* a type that no client here has */
-    bool      skip_me;
+    int64_t     id;             /* 0: any */
+    crdt_view   address, local; /* no bytes: any */
+    client_type type;
+    bool        skip_me;
 } kill_filter;
 
 static bool parse_kill(call *c, kill_filter *f)
 {
-    *f = (kill_filter){.skip_me = true};
+    *f = (kill_filter){.type = TYPE_ANY, .skip_me = true};
     for (size_t i = 2; i < c->count; i += 2) {
-        bool more = i + 1 < c->count, normal;
+        bool more = i + 1 < c->count;
         if (more && call_is(c, i, "id")) {
             if (number_int64(c->args[i + 1], &f->id) && f->id > 0) continue;
             call_error(c, "ERR client-id should be greater than 0");
         } else if (more && call_is(c, i, "type")) {
-            if (!parse_type(c, i + 1, &normal)) say_unknown_type(c, i + 1);
-            else if (!normal) f->none = true;
+            if (!parse_type(c, i + 1, &f->type)) say_unknown_type(c, i + 1);
         } else if (more && call_is(c, i, "addr")) {
             f->address = c->args[i + 1];
         } else if (more && call_is(c, i, "laddr")) {
@@ -196,7 +208,7 @@ static bool parse_kill(call *c, kill_filter *f)
 
 static bool fits(const call *c, const kill_filter *f, const client *cl)
 {
-    return !f->none && (f->id == 0 || cl->id == (uint64_t)f->id) &&
+    return is_of(cl, f->type) && (f->id == 0 || cl->id == (uint64_t)f->id) &&
            (f->address.data == NULL || names_equal(f->address, cl->peer)) &&
            (f->local.data == NULL || names_equal(f->local, cl->local)) &&
            !(f->skip_me && cl == c->client);
@@ -213,7 +225,7 @@ static void client_kill(call *c)
     kill_filter f;
     int64_t     killed = 0;
     bool        by_address = c->count == 3;
-    if (by_address) f = (kill_filter){.address = c->args[2]};
+    if (by_address) f = (kill_filter){.address = c->args[2], .type = TYPE_ANY};
     else if (!parse_kill(c, &f)) return;
     client *next;
     for (client *cl = c->node->clients; cl != NULL; cl = next) {

@@ -16,6 +16,7 @@
 #include "node/log.h"
 #include "node/multi.h"
 #include "node/number.h"
+#include "node/pubsub.h"
 
 /* -- The table --------------------------------------------------------------------------------- */
 
@@ -209,6 +210,28 @@ static bool arity_fits(const command *cmd, size_t count)
     return cmd->arity >= 0 ? count == (size_t)cmd->arity : count >= (size_t)-cmd->arity;
 }
 
+static const char *sub_name(const command *sub)
+{
+    return strchr(sub->name, '|') + 1;
+}
+
+/* The command of the family that the argument 1 names; NULL: there is none. */
+static const command *find_sub(const call *c, const command *family)
+{
+    const command *sub = family->subs;
+    while (sub != NULL && sub->name != NULL && !call_is(c, 1, sub_name(sub))) sub++;
+    return sub != NULL && sub->name != NULL ? sub : NULL;
+}
+
+static void refuse_subscriber(call *c)
+{
+    const command *sub = find_sub(c, c->command);
+    call_error(c,
+               "ERR Can't execute '%s': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / "
+               "RESET are allowed in this context",
+               sub != NULL ? sub->name : c->command->name);
+}
+
 static bool may_run(call *c)
 {
     const command *cmd = c->command;
@@ -218,6 +241,8 @@ static bool may_run(call *c)
         call_error(c, "NOAUTH Authentication required.");
     } else if (multi_on(c->client) && cmd->flags & COMMAND_NO_MULTI) {
         call_error(c, "ERR Command not allowed inside a transaction");
+    } else if (pubsub_only(c->client) && !(cmd->flags & COMMAND_PUBSUB)) {
+        refuse_subscriber(c);
     }
     return !c->failed;
 }
@@ -316,6 +341,7 @@ static size_t sharing(client *who, const command_request *requests, size_t count
 {
     size_t n = 0, bytes = 0;
     if (!who->authed || who->noreply || who->skip > 0 || multi_on(who)) return 0;
+    if (pubsub_only(who)) return 0;
     if (who->node->blocked > 0) return 0; /* who waits has its turn after each */
     for (; n < count; n++) {
         const command *cmd = command_of(who, &requests[n]);
@@ -396,11 +422,6 @@ size_t command_run(client *who, const command_request *requests, size_t count)
 
 /* -- Commands of commands ---------------------------------------------------------------------- */
 
-static const char *sub_name(const command *sub)
-{
-    return strchr(sub->name, '|') + 1;
-}
-
 static void upper(const char *name, char out[32])
 {
     size_t i = 0;
@@ -410,10 +431,9 @@ static void upper(const char *name, char out[32])
 
 void call_sub(call *c)
 {
-    const command *family = c->command, *sub = family->subs;
+    const command *family = c->command, *sub = find_sub(c, family);
     char           name[32];
-    while (sub->name != NULL && !call_is(c, 1, sub_name(sub))) sub++;
-    if (sub->name == NULL) {
+    if (sub == NULL) {
         int size = c->args[1].size < 128 ? (int)c->args[1].size : 128;
         upper(family->name, name);
         call_error(c, "ERR unknown subcommand '%.*s'. Try %s HELP.", size,

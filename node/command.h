@@ -20,7 +20,8 @@ typedef enum command_flags {
     COMMAND_COUNTED_KEYS = 128, /* its first argument says how many keys follow it */
     COMMAND_SHARES = 256,       /* looks by its transaction alone: may share one with the next */
     COMMAND_NO_MULTI = 512,     /* refused after MULTI: it looks at, or changes, the node itself */
-    COMMAND_DIRECT = 1024       /* not queued after MULTI */
+    COMMAND_DIRECT = 1024,      /* not queued after MULTI */
+    COMMAND_PUBSUB = 2048       /* what subscribers may say in RESP2 */
 } command_flags;
 
 /* One run of a command. */

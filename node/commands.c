@@ -22,6 +22,7 @@
 #define BLOCKING COMMAND_BLOCKING
 #define NO_MULTI COMMAND_NO_MULTI
 #define DIRECT COMMAND_DIRECT
+#define PUBSUB COMMAND_PUBSUB
 #define OPEN (COMMAND_FAST | COMMAND_NO_AUTH)
 
 static const command list[] = {
@@ -34,11 +35,11 @@ static const command list[] = {
     COMMAND("hello", command_hello, -1, OPEN, 0, 0, 0, "connection",
             "[protover [AUTH username password] [SETNAME clientname]]",
             "Choose protocol 2 or 3, and say who you are."),
-    COMMAND("ping", command_ping, -1, FAST, 0, 0, 0, "connection", "[message]",
+    COMMAND("ping", command_ping, -1, FAST | PUBSUB, 0, 0, 0, "connection", "[message]",
             "PONG, or the message."),
-    COMMAND("quit", command_quit, -1, OPEN | DIRECT, 0, 0, 0, "connection", "",
+    COMMAND("quit", command_quit, -1, OPEN | DIRECT | PUBSUB, 0, 0, 0, "connection", "",
             "Close the connection."),
-    COMMAND("reset", command_reset, 1, OPEN | DIRECT, 0, 0, 0, "connection", "",
+    COMMAND("reset", command_reset, 1, OPEN | DIRECT | PUBSUB, 0, 0, 0, "connection", "",
             "The connection is as it was when it began."),
     COMMAND("select", command_select, 2, FAST, 0, 0, 0, "connection", "index",
             "Choose the database: there is one, 0."),
@@ -55,6 +56,19 @@ static const command list[] = {
     COMMAND("watch", command_watch, -2, FAST | DIRECT, 1, -1, 1, "transactions", "key [key ...]",
             "EXEC does nothing if one of the keys has changed since, here or by what peers have "
             "written."),
+
+    /* -- Messages ------------------------------------------------------------------------------ */
+    COMMAND("psubscribe", command_psubscribe, -2, PUBSUB, 0, 0, 0, "pubsub",
+            "pattern [pattern ...]", "Get what is published to channels that fit a pattern."),
+    COMMAND("publish", command_publish, 3, FAST, 0, 0, 0, "pubsub", "channel message",
+            "Say it to all who have subscribed at this node; how many these are."),
+    FAMILY("pubsub", 0, "pubsub", "Look at who has subscribed at this node.", pubsub_commands),
+    COMMAND("punsubscribe", command_punsubscribe, -1, PUBSUB, 0, 0, 0, "pubsub",
+            "[pattern [pattern ...]]", "No more of these patterns, or of all."),
+    COMMAND("subscribe", command_subscribe, -2, PUBSUB, 0, 0, 0, "pubsub", "channel [channel ...]",
+            "Get what is published to channels."),
+    COMMAND("unsubscribe", command_unsubscribe, -1, PUBSUB, 0, 0, 0, "pubsub",
+            "[channel [channel ...]]", "No more of these channels, or of all."),
 
     /* -- The server ---------------------------------------------------------------------------- */
     COMMAND("bgsave", command_bgsave, -1, ADMIN | NO_MULTI, 0, 0, 0, "server", "[SCHEDULE]",

@@ -75,6 +75,10 @@ void command_rev_put(call *c), command_rev_get(call *c), command_rev_winner(call
 /* texts.c */
 void command_text_insert(call *c), command_text_delete(call *c), command_text_get(call *c),
     command_text_length(call *c);
+/* pubsub.c */
+void command_publish(call *c), command_subscribe(call *c), command_psubscribe(call *c),
+    command_unsubscribe(call *c), command_punsubscribe(call *c);
+extern const command pubsub_commands[];
 /* ready.c */
 void command_crdt_token(call *c), command_crdt_ready(call *c);
 /* cluster.c */

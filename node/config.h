@@ -25,18 +25,24 @@ typedef enum node_log_level {
     NODE_LOG_DEBUG
 } node_log_level;
 
+/* When a client is closed that does not read: beyond hard_bytes at once, beyond soft_bytes after so
+ * long; 0: never. */
+typedef struct node_output {
+    uint64_t hard_bytes, soft_bytes, soft_ms;
+} node_output;
+
 /* Plain data: copy it by assignment. Texts end in NUL; an empty one is not set. */
 typedef struct node_config {
     /* Clients. */
-    char     bind[NODE_TEXT_MAX]; /* addresses, a blank between them */
-    uint64_t port;
-    char     requirepass[NODE_TEXT_MAX];
-    uint64_t maxclients;
-    uint64_t timeout_ms;         /* 0: never */
-    uint64_t query_buffer_bytes; /* of a client's requests not yet run */
-    uint64_t output_hard_bytes;  /* of its replies not yet taken; 0: no limit */
-    uint64_t output_soft_bytes, output_soft_ms;
-    uint64_t bulk_bytes; /* of one word of a request */
+    char        bind[NODE_TEXT_MAX]; /* addresses, a blank between them */
+    uint64_t    port;
+    char        requirepass[NODE_TEXT_MAX];
+    uint64_t    maxclients;
+    uint64_t    timeout_ms;            /* 0: never */
+    uint64_t    query_buffer_bytes;    /* of a client's requests not yet run */
+    node_output output, pubsub_output; /* of its replies not yet taken; of messages */
+    unsigned    events;     /* NOTIFY_..., of which subscribers are told: node/notify.h */
+    uint64_t    bulk_bytes; /* of one word of a request */
     /* Data. */
     char     dir[NODE_TEXT_MAX];
     unsigned store; /* node_store */

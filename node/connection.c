@@ -6,12 +6,17 @@
 #include "node/multi.h"
 #include "node/names.h"
 #include "node/number.h"
+#include "node/pubsub.h"
 #include "node/watch.h"
 
 void command_ping(call *c)
 {
     if (c->count > 2) call_wrong_arity(c);
-    else if (c->count == 2) reply_bulk(c->reply, c->args[1]);
+    else if (pubsub_only(c->client)) {
+        reply_array(c->reply, 2);
+        reply_text(c->reply, "pong");
+        reply_bulk(c->reply, c->count == 2 ? c->args[1] : crdt_view_of("", 0));
+    } else if (c->count == 2) reply_bulk(c->reply, c->args[1]);
     else reply_simple(c->reply, "PONG");
 }
 
@@ -141,6 +146,7 @@ void command_reset(call *c)
     client *cl = c->client;
     multi_end(cl);
     watch_end(cl);
+    pubsub_leave(cl);
     names_clear(&cl->name);
     cl->noreply = false;
     cl->skip = 0;

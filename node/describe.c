@@ -83,10 +83,11 @@ static bool in_category(const command *cmd, const char *category)
 
 static void reply_categories(reply *r, const command *cmd)
 {
-    static const char *const names[] = {
-        "@keyspace", "@read", "@write", "@set",      "@list",      "@string",     "@hash",
-        "@admin",    "@fast", "@slow",  "@blocking", "@dangerous", "@connection", "@transaction"};
-    words w = {.count = 0};
+    static const char *const names[] = {"@keyspace",   "@read",        "@write",    "@set",
+                                        "@list",       "@string",      "@hash",     "@admin",
+                                        "@fast",       "@slow",        "@blocking", "@dangerous",
+                                        "@connection", "@transaction", "@pubsub"};
+    words                    w = {.count = 0};
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
         say(&w, in_category(cmd, names[i] + 1), names[i]);
     }

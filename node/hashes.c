@@ -463,7 +463,7 @@ static void reply_different(call *c, crdt_ref hash, uint64_t most, bool values)
 /* The same one may come again. */
 static void reply_repeated(call *c, crdt_ref hash, size_t count, bool values)
 {
-    uint64_t most = c->node->config.output_hard_bytes;
+    uint64_t most = c->node->config.output.hard_bytes;
     head_of_fields(c, count, values);
     while (count-- > 0 && !c->failed) {
         reply_any(c, hash, values);

@@ -210,8 +210,8 @@ static void stats(const node *n, crdt_buf *out)
     count(out, "evicted_keys", 0);
     count(out, "keyspace_hits", t->hits);
     count(out, "keyspace_misses", t->misses);
-    count(out, "pubsub_channels", 0);
-    count(out, "pubsub_patterns", 0);
+    count(out, "pubsub_channels", n->channels.names_count);
+    count(out, "pubsub_patterns", n->patterns.names_count);
     count(out, "latest_fork_usec", 0);
     count(out, "total_error_replies", t->errors);
 }

@@ -106,7 +106,7 @@ static bool delete_range(call *c, crdt_view name, uint64_t length, uint64_t at, 
 /* A reply that would have its client closed is none. False: an error was replied instead. */
 static bool reply_element(call *c, crdt_value value)
 {
-    uint64_t most = c->node->config.output_hard_bytes;
+    uint64_t most = c->node->config.output.hard_bytes;
     reads_value(c->reply, value);
     if (most == 0 || c->reply->out->size <= most) return true;
     call_error(c, "ERR the reply is larger than client-output-buffer-limit allows");

@@ -131,7 +131,7 @@ void multi_rejected(call *c)
 /* False: the reply, an error, begins at *ret_at. */
 static bool run_one(call *c, const struct multi *m, size_t *at, crdt_view *args, size_t *ret_at)
 {
-    uint64_t        most = c->node->config.output_hard_bytes;
+    uint64_t        most = c->node->config.output.hard_bytes;
     command_request one = {.args = args};
     const command  *cmd = next_queued(m, at, args, &one.count);
     *ret_at = c->reply->out->size;

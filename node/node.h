@@ -87,7 +87,8 @@ typedef struct node {
     struct keyspace_cursors *cursors;   /* of SCAN */
     void                    *conflicts; /* names with several contents: node/conflicts.c */
     size_t                   conflicts_count, doubled_count;
-    roster                   watched;  /* keys of WATCH */
+    roster                   watched;            /* keys of WATCH */
+    roster                   channels, patterns; /* of subscribers */
     struct node_blocking    *blocking; /* who waits for which key; NULL: nobody ever did */
     struct node_diff        *diff;     /* CRDT.DIFF under way: node/diff.c */
     uint64_t                 saved_ms; /* when SAVE last succeeded */

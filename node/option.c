@@ -32,11 +32,14 @@ const option option_table[] = {
     {"Clients", "client-query-buffer-limit", "BYTES", BYTES, SET, AT(query_buffer_bytes),
      .initial = "64mb", .least = MB, .most = 4096 * MB,
      .help = "Close a connection that sent so much of a request, or of requests that wait."},
-    {"Clients", "client-output-buffer-limit", "HARD [SOFT TIME]", OUTPUT, SET,
-     AT(output_hard_bytes), .initial = "256mb 0 0", .most = UINT64_C(1) << 40,
+    {"Clients", "client-output-buffer-limit", "HARD [SOFT TIME]", OUTPUT, SET, AT(output),
+     .initial = "256mb 0 0", .most = UINT64_C(1) << 40,
      .help =
          "Close a connection that left so many bytes of replies unread at any moment (hard), or "
          "for so long (soft); 0: no limit."},
+    {"Clients", "pubsub-output-buffer-limit", "HARD [SOFT TIME]", OUTPUT, SET, AT(pubsub_output),
+     .initial = "32mb 8mb 60", .most = UINT64_C(1) << 40,
+     .help = "The same for connections that have subscribed, of messages and replies."},
     {"Clients", "proto-max-bulk-len", "BYTES", BYTES, SET, AT(bulk_bytes), .initial = "16mb",
      .least = MB, .most = 512 * MB,
      .help = "The longest word of a request that is read at all; a value that is stored has at "
@@ -328,23 +331,40 @@ static bool set_choice(const option *o, unsigned *field, crdt_view value, option
     return REFUSE(ret, "must be one of: %s", o->texts);
 }
 
+/* "HARD" or "HARD SOFT TIME", of which the first word is read. */
+static bool parse_output(const option *o, crdt_view word, crdt_view *rest, node_output *ret)
+{
+    *ret = (node_output){0};
+    if (!number_bytes(word, &ret->hard_bytes) || ret->hard_bytes > o->most) return false;
+    if (!option_word(rest, &word)) return true;
+    return number_bytes(word, &ret->soft_bytes) && ret->soft_bytes <= o->most &&
+           option_word(rest, &word) && number_duration(word, &ret->soft_ms);
+}
+
+/* As in redis.conf, a class before each: normal and pubsub; of replicas there are none. */
 static bool set_output(const option *o, node_config *c, crdt_view value, option_refusal *ret)
 {
-    crdt_view word;
-    uint64_t  hard, soft = 0, ms = 0;
-    bool      good = option_word(&value, &word);
-    if (good && option_same_word(word, "normal")) { /* as in redis.conf */
-        good = option_word(&value, &word);
-    }
-    good = good && number_bytes(word, &hard) && hard <= o->most;
-    if (good && option_word(&value, &word)) {
-        good = number_bytes(word, &soft) && soft <= o->most && option_word(&value, &word) &&
-               number_duration(word, &ms) && !option_word(&value, &word);
+    node_output *field = (node_output *)(void *)((char *)c + o->offset);
+    node_output  plain = *field, normal = c->output, pubsub = c->pubsub_output, replica;
+    crdt_view    word;
+    bool         good = option_word(&value, &word), classes = false;
+    while (good) {
+        node_output *to = option_same_word(word, "normal")    ? &normal
+                          : option_same_word(word, "pubsub")  ? &pubsub
+                          : option_same_word(word, "slave")   ? &replica
+                          : option_same_word(word, "replica") ? &replica
+                                                              : NULL;
+        if (to == NULL && classes) good = false;
+        if (to != NULL) good = option_word(&value, &word);
+        classes = to != NULL;
+        good = good && parse_output(o, word, &value, to != NULL ? to : &plain);
+        if (!good || !option_word(&value, &word)) break;
+        good = classes;
     }
     if (!good) return REFUSE(ret, "must be HARD or HARD SOFT TIME, such as 256mb 64mb 60s");
-    c->output_hard_bytes = hard;
-    c->output_soft_bytes = soft;
-    c->output_soft_ms = ms;
+    if (!classes) *field = plain;
+    else c->output = normal;
+    if (classes) c->pubsub_output = pubsub;
     return true;
 }
 
@@ -437,11 +457,11 @@ void option_print(const option *o, const node_config *c, bool units, crdt_buf *o
     case YES_NO: crdt_buf_text(out, *(const bool *)field ? "yes" : "no"); break;
     case CHOICE: print_choice(o->texts, *(const unsigned *)field, out); break;
     case OUTPUT:
-        print_bytes(c->output_hard_bytes, units, out);
+        print_bytes(((const node_output *)field)->hard_bytes, units, out);
         crdt_buf_byte(out, ' ');
-        print_bytes(c->output_soft_bytes, units, out);
+        print_bytes(((const node_output *)field)->soft_bytes, units, out);
         crdt_buf_byte(out, ' ');
-        print_time(c->output_soft_ms, out);
+        print_time(((const node_output *)field)->soft_ms, out);
         break;
     case FIXED: crdt_buf_text(out, o->texts); break;
     }

@@ -14,7 +14,7 @@ typedef enum option_kind {
     NODE_ID, /* uint64_t, in hexadecimal */
     YES_NO,  /* bool */
     CHOICE,  /* unsigned, the place in texts */
-    OUTPUT,  /* output_hard_bytes, output_soft_bytes, output_soft_ms */
+    OUTPUT,  /* node_output */
     FIXED    /* nothing: its value is texts; for CONFIG GET alone */
 } option_kind;
 
@@ -31,7 +31,7 @@ typedef struct option {
 } option;
 
 /* Those with a group, in the order of --help; then those that only CONFIG GET shows. */
-enum { OPTIONS = 32 };
+enum { OPTIONS = 33 };
 extern const option option_table[];
 
 /* By its name, case ignored; NULL: there is none. */

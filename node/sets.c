@@ -253,7 +253,7 @@ void command_srandmember(call *c)
         reply_array(c->reply, 0);
     } else if (count < 0) {
         reply_array(c->reply, (size_t)-count);
-        uint64_t most = c->node->config.output_hard_bytes;
+        uint64_t most = c->node->config.output.hard_bytes;
         while (count++ < 0 && !c->failed) {
             reply_member(c->reply, pick(c, set));
             if (most == 0 || c->reply->out->size <= most) continue;

@@ -74,7 +74,7 @@ TEST(config, defaults_are_safe_and_of_their_own_ports)
     CHECK_EQ_INT(c.sync, NODE_SYNC_EVERYSEC);
     CHECK_EQ_INT(c.maxclients, 10000);
     CHECK_EQ_INT(c.query_buffer_bytes, 64 << 20);
-    CHECK_EQ_INT(c.output_hard_bytes, 256 << 20);
+    CHECK_EQ_INT(c.output.hard_bytes, 256 << 20);
     CHECK_EQ_INT(c.bulk_bytes, 16 << 20);
     CHECK(c.learn && !c.demo);
     CHECK_EQ_INT(c.peer_count, 0);
@@ -394,7 +394,7 @@ TEST(config, set_changes_what_may_change)
     CHECK(set(&c, "requirepass", "x") && strcmp(c.requirepass, "x") == 0);
     CHECK(set(&c, "requirepass", "") && *c.requirepass == 0);
     CHECK(set(&c, "log-level", "warn") && c.log_level == NODE_LOG_WARN);
-    CHECK(set(&c, "client-output-buffer-limit", "1mb") && c.output_hard_bytes == 1 << 20);
+    CHECK(set(&c, "client-output-buffer-limit", "1mb") && c.output.hard_bytes == 1 << 20);
     /* What it is already may be said. */
     CHECK(set(&c, "save", "") && set(&c, "appendonly", "yes") && set(&c, "port", "7379"));
 }
