@@ -15,6 +15,7 @@
 #include "node/expiry.h"
 #include "node/log.h"
 #include "node/multi.h"
+#include "node/notify.h"
 #include "node/number.h"
 #include "node/pubsub.h"
 
@@ -247,13 +248,23 @@ static bool may_run(call *c)
     return !c->failed;
 }
 
+/* Our own commands are events of their own names. */
+static void notify_ours(call *c)
+{
+    uint32_t wanted = COMMAND_OURS | COMMAND_WRITE;
+    if ((c->command->flags & wanted) != wanted || c->failed || c->command->first_key != 1) return;
+    notify(c, EVENTS_GENERIC, c->command->name, c->args[1]);
+}
+
 static void run(call *c)
 {
     command_counts *counted = counts_of(c->command);
     const command  *cmd = c->command;
     uint64_t        from = counted->calls % COMMAND_SAMPLE == 0 ? uv_hrtime() : 0;
     cmd->run(c);
+    if (notify_on(c->node)) notify_ours(c);
     call_commit(c);
+    if (notify_on(c->node)) notify_end(c->node, 0, !c->failed);
     if (c->failed) c->reply->out->size = c->end;
     if (from != 0) {
         counted->timed++;
@@ -306,6 +317,7 @@ bool command_again(client *who, const command *cmd, const command_request *one)
     c.again = true;
     cmd->run(&c);
     call_commit(&c);
+    if (notify_on(c.node)) notify_end(c.node, 0, !c.failed);
     if (c.failed) who->out.size = c.end;
     return !c.waits;
 }
@@ -317,10 +329,13 @@ bool call_inside(call *all, const command *cmd, const command_request *one)
     command_counts *counted = counts_of(cmd);
     call            c = call_of(all->client, one);
     uint64_t        before = all->txn != NULL ? crdt_txn_changes(all->txn) : 0;
+    size_t          mark = notify_mark(all->node);
     c.command = cmd;
     c.inside = true;
     c.txn = all->txn;
     cmd->run(&c);
+    if (notify_on(c.node)) notify_ours(&c);
+    if (c.failed) notify_end(c.node, mark, false);
     if (c.failed) c.reply->out->size = c.end;
     if (c.txn != NULL) crdt_ormap_leave(c.txn); /* names are names again */
     all->txn = c.txn;
@@ -396,6 +411,7 @@ static bool run_together(client *who, const command_request *requests, size_t ma
     if (good) call_commit(&all);
     else if (all.txn != NULL) gossip_engine_rollback(who->node->engine);
     *ret_ran = ran;
+    if (notify_on(all.node)) notify_end(all.node, 0, good && !all.failed);
     if (!good || all.failed) {
         who->out.size = all.at;
         who->node->totals.errors = errors;

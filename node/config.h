@@ -41,8 +41,8 @@ typedef struct node_config {
     uint64_t    timeout_ms;            /* 0: never */
     uint64_t    query_buffer_bytes;    /* of a client's requests not yet run */
     node_output output, pubsub_output; /* of its replies not yet taken; of messages */
-    unsigned    events;     /* NOTIFY_..., of which subscribers are told: node/notify.h */
-    uint64_t    bulk_bytes; /* of one word of a request */
+    unsigned    events;                /* of which subscribers are told: node/events.h */
+    uint64_t    bulk_bytes;            /* of one word of a request */
     /* Data. */
     char     dir[NODE_TEXT_MAX];
     unsigned store; /* node_store */

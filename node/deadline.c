@@ -4,6 +4,7 @@
 #include "node/commands.h"
 #include "node/expiry.h"
 #include "node/keys.h"
+#include "node/notify.h"
 
 bool deadline_word(const call *c, size_t i, deadline_form *ret_form)
 {
@@ -50,9 +51,19 @@ bool deadline_set(call *c, crdt_view name, int64_t ms)
     crdt_txn *txn = call_write(c);
     if (txn == NULL) return false;
     changed(c);
-    if (ms > (int64_t)c->node->ms) return !call_fails(c, crdt_expiry_expire_at(txn, name, ms));
+    bool to_come = ms > (int64_t)c->node->ms;
+    notify(c, EVENTS_GENERIC, to_come ? "expire" : "del", name);
+    if (to_come) return !call_fails(c, crdt_expiry_expire_at(txn, name, ms));
     crdt_err err = crdt_txn_remove(txn, name);
     return err == CRDT_ENOENT || !call_fails(c, err);
+}
+
+bool deadline_keep(call *c, crdt_view name, int64_t ms)
+{
+    crdt_txn *txn = call_write(c);
+    if (txn == NULL) return false;
+    changed(c);
+    return !call_fails(c, crdt_expiry_expire_at(txn, name, ms));
 }
 
 bool deadline_clear(call *c, crdt_view name)
@@ -68,6 +79,7 @@ bool deadline_persist(call *c, crdt_view name)
     crdt_txn *txn = call_write(c);
     if (txn == NULL) return false;
     changed(c);
+    notify(c, EVENTS_GENERIC, "persist", name);
     return !call_fails(c, crdt_expiry_persist(txn, name));
 }
 

@@ -13,6 +13,9 @@ bool deadline_parse(call *c, size_t i, deadline_form form, int64_t *ret_ms);
 /* The name, which shows in the call's transaction, has this deadline from now on. A deadline that
  * has passed removes it. False: an error was replied. */
 bool deadline_set(call *c, crdt_view name, int64_t ms);
+/* The same for a name that is written anew with the deadline that it had, which is to come: nothing
+ * that anybody is told of. */
+bool deadline_keep(call *c, crdt_view name, int64_t ms);
 /* It has none: as its writer says who sets it anew. Costs nothing for a name without. */
 bool deadline_clear(call *c, crdt_view name);
 /* It has none, whatever others set at the same time (PERSIST). */

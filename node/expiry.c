@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "crdt/types.h"
+#include "node/notify.h"
 
 #define SWEEP_MAX 1000u /* names removed in one sweep */
 
@@ -24,9 +25,10 @@ typedef struct pile {
 } pile;
 
 struct node_expiries {
-    void  *names;
-    size_t count, cap;
-    pile   to_come, passed;
+    void    *names;
+    size_t   count, cap;
+    pile     to_come, passed;
+    crdt_buf news; /* names whose deadlines have passed, to be told: a size before each */
 };
 
 static int by_name(const void *a, const void *b)
@@ -86,6 +88,10 @@ static void pass(const node *n)
         take_out(x, e);
         e->passed = true;
         place(&x->passed, x->passed.count++, e);
+        if ((n->config.events & EVENTS_EXPIRED) == 0) continue;
+        if (!crdt_buf_reserve(&x->news, sizeof e->name.size + e->name.size)) continue;
+        crdt_buf_put(&x->news, &e->name.size, sizeof e->name.size);
+        crdt_buf_put(&x->news, e->name.data, e->name.size);
     }
 }
 
@@ -116,7 +122,10 @@ static bool grow(pile *p, size_t cap)
 
 static bool has_room(node *n)
 {
-    if (n->expiries == NULL) n->expiries = calloc(1, sizeof *n->expiries);
+    if (n->expiries == NULL) {
+        n->expiries = calloc(1, sizeof *n->expiries);
+        if (n->expiries != NULL) crdt_buf_init(&n->expiries->news, NULL);
+    }
     struct node_expiries *x = n->expiries;
     if (x == NULL || x->count < x->cap) return x != NULL;
     size_t cap = x->cap * 2 + 64;
@@ -162,6 +171,7 @@ static void know(node *n, crdt_view name)
 
 void expiry_note(node *n, const crdt_change *change)
 {
+    pass(n); /* whoever has expired has, even if it is written to now */
     know(n, change->name);
 }
 
@@ -179,6 +189,7 @@ void expiry_close(node *n)
     tdestroy(n->expiries->names, free);
     free(n->expiries->to_come.of);
     free(n->expiries->passed.of);
+    crdt_buf_clear(&n->expiries->news);
     free(n->expiries);
     n->expiries = NULL;
 }
@@ -205,6 +216,20 @@ bool expiry_passed(const node *n, crdt_view name)
 {
     int64_t deadline;
     return expiry_deadline(n, name, &deadline) && deadline <= (int64_t)n->ms;
+}
+
+void expiry_tell(node *n)
+{
+    pass(n);
+    if (n->expiries == NULL) return;
+    crdt_buf news = n->expiries->news;
+    crdt_buf_init(&n->expiries->news, NULL);
+    for (size_t at = 0, size; at < news.size; at += size) {
+        memcpy(&size, news.data + at, sizeof size);
+        at += sizeof size;
+        notify_now(n, EVENTS_EXPIRED, "expired", crdt_view_of(news.data + at, size));
+    }
+    crdt_buf_clear(&news);
 }
 
 /* -- The sweep --------------------------------------------------------------------------------- */

@@ -17,6 +17,8 @@ bool expiry_passed(const node *n, crdt_view name);
 /* Names that have a deadline; of these those whose deadline has passed, and that hide so. O(1). */
 size_t expiry_count(const node *n);
 size_t expiry_passed_count(const node *n);
+/* Subscribers are told of what has expired since. */
+void expiry_tell(node *n);
 /* Remove what has expired everywhere: some names a call. */
 void expiry_sweep(node *n);
 

@@ -12,6 +12,7 @@
 #include "node/commands.h"
 #include "node/glob.h"
 #include "node/keys.h"
+#include "node/notify.h"
 #include "node/number.h"
 #include "node/reads.h"
 #include "node/strings.h"
@@ -106,6 +107,7 @@ static int64_t set_pairs(call *c)
         if (!hash_set(c, &c->args[i], 1, c->args[i + 1], &is_new)) return -1;
         added += is_new;
     }
+    notify(c, EVENTS_HASH, "hset", c->args[1]);
     return added;
 }
 
@@ -129,6 +131,7 @@ void command_hsetnx(call *c)
     if (c->failed) return;
     if (there ||
         (hash_write(c, NULL, 0) != NULL && hash_set(c, &c->args[2], 1, c->args[3], &is_new))) {
+        if (!there) notify(c, EVENTS_HASH, "hset", c->args[1]);
         reply_int(c->reply, !there);
     }
 }
@@ -143,6 +146,7 @@ bool hash_remove_if_empty(call *c)
         if (crdt_ormap_next(&it, &key, &field)) return true;
         err = crdt_txn_remove(c->txn, name);
     }
+    notify(c, EVENTS_GENERIC, "del", name);
     c->deadlines = true;
     return err == CRDT_ENOENT || !call_fails(c, err);
 }
@@ -156,6 +160,7 @@ void command_hdel(call *c)
         if (err != CRDT_ENOENT && call_fails(c, err)) return;
         removed += err == CRDT_OK;
     }
+    if (removed > 0) notify(c, EVENTS_HASH, "hdel", c->args[1]);
     if (removed == 0 || hash_remove_if_empty(c)) reply_int(c->reply, removed);
 }
 
@@ -219,6 +224,7 @@ void command_hincrby(call *c)
 {
     int64_t amount;
     if (call_int(c, 3, &amount)) hash_count(c, &c->args[2], 1, amount);
+    if (!c->failed) notify(c, EVENTS_HASH, "hincrby", c->args[1]);
 }
 
 /* What is wrong with the amount is told before what is wrong with the key, as Redis does. */
@@ -254,6 +260,7 @@ void command_hincrbyfloat(call *c)
     } else if (err == CRDT_ETYPE) {
         call_error(c, "ERR hash value is not a float");
     } else if (hash_field_now(c, &name, 1, &field)) {
+        notify(c, EVENTS_HASH, "hincrbyfloat", c->args[1]);
         hash_reply_content(c, c->reply, field);
     }
 }

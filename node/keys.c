@@ -2,6 +2,7 @@
 #include "node/keys.h"
 
 #include "node/expiry.h"
+#include "node/notify.h"
 
 static bool is_empty(const crdt_ref *ref)
 {
@@ -65,7 +66,10 @@ bool key_find(call *c, crdt_view name, crdt_ref *ret_ref)
     bool found = look(c, name, ret_ref);
     if (c->command->flags & COMMAND_READ) {
         if (found) c->node->totals.hits++;
-        else c->node->totals.misses++;
+        else {
+            c->node->totals.misses++;
+            notify(c, EVENTS_KEY_MISS, "keymiss", name);
+        }
     }
     return found;
 }

@@ -12,14 +12,17 @@
 #include "node/hashes.h"
 #include "node/keys.h"
 #include "node/lists.h"
+#include "node/notify.h"
 #include "node/number.h"
 
 void command_del(call *c)
 {
     int64_t removed = 0;
     for (size_t i = 1; i < c->count; i++) {
-        removed += key_remove(c, c->args[i]);
+        bool showed = key_remove(c, c->args[i]);
         if (c->failed) return;
+        removed += showed;
+        if (showed) notify(c, EVENTS_GENERIC, "del", c->args[i]);
     }
     c->deadlines = true;
     reply_int(c->reply, removed);
@@ -298,7 +301,9 @@ static bool rename_key(call *c)
     if (call_fails(c, crdt_txn_find(c->txn, from, NULL, &ref))) return false;
     if (!copy_content(c, to, ref)) return false;
     c->deadlines = true;
-    if (expires && !deadline_set(c, to, deadline)) return false;
+    if (expires && !deadline_keep(c, to, deadline)) return false;
+    notify(c, EVENTS_GENERIC, "rename_from", from);
+    notify(c, EVENTS_GENERIC, "rename_to", to);
     return !call_fails(c, crdt_txn_remove(c->txn, from));
 }
 

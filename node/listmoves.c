@@ -9,6 +9,7 @@
 #include "node/commands.h"
 #include "node/keys.h"
 #include "node/lists.h"
+#include "node/notify.h"
 #include "node/number.h"
 #include "node/reads.h"
 #include "node/watch.h"
@@ -73,9 +74,12 @@ static bool move(call *c, crdt_ref list, list_end from, list_end to)
     if (done && same) {
         if (from != to && length > 1) done = turn_round(c, source, length, value, from);
         else watch_touch(c->node, source);
+        notify(c, EVENTS_LIST, to == LIST_LEFT ? "lpush" : "rpush", name);
+        notify(c, EVENTS_LIST, from == LIST_LEFT ? "lpop" : "rpop", source);
         if (done) reads_value(c->reply, value);
     } else if (done) {
-        done = list_take(c, source, list, from, 1) && put_end(c, name, value, to);
+        notify(c, EVENTS_LIST, to == LIST_LEFT ? "lpush" : "rpush", name);
+        done = put_end(c, name, value, to) && list_take(c, source, list, from, 1);
     }
     crdt_buf_clear(&copy);
     return done;

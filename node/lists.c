@@ -11,6 +11,7 @@
 
 #include "node/commands.h"
 #include "node/keys.h"
+#include "node/notify.h"
 #include "node/number.h"
 #include "node/reads.h"
 #include "node/watch.h"
@@ -64,6 +65,7 @@ static void push(call *c, list_end end, bool only_if_there)
         uint64_t  at = end == LIST_RIGHT ? length + i : i;
         if (fails(c, crdt_rga_insert(&edit, at, number_value(value)), value)) return;
     }
+    notify(c, EVENTS_LIST, end == LIST_RIGHT ? "rpush" : "lpush", name);
     reply_int(c->reply, (int64_t)(length + count));
 }
 
@@ -92,6 +94,7 @@ static bool remove_list(call *c, crdt_view name)
 {
     if (call_write(c) == NULL) return false;
     c->deadlines = true;
+    notify(c, EVENTS_GENERIC, "del", name);
     return !call_fails(c, crdt_txn_remove(c->txn, name));
 }
 
@@ -138,6 +141,7 @@ bool list_take(call *c, crdt_view name, crdt_ref list, list_end end, uint64_t co
     uint64_t length = crdt_rga_length(list), at = end == LIST_LEFT ? 0 : length - count;
     bool     fits =
         end == LIST_LEFT ? reply_range(c, list, 0, count) : reply_backwards(c, list, length, count);
+    notify(c, EVENTS_LIST, end == LIST_LEFT ? "lpop" : "rpop", name);
     return fits && delete_range(c, name, length, at, count);
 }
 
@@ -200,6 +204,7 @@ void command_lset(call *c)
     }
     if (!list_open(c, c->args[1], true, &edit)) return;
     if (call_fails(c, crdt_rga_set(&edit, (uint64_t)index, number_value(c->args[3])))) return;
+    notify(c, EVENTS_LIST, "lset", c->args[1]);
     reply_ok(c->reply);
 }
 
@@ -255,6 +260,7 @@ void command_ltrim(call *c)
     if (!parse_range(c, &first, &last) || !list_find(c, name, &list)) return;
     uint64_t length = crdt_rga_length(list), count = clip(first, last, (int64_t)length, &at);
     uint64_t before = count > 0 ? at : 0, behind = length - before - count;
+    if (length > 0) notify(c, EVENTS_LIST, "ltrim", name);
     if (behind > 0 && !delete_range(c, name, length, before + count, behind)) return;
     if (before > 0 && !delete_range(c, name, length - behind, 0, before)) return;
     if (length > 0 && before + behind == 0) watch_touch(c->node, name);
@@ -333,6 +339,7 @@ static bool delete_matches(call *c, crdt_view name, uint64_t length, const match
 {
     crdt_rga_edit edit;
     if (count == 0) return true;
+    notify(c, EVENTS_LIST, "lrem", name);
     if (count == length) return remove_list(c, name);
     if (!list_open(c, name, true, &edit)) return false;
     for (size_t i = from + count; i-- > from;) {
@@ -377,6 +384,7 @@ void command_linsert(call *c)
         } else if (list_open(c, c->args[1], true, &edit) &&
                    !fails(c, crdt_rga_insert(&edit, m.at[0] + after, number_value(c->args[4])),
                           c->args[4])) {
+            notify(c, EVENTS_LIST, "linsert", c->args[1]);
             reply_int(c->reply, (int64_t)length + 1);
         }
     }

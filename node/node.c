@@ -20,6 +20,7 @@
 #include "node/expiry.h"
 #include "node/info.h"
 #include "node/log.h"
+#include "node/notify.h"
 #include "node/peers.h"
 #include "node/watch.h"
 
@@ -78,10 +79,12 @@ void node_changes(node *n)
 {
     crdt_change change;
     while (crdt_store_next_change(n->store, &change)) {
+        bool expired = notify_on(n) && expiry_passed(n, change.name);
         expiry_note(n, &change);
         conflicts_note(n, &change);
         if (n->blocked > 0) blocking_note(n, &change);
         if (n->watched.count > 0) watch_note(n, &change);
+        if (notify_on(n) && !expired) notify_change(n, &change);
     }
 }
 
@@ -228,6 +231,7 @@ static void on_second(uv_timer_t *timer)
     if (n->nng != NULL) gossip_nng_check(n->nng);
     peers_take_transport(n);
     expiry_sweep(n);
+    expiry_tell(n);
     info_sample(n);
     client_second(n);
 }
@@ -402,6 +406,7 @@ bool node_open(node *n, const node_config *config, char ret_problem[512])
     n->config = *config;
     n->cluster = cluster_id(config);
     n->random = node_data_random();
+    crdt_buf_init(&n->happened, NULL);
     n->timer_at = GOSSIP_NEVER;
     open_loop(n);
     node_clock(n);
@@ -462,6 +467,7 @@ bool node_close(node *n)
     }
     command_close();
     free(n->input);
+    crdt_buf_clear(&n->happened);
     uv_loop_close(&n->loop);
     return kept;
 }

@@ -88,6 +88,7 @@ typedef struct node {
     void                    *conflicts; /* names with several contents: node/conflicts.c */
     size_t                   conflicts_count, doubled_count;
     roster                   watched;            /* keys of WATCH */
+    crdt_buf                 happened;           /* to keys, and not yet told: node/notify.c */
     roster                   channels, patterns; /* of subscribers */
     struct node_blocking    *blocking; /* who waits for which key; NULL: nobody ever did */
     struct node_diff        *diff;     /* CRDT.DIFF under way: node/diff.c */

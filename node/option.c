@@ -6,6 +6,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "node/events.h"
 #include "node/number.h"
 
 /* -- The options ------------------------------------------------------------------------------- */
@@ -88,6 +89,9 @@ const option option_table[] = {
 
     {"Operation", "log-level", "LEVEL", CHOICE, SET, AT(log_level), .initial = "info",
      .texts = "error warn info debug", .help = "What to log on standard error."},
+    {"Operation", "notify-keyspace-events", "LETTERS", EVENTS, SET, AT(events), .initial = "",
+     .help = "Tell subscribers what happens to keys, here and by what peers write: K and E say at "
+             "which channels, g$lshzx or A of which kind, as in Redis."},
     {"Operation", "demo", "yes|no", YES_NO, AT(demo), .initial = "no",
      .help = "Allow CRDT.PARTITION and CRDT.HEAL, which cut this node off and back on."},
 
@@ -97,7 +101,6 @@ const option option_table[] = {
     {NULL, "databases", NULL, FIXED, .texts = "1", .follows = ""},
     {NULL, "maxmemory", NULL, FIXED, .texts = "0", .follows = ""},
     {NULL, "maxmemory-policy", NULL, FIXED, .texts = "noeviction", .follows = ""},
-    {NULL, "notify-keyspace-events", NULL, FIXED, .texts = "", .follows = ""},
 };
 _Static_assert(sizeof option_table / sizeof *option_table == OPTIONS, "count them");
 
@@ -406,6 +409,9 @@ bool option_set(const option *o, node_config *c, crdt_view value, option_refusal
         }
         *(bool *)field = option_same_word(value, "yes");
         return true;
+    case EVENTS:
+        if (events_parse(value, field)) return true;
+        return REFUSE(ret, "must be of the letters Ag$lshzxeKEtmdn");
     case FIXED: break;
     }
     return REFUSE(ret, "cannot be set");
@@ -463,6 +469,7 @@ void option_print(const option *o, const node_config *c, bool units, crdt_buf *o
         crdt_buf_byte(out, ' ');
         print_time(((const node_output *)field)->soft_ms, out);
         break;
+    case EVENTS: events_print(*(const unsigned *)field, out); break;
     case FIXED: crdt_buf_text(out, o->texts); break;
     }
 }

@@ -15,6 +15,7 @@ typedef enum option_kind {
     YES_NO,  /* bool */
     CHOICE,  /* unsigned, the place in texts */
     OUTPUT,  /* node_output */
+    EVENTS,  /* unsigned, of events.h */
     FIXED    /* nothing: its value is texts; for CONFIG GET alone */
 } option_kind;
 

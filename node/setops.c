@@ -4,6 +4,7 @@
 
 #include "node/commands.h"
 #include "node/keys.h"
+#include "node/notify.h"
 #include "node/number.h"
 
 typedef enum set_operation { SET_INTER, SET_UNION, SET_DIFF } set_operation;
@@ -109,8 +110,9 @@ static void store_operation(call *c, set_operation what)
     free(sets);
     if (found.failed) call_fails(c, CRDT_ENOMEM);
     c->deadlines = true;
-    if (!c->failed && n == 0) key_remove(c, c->args[1]);
-    else if (!c->failed && key_replace(c, c->args[1]) != NULL) {
+    if (!c->failed && n == 0) {
+        if (key_remove(c, c->args[1])) notify(c, EVENTS_GENERIC, "del", c->args[1]);
+    } else if (!c->failed && key_replace(c, c->args[1]) != NULL) {
         crdt_dec    dec;
         crdt_limits limits = crdt_limits_default();
         crdt_dec_init(&dec, crdt_buf_bytes(&found), &limits);
@@ -119,6 +121,7 @@ static void store_operation(call *c, set_operation what)
         }
     }
     crdt_buf_clear(&found);
+    if (n > 0) notify(c, EVENTS_SET, c->command->name, c->args[1]);
     if (!c->failed) reply_int(c->reply, (int64_t)n);
 }
 

@@ -10,6 +10,7 @@
 #include "node/deadline.h"
 #include "node/glob.h"
 #include "node/keys.h"
+#include "node/notify.h"
 #include "node/number.h"
 
 /* The set; absent: *ret_there is false. False: an error was replied. */
@@ -33,6 +34,7 @@ static bool remove_if_empty(call *c, crdt_view name)
     if (err == CRDT_OK && crdt_orset_count(set) > 0) return true;
     if (err == CRDT_OK) err = crdt_txn_remove(c->txn, name);
     c->deadlines = true;
+    notify(c, EVENTS_GENERIC, "del", name);
     return err == CRDT_ENOENT || !call_fails(c, err);
 }
 
@@ -51,11 +53,13 @@ void command_sadd(call *c)
         if (call_fails(c, crdt_orset_add_new(txn, name, number_value(c->args[i]), &fresh))) return;
         added += fresh;
     }
+    if (added > 0) notify(c, EVENTS_SET, "sadd", name);
     reply_int(c->reply, added);
 }
 
 /* Those that are there; the transaction is open. */
-static int64_t remove_members(call *c, crdt_view name, const crdt_value *elems, size_t count)
+static int64_t remove_members(call *c, crdt_view name, const crdt_value *elems, size_t count,
+                              const char *event)
 {
     crdt_ref set;
     int64_t  removed = 0;
@@ -67,6 +71,7 @@ static int64_t remove_members(call *c, crdt_view name, const crdt_value *elems, 
         if (call_fails(c, crdt_orset_remove(c->txn, name, elems[i]))) return 0;
         removed++;
     }
+    if (removed > 0) notify(c, EVENTS_SET, event, name);
     if (removed > 0 && !remove_if_empty(c, name)) return 0;
     return removed;
 }
@@ -82,7 +87,7 @@ void command_srem(call *c)
     }
     for (size_t i = 0; i < count; i++) elems[i] = number_value(c->args[i + 2]);
     if (key_write(c, c->args[1], &crdt_orset_type) != NULL) {
-        int64_t removed = remove_members(c, c->args[1], elems, count);
+        int64_t removed = remove_members(c, c->args[1], elems, count, "srem");
         if (!c->failed) reply_int(c->reply, removed);
     }
     if (elems != &one) free(elems);
@@ -91,7 +96,7 @@ void command_srem(call *c)
 void command_smove(call *c)
 {
     crdt_ref from, to;
-    bool     there, other;
+    bool     there, other, fresh;
     if (!find_set(c, c->args[1], &from, &there)) return;
     if (!there || !find_set(c, c->args[2], &to, &other)) {
         if (!c->failed) reply_int(c->reply, 0);
@@ -100,9 +105,10 @@ void command_smove(call *c)
     bool moves = has(from, there, c->args[3]);
     if (moves && crdt_view_compare(c->args[1], c->args[2]) != 0) {
         if (key_write(c, c->args[2], &crdt_orset_type) == NULL) return;
-        if (call_fails(c, crdt_orset_add(c->txn, c->args[2], number_value(c->args[3])))) return;
         crdt_value moved = number_value(c->args[3]);
-        remove_members(c, c->args[1], &moved, 1);
+        if (call_fails(c, crdt_orset_add_new(c->txn, c->args[2], moved, &fresh))) return;
+        remove_members(c, c->args[1], &moved, 1, "srem");
+        if (fresh) notify(c, EVENTS_SET, "sadd", c->args[2]);
     }
     if (!c->failed) reply_int(c->reply, moves);
 }
@@ -291,7 +297,7 @@ static void pop(call *c, crdt_value *elems, size_t count)
         at += elems[i].bytes.size;
     }
     if (!c->failed && key_write(c, c->args[1], &crdt_orset_type) != NULL) {
-        remove_members(c, c->args[1], elems, count);
+        remove_members(c, c->args[1], elems, count, "spop");
     }
     crdt_buf_clear(&copy);
 }

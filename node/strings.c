@@ -8,6 +8,7 @@
 #include "node/deadline.h"
 #include "node/expiry.h"
 #include "node/keys.h"
+#include "node/notify.h"
 #include "node/number.h"
 
 /* -- Reading ----------------------------------------------------------------------------------- */
@@ -122,7 +123,7 @@ void command_getrange(call *c)
 /* -- Setting ----------------------------------------------------------------------------------- */
 
 /* The name becomes a string of these bytes, whatever it was. Its deadline goes, unless kept. */
-static bool set_cell(call *c, crdt_view name, crdt_view bytes, bool keep_ttl)
+static bool set_cell(call *c, crdt_view name, crdt_view bytes, bool keep_ttl, const char *event)
 {
     crdt_ref  ref;
     int64_t   deadline;
@@ -139,7 +140,8 @@ static bool set_cell(call *c, crdt_view name, crdt_view bytes, bool keep_ttl)
         return false;
     }
     err = crdt_cell_set(txn, name, crdt_bytes(bytes.data, bytes.size));
-    return !call_fails(c, err) && (!keeps || deadline_set(c, name, deadline));
+    notify(c, EVENTS_STRING, event, name);
+    return !call_fails(c, err) && (!keeps || deadline_keep(c, name, deadline));
 }
 
 typedef struct set_options {
@@ -197,7 +199,7 @@ void command_set(call *c)
             return;
         }
     }
-    if (!set_cell(c, c->args[1], c->args[2], o.keep_ttl)) return;
+    if (!set_cell(c, c->args[1], c->args[2], o.keep_ttl, "set")) return;
     if (o.expires && !deadline_set(c, c->args[1], o.deadline)) return;
     if (!o.get) reply_ok(c->reply);
 }
@@ -207,14 +209,14 @@ void command_setnx(call *c)
     crdt_ref ref;
     bool     there = key_find(c, c->args[1], &ref);
     if (c->failed) return;
-    if (there || set_cell(c, c->args[1], c->args[2], false)) reply_int(c->reply, !there);
+    if (there || set_cell(c, c->args[1], c->args[2], false, "set")) reply_int(c->reply, !there);
 }
 
 static void set_expiring(call *c, deadline_form form)
 {
     int64_t deadline;
     if (!deadline_parse(c, 2, form, &deadline)) return;
-    if (!set_cell(c, c->args[1], c->args[3], false)) return;
+    if (!set_cell(c, c->args[1], c->args[3], false, "set")) return;
     if (deadline_set(c, c->args[1], deadline)) reply_ok(c->reply);
 }
 
@@ -231,13 +233,13 @@ void command_psetex(call *c)
 void command_getset(call *c)
 {
     reply_cell(c, c->args[1]);
-    if (!c->failed) set_cell(c, c->args[1], c->args[2], false);
+    if (!c->failed) set_cell(c, c->args[1], c->args[2], false, "set");
 }
 
 void command_getdel(call *c)
 {
     reply_cell(c, c->args[1]);
-    if (!c->failed) key_remove(c, c->args[1]);
+    if (!c->failed && key_remove(c, c->args[1])) notify(c, EVENTS_GENERIC, "del", c->args[1]);
 }
 
 void command_getex(call *c)
@@ -265,7 +267,7 @@ void command_mset(call *c)
         return;
     }
     for (size_t i = 1; i < c->count; i += 2) {
-        if (!set_cell(c, c->args[i], c->args[i + 1], false)) return;
+        if (!set_cell(c, c->args[i], c->args[i + 1], false, "set")) return;
     }
     reply_ok(c->reply);
 }
@@ -283,7 +285,7 @@ void command_msetnx(call *c)
         return;
     }
     for (size_t i = 1; i < c->count && !c->failed; i += 2) {
-        if (!set_cell(c, c->args[i], c->args[i + 1], false)) return;
+        if (!set_cell(c, c->args[i], c->args[i + 1], false, "set")) return;
     }
     if (!c->failed) reply_int(c->reply, 1);
 }
@@ -309,7 +311,8 @@ static void write_part(call *c, size_t offset, bool at_end, crdt_view part)
             memset(made.data, 0, size);
             memcpy(made.data, old.data, old.size);
             if (part.size > 0) memcpy(made.data + offset, part.data, part.size);
-            if (set_cell(c, c->args[1], crdt_view_of(made.data, size), true)) {
+            if (set_cell(c, c->args[1], crdt_view_of(made.data, size), true,
+                         at_end ? "append" : "setrange")) {
                 reply_int(c->reply, (int64_t)size);
             }
         }
@@ -350,6 +353,7 @@ static void count_by(call *c, int64_t amount)
         return;
     }
     if (call_fails(c, crdt_cell_incr(txn, c->args[1], amount))) return;
+    notify(c, EVENTS_STRING, "incrby", c->args[1]);
     reply_int(c->reply, sum);
 }
 
@@ -414,5 +418,8 @@ void command_incrbyfloat(call *c)
     err = strings_add(txn, c->args[1], c->args[2]);
     if (err == CRDT_EINVAL) call_error(c, "ERR value is not a valid float");
     else if (err == CRDT_ERANGE) call_error(c, "ERR increment would produce NaN or Infinity");
-    else if (!call_fails(c, err)) reply_sum(c);
+    else if (!call_fails(c, err)) {
+        notify(c, EVENTS_STRING, "incrbyfloat", c->args[1]);
+        reply_sum(c);
+    }
 }
