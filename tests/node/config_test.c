@@ -150,9 +150,11 @@ TEST(config, a_wrong_line_is_told_with_its_place_and_changes_nothing)
         {"client-output-buffer-limit 1mb 2mb",
          "f:1: client-output-buffer-limit \"1mb 2mb\": must be HARD or HARD SOFT TIME, such as "
          "256mb 64mb 60s"},
-        {"client-output-buffer-limit slave 1mb 2mb 3",
-         "f:1: client-output-buffer-limit \"slave 1mb 2mb 3\": must be HARD or HARD SOFT TIME, "
+        {"client-output-buffer-limit foo 1mb 2mb 3",
+         "f:1: client-output-buffer-limit \"foo 1mb 2mb 3\": must be HARD or HARD SOFT TIME, "
          "such as 256mb 64mb 60s"},
+        {"notify-keyspace-events KEq",
+         "f:1: notify-keyspace-events \"KEq\": must be of the letters Ag$lshzxeKEtmdn"},
         {"appendonly yes", "f:1: appendonly cannot be set: it follows from store"},
         {"save 900 1 300 10", "f:1: save cannot be set: it follows from store"},
         {"maxmemory 1", "f:1: maxmemory cannot be set"},
@@ -373,7 +375,7 @@ TEST(config, get_finds_by_pattern_each_option_once)
     at = 0;
     patterns[0] = crdt_text_view("*");
     while (node_config_next(&c, patterns, 1, &at, &name, &value)) count++;
-    CHECK_EQ_INT(count, 32);
+    CHECK_EQ_INT(count, 33);
     at = 0;
     CHECK(!node_config_next(&c, patterns, 0, &at, &name, &value));
     crdt_buf_clear(&value);

@@ -124,6 +124,7 @@ static void shoot(nodes *cluster, uint64_t *random, const redisReply *names)
     const char *name = names->element[random_below(random, names->elements)]->str;
     int         count = 1 + (int)random_below(random, ARGS_MAX - 1);
     if (is_left_out(name)) return;
+    if (strstr(name, "subscribe") != NULL) return; /* several replies: pubsub_test.c */
     if (strncmp(name, "flush", 5) == 0 && random_below(random, 20) != 0) return;
     args[0] = name;
     sizes[0] = strlen(name);
