@@ -138,6 +138,17 @@ CRDT_MUST_CHECK CRDT_API crdt_err gossip_engine_write(gossip_engine *engine, gos
 CRDT_MUST_CHECK CRDT_API crdt_err gossip_engine_commit(gossip_engine *engine, crdt_dot *ret_last);
 CRDT_API void                     gossip_engine_rollback(gossip_engine *engine);
 
+/* Say something to those who use the engine at other nodes, in the order of causes: who hears it
+ * has what this node had seen. Best effort: an entry without a change, which nobody hears who gets
+ * a snapshot instead, or gets it GOSSIP_SAID_MS later, or again after a restart. Errors: as
+ * gossip_engine_write; EINVAL (no bytes), ELIMIT (more than GOSSIP_CONTROL_MAX), ENOMEM. */
+#define GOSSIP_SAID_MS 60000u
+CRDT_MUST_CHECK CRDT_API crdt_err gossip_engine_say(gossip_engine *engine, gossip_time now,
+                                                    uint64_t ms, crdt_view bytes);
+/* What others have said and nobody has asked for, the oldest first; of more than a megabyte the
+ * rest is not heard. Borrowed until the next call of the engine. False: nothing. */
+CRDT_API bool gossip_engine_said(gossip_engine *engine, crdt_view *ret_bytes);
+
 /* -- Events ------------------------------------------------------------------------------------ */
 
 /* A message from a peer (0: not known yet), borrowed for this call. Bad peer data is counted,

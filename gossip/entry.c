@@ -140,8 +140,14 @@ static crdt_err check_kind(const gossip_entry *entry, const char **ret_reason)
         if (entry->control.size == 0) return CRDT_OK;
         return no(CRDT_EMALFORMED, "control in a kind of entry that has none", ret_reason);
     case GOSSIP_SUCCEEDS:
-        if (entry->control.size <= GOSSIP_CONTROL_MAX) return check_succeeds(entry, ret_reason);
+        if (entry->control.size <= GOSSIP_SUCCEEDS_MAX) return check_succeeds(entry, ret_reason);
         return no(CRDT_ELIMIT, "control of an entry too large", ret_reason);
+    case GOSSIP_SAYS:
+        if (entry->control.size > GOSSIP_CONTROL_MAX) {
+            return no(CRDT_ELIMIT, "control of an entry too large", ret_reason);
+        }
+        if (entry->control.size > 0) return CRDT_OK;
+        return no(CRDT_EMALFORMED, "an entry that says nothing", ret_reason);
     case GOSSIP_CUT:
     case GOSSIP_JOIN:
     case GOSSIP_RETIRE:

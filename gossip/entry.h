@@ -28,7 +28,8 @@ typedef enum gossip_kind {
     GOSSIP_CUT = 4,      /* reserved: collection (rule R2) */
     GOSSIP_JOIN = 5,     /* reserved: membership (rule R18) */
     GOSSIP_RETIRE = 6,   /* reserved: membership (rule R19) */
-    GOSSIP_REBASE = 7    /* reserved: own work issued again (rule R16) */
+    GOSSIP_REBASE = 7,   /* reserved: own work issued again (rule R16) */
+    GOSSIP_SAYS = 8      /* control: what gossip_engine_say was given; no change */
 } gossip_kind;
 
 typedef struct gossip_entry {
@@ -44,8 +45,9 @@ typedef struct gossip_entry {
 /* The bounds of one entry; what exceeds them is refused with ELIMIT. A transaction whose delta is
  * larger than GOSSIP_BODY_MAX reaches peers in a snapshot. */
 #define GOSSIP_DEPS_MAX 65536u
-#define GOSSIP_CONTROL_MAX 4096u
-#define GOSSIP_BODY_MIN 12u /* no delta is shorter */
+#define GOSSIP_CONTROL_MAX 65536u
+#define GOSSIP_SUCCEEDS_MAX 4096u /* of that kind */
+#define GOSSIP_BODY_MIN 12u       /* no delta is shorter */
 #define GOSSIP_BODY_MAX (2u << 20)
 
 /* The entry's tag, given its predecessor's. Cost: one hash of its bytes. */

@@ -264,7 +264,7 @@ static void run(call *c)
     cmd->run(c);
     if (notify_on(c->node)) notify_ours(c);
     call_commit(c);
-    if (notify_on(c->node)) notify_end(c->node, 0, !c->failed);
+    notify_end(c->node, 0, !c->failed);
     if (c->failed) c->reply->out->size = c->end;
     if (from != 0) {
         counted->timed++;
@@ -317,7 +317,7 @@ bool command_again(client *who, const command *cmd, const command_request *one)
     c.again = true;
     cmd->run(&c);
     call_commit(&c);
-    if (notify_on(c.node)) notify_end(c.node, 0, !c.failed);
+    notify_end(c.node, 0, !c.failed);
     if (c.failed) who->out.size = c.end;
     return !c.waits;
 }
@@ -411,7 +411,7 @@ static bool run_together(client *who, const command_request *requests, size_t ma
     if (good) call_commit(&all);
     else if (all.txn != NULL) gossip_engine_rollback(who->node->engine);
     *ret_ran = ran;
-    if (notify_on(all.node)) notify_end(all.node, 0, good && !all.failed);
+    notify_end(all.node, 0, good && !all.failed);
     if (!good || all.failed) {
         who->out.size = all.at;
         who->node->totals.errors = errors;

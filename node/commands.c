@@ -61,7 +61,7 @@ static const command list[] = {
     COMMAND("psubscribe", command_psubscribe, -2, PUBSUB, 0, 0, 0, "pubsub",
             "pattern [pattern ...]", "Get what is published to channels that fit a pattern."),
     COMMAND("publish", command_publish, 3, FAST, 0, 0, 0, "pubsub", "channel message",
-            "Say it to all who have subscribed at this node; how many these are."),
+            "Say it to all who have subscribed, here or at a peer; how many got it here."),
     FAMILY("pubsub", 0, "pubsub", "Look at who has subscribed at this node.", pubsub_commands),
     COMMAND("punsubscribe", command_punsubscribe, -1, PUBSUB, 0, 0, 0, "pubsub",
             "[pattern [pattern ...]]", "No more of these patterns, or of all."),

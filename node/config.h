@@ -57,6 +57,7 @@ typedef struct node_config {
     unsigned topology; /* gossip_topology */
     uint64_t hub;      /* a node id; 0: the least of all */
     bool     learn;
+    bool     publish_to_peers;
     uint64_t log_bytes;
     char     tls_ca[NODE_TEXT_MAX], tls_cert[NODE_TEXT_MAX], tls_key[NODE_TEXT_MAX];
     /* The node. */

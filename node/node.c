@@ -22,6 +22,7 @@
 #include "node/log.h"
 #include "node/notify.h"
 #include "node/peers.h"
+#include "node/pubsub.h"
 #include "node/watch.h"
 
 #define TAKE_MAX 256 /* messages of peers taken in one turn */
@@ -112,6 +113,7 @@ static void run_driver(node *n)
     }
     peers_take_notices(n);
     node_changes(n);
+    pubsub_hear(n);
 }
 
 static void on_timer(uv_timer_t *timer)
@@ -145,6 +147,7 @@ static void set_timer(node *n)
 static void turn(node *n)
 {
     do {
+        if (n->saying.size > 0) pubsub_say(n);
         if (n->busy || gossip_driver_deadline(n->driver) <= n->now) run_driver(n);
         if (n->keys_ready) blocking_serve(n);
         if (n->waiting > 0) client_wake_waiting(n);
@@ -407,6 +410,7 @@ bool node_open(node *n, const node_config *config, char ret_problem[512])
     n->cluster = cluster_id(config);
     n->random = node_data_random();
     crdt_buf_init(&n->happened, NULL);
+    crdt_buf_init(&n->saying, NULL);
     n->timer_at = GOSSIP_NEVER;
     open_loop(n);
     node_clock(n);
@@ -468,6 +472,7 @@ bool node_close(node *n)
     command_close();
     free(n->input);
     crdt_buf_clear(&n->happened);
+    crdt_buf_clear(&n->saying);
     uv_loop_close(&n->loop);
     return kept;
 }

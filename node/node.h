@@ -87,8 +87,9 @@ typedef struct node {
     struct keyspace_cursors *cursors;   /* of SCAN */
     void                    *conflicts; /* names with several contents: node/conflicts.c */
     size_t                   conflicts_count, doubled_count;
-    roster                   watched;            /* keys of WATCH */
-    crdt_buf                 happened;           /* to keys, and not yet told: node/notify.c */
+    roster                   watched;  /* keys of WATCH */
+    crdt_buf                 saying;   /* what was published here, for peers: node/pubsub.c */
+    crdt_buf                 happened; /* to keys, and not yet told: node/notify.c */
     roster                   channels, patterns; /* of subscribers */
     struct node_blocking    *blocking; /* who waits for which key; NULL: nobody ever did */
     struct node_diff        *diff;     /* CRDT.DIFF under way: node/diff.c */

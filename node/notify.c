@@ -7,11 +7,20 @@
 #include "node/keys.h"
 #include "node/pubsub.h"
 
-/* One that waits to be told; the key follows. */
+/* One that waits to be told; the key, or the channel and the message, follow. */
 typedef struct happening {
-    const char *event;
-    size_t      size;
+    const char *event; /* NULL: a message */
+    size_t      size, more;
 } happening;
+
+static void keep(node *n, const char *event, crdt_view key, crdt_view message)
+{
+    happening h = {event, key.size, message.size};
+    if (!crdt_buf_reserve(&n->happened, sizeof h + key.size + message.size)) return; /* not told */
+    crdt_buf_put(&n->happened, &h, sizeof h);
+    crdt_buf_put(&n->happened, key.data, key.size);
+    crdt_buf_put(&n->happened, message.data, message.size);
+}
 
 static bool is_told(const node *n, unsigned flag)
 {
@@ -24,10 +33,12 @@ void notify(call *c, unsigned flag, const char *event, crdt_view key)
 {
     node *n = c->node;
     if (!notify_on(n) || !is_told(n, flag)) return;
-    happening h = {event, key.size};
-    if (!crdt_buf_reserve(&n->happened, sizeof h + key.size)) return; /* then it is not told */
-    crdt_buf_put(&n->happened, &h, sizeof h);
-    crdt_buf_put(&n->happened, key.data, key.size);
+    keep(n, event, key, crdt_view_of(NULL, 0));
+}
+
+void notify_publish(call *c, crdt_view channel, crdt_view message)
+{
+    keep(c->node, NULL, channel, message);
 }
 
 /* At the channel of the prefix and `of`. */
@@ -52,14 +63,17 @@ void notify_now(node *n, unsigned flag, const char *event, crdt_view key)
     if (notify_on(n) && is_told(n, flag)) tell_both(n, crdt_text_view(event), key);
 }
 
-void notify_end(node *n, size_t mark, bool good)
+void notify_tell(node *n, size_t mark, bool good)
 {
     for (size_t at = mark; good && at < n->happened.size;) {
         happening h;
         memcpy(&h, n->happened.data + at, sizeof h);
         at += sizeof h;
-        tell_both(n, crdt_text_view(h.event), crdt_view_of(n->happened.data + at, h.size));
+        crdt_view key = crdt_view_of(n->happened.data + at, h.size);
         at += h.size;
+        if (h.event != NULL) tell_both(n, crdt_text_view(h.event), key);
+        else (void)pubsub_publish(n, key, crdt_view_of(n->happened.data + at, h.more));
+        at += h.more;
     }
     if (mark == 0 && n->happened.cap > 65536) crdt_buf_clear(&n->happened);
     else n->happened.size = mark;

@@ -13,7 +13,9 @@ static inline bool notify_on(const node *n)
 }
 /* It has happened to the key, if the call succeeds. Costs next to nothing if nobody is told. */
 void notify(call *c, unsigned flag, const char *event, crdt_view key);
-/* The same, outside of any call. */
+/* A message, to be published if the call, and the EXEC that it is of, succeeds. */
+void notify_publish(call *c, crdt_view channel, crdt_view message);
+/* The same as notify, outside of any call. */
 void notify_now(node *n, unsigned flag, const char *event, crdt_view key);
 /* A name of the store's change list. */
 void notify_change(node *n, const crdt_change *change);
@@ -22,6 +24,10 @@ static inline size_t notify_mark(const node *n)
 {
     return n->happened.size;
 }
-void notify_end(node *n, size_t mark, bool good);
+void               notify_tell(node *n, size_t mark, bool good);
+static inline void notify_end(node *n, size_t mark, bool good)
+{
+    if (n->happened.size > mark) notify_tell(n, mark, good);
+}
 
 #endif

@@ -75,6 +75,9 @@ const option option_table[] = {
      .help = "The node id of the centre of a star; if not given, the least of all."},
     {"Gossip", "learn", "yes|no", YES_NO, AT(learn), .initial = "yes",
      .help = "Take in peers that peers tell of."},
+    {"Gossip", "publish-to-peers", "yes|no", YES_NO, SET, AT(publish_to_peers), .initial = "yes",
+     .help = "What is published here reaches the subscribers of peers, and what is published there "
+             "those of this node: best effort, at most 65,528 bytes with the channel."},
     {"Gossip", "log-bytes", "BYTES", BYTES, AT(log_bytes), .initial = "256mb", .least = MB,
      .most = UINT64_C(1) << 40,
      .help = "Keep at most so much of the log for peers that are away; who missed more gets a "

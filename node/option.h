@@ -32,7 +32,7 @@ typedef struct option {
 } option;
 
 /* Those with a group, in the order of --help; then those that only CONFIG GET shows. */
-enum { OPTIONS = 33 };
+enum { OPTIONS = 34 };
 extern const option option_table[];
 
 /* By its name, case ignored; NULL: there is none. */

@@ -3,6 +3,8 @@
 
 #include "node/commands.h"
 #include "node/glob.h"
+#include "node/log.h"
+#include "node/notify.h"
 
 /* -- Telling ----------------------------------------------------------------------------------- */
 
@@ -63,9 +65,107 @@ int64_t pubsub_tell(node *n, crdt_view channel, crdt_view message, bool kept)
     return t.count;
 }
 
+/* -- To and from peers ------------------------------------------------------------------------- */
+
+/* Of one message: two sizes, least byte first; the channel, the message. */
+enum { SIZES = 8 };
+
+static void put_size(uint8_t *at, size_t size)
+{
+    for (int i = 0; i < 4; i++) at[i] = (uint8_t)(size >> 8 * i);
+}
+
+static size_t get_size(const uint8_t *at)
+{
+    return (size_t)at[0] | (size_t)at[1] << 8 | (size_t)at[2] << 16 | (size_t)at[3] << 24;
+}
+
+void pubsub_say(node *n)
+{
+    crdt_err err = gossip_engine_say(n->engine, n->now, n->ms, crdt_buf_bytes(&n->saying));
+    if (err != CRDT_OK) {
+        node_log(LOG_DEBUG, "peers do not hear what was published", "error=%s", crdt_err_name(err));
+    }
+    crdt_buf_reset(&n->saying);
+    node_touch(n);
+}
+
+/* What does not fit into one entry stays here. */
+static void say_later(node *n, crdt_view channel, crdt_view message)
+{
+    uint8_t sizes[SIZES];
+    size_t  size = SIZES + channel.size + message.size;
+    if (n->nng == NULL || !n->config.publish_to_peers || size > GOSSIP_CONTROL_MAX) return;
+    if (n->saying.size + size > GOSSIP_CONTROL_MAX) pubsub_say(n);
+    if (!crdt_buf_reserve(&n->saying, size)) return;
+    put_size(sizes, channel.size);
+    put_size(sizes + 4, message.size);
+    crdt_buf_put(&n->saying, sizes, SIZES);
+    crdt_buf_put(&n->saying, channel.data, channel.size);
+    crdt_buf_put(&n->saying, message.data, message.size);
+    node_touch(n);
+}
+
+/* A peer's bytes: what is not as above is not looked at further. */
+static void hear(node *n, crdt_view bytes)
+{
+    const uint8_t *at = bytes.data;
+    for (size_t left = bytes.size; left >= SIZES;) {
+        size_t channel = get_size(at), message = get_size(at + 4);
+        left -= SIZES;
+        at += SIZES;
+        if (channel > left || message > left - channel) return;
+        (void)pubsub_tell(n, crdt_view_of(at, channel), crdt_view_of(at + channel, message), false);
+        at += channel + message;
+        left -= channel + message;
+    }
+}
+
+void pubsub_hear(node *n)
+{
+    crdt_view bytes;
+    while (gossip_engine_said(n->engine, &bytes)) {
+        if (n->config.publish_to_peers) hear(n, bytes);
+    }
+}
+
+int64_t pubsub_publish(node *n, crdt_view channel, crdt_view message)
+{
+    say_later(n, channel, message);
+    return pubsub_tell(n, channel, message, false);
+}
+
+/* How many would get it. */
+typedef struct counting {
+    crdt_view channel;
+    int64_t   count;
+} counting;
+
+static void count_pattern(void *user, const roster_name *pattern)
+{
+    counting *k = user;
+    if (glob_match(pattern->name, k->channel)) k->count += (int64_t)pattern->count;
+}
+
+static int64_t count_listeners(const node *n, crdt_view channel)
+{
+    const roster_name *at = roster_find(&n->channels, channel);
+    counting           k = {channel, at == NULL ? 0 : (int64_t)at->count};
+    roster_each(&n->patterns, count_pattern, &k);
+    return k.count;
+}
+
+/* Within EXEC it is said when that is done. */
 void command_publish(call *c)
 {
-    reply_int(c->reply, pubsub_tell(c->node, c->args[1], c->args[2], false));
+    node     *n = c->node;
+    crdt_view channel = c->args[1], message = c->args[2];
+    if (c->inside) {
+        notify_publish(c, channel, message);
+        reply_int(c->reply, count_listeners(n, channel));
+        return;
+    }
+    reply_int(c->reply, pubsub_publish(n, channel, message));
 }
 
 /* -- Subscribing ------------------------------------------------------------------------------- */

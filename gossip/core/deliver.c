@@ -213,7 +213,11 @@ static crdt_err try_entry(gossip_engine *engine, uint64_t ms, const gossip_entry
         missing = who;
         seq = entry->first - 1;
     }
-    if (missing == GOSSIP__NOBODY) return join_entry(engine, ms, entry, who, from, ret_outcome);
+    if (missing == GOSSIP__NOBODY) {
+        err = join_entry(engine, ms, entry, who, from, ret_outcome);
+        if (err == CRDT_OK && *ret_outcome == GOSSIP__DELIVERED) gossip__hear(engine, ms, entry);
+        return err;
+    }
     err = gossip__park(engine, entry, tag_before, from, missing, seq);
     if (err == CRDT_ELIMIT) {
         *ret_outcome = GOSSIP__DROPPED;

@@ -84,6 +84,7 @@ crdt_err gossip_engine_new(const gossip_config *config, crdt_store *store, const
     engine->config.address = crdt_view_of(NULL, 0);
     engine->store = store;
     crdt_buf_init(&engine->body, &engine->mem);
+    crdt_buf_init(&engine->said, &engine->mem);
     engine->self = GOSSIP__NOBODY;
     engine->random = config->seed ^ config->boot;
     engine->log.pinned = GOSSIP_NEVER;
@@ -124,6 +125,7 @@ void gossip_engine_free(gossip_engine *engine)
         gossip__release(engine, address.out, engine->config.address.size);
     }
     crdt_buf_clear(&engine->body);
+    crdt_buf_clear(&engine->said);
     const crdt_mem *mem = engine->outer;
     mem->release(mem->user, engine, sizeof *engine);
 }

@@ -4,6 +4,7 @@
  *   log.c        the entries in local delivery order; what a peer lacks of them
  *   deliver.c    from a message to the store: chain, causality, parking
  *   write.c      own entries: transactions, acknowledgements, new incarnations
+ *   say.c        what those who use engines say to each other
  *   stable.c     the causal past of each replica's last entry, and the cut that all hold
  *   making.c     snapshots of what is held, in slices
  *   restore.c    snapshots that come in, and what was on disk
@@ -129,6 +130,8 @@ struct gossip_engine {
     uint64_t        memory;
     gossip_config   config;
     crdt_store     *store;
+    crdt_buf        said; /* by others, a size before each: say.c; from said_at on not asked for */
+    size_t          said_at;
     crdt_buf        body;   /* of the entry being written; kept for the next */
     uint64_t        random; /* state of the generator */
 
@@ -167,6 +170,16 @@ static inline void gossip__set_member(gossip_engine *engine, uint32_t who, bool 
     r->member = member;
 }
 
+/* -- say.c */
+/* An entry of a peer was delivered. */
+void gossip__hear(gossip_engine *engine, uint64_t ms, const gossip_entry *entry);
+/* -- write.c */
+/* May this engine write now? Errors: as gossip_engine_write. */
+crdt_err gossip__may_write(const gossip_engine *engine);
+/* An entry without content. */
+crdt_err gossip__write_mark(gossip_engine *engine, gossip_kind kind, crdt_view control);
+/* The first entry of a new incarnation says whose places it takes. */
+crdt_err gossip__write_succession(gossip_engine *engine);
 /* -- ids.c */
 uint32_t gossip__find(const gossip_engine *engine,
                       uint64_t             id); /* GOSSIP__NOBODY: never heard of */

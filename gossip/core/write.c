@@ -118,8 +118,7 @@ static crdt_err commit(gossip_engine *engine, gossip_kind kind, crdt_view contro
     return CRDT_OK;
 }
 
-/* An entry without content. */
-static crdt_err write_mark(gossip_engine *engine, gossip_kind kind, crdt_view control)
+crdt_err gossip__write_mark(gossip_engine *engine, gossip_kind kind, crdt_view control)
 {
     crdt_txn *txn;
     crdt_err  err = crdt_store_begin(engine->store, engine->ms, &txn);
@@ -130,8 +129,7 @@ static crdt_err write_mark(gossip_engine *engine, gossip_kind kind, crdt_view co
     return err;
 }
 
-/* The first entry of a new incarnation says whose places it takes. */
-static crdt_err write_succession(gossip_engine *engine)
+crdt_err gossip__write_succession(gossip_engine *engine)
 {
     unsigned char old[8 * GOSSIP__SUCCEEDS];
     uint32_t      who, count = engine->succeeds_count;
@@ -143,12 +141,12 @@ static crdt_err write_succession(gossip_engine *engine)
             old[8 * n + (uint32_t)i] = (unsigned char)(engine->succeeds[n] >> 8 * i);
         }
     }
-    crdt_err err = write_mark(engine, GOSSIP_SUCCEEDS, crdt_view_of(old, 8 * count));
+    crdt_err err = gossip__write_mark(engine, GOSSIP_SUCCEEDS, crdt_view_of(old, 8 * count));
     if (err == CRDT_OK) engine->succeeds_count = 0;
     return err;
 }
 
-static crdt_err may_write(const gossip_engine *engine)
+crdt_err gossip__may_write(const gossip_engine *engine)
 {
     if (engine->cloned) return CRDT_EFORK;
     if (engine->readonly) return CRDT_EIO;
@@ -162,11 +160,11 @@ static crdt_err may_write(const gossip_engine *engine)
 crdt_err gossip_engine_write(gossip_engine *engine, gossip_time now, uint64_t ms,
                              crdt_txn **ret_txn)
 {
-    crdt_err err = may_write(engine);
+    crdt_err err = gossip__may_write(engine);
     if (err != CRDT_OK) return err;
     engine->now = now;
     engine->ms = ms;
-    err = write_succession(engine);
+    err = gossip__write_succession(engine);
     if (err == CRDT_OK) err = crdt_store_begin(engine->store, ms, ret_txn);
     engine->writing = err == CRDT_OK;
     return err;
@@ -186,19 +184,19 @@ void gossip_engine_rollback(gossip_engine *engine)
 
 gossip_time gossip__write_deadline(const gossip_engine *engine)
 {
-    if (may_write(engine) != CRDT_OK) return GOSSIP_NEVER;
+    if (gossip__may_write(engine) != CRDT_OK) return GOSSIP_NEVER;
     if (engine->succeeds_count > 0) return engine->now;
     return engine->ack_due && engine->config.ack_us > 0 ? engine->ack_at : GOSSIP_NEVER;
 }
 
 crdt_err gossip__write_due(gossip_engine *engine, gossip_time now, uint64_t ms)
 {
-    if (may_write(engine) != CRDT_OK) return CRDT_OK;
+    if (gossip__may_write(engine) != CRDT_OK) return CRDT_OK;
     engine->now = now;
     engine->ms = ms;
-    crdt_err err = write_succession(engine);
+    crdt_err err = gossip__write_succession(engine);
     if (err != CRDT_OK || now < gossip__write_deadline(engine)) return err;
-    return write_mark(engine, GOSSIP_ACK, crdt_view_of(NULL, 0));
+    return gossip__write_mark(engine, GOSSIP_ACK, crdt_view_of(NULL, 0));
 }
 
 crdt_err gossip_engine_succeed(gossip_engine *engine, uint64_t replica, uint64_t old)

@@ -305,6 +305,102 @@ TEST(deliver, what_waits_is_bounded)
     end(&a);
     end(&b);
 }
+/* -- What is said ------------------------------------------------------------------------------ */
+
+static void say(node *n, uint64_t ms, const char *text)
+{
+    n->now += 10;
+    CHECK_OK(gossip_engine_say(n->engine, n->now, ms, crdt_text_view(text)));
+    persist(n);
+}
+
+static void heard(node *n, const char *text)
+{
+    crdt_view bytes;
+    bool      any = gossip_engine_said(n->engine, &bytes);
+    CHECK(any == (text != NULL));
+    if (text != NULL) CHECK_EQ_MEM(bytes.data, bytes.size, text, strlen(text));
+}
+
+/* Once, by others, in order, behind what its author had seen; and it changes nothing. */
+TEST(said, is_heard_once_and_in_order)
+{
+    node a, b;
+    make(&a, 1);
+    make(&b, 2);
+    add(&a, "s", "x");
+    say(&a, NOW, "one");
+    say(&a, NOW, "two");
+    heard(&a, NULL);
+    CHECK_EQ_INT(give(&a, 2, &b), GOSSIP__PARKED);
+    CHECK_EQ_INT(give(&a, 1, &b), GOSSIP__PARKED);
+    heard(&b, NULL);
+    CHECK_EQ_INT(give(&a, 0, &b), GOSSIP__DELIVERED);
+    heard(&b, "one");
+    heard(&b, "two");
+    heard(&b, NULL);
+    CHECK_EQ_INT(give(&a, 1, &b), GOSSIP__DUPLICATE);
+    heard(&b, NULL);
+    CHECK_EQ_INT(crdt_store_count(b.store), 1);
+    CHECK(same_bytes(a.store, b.store));
+    end(&a);
+    end(&b);
+}
+
+/* What is late is not heard, nor what is too much; nor may it be too long, or nothing. */
+TEST(said, is_bounded)
+{
+    static unsigned char bytes[GOSSIP_CONTROL_MAX + 1];
+    node                 a, b;
+    crdt_view            view;
+    unsigned             count = 0;
+    make(&a, 1);
+    make(&b, 2);
+    say(&a, NOW - GOSSIP_SAID_MS - 1, "late");
+    say(&a, NOW - GOSSIP_SAID_MS, "in time");
+    give_all(&a, &b);
+    heard(&b, "in time");
+    heard(&b, NULL);
+    CHECK_ERR(gossip_engine_say(a.engine, a.now, NOW, crdt_view_of(bytes, 0)), CRDT_EINVAL);
+    CHECK_ERR(gossip_engine_say(a.engine, a.now, NOW, crdt_view_of(bytes, sizeof bytes)),
+              CRDT_ELIMIT);
+    for (int i = 0; i < 40; i++) {
+        CHECK_OK(gossip_engine_say(a.engine, a.now, NOW, crdt_view_of(bytes, sizeof bytes - 1)));
+        persist(&a);
+    }
+    give_all(&a, &b);
+    while (gossip_engine_said(b.engine, &view)) {
+        CHECK_EQ_INT(view.size, sizeof bytes - 1);
+        count++;
+    }
+    CHECK_MSG(count >= 10 && count <= 16, "%u of a megabyte", count);
+    say(&a, NOW, "more"); /* there is room again */
+    give_all(&a, &b);
+    heard(&b, "more");
+    end(&a);
+    end(&b);
+}
+
+TEST(said, is_an_entry_that_writes_nothing)
+{
+    node      a;
+    crdt_txn *txn;
+    make(&a, 1);
+    CHECK_OK(gossip_engine_write(a.engine, a.now, NOW, &txn));
+    CHECK_ERR(gossip_engine_say(a.engine, a.now, NOW, crdt_text_view("x")), CRDT_EBUSY);
+    gossip_engine_rollback(a.engine);
+    uint64_t end_before = gossip_engine_stats(a.engine).log_end;
+    for (uint64_t n = 1;; n++) { /* refused memory: nothing has happened */
+        testmem_fail_nth(&a.mem, n);
+        crdt_err err = gossip_engine_say(a.engine, a.now, NOW, crdt_text_view("x"));
+        testmem_fail_never(&a.mem);
+        if (err == CRDT_OK) break;
+        CHECK_EQ_INT(err, CRDT_ENOMEM);
+        CHECK_EQ_INT(gossip_engine_stats(a.engine).log_end, end_before);
+    }
+    CHECK_EQ_INT(gossip_engine_stats(a.engine).log_end, end_before + 1);
+    end(&a);
+}
 
 /* B inserts, naming e, and then acknowledges A's removal of e; the acknowledgement must not count
  * before the insertion is here (rule R1). */

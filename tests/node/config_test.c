@@ -375,7 +375,7 @@ TEST(config, get_finds_by_pattern_each_option_once)
     at = 0;
     patterns[0] = crdt_text_view("*");
     while (node_config_next(&c, patterns, 1, &at, &name, &value)) count++;
-    CHECK_EQ_INT(count, 33);
+    CHECK_EQ_INT(count, 34);
     at = 0;
     CHECK(!node_config_next(&c, patterns, 0, &at, &name, &value));
     crdt_buf_clear(&value);

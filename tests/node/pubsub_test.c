@@ -329,3 +329,105 @@ TEST(pubsub, tells_exec_and_our_own_commands)
     talk_free(t);
     close_pair(&p);
 }
+
+/* -- What is published at peers ---------------------------------------------------------------- */
+
+/* At every other node, once, and behind the data that its publisher had seen. */
+TEST(pubsub, reaches_the_subscribers_of_peers)
+{
+    nodes *cluster = start_in_memory(3);
+    talk  *at[3], *listens[3];
+    char   say[128], expected[128];
+    for (uint32_t i = 0; i < 3; i++) {
+        at[i] = connect_to(cluster, i);
+        listens[i] = connect_to(cluster, i);
+        expect(listens[i], "HELLO 3", "{'server'...");
+        expect(listens[i], "SUBSCRIBE c", ">['subscribe', 'c', :1]");
+    }
+    settle(cluster);
+    for (int i = 0; i < 30; i++) {
+        snprintf(say, sizeof say, "SET k %d", i);
+        expect(at[i % 3], say, "+OK");
+        snprintf(say, sizeof say, "PUBLISH c m%d", i);
+        expect(at[i % 3], say, ":1"); /* of this node's own */
+        for (int n = 0; n < 3; n++) {
+            snprintf(expected, sizeof expected, ">['message', 'c', 'm%d']", i);
+            got(listens[n], expected);
+            snprintf(expected, sizeof expected, "'%d'", i);
+            expect(listens[n], "GET k", expected);
+        }
+    }
+    /* Within EXEC, when that is done; and not if it is not. */
+    expect(at[0], "MULTI", "+OK");
+    expect(at[0], "PUBLISH c inside", "+QUEUED");
+    expect(at[0], "SET k inside", "+QUEUED");
+    expect(at[0], "EXEC", "[:1, +OK]");
+    for (int n = 0; n < 3; n++) {
+        got(listens[n], ">['message', 'c', 'inside']");
+        expect(listens[n], "GET k", "'inside'");
+    }
+    /* Where it is switched off nothing comes, and nothing goes. */
+    expect(at[1], "CONFIG SET publish-to-peers no", "+OK");
+    expect(at[0], "PUBLISH c not-there", ":1");
+    expect(at[1], "PUBLISH c there-alone", ":1");
+    settle(cluster);
+    got(listens[0], ">['message', 'c', 'not-there']");
+    got(listens[1], ">['message', 'c', 'there-alone']");
+    got(listens[2], ">['message', 'c', 'not-there']");
+    for (int n = 0; n < 3; n++) {
+        expect(listens[n], "PING", "+PONG"); /* nothing more has come */
+        talk_free(at[n]);
+        talk_free(listens[n]);
+    }
+    nodes_free(cluster);
+}
+
+/* Thousands in one turn, and long ones; what is too long for an entry stays here. */
+TEST(pubsub, many_and_long_ones_reach_peers)
+{
+    enum { COUNT = 3000, MOST = 65536 - 8 - 1 };
+    static char say[70000], lines[COUNT * 32];
+    pair        p = open_pair();
+    talk       *t = connect_to(p.cluster, 1);
+    size_t      used = 0;
+    char        expected[64];
+    expect(t, "SUBSCRIBE c", "['subscribe', 'c', :1]");
+    for (int i = 0; i < COUNT; i++) {
+        used += (size_t)snprintf(lines + used, sizeof lines - used, "PUBLISH c m%d\r\n", i);
+    }
+    talk_raw(p.at[0], lines, used);
+    for (int i = 0; i < COUNT; i++) CHECK(strcmp(talk_read(p.at[0]), ":0") == 0);
+    for (int i = 0; i < COUNT; i++) {
+        snprintf(expected, sizeof expected, "['message', 'c', 'm%d']", i);
+        got(t, expected);
+    }
+    for (size_t more = 0; more < 2; more++) {
+        memcpy(say, "PUBLISH c ", 10);
+        memset(say + 10, 'x', MOST + more);
+        say[10 + MOST + more] = 0;
+        expect(p.at[0], say, ":0");
+    }
+    expect(p.at[0], "PUBLISH c end", ":0");
+    const char *reply = talk_read(t);
+    CHECK_EQ_INT(strlen(reply), strlen("['message', 'c', '']") + MOST);
+    got(t, "['message', 'c', 'end']");
+    talk_free(t);
+    close_pair(&p);
+}
+
+/* Across a cut it comes late, up to a minute. */
+TEST(pubsub, comes_when_the_link_does)
+{
+    pair  p = open_pair();
+    talk *t = connect_to(p.cluster, 1);
+    expect(t, "PSUBSCRIBE *", "['psubscribe', '*', :1]");
+    cut(&p);
+    expect(p.at[0], "PUBLISH there x", ":0");
+    expect(p.at[1], "PUBLISH here y", ":1");
+    got(t, "['pmessage', '*', 'here', 'y']");
+    heal(&p);
+    got(t, "['pmessage', '*', 'there', 'x']");
+    both(&p, "DBSIZE", ":0");
+    talk_free(t);
+    close_pair(&p);
+}

@@ -96,13 +96,15 @@ TEST(alone, entries_that_cannot_be)
     REFUSED(EMALFORMED, e.kind = (gossip_kind)0);
     REFUSED(EVERSION, e.kind = GOSSIP_CUT);
     REFUSED(EVERSION, e.kind = GOSSIP_REBASE);
-    REFUSED(EVERSION, e.kind = (gossip_kind)8);
+    REFUSED(EVERSION, e.kind = (gossip_kind)9);
+    REFUSED(EMALFORMED, e.kind = GOSSIP_SAYS);
+    REFUSED(ELIMIT, e.kind = GOSSIP_SAYS; e.control.size = GOSSIP_CONTROL_MAX + 1);
     REFUSED(EMALFORMED, e.control = e.body);
     REFUSED(EMALFORMED, e.kind = GOSSIP_SUCCEEDS);
     REFUSED(EMALFORMED, e.kind = GOSSIP_SUCCEEDS; e.control = crdt_view_of(body, 12));
     REFUSED(EMALFORMED, e.kind = GOSSIP_SUCCEEDS; e.control = crdt_view_of("\0\0\0\0\0\0\0", 8));
     REFUSED(EMALFORMED, e.kind = GOSSIP_SUCCEEDS; e.control = crdt_view_of("\1\0\0\0\0\0\0", 8));
-    REFUSED(ELIMIT, e.kind = GOSSIP_SUCCEEDS; e.control.size = GOSSIP_CONTROL_MAX + 8);
+    REFUSED(ELIMIT, e.kind = GOSSIP_SUCCEEDS; e.control.size = GOSSIP_SUCCEEDS_MAX + 8);
     REFUSED(ELIMIT, e.deps_count = GOSSIP_DEPS_MAX + 1);
 #undef REFUSED
     gossip_entry e = good;

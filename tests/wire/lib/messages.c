@@ -112,7 +112,11 @@ static crdt_view some_control(world *w, uint64_t author)
 static void fill_entry(world *w, gossip_entry *entry, bool plain)
 {
     uint32_t pick = plain ? 9 : world_below(w, 10);
-    entry->kind = pick == 0 ? GOSSIP_SUCCEEDS : pick == 1 ? GOSSIP_ACK : GOSSIP_DELTA;
+    entry->kind = pick == 0   ? GOSSIP_SUCCEEDS
+                  : pick == 1 ? GOSSIP_ACK
+                  : pick == 2 ? GOSSIP_SAYS
+                              : GOSSIP_DELTA;
+    if (entry->kind == GOSSIP_SAYS) entry->control = world_bytes(w, 1 + world_below(w, 300));
     if (entry->kind == GOSSIP_SUCCEEDS) entry->control = some_control(w, entry->replica);
     if (!plain) entry->deps = some_deps(w, entry->replica, &entry->deps_count);
     entry->body = world_bytes(w, GOSSIP_BODY_MIN + world_number(w, 5) % (w->body_max + 1));
