@@ -97,6 +97,7 @@ typedef struct crdt_dec {
     crdt_later         later;
     crdt_form          form;
     uint32_t           depth; /* of objects that this one lies in */
+    struct crdt__reading *reading; /* the store's own; NULL: there is none */
 } crdt_dec;
 
 CRDT_API void      crdt_dec_init(crdt_dec *dec, crdt_view in, const crdt_limits *limits);

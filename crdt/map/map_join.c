@@ -10,6 +10,8 @@
 #include "crdt/map/map.h"
 
 #define AHEAD 8u /* meetings */
+#define LINE 64u /* bytes that memory comes in */
+#define LEAF_BYTES (64u * sizeof(crdt__leaf_slot)) /* of a full one */
 
 /* -- The plan ---------------------------------------------------------------------------------- */
 
@@ -55,7 +57,8 @@ static crdt_err plan_theirs(crdt_join *join, crdt__map *map, crdt__entry *mine,
     bool     born = mine == NULL;
     crdt_err err = CRDT_OK;
     if (born) {
-        err = crdt__map_make(join->space, map, crdt__entry_key(theirs), theirs->type, &mine);
+        err = crdt__map_make(join->space, map, crdt__entry_key(theirs), theirs->type, theirs->id,
+                             &mine);
         if (err != CRDT_OK) return err;
         mine->born = true;
     }
@@ -70,7 +73,7 @@ static crdt_err plan_listed(crdt_join *join, crdt__map *map, const crdt__map *ot
     crdt__place place = {0, 0};
     crdt_err    err = CRDT_OK;
     for (const crdt__entry *e; err == CRDT_OK && (e = crdt__map_next(other, &place)) != NULL;) {
-        err = plan_theirs(join, map, crdt__map_find(map, crdt__entry_key(e), e->type->id), e);
+        err = plan_theirs(join, map, crdt__map_find(map, crdt__entry_key(e), e->id), e);
     }
     return err;
 }
@@ -102,8 +105,8 @@ static int compare_slots(const crdt__leaf_slot *a, const crdt__leaf_slot *b)
 static inline void fetch(const crdt__entry *e)
 {
     __builtin_prefetch(e);
-    __builtin_prefetch((const char *)e + 64);
-    __builtin_prefetch((const char *)e + 128);
+    __builtin_prefetch((const char *)e + LINE);
+    __builtin_prefetch((const char *)e + 2 * LINE);
 }
 
 /* -- Prepare and commit ------------------------------------------------------------------------ */
@@ -135,6 +138,7 @@ static crdt_err prepare_with(crdt_join *join, crdt__map *map, const crdt__meetin
     static const crdt__sibs none;
     crdt__entry            *e = m->mine;
     crdt_err                err = CRDT_OK;
+    if (m->theirs != NULL && m->theirs->type != e->type) return CRDT_EINVAL; /* other registries */
     if (!same_marks(m)) {
         err = crdt__sibs_prepare(join, &e->marks, m->theirs != NULL ? &m->theirs->marks : &none);
     }
@@ -158,12 +162,24 @@ static crdt_err prepare_one(crdt_join *join, crdt__map *map, const crdt__meeting
     return err;
 }
 
+/* The slots of a leaf, to be compared soon. */
+static inline void fetch_leaf(const crdt__map *map, uint32_t leaf)
+{
+    if (leaf >= map->count) return;
+    const char *at = (const char *)map->leaves[leaf];
+    for (const char *end = at + sizeof(crdt__leaf) + LEAF_BYTES; at < end; at += LINE) {
+        __builtin_prefetch(at);
+    }
+}
+
 /* Entries that differ are far apart in memory: those of the leaves that begin here, where they
- * stand side by side, are on their way before the walk comes to them. */
+ * stand side by side, are on their way before the walk comes to them, and so are the next leaves. */
 static void fetch_ahead(const crdt__map *a, crdt__place i, const crdt__map *b, crdt__place j)
 {
     const crdt__leaf *x = a->leaves[i.leaf], *y = b->leaves[j.leaf];
     uint32_t          left = x->count - i.slot, more = y->count - j.slot;
+    fetch_leaf(a, i.leaf + 1);
+    fetch_leaf(b, j.leaf + 1);
     for (uint32_t n = 0; n < left && n < more; n++) {
         const crdt__leaf_slot *p = &x->at[i.slot + n], *q = &y->at[j.slot + n];
         if (crdt_digest_equal(p->tag, q->tag)) continue;
@@ -201,7 +217,7 @@ static crdt_err plan_whole(crdt_join *join, crdt__map *map, const crdt__map *oth
         crdt__meeting m = map->plan[n];
         if (err == CRDT_OK && m.mine == NULL) {
             err = crdt__map_make(join->space, map, crdt__entry_key(m.theirs), m.theirs->type,
-                                 &m.mine);
+                                 m.theirs->id, &m.mine);
             if (err == CRDT_OK) m.mine->born = true;
         }
         if (m.mine != NULL) map->plan[met++] = m;
@@ -331,7 +347,7 @@ static crdt_err since_one(const crdt_space *space, const crdt__map *map, const c
                           const crdt_context *ctx, crdt__map *part, crdt_context *keep)
 {
     crdt__entry *into;
-    crdt_err     err = crdt__map_make(space, part, crdt__entry_key(e), e->type, &into);
+    crdt_err     err = crdt__map_make(space, part, crdt__entry_key(e), e->type, e->id, &into);
     if (err == CRDT_OK) err = e->type->since(space, e->state, ctx, into->state, keep);
     if (err == CRDT_OK) {
         err = crdt__sibs_since(crdt__map_shape(map), space, &e->marks, ctx, &into->marks, keep);
@@ -397,7 +413,7 @@ static bool collect_tombs(const crdt_space *space, crdt__map *map, crdt__entry *
     if (crdt__map_policy(map->type) == CRDT__LATEST_WINS && !crdt__sib_is_tomb(top)) {
         return crdt__sibs_drop(shape, space, &e->marks, has_tomb_in, cut);
     }
-    if (!all_within(map, e, cut)) return false;
+    if (e->strange || !all_within(map, e, cut)) return false;
     e->type->clear(space, e->state);
     crdt__sibs_clear(space, &e->marks);
     return true;
@@ -434,7 +450,7 @@ void crdt__map_undo(const crdt_space *space, void *state)
 
 static crdt_err seal_one(const crdt_space *space, crdt__map *map, crdt_dot first, crdt__entry *own)
 {
-    crdt__entry *mine = crdt__map_find(map, crdt__entry_key(own), own->type->id);
+    crdt__entry *mine = crdt__map_find(map, crdt__entry_key(own), own->id);
     if (mine == NULL) return CRDT_OK;
     if (!own->type->holds) own->type->clear(space, own->state);
     return own->type->seal(space, mine->state, first, own->state);

@@ -85,6 +85,7 @@ crdt_err crdt_store_beside(const crdt_store *store, crdt_view name, const crdt_t
 crdt_ref crdt_store_solo(const crdt_store *store)
 {
     CRDT_ASSERT(store->only != NULL);
+    (void)!crdt__objects_ready(store); /* without memory it is empty */
     return crdt__object_ref(store, store->only);
 }
 
