@@ -15,7 +15,8 @@ typedef enum command_flags {
     COMMAND_NO_AUTH = 16, /* before AUTH, too */
     COMMAND_BLOCKING = 32,
     COMMAND_OURS = 64,         /* Redis has no such command */
-    COMMAND_COUNTED_KEYS = 128 /* its first argument says how many keys follow it */
+    COMMAND_COUNTED_KEYS = 128 /* its first argument (or the one behind first_key) says how many
+                                  keys follow it */
 } command_flags;
 
 /* One run of a command. */

@@ -19,7 +19,7 @@ static int by_name(const void *a, const void *b)
 static bool competes_within(const crdt_ref *ref)
 {
     bool map = ref->type == &crdt_ormap_type || ref->type == &crdt_ormap_rw_type ||
-               ref->type == &crdt_ormap_lww_type;
+               ref->type == &crdt_ormap_lww_type || ref->type == &crdt_zset_type;
     return map && crdt_ormap_competes(*ref);
 }
 

@@ -75,6 +75,7 @@ static bool in_category(const command *cmd, const char *category)
     if (strcmp(category, "fast") == 0) return flags & COMMAND_FAST;
     if (strcmp(category, "slow") == 0) return !(flags & COMMAND_FAST);
     if (strcmp(category, "keyspace") == 0) return keys && in_group(cmd, "generic");
+    if (strcmp(category, "sortedset") == 0) return in_group(cmd, "sorted-set");
     return in_group(cmd, category);
 }
 
@@ -82,7 +83,7 @@ static void reply_categories(reply *r, const command *cmd)
 {
     static const char *const names[] = {"@keyspace", "@read",      "@write",     "@set",
                                         "@string",   "@hash",      "@admin",     "@fast",
-                                        "@slow",     "@dangerous", "@connection"};
+                                        "@slow",     "@dangerous", "@connection", "@sortedset"};
     words                    w = {.count = 0};
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
         say(&w, in_category(cmd, names[i] + 1), names[i]);
@@ -90,12 +91,9 @@ static void reply_categories(reply *r, const command *cmd)
     reply_words(r, &w);
 }
 
-/* Where the keys are: one run of arguments, told in the way of Redis 7. */
-static void reply_keys(reply *r, const command *cmd)
+/* One run of arguments that are keys, told in the way of Redis 7. */
+static void reply_run(reply *r, const command *cmd, bool counted)
 {
-    bool counted = cmd->flags & COMMAND_COUNTED_KEYS, has = counted || cmd->first_key > 0;
-    reply_set(r, has);
-    if (!has) return;
     reply_map(r, 3);
     reply_text(r, "flags");
     words w = {.count = 0};
@@ -110,7 +108,7 @@ static void reply_keys(reply *r, const command *cmd)
     reply_text(r, "spec");
     reply_map(r, 1);
     reply_text(r, "index");
-    reply_int(r, counted ? 1 : cmd->first_key);
+    reply_int(r, counted ? 1 + cmd->first_key : cmd->first_key);
     reply_text(r, "find_keys");
     reply_map(r, 2);
     reply_text(r, "type");
@@ -123,6 +121,14 @@ static void reply_keys(reply *r, const command *cmd)
     reply_int(r, counted ? 1 : cmd->key_step);
     reply_text(r, counted ? "keystep" : "limit");
     reply_int(r, counted ? 1 : 0);
+}
+
+static void reply_keys(reply *r, const command *cmd)
+{
+    bool counted = cmd->flags & COMMAND_COUNTED_KEYS, placed = cmd->first_key > 0;
+    reply_set(r, (size_t)counted + placed);
+    if (placed) reply_run(r, cmd, false);
+    if (counted) reply_run(r, cmd, true);
 }
 
 static size_t count_subs(const command *cmd)
@@ -346,10 +352,12 @@ static bool find_keys(call *c, const command *cmd, size_t *first, size_t *last, 
     size_t  count = c->count - 2;
     int64_t keys;
     if (cmd->flags & COMMAND_COUNTED_KEYS) {
-        *first = 2;
+        size_t at = 1 + (size_t)cmd->first_key; /* of their number */
+        bool   fits = number_int64(c->args[2 + at], &keys) && keys > 0 &&
+                    (uint64_t)keys <= count - at - 1;
+        *first = at + 1;
         *step = 1;
-        bool fits = number_int64(c->args[3], &keys) && keys > 0 && (uint64_t)keys <= count - 2;
-        *last = fits ? 1 + (size_t)keys : 0;
+        *last = fits ? at + (size_t)keys : 0;
         if (!fits) call_error(c, "ERR Invalid arguments specified for command");
         return fits;
     }
@@ -372,7 +380,9 @@ static void command_command_getkeys(call *c)
     } else if (cmd->arity >= 0 ? count != (size_t)cmd->arity : count < (size_t)-cmd->arity) {
         call_error(c, "ERR Invalid number of arguments specified for command");
     } else if (find_keys(c, cmd, &first, &last, &step)) {
-        reply_array(c->reply, (last - first) / step + 1);
+        bool both = cmd->first_key > 0 && (cmd->flags & COMMAND_COUNTED_KEYS) != 0;
+        reply_array(c->reply, (last - first) / step + 1 + both);
+        if (both) reply_bulk(c->reply, c->args[2 + cmd->first_key]);
         for (size_t i = first; i <= last; i += step) reply_bulk(c->reply, c->args[2 + i]);
     }
 }

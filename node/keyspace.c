@@ -12,6 +12,7 @@
 #include "node/hashes.h"
 #include "node/keys.h"
 #include "node/number.h"
+#include "node/zsets.h"
 
 void command_del(call *c)
 {
@@ -261,6 +262,7 @@ static bool copy_content(call *c, crdt_view to, crdt_ref from)
         return true;
     }
     if (from.type == &crdt_ormap_type) return hash_copy(c, to, from);
+    if (from.type == &crdt_zset_type) return zset_copy(c, to, from);
     call_error(c, "ERR a name of type '%s' cannot be renamed: its history stands under its name",
                key_type_name(from.type));
     return false;
