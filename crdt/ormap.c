@@ -15,9 +15,14 @@ const crdt_type *crdt__map_only(const crdt_type *type)
     return type == &crdt_zset_type ? &crdt_score_type : NULL;
 }
 
+bool crdt_ormap_is(const crdt_type *type)
+{
+    return type == &crdt_ormap_type || type == &crdt_ormap_rw_type || type == &crdt_ormap_lww_type;
+}
+
 bool crdt__is_map(const crdt_type *type)
 {
-    return type == &crdt_zset_type || type == &crdt_ormap_type || type == &crdt_ormap_rw_type || type == &crdt_ormap_lww_type;
+    return crdt_ormap_is(type) || type == &crdt_zset_type;
 }
 
 const crdt_type *crdt__map_type(const crdt_space *space, uint16_t id)
@@ -269,8 +274,8 @@ OPERATIONS(ormap)
 OPERATIONS(ormap_rw)
 OPERATIONS(ormap_lww)
 
-#define MAP_SLOTS(map)                                                                         \
-    .format = 1, .ops_count = sizeof map##_ops / sizeof map##_ops[0], .ops = map##_ops,        \
+#define MAP_SLOTS(map)                                                                  \
+    .format = 1, .ops_count = sizeof map##_ops / sizeof map##_ops[0], .ops = map##_ops, \
     .init = map##_init, .print = crdt__map_print, CRDT__MAP_VTABLE
 
 const crdt_type crdt_ormap_type = {

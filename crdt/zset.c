@@ -171,7 +171,7 @@ static size_t count_before(const crdt_ref *zset, const double *score, crdt_view 
     crdt_zset_item  item;
     size_t          before = 0;
     while (next_shown(&sight, &walk, &item)) {
-        int order = score == NULL ? crdt_view_compare(item.member, member)
+        int order = score == NULL          ? crdt_view_compare(item.member, member)
                     : item.score == *score ? 0
                     : item.score < *score  ? -1
                                            : 1;
@@ -226,8 +226,7 @@ crdt_err crdt_zset_range(crdt_ref zset, size_t first, size_t count, const crdt_m
     } else {
         list_all(&zset, items, all);
         memmove(items, items + first, count * sizeof *items);
-        crdt_zset_item *fit =
-            crdt__resize(mem, items, all * sizeof *items, count * sizeof *items);
+        crdt_zset_item *fit = crdt__resize(mem, items, all * sizeof *items, count * sizeof *items);
         if (fit == NULL) {
             crdt__release(mem, items, all * sizeof *items);
             return CRDT_ENOMEM;

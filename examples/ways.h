@@ -64,7 +64,8 @@ static inline void send_group(const crdt_delta *first, const crdt_delta *second,
 }
 
 /* An operation by its name in the type's table, as a command line or a server would run it. */
-static inline crdt_delta *apply(crdt_store *store, const char *name, const crdt_value *args, size_t argc)
+static inline crdt_delta *apply(crdt_store *store, const char *name, const crdt_value *args,
+                                size_t argc)
 {
     const crdt_type *type = crdt_store_solo(store).type;
     for (size_t i = 0; i < type->ops_count; i++) {

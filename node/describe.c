@@ -73,6 +73,7 @@ static bool in_category(const command *cmd, const char *category)
         return flags & COMMAND_ADMIN;
     }
     if (strcmp(category, "fast") == 0) return flags & COMMAND_FAST;
+    if (strcmp(category, "blocking") == 0) return flags & COMMAND_BLOCKING;
     if (strcmp(category, "slow") == 0) return !(flags & COMMAND_FAST);
     if (strcmp(category, "keyspace") == 0) return keys && in_group(cmd, "generic");
     if (strcmp(category, "sortedset") == 0) return in_group(cmd, "sorted-set");
@@ -81,14 +82,20 @@ static bool in_category(const command *cmd, const char *category)
 
 static void reply_categories(reply *r, const command *cmd)
 {
-    static const char *const names[] = {"@keyspace", "@read",      "@write",     "@set",
-                                        "@string",   "@hash",      "@admin",     "@fast",
-                                        "@slow",     "@dangerous", "@connection", "@sortedset"};
-    words                    w = {.count = 0};
+    static const char *const names[] = {
+        "@keyspace", "@read",  "@write", "@set",  "@list",     "@sortedset", "@string",
+        "@hash",     "@admin", "@fast",  "@slow", "@blocking", "@dangerous", "@connection"};
+    words w = {.count = 0};
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
         say(&w, in_category(cmd, names[i] + 1), names[i]);
     }
     reply_words(r, &w);
+}
+
+/* Which argument says how many keys follow it. */
+static size_t place_of_count(const command *cmd)
+{
+    return strncmp(cmd->syntax, "numkeys", 7) == 0 ? 1 : 2;
 }
 
 /* One run of arguments that are keys, told in the way of Redis 7. */
@@ -108,7 +115,7 @@ static void reply_run(reply *r, const command *cmd, bool counted)
     reply_text(r, "spec");
     reply_map(r, 1);
     reply_text(r, "index");
-    reply_int(r, counted ? 1 + cmd->first_key : cmd->first_key);
+    reply_int(r, counted ? (int64_t)place_of_count(cmd) : cmd->first_key);
     reply_text(r, "find_keys");
     reply_map(r, 2);
     reply_text(r, "type");
@@ -203,9 +210,10 @@ static const char *type_of(const syntax_arg *arg)
 {
     static const char *const keys[] = {"key", "newkey", "source", "destination"};
     static const char *const numbers[] = {
-        "count",    "seconds", "milliseconds", "position", "increment",   "decrement", "start",
-        "end",      "cursor",  "index",        "timeout",  "numreplicas", "numkeys",   "limit",
-        "protover", "amount",  "offset",       "integer",  "stamp"};
+        "count",   "seconds", "milliseconds", "position", "increment",  "decrement",
+        "start",   "end",     "cursor",       "index",    "timeout",    "numreplicas",
+        "numkeys", "limit",   "protover",     "amount",   "offset",     "integer",
+        "stamp",   "stop",    "rank",         "len",      "num-matches"};
     if (arg->kind == SYNTAX_TOKEN) return "pure-token";
     if (arg->kind == SYNTAX_ONEOF) return "oneof";
     if (arg->kind == SYNTAX_BLOCK) return "block";
@@ -352,11 +360,10 @@ static bool find_keys(call *c, const command *cmd, size_t *first, size_t *last, 
     size_t  count = c->count - 2;
     int64_t keys;
     if (cmd->flags & COMMAND_COUNTED_KEYS) {
-        size_t at = 1 + (size_t)cmd->first_key; /* of their number */
-        bool   fits = number_int64(c->args[2 + at], &keys) && keys > 0 &&
-                    (uint64_t)keys <= count - at - 1;
+        size_t at = place_of_count(cmd);
         *first = at + 1;
         *step = 1;
+        bool fits = number_int64(c->args[2 + at], &keys) && keys > 0 && (uint64_t)keys < count - at;
         *last = fits ? at + (size_t)keys : 0;
         if (!fits) call_error(c, "ERR Invalid arguments specified for command");
         return fits;

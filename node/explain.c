@@ -180,6 +180,8 @@ static const char *rule_of(const crdt_type *type, bool competes)
     if (type == &crdt_zset_type && competes)
         return "scores were set at the same time: of each member the one stamped last shows, and "
                "increments add up";
+    if (type == &crdt_revgraph_type && competes)
+        return "revisions are leaves side by side: the greatest by number and hash shows";
     if (competes) return "values were written at the same time: contents lists them";
     return type->summary;
 }

@@ -352,8 +352,8 @@ void command_hscan(call *c)
     if (!scan_from(c, &s, crdt_ormap_count(hash), &from)) return;
     crdt_buf_init(&found, NULL);
     reply           to = {&found, c->reply->protocol};
-    crdt_ormap_iter it = from.data == NULL ? crdt_ormap_iterate(hash)
-                                           : crdt_ormap_iterate_from(hash, from);
+    crdt_ormap_iter it =
+        from.data == NULL ? crdt_ormap_iterate(hash) : crdt_ormap_iterate_from(hash, from);
     for (; !c->failed && crdt_ormap_next(&it, &name, &field); s.count--) {
         if (s.count == 0) {
             next = key_keep_cursor(c->node, name);

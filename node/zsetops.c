@@ -264,8 +264,8 @@ static bool compute(call *c, operation *op, crdt_zset_item **ret_items, size_t *
         done = add_shares(c, op, k, shares + at);
     }
     if (done) {
-        *ret_count = op->what == ZSET_UNION ? unite(op, shares, all, items)
-                                            : choose(op, shares, all, items);
+        *ret_count =
+            op->what == ZSET_UNION ? unite(op, shares, all, items) : choose(op, shares, all, items);
         qsort(items, *ret_count, sizeof *items, by_score);
         *ret_items = items;
     } else {

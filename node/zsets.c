@@ -101,10 +101,10 @@ bool zset_copy(call *c, crdt_view to, crdt_ref from)
 
 typedef struct adding {
     bool    nx, xx, gt, lt, changed, incr;
-    size_t  first;             /* argument: a score, and behind it its member */
-    int64_t added, updated;    /* members */
-    bool    done;              /* the last one: it was not passed over */
-    double  score;             /* what it has then */
+    size_t  first;          /* argument: a score, and behind it its member */
+    int64_t added, updated; /* members */
+    bool    done;           /* the last one: it was not passed over */
+    double  score;          /* what it has then */
 } adding;
 
 /* The options in front of the scores. False: an error was replied. */
@@ -192,7 +192,8 @@ static void add(call *c, adding *a)
         return;
     }
     size_t read = 0;
-    while (read < pairs && zset_number(c, a->first + 2 * read, "value is not a valid", &scores[read]))
+    while (read < pairs &&
+           zset_number(c, a->first + 2 * read, "value is not a valid", &scores[read]))
         read++;
     if (read == pairs) add_pairs(c, a, scores, pairs);
     if (scores != &one) free(scores);

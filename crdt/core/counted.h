@@ -97,11 +97,11 @@ void     crdt__counted_expect(const void *state);
     {                                                                                          \
         return crdt__ref_conflict(&(how).shape, ref, i, ret_conflict);                         \
     }
-#define CRDT__COUNTED_VTABLE                                                                       \
-    .clear = crdt__counted_clear, .prepare = crdt__counted_prepare, .commit = commit,              \
-    .since = since, .alive = alive, .empty = crdt__counted_empty, .reset = reset,                  \
-    .mark = crdt__counted_mark, .encode = encode, .decode = decode, .digest = digest,              \
-    .check = check, .stats = stats, .stabilise = crdt__counted_stabilise, .conflict = conflict,    \
+#define CRDT__COUNTED_VTABLE                                                                    \
+    .clear = crdt__counted_clear, .prepare = crdt__counted_prepare, .commit = commit,           \
+    .since = since, .alive = alive, .empty = crdt__counted_empty, .reset = reset,               \
+    .mark = crdt__counted_mark, .encode = encode, .decode = decode, .digest = digest,           \
+    .check = check, .stats = stats, .stabilise = crdt__counted_stabilise, .conflict = conflict, \
     .bytes = crdt__counted_bytes, .expect = crdt__counted_expect
 
 #endif

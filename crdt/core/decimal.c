@@ -154,7 +154,8 @@ crdt_err crdt__decimal_parse(crdt_view text, crdt__decimal *ret_n)
     n.whole = crdt__i128_product(digits_between(&d, 36, 18), UINT64_C(1000000000000000000));
     n.whole = crdt__i128_add(n.whole, low);
     n.frac = digits_between(&d, -1, -17);
-    if (digits_between(&d, -18, -18) >= 5) crdt__decimal_add(&n, (crdt__amount){0, 1}, CRDT__DECIMAL_ONE);
+    if (digits_between(&d, -18, -18) >= 5)
+        crdt__decimal_add(&n, (crdt__amount){0, 1}, CRDT__DECIMAL_ONE);
     *ret_n = d.negative ? crdt__decimal_negate(n, CRDT__DECIMAL_ONE) : n;
     return CRDT_OK;
 }

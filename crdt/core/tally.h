@@ -91,9 +91,9 @@ void     crdt__tally_encode(const crdt__tally *tally, crdt_enc *enc);
 crdt_err crdt__tally_decode(const crdt_space *space, crdt__tally *tally, uint64_t one,
                             crdt_dec *dec);
 void     crdt__tally_digest(const crdt__tally *tally, crdt_blocks *blocks);
-bool crdt__tally_check(const crdt__tally *tally, uint64_t one, const crdt_context *seen,
-                       const char **ret_reason);
-void crdt__tally_stats(const crdt__tally *tally, crdt_stats *stats);
+bool     crdt__tally_check(const crdt__tally *tally, uint64_t one, const crdt_context *seen,
+                           const char **ret_reason);
+void     crdt__tally_stats(const crdt__tally *tally, crdt_stats *stats);
 
 /* -- What a transaction sees, and writes (tally_write.c) */
 /* The shares of state (NULL: none) that are not gone, joined with those of pending (NULL: none). */

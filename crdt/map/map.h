@@ -75,22 +75,22 @@ typedef struct crdt__meeting {
 
 /* A state. */
 typedef struct crdt__map {
-    const crdt_type  *type; /* its own */
-    const crdt_space *space;
-    crdt__leaf      **leaves;
-    uint32_t          count, cap;       /* of leaves */
-    size_t            entries, keys;    /* keys: under which something shows */
-    size_t            lives, competing; /* entries that are live; that compete */
-    size_t            strangers;        /* entries that are strange */
-    crdt_digest       sum;              /* of the digests of entries that are not dirty */
-    bool              dirty;            /* a leaf is */
-    bool              gaps;             /* there may be entries that hold nothing */
-    struct crdt__rank *ranks;           /* of a sorted set: the root; else NULL */
-    crdt__entry      *touched;          /* whose states were changed in place since the last keep */
-    crdt__meeting    *plan;             /* of the join that was prepared */
-    size_t            planned, plan_cap;
-    void             *bottom; /* for what the other lacks */
-    size_t            bottom_size;
+    const crdt_type   *type; /* its own */
+    const crdt_space  *space;
+    crdt__leaf       **leaves;
+    uint32_t           count, cap;       /* of leaves */
+    size_t             entries, keys;    /* keys: under which something shows */
+    size_t             lives, competing; /* entries that are live; that compete */
+    size_t             strangers;        /* entries that are strange */
+    crdt_digest        sum;              /* of the digests of entries that are not dirty */
+    bool               dirty;            /* a leaf is */
+    bool               gaps;             /* there may be entries that hold nothing */
+    struct crdt__rank *ranks;            /* of a sorted set: the root; else NULL */
+    crdt__entry       *touched; /* whose states were changed in place since the last keep */
+    crdt__meeting     *plan;    /* of the join that was prepared */
+    size_t             planned, plan_cap;
+    void              *bottom; /* for what the other lacks */
+    size_t             bottom_size;
 } crdt__map;
 
 /* A key is a name and an element. */
@@ -129,8 +129,8 @@ crdt__entry *crdt__map_find(const crdt__map *map, crdt_view key, uint16_t id);
 crdt_err crdt__map_make(const crdt_space *space, crdt__map *map, crdt_view key,
                         const crdt_type *type, uint16_t id, crdt__entry **ret_entry);
 /* Let go of all entries but this one; what was counted of them stays. */
-void     crdt__map_thin(const crdt_space *space, crdt__map *map, crdt__entry *entry);
-void     crdt__map_drop(const crdt_space *space, crdt__map *map, crdt__entry *entry);
+void crdt__map_thin(const crdt_space *space, crdt__map *map, crdt__entry *entry);
+void crdt__map_drop(const crdt_space *space, crdt__map *map, crdt__entry *entry);
 /* Some entry, chosen by the random bits, about evenly; NULL: there is none. */
 const crdt__entry *crdt__map_some(const crdt__map *map, uint64_t random);
 int                crdt__entry_compare(const crdt__entry *a, const crdt__entry *b);
@@ -268,8 +268,8 @@ crdt_err crdt__map_reset(crdt_target *target);
 /* Of a map whose entries are of one type: act on what is under the key, made where it must be; the
  * key goes. Within whatever the transaction is. */
 typedef crdt_err crdt__map_act(crdt_target *target, void *with);
-crdt_err         crdt__map_act_at(crdt_txn *txn, crdt_view name, const crdt_type *map, crdt_view key,
-                                  crdt__map_act *act, void *with);
+crdt_err crdt__map_act_at(crdt_txn *txn, crdt_view name, const crdt_type *map, crdt_view key,
+                          crdt__map_act *act, void *with);
 crdt_err crdt__map_remove_at(crdt_txn *txn, crdt_view name, const crdt_type *map, crdt_view key);
 
 /* The slots that are the same for all types of maps. */

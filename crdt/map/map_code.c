@@ -276,8 +276,8 @@ void crdt__map_digest(const void *state, crdt_blocks *blocks)
 static bool entry_ok(const crdt_space *space, const crdt__map *map, const crdt__entry *e,
                      const crdt_context *seen, const char **ret_reason)
 {
-    crdt__sight sight = {space, map, NULL, NULL, crdt__map_policy(map->type)};
-    crdt__both  both = {e->type, (crdt__entry *)(uintptr_t)e, NULL, e->id};
+    crdt__sight      sight = {space, map, NULL, NULL, crdt__map_policy(map->type)};
+    crdt__both       both = {e->type, (crdt__entry *)(uintptr_t)e, NULL, e->id};
     const crdt_type *only = crdt__map_only(map->type);
     *ret_reason = "an entry's type is none that a map may hold";
     if (crdt__map_type(space, e->id) != e->type) return false;

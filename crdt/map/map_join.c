@@ -9,8 +9,8 @@
 #include "crdt/core/mem.h"
 #include "crdt/map/map.h"
 
-#define AHEAD 8u /* meetings */
-#define LINE 64u /* bytes that memory comes in */
+#define AHEAD 8u                                   /* meetings */
+#define LINE 64u                                   /* bytes that memory comes in */
 #define LEAF_BYTES (64u * sizeof(crdt__leaf_slot)) /* of a full one */
 
 /* -- The plan ---------------------------------------------------------------------------------- */

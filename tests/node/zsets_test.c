@@ -152,11 +152,12 @@ TEST(zsets, gt_and_lt_raise_and_lower)
 
 TEST(zsets, what_a_removal_of_the_whole_has_not_seen_stays)
 {
-    static const char *const removals[] = {
-        "DEL z",          "UNLINK z",           "ZREM z a b",     "ZREMRANGEBYRANK z 0 -1",
-        "RENAME z moved", "ZPOPMIN z 2",        "FLUSHALL",       "ZREMRANGEBYSCORE z -inf +inf",
-        "SET z text",     "ZREMRANGEBYLEX z - +"};
-    pair p = open_pair();
+    static const char *const removals[] = {"DEL z",          "UNLINK z",
+                                           "ZREM z a b",     "ZREMRANGEBYRANK z 0 -1",
+                                           "RENAME z moved", "ZPOPMIN z 2",
+                                           "FLUSHALL",       "ZREMRANGEBYSCORE z -inf +inf",
+                                           "SET z text",     "ZREMRANGEBYLEX z - +"};
+    pair                     p = open_pair();
     for (size_t i = 0; i < sizeof removals / sizeof removals[0]; i++) {
         bool set = strncmp(removals[i], "SET", 3) == 0;
         expect(p.at[0], "ZADD z 1 a 2 b", ":2");

@@ -39,10 +39,27 @@ static void check_print(double d)
 
 TEST(binary, prints_as_the_c_library_does)
 {
-    static const double some[] = {0, -0.0, 1, -1, 0.1, 0.5, 1e16, 1e17, 99999999999999999.0, 1e-4, 1e-5,
-                                  9.9999999999999995e-05, DBL_MAX, DBL_MIN, DBL_TRUE_MIN, 0.3,
-                                  123456789012345678.0, 9007199254740993.0, INFINITY, -INFINITY};
-    uint64_t seed = seed_or(28);
+    static const double some[] = {0,
+                                  -0.0,
+                                  1,
+                                  -1,
+                                  0.1,
+                                  0.5,
+                                  1e16,
+                                  1e17,
+                                  99999999999999999.0,
+                                  1e-4,
+                                  1e-5,
+                                  9.9999999999999995e-05,
+                                  DBL_MAX,
+                                  DBL_MIN,
+                                  DBL_TRUE_MIN,
+                                  0.3,
+                                  123456789012345678.0,
+                                  9007199254740993.0,
+                                  INFINITY,
+                                  -INFINITY};
+    uint64_t            seed = seed_or(28);
     for (size_t i = 0; i < sizeof some / sizeof some[0]; i++) check_print(some[i]);
     for (int i = 0; i < ROUNDS / 10; i++) {
         double d = draw(&seed);

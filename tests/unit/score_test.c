@@ -122,7 +122,7 @@ TEST(score, raises_and_lowers)
     of_b = set(b, 3); /* at the same time by the clock: the greater replica is later */
     cross(a, of_a, b, of_b, 3);
     crdt_conflict c;
-    crdt_ref ref = crdt_store_solo(a);
+    crdt_ref      ref = crdt_store_solo(a);
     CHECK(crdt_ref_conflict(&ref, 1, &c));
     CHECK(crdt_score_of(c.value) == 3 && c.wins);
     CHECK(crdt_ref_conflict(&ref, 0, &c));
@@ -170,12 +170,14 @@ TEST(score, sums_do_not_depend_on_the_order_of_arrival)
 
 TEST(score, increments_are_those_of_double_arithmetic_and_of_any_size)
 {
-    static const double sizes[] = {1e-320, 1e-30, 1e-17, 1e-5, 0.1, 1, 1e3, 1e15, 1e18, 1e19, 1e30, 1e300};
+    static const double sizes[] = {1e-320, 1e-30, 1e-17, 1e-5, 0.1,  1,
+                                   1e3,    1e15,  1e18,  1e19, 1e30, 1e300};
     uint64_t            seed = seed_or(4);
     for (int round = 0; round < (T_SLOW ? 20 : 200); round++) {
         crdt_store *a = score_of(A);
         for (int i = 0; i < 30; i++) {
-            double d = sizes[random_below(&seed, 12)] * ((double)random_below(&seed, 2001) - 1000) / 7;
+            double d =
+                sizes[random_below(&seed, 12)] * ((double)random_below(&seed, 2001) - 1000) / 7;
             crdt_store_free(random_below(&seed, 6) == 0 ? set(a, d) : incr(a, d));
         }
         check_store(a);

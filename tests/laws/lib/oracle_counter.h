@@ -10,7 +10,7 @@ typedef struct oracle_counter {
     const crdt_laws_event *events;
     bool                   change[CRDT_LAWS_EVENTS_MAX], reset[CRDT_LAWS_EVENTS_MAX];
     oracle_int             amount[CRDT_LAWS_EVENTS_MAX]; /* of a change */
-    oracle_int             one;  /* a cell's total is below 2^63 of these; 0: it has no end */
+    oracle_int             one; /* a cell's total is below 2^63 of these; 0: it has no end */
     size_t                 cell[CRDT_LAWS_EVENTS_MAX]; /* the first event in a change's cell */
 } oracle_counter;
 

@@ -57,7 +57,7 @@ static double rounded(i128 units)
 /* A decimal number, rounded to 17 digits behind the point, away from zero. False: it is none. */
 static bool number(crdt_view text, double *ret_d)
 {
-    char  buf[128], fixed[256], *end;
+    char buf[128], fixed[256], *end;
     if (text.size == 0 || text.size >= sizeof buf) return false;
     memcpy(buf, text.data, text.size);
     buf[text.size] = 0;
@@ -102,8 +102,7 @@ static bool base_of(const history *h, size_t count, uint64_t present, double *re
             if (last != count && !is_later_write(events, i, last)) continue;
             if (!any) *ret_base = h->scores[i];
             any = true;
-            bool beats =
-                what == RAISE ? h->scores[i] > *ret_base : h->scores[i] < *ret_base;
+            bool beats = what == RAISE ? h->scores[i] > *ret_base : h->scores[i] < *ret_base;
             if (beats) *ret_base = h->scores[i];
         }
     }
