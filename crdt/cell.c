@@ -10,7 +10,7 @@ static const char *fault_of(crdt_value base)
 {
     int64_t n;
     bool    two = base.kind == CRDT_BYTES && crdt__decimal_int(base.bytes, &n) == CRDT_OK;
-    return two ? "an integer is kept as text" : NULL;
+    return two ? "an integer is written as text" : NULL;
 }
 
 static const crdt__counting how = {

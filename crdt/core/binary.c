@@ -32,9 +32,10 @@ bool crdt__binary_of(double d, crdt__decimal *ret_n)
     int      power;
     if (!take_apart(d, &digits, &power)) return false;
     *ret_n = (crdt__decimal){{0, 0}, 0};
+    if (power > 126 - (MANTISSA_BITS + 1)) return false;
     if (digits == 0) return true;
     for (; (digits & 1) == 0; digits >>= 1) power++;
-    if (power < -62 || power > 126 - (MANTISSA_BITS + 1)) return false;
+    if (power < -62) return false;
     if (power >= 0) {
         ret_n->whole = shifted(digits, power);
     } else {
