@@ -1,4 +1,4 @@
-/* zranges.c: the commands of sorted sets that take a part of the order, by rank, score or member. */
+/* zranges.c: commands of sorted sets that take a part of the order, by rank, score or member. */
 #include <errno.h>
 #include <math.h>
 #include <stdlib.h>
