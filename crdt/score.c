@@ -163,7 +163,9 @@ crdt_err crdt__score_put(crdt_target *target, crdt__put put, double score)
         if (put == CRDT__RAISE ? score <= shown : score >= shown) return CRDT_OK;
     }
     crdt__store_le64(bytes + 1, bits);
-    return crdt__counted_set(&how, target, crdt_bytes(bytes, sizeof bytes));
+    crdt_value move = crdt_bytes(bytes, sizeof bytes);
+    crdt_err   err = crdt_target_value_ok(target, move);
+    return err == CRDT_OK ? crdt__counted_set(&how, target, move) : err;
 }
 
 /* What to add so that `to` shows. False: nothing does that exactly. */

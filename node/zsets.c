@@ -72,9 +72,8 @@ bool zset_remove(call *c, crdt_view name, const crdt_zset_item *items, size_t co
 static bool add_all(call *c, crdt_view name, const crdt_zset_item *items, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
-        if (call_fails(c, crdt_zset_add(c->txn, name, items[i].member, items[i].score))) {
-            return false;
-        }
+        double score = items[i].score + 0.0;
+        if (call_fails(c, crdt_zset_add(c->txn, name, items[i].member, score))) return false;
     }
     return true;
 }
@@ -134,11 +133,12 @@ static bool parse_add(call *c, adding *a)
 }
 
 /* It is written though it has this score already, so that whoever removes it at the same time does
- * not undo that. */
+ * not undo that. -0 is kept as 0. */
 static crdt_err write_score(call *c, const adding *a, crdt_view member, double by, double score)
 {
     crdt_view name = c->args[1];
-    if (a->incr) return crdt_zset_incr(c->txn, name, member, by, NULL);
+    score += 0.0;
+    if (a->incr) return crdt_zset_incr(c->txn, name, member, by + 0.0, NULL);
     if (a->gt) return crdt_zset_raise(c->txn, name, member, score);
     if (a->lt) return crdt_zset_lower(c->txn, name, member, score);
     return crdt_zset_add(c->txn, name, member, score);
@@ -165,7 +165,7 @@ static bool add_one(call *c, adding *a, crdt_view member, double given)
         return false;
     }
     a->done = true;
-    a->score = there && score == old ? old : score; /* -0 does not replace 0 */
+    a->score = score;
     a->added += !there;
     a->updated += there && score != old;
     return !call_fails(c, write_score(c, a, member, given, a->score));
@@ -208,7 +208,7 @@ void command_zadd(call *c)
 void command_zincrby(call *c)
 {
     adding a = {.first = 2, .incr = true};
-    add(c, &a);
+    if (parse_add(c, &a)) add(c, &a);
 }
 
 /* -- Members ----------------------------------------------------------------------------------- */
@@ -309,49 +309,7 @@ void command_zscan(call *c)
     crdt_buf_clear(&found);
 }
 
-/* -- Taking out, and drawing ------------------------------------------------------------------- */
-
-static void pop(call *c, bool highest)
-{
-    crdt_ref        zset;
-    crdt_zset_item *items;
-    size_t          n;
-    int64_t         count = 1;
-    if (c->count > 3) {
-        call_syntax(c);
-        return;
-    }
-    if (c->count == 3 && (!number_int64(c->args[2], &count) || count < 0)) {
-        call_error(c, "ERR value is out of range, must be positive");
-        return;
-    }
-    if (!zset_find(c, c->args[1], &zset)) return;
-    size_t size = crdt_zset_count(zset);
-    size_t most = (uint64_t)count < size ? (size_t)count : size;
-    if (call_fails(c, crdt_zset_range(zset, highest ? size - most : 0, most, NULL, &items, &n))) {
-        return;
-    }
-    bool nested = c->reply->protocol >= 3 && c->count == 3;
-    reply_array(c->reply, nested ? n : 2 * n);
-    for (size_t i = 0; i < n; i++) {
-        const crdt_zset_item *item = &items[highest ? n - 1 - i : i];
-        if (nested) reply_array(c->reply, 2);
-        reply_bulk(c->reply, item->member);
-        reply_double(c->reply, item->score);
-    }
-    zset_remove(c, c->args[1], items, n);
-    crdt_zset_items_free(NULL, items, n);
-}
-
-void command_zpopmin(call *c)
-{
-    pop(c, false);
-}
-
-void command_zpopmax(call *c)
-{
-    pop(c, true);
-}
+/* -- Drawing ----------------------------------------------------------------------------------- */
 
 /* Any one of `size` members. False: an error was replied. */
 static bool reply_any(call *c, crdt_ref zset, size_t size, bool scores)
