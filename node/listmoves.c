@@ -155,6 +155,6 @@ void command_blmpop(call *c)
 {
     pops     p;
     uint64_t ms;
-    if (!pops_timeout(c, 1, &ms) || !pops_parse(c, 2, "left", "right", &p)) return;
+    if (!pops_parse(c, 2, "left", "right", &p) || !pops_timeout(c, 1, &ms)) return;
     if (!pop_some(c, &p) && !c->failed) blocking_wait(c, p.keys, p.count, ms);
 }

@@ -94,7 +94,7 @@ void command_bzmpop(call *c)
 {
     pops     p;
     uint64_t ms;
-    if (!pops_timeout(c, 1, &ms) || !pops_parse(c, 2, "min", "max", &p)) return;
+    if (!pops_parse(c, 2, "min", "max", &p) || !pops_timeout(c, 1, &ms)) return;
     if (!pop_some(c, &p) && !c->failed) blocking_wait(c, p.keys, p.count, ms);
 }
 

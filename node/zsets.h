@@ -1,4 +1,4 @@
-/* zsets.h: what the files of sorted sets (zsets.c, zranges.c, zpops.c, zsetops.c) share, and RENAME. */
+/* zsets.h: what the files of sorted sets (zsets.c, zranges.c, zpops.c, zsetops.c) share. */
 #ifndef NODE_ZSETS_H
 #define NODE_ZSETS_H
 #include "crdt/zset.h"
