@@ -3,45 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "tests/node/checked.h"
-
-/* Two nodes, with a client each. */
-typedef struct pair {
-    nodes *cluster;
-    talk  *at[2];
-} pair;
-
-static pair open_pair(void)
-{
-    pair p = {.cluster = start_in_memory(2)};
-    for (uint32_t i = 0; i < 2; i++) p.at[i] = connect_to(p.cluster, i);
-    return p;
-}
-
-static void close_pair(pair *p)
-{
-    talk_free(p->at[0]);
-    talk_free(p->at[1]);
-    nodes_free(p->cluster);
-}
-
-static void cut(pair *p)
-{
-    settle(p->cluster);
-    CHECK_MSG(nodes_cut(p->cluster, 1), "%s", nodes_problem(p->cluster));
-}
-
-static void heal(pair *p)
-{
-    CHECK_MSG(nodes_heal(p->cluster), "%s", nodes_problem(p->cluster));
-    settle(p->cluster);
-}
-
-static void both(pair *p, const char *say, const char *expected)
-{
-    expect(p->at[0], say, expected);
-    expect(p->at[1], say, expected);
-}
+#include "tests/node/pair.h"
 
 TEST(zsets, increments_on_both_sides_add_up)
 {
@@ -187,6 +149,71 @@ TEST(zsets, both_sides_may_pop_the_same_member)
     expect(p.at[1], "ZPOPMIN z 2", "['a', '1', 'b', '2']");
     heal(&p);
     both(&p, "ZRANGE z 0 -1", "['c']");
+    close_pair(&p);
+}
+
+TEST(zsets, emptied_at_both_sides_a_set_is_none)
+{
+    pair p = open_pair();
+    expect(p.at[0], "ZADD z 1 a 2 b", ":2");
+    cut(&p);
+    expect(p.at[0], "ZREM z a", ":1");
+    expect(p.at[1], "ZPOPMAX z", "['b', '2']");
+    heal(&p);
+    both(&p, "EXISTS z", ":0");
+    both(&p, "TYPE z", "+none");
+    both(&p, "ZRANGE z 0 -1", "[]");
+    both(&p, "KEYS *", "[]");
+    expect(p.at[1], "SET z text", "+OK");
+    settle(p.cluster);
+    both(&p, "GET z", "'text'");
+    close_pair(&p);
+}
+
+TEST(zsets, a_store_replaces_what_it_has_seen_of_its_target)
+{
+    static const char *const stores[] = {"ZUNIONSTORE to 2 x y", "ZINTERSTORE to 1 x",
+                                         "ZDIFFSTORE to 2 x y", "ZRANGESTORE to x 0 -1"};
+    pair                     p = open_pair();
+    expect(p.at[0], "ZADD x 1 a", ":1");
+    for (size_t i = 0; i < sizeof stores / sizeof stores[0]; i++) {
+        expect(p.at[0], "ZADD to 5 old 6 older", ":2");
+        cut(&p);
+        expect(p.at[0], stores[i], ":1");
+        expect(p.at[1], "ZADD to 7 new", ":1");
+        expect(p.at[1], "ZINCRBY to 1 older", "'7'");
+        heal(&p);
+        both(&p, "ZRANGE to 0 -1 WITHSCORES", "['a', '1', 'older', '1', 'new', '7']");
+        expect(p.at[0], "DEL to", ":1");
+    }
+    close_pair(&p);
+}
+
+TEST(zsets, a_peers_write_wakes_who_waits)
+{
+    static const char *const waits[] = {"BZPOPMIN none z 10", "BZPOPMAX z 10",
+                                        "BZMPOP 10 2 none z MAX COUNT 2"};
+    static const char *const gets[] = {"['z', 'a', '1']", "['z', 'b', '2']",
+                                       "['z', [['b', '2'], ['a', '1']]]"};
+    static const char *const rest[] = {"['b']", "['a']", "[]"};
+    pair                     p = open_pair();
+    for (size_t i = 0; i < sizeof waits / sizeof waits[0]; i++) {
+        for (int apart = 0; apart < 2; apart++) {
+            if (apart) cut(&p);
+            talk *t = connect_to(p.cluster, 1);
+            talk_send(t, waits[i]);
+            until_blocked(p.at[1], 1);
+            expect(p.at[0], "ZADD z 1 a 2 b", ":2");
+            if (apart) heal(&p);
+            const char *got = talk_read(t);
+            CHECK_MSG(strcmp(got, gets[i]) == 0, "%s got %s", waits[i], got);
+            settle(p.cluster);
+            both(&p, "ZRANGE z 0 -1", rest[i]);
+            expect(p.at[0], "DEL z", i < 2 ? ":1" : ":0");
+            settle(p.cluster);
+            talk_free(t);
+        }
+    }
     close_pair(&p);
 }
 
