@@ -144,14 +144,19 @@ static crdt_err write_score(call *c, const adding *a, crdt_view member, double b
     return crdt_zset_add(c->txn, name, member, score);
 }
 
-/* False: an error was replied. */
-static bool add_one(call *c, adding *a, crdt_view member, double given)
+/* The set as the open transaction has it now. False: an error was replied. */
+static bool look_again(call *c, crdt_ref *ret_zset)
 {
-    crdt_ref zset;
-    double   old = 0;
-    crdt_err err = crdt_txn_find(c->txn, c->args[1], &crdt_zset_type, &zset);
-    if (err != CRDT_ENOENT && call_fails(c, err)) return false;
-    bool   there = err == CRDT_OK && crdt_zset_score(zset, member, &old);
+    crdt_err err = crdt_txn_find(c->txn, c->args[1], &crdt_zset_type, ret_zset);
+    if (err == CRDT_ENOENT) *ret_zset = (crdt_ref){.type = &crdt_zset_type};
+    return err == CRDT_ENOENT || !call_fails(c, err);
+}
+
+/* False: an error was replied. */
+static bool add_one(call *c, adding *a, crdt_ref zset, crdt_view member, double given)
+{
+    double old = 0;
+    bool   there = crdt_zset_score(zset, member, &old);
     double score = a->incr && there ? old + given : given;
     a->done = false;
     if (there ? a->nx : a->xx) return true;
@@ -173,9 +178,11 @@ static bool add_one(call *c, adding *a, crdt_view member, double given)
 
 static void add_pairs(call *c, adding *a, const double *scores, size_t pairs)
 {
-    if (key_write(c, c->args[1], &crdt_zset_type) == NULL) return;
+    crdt_ref zset;
+    if (key_open(c, c->args[1], &crdt_zset_type, &zset) == NULL) return;
     for (size_t i = 0; i < pairs; i++) {
-        if (!add_one(c, a, c->args[a->first + 2 * i + 1], scores[i])) return;
+        if (i > 0 && !look_again(c, &zset)) return;
+        if (!add_one(c, a, zset, c->args[a->first + 2 * i + 1], scores[i])) return;
     }
     if (!a->incr) reply_int(c->reply, a->changed ? a->added + a->updated : a->added);
     else if (a->done) reply_double(c->reply, a->score);
@@ -217,13 +224,11 @@ void command_zrem(call *c)
 {
     int64_t   removed = 0;
     crdt_view name = c->args[1];
-    if (key_write(c, name, &crdt_zset_type) == NULL) return;
+    crdt_ref  zset;
+    if (key_open(c, name, &crdt_zset_type, &zset) == NULL) return;
     for (size_t i = 2; i < c->count; i++) {
-        crdt_ref zset;
-        double   score;
-        crdt_err err = crdt_txn_find(c->txn, name, &crdt_zset_type, &zset);
-        if (err == CRDT_ENOENT) break;
-        if (call_fails(c, err)) return;
+        double score;
+        if (i > 2 && !look_again(c, &zset)) return;
         if (!crdt_zset_score(zset, c->args[i], &score)) continue;
         if (call_fails(c, crdt_zset_remove(c->txn, name, c->args[i]))) return;
         removed++;

@@ -472,9 +472,11 @@ crdt_err crdt__map_seal(const crdt_space *space, void *state, crdt_dot first, vo
             crdt__map_drop(space, part, e);
             continue;
         }
-        if (e->type->undo != NULL) err = seal_one(space, map, first, e);
-        crdt__map_touch(space, part, e);
         place.slot++;
+        if (e->sealed) continue;
+        if (e->type->undo != NULL) err = seal_one(space, map, first, e);
+        e->sealed = e->type->undo == NULL;
+        crdt__map_touch(space, part, e);
     }
     return err;
 }

@@ -90,25 +90,33 @@ static crdt__rank *rotate_right(crdt__map *map, crdt__rank *n)
     return top;
 }
 
-/* Something below n has come or gone. */
-static void balance(crdt__map *map, crdt__rank *n)
+/* The same weight, better shared; returns what has taken n's place. */
+static crdt__rank *lighten_right(crdt__map *map, crdt__rank *n)
 {
-    for (; n != NULL; n = n->up) {
-        uint64_t left = weight_of(n->left), right = weight_of(n->right);
-        recount(n);
-        if (right > HEAVIER * left) {
-            const crdt__rank *heavy = n->right;
-            if (weight_of(heavy->left) >= INNER * weight_of(heavy->right)) {
-                rotate_right(map, n->right);
-            }
-            n = rotate_left(map, n);
-        } else if (left > HEAVIER * right) {
-            const crdt__rank *heavy = n->left;
-            if (weight_of(heavy->right) >= INNER * weight_of(heavy->left)) {
-                rotate_left(map, n->left);
-            }
-            n = rotate_right(map, n);
-        }
+    const crdt__rank *heavy = n->right;
+    if (weight_of(heavy->left) >= INNER * weight_of(heavy->right)) rotate_right(map, n->right);
+    return rotate_left(map, n);
+}
+
+static crdt__rank *lighten_left(crdt__map *map, crdt__rank *n)
+{
+    const crdt__rank *heavy = n->left;
+    if (weight_of(heavy->right) >= INNER * weight_of(heavy->left)) rotate_left(map, n->left);
+    return rotate_right(map, n);
+}
+
+/* Below n, on that side, one has come or (more false) gone. What lies beside the way up is not
+ * looked at: each look would be a miss of the cache. */
+static void balance(crdt__map *map, crdt__rank *n, bool left, bool more)
+{
+    while (n != NULL) {
+        n->count = more ? n->count + 1 : n->count - 1;
+        uint64_t side = weight_of(left ? n->left : n->right), other = weight_of(n) - side;
+        bool     heavy = side > HEAVIER * other, light = other > HEAVIER * side;
+        if (left ? heavy : light) n = lighten_left(map, n);
+        else if (left ? light : heavy) n = lighten_right(map, n);
+        left = n->up != NULL && n->up->left == n;
+        n = n->up;
     }
 }
 
@@ -127,7 +135,7 @@ static void put_in(crdt__map *map, crdt__rank *n)
     if (up == NULL) map->ranks = n;
     else if (less) up->left = n;
     else up->right = n;
-    balance(map, up);
+    balance(map, up, less, true);
 }
 
 static crdt__rank *first_of(crdt__rank *n)
@@ -138,24 +146,26 @@ static crdt__rank *first_of(crdt__rank *n)
 
 static void take_out(crdt__map *map, crdt__rank *n)
 {
-    crdt__rank *from = n->up; /* where to balance from */
+    crdt__rank *from = n->up; /* where to balance from, and on which side one has gone */
+    bool        left = from != NULL && from->left == n;
     if (n->left != NULL && n->right != NULL) {
         crdt__rank *next = first_of(n->right);
-        from = next;
-        if (next->up != n) {
-            from = next->up;
+        left = next->up != n;
+        from = left ? next->up : next;
+        if (left) {
             hang(map, next->up, next, next->right);
             next->right = n->right;
             next->right->up = next;
         }
         next->left = n->left;
         next->left->up = next;
+        next->count = n->count;
         hang(map, n->up, n, next);
     } else {
         hang(map, n->up, n, n->left != NULL ? n->left : n->right);
     }
     memset(n, 0, sizeof *n);
-    balance(map, from);
+    balance(map, from, left, false);
 }
 
 /* -- For the map ------------------------------------------------------------------------------- */

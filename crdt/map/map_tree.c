@@ -222,7 +222,7 @@ static void set_live(crdt__map *map, crdt__entry *e, bool live)
     e->live = live;
     if (live) map->lives++;
     else map->lives--;
-    if (shows_alike(map, e)) return;
+    if (crdt__map_only(map->type) == NULL && shows_alike(map, e)) return;
     if (live) map->keys++;
     else map->keys--;
 }

@@ -49,7 +49,9 @@ static crdt_err reserve_steps(crdt_target *target, size_t *dots, size_t *covers)
 static void mutate_steps(crdt_target *target)
 {
     for (struct crdt_inside *at = target->inside; at != NULL; at = step_of(at)->outer) {
-        step_of(at)->both.own->mutated = true;
+        crdt__entry *own = step_of(at)->both.own;
+        own->mutated = true;
+        own->sealed = false;
     }
 }
 

@@ -239,6 +239,7 @@ static under look_under(const crdt_txn *txn, crdt_view name)
     }
     o = may_be_opened(txn, name) ? crdt__objects_named(txn->delta, name, &it) : NULL;
     for (; o != NULL; o = crdt__objects_named_next(&it)) {
+        if (o->mine != NULL) continue;
         if (crdt__object_get(txn->store, name, (uint16_t)o->key.minor) != NULL) continue;
         see(txn, &u, o->type, o->key.minor, (pair){NULL, o});
     }
