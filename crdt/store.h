@@ -143,6 +143,10 @@ CRDT_MUST_CHECK CRDT_API crdt_err crdt_store_find(const crdt_store *store, crdt_
  * such a type), ENOMEM (see crdt_store_find). */
 CRDT_MUST_CHECK CRDT_API crdt_err crdt_store_beside(const crdt_store *store, crdt_view name,
                                                     const crdt_type *type, crdt_ref *ret_ref);
+/* The object of that type under name, whether it shows or not, or is not alive: what it remembers
+ * of a removal. Cost: one lookup. Errors: ENOENT, ENOMEM (see crdt_store_find). */
+CRDT_MUST_CHECK CRDT_API crdt_err crdt_store_object(const crdt_store *store, crdt_view name,
+                                                    const crdt_type *type, crdt_ref *ret_ref);
 /* The object of a stand-alone store or of a delta of one. A map that decoding left as bytes is made
  * ready, and reads as empty while memory for that is refused. */
 CRDT_API crdt_ref crdt_store_solo(const crdt_store *store);
@@ -181,6 +185,8 @@ CRDT_MUST_CHECK CRDT_API crdt_err crdt_store_renew(crdt_store *store, uint64_t r
  * or a delta since a context. Borrowed while the delta lives. */
 CRDT_API const crdt_context *crdt_delta_brought(const crdt_delta *delta);
 CRDT_API crdt_clock         *crdt_store_clock(crdt_store *store);
+/* The store that this transaction writes to. */
+CRDT_API const crdt_store *crdt_txn_store(const crdt_txn *txn);
 /* The last stamp that this transaction gave; 0: none. */
 CRDT_API uint64_t crdt_txn_stamp(const crdt_txn *txn);
 

@@ -77,7 +77,7 @@ static bool is_map(uint64_t id)
     return id == crdt_ormap_type.id || id == crdt_ormap_rw_type.id || id == crdt_ormap_lww_type.id;
 }
 
-/* Is there an entry of an unknown type, or one told as fragments? Decode took it: it is not deep. */
+/* Is an entry of an unknown type, or told as fragments? Decode took it: it is not deep. */
 static bool holds_foreign(const crdt_options *options, crdt_view body)
 {
     bool     foreign = false;

@@ -17,7 +17,7 @@
 
 #define FEW (sizeof(((crdt_context *)0)->few) / sizeof(crdt_run))
 #define LINEAR 4u /* so many runs are looked at as they come */
-#define NEAR 64u /* so many runs are moved without a thought */
+#define NEAR 64u  /* so many runs are moved without a thought */
 
 void crdt_context_init(crdt_context *ctx, const crdt_mem *mem)
 {

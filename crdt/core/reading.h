@@ -14,13 +14,13 @@
 
 /* A part of the bytes of one message, or of what a fragment kept of one. */
 typedef struct crdt__reading {
-    const crdt_context  *seen; /* that it came with; its ids are the decoder's */
-    crdt_view            keep; /* the bytes of the dots kept of the object, or nothing */
-    struct crdt__origin *own;  /* a reference, once there is an object of an unknown type */
-    const uint8_t       *from; /* what is held is measured by the bytes from here on; NULL: not */
-    size_t               held; /* memory */
-    bool                 strict;   /* too much is ELIMIT: what is read is needed at once */
-    bool                 thin;     /* what is read is checked, and let go of */
+    const crdt_context  *seen;   /* that it came with; its ids are the decoder's */
+    crdt_view            keep;   /* the bytes of the dots kept of the object, or nothing */
+    struct crdt__origin *own;    /* a reference, once there is an object of an unknown type */
+    const uint8_t       *from;   /* what is held is measured by the bytes from here on; NULL: not */
+    size_t               held;   /* memory */
+    bool                 strict; /* too much is ELIMIT: what is read is needed at once */
+    bool                 thin;   /* what is read is checked, and let go of */
     bool                 replayed; /* fragments of known types were read: they may be nothing */
 } crdt__reading;
 

@@ -126,8 +126,8 @@ crdt__entry *crdt__map_find(const crdt__map *map, crdt_view key, uint16_t id);
 crdt_err crdt__map_make(const crdt_space *space, crdt__map *map, crdt_view key,
                         const crdt_type *type, uint16_t id, crdt__entry **ret_entry);
 /* Let go of all entries but this one; what was counted of them stays. */
-void     crdt__map_thin(const crdt_space *space, crdt__map *map, crdt__entry *entry);
-void     crdt__map_drop(const crdt_space *space, crdt__map *map, crdt__entry *entry);
+void crdt__map_thin(const crdt_space *space, crdt__map *map, crdt__entry *entry);
+void crdt__map_drop(const crdt_space *space, crdt__map *map, crdt__entry *entry);
 /* Some entry, chosen by the random bits, about evenly; NULL: there is none. */
 const crdt__entry *crdt__map_some(const crdt__map *map, uint64_t random);
 int                crdt__entry_compare(const crdt__entry *a, const crdt__entry *b);

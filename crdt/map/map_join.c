@@ -10,7 +10,7 @@
 #include "crdt/map/map.h"
 
 #define AHEAD 16u /* meetings */
-#define LINE 64u /* bytes that memory comes in */
+#define LINE 64u  /* bytes that memory comes in */
 
 /* -- The plan ---------------------------------------------------------------------------------- */
 

@@ -220,8 +220,7 @@ crdt_err crdt__map_reset(crdt_target *target)
         if (!crdt__both_look(&sight, &both).shows) continue;
         err = take_step(target, key, both.type, &both, &s);
         if (err == CRDT_OK) err = wipe_entry(target, &s, WIPE_SEEN, 0);
-        walk =
-            crdt__sight_seek(&sight, key, (uint32_t)both.id + 1); /* trees may have grown */
+        walk = crdt__sight_seek(&sight, key, (uint32_t)both.id + 1); /* trees may have grown */
     }
     return err == CRDT_OK ? err : crdt__txn_failed(target->txn, before, err);
 }

@@ -177,8 +177,8 @@ crdt_err crdt__foreign_get(const crdt_space *space, void *state, crdt_dec *dec, 
     crdt_err       err = CRDT_OK;
     if (r == NULL) return crdt_dec_fail(dec, CRDT_EVERSION, "a type that this library lacks");
     if (r->own == NULL) {
-        err = crdt__origin_make(crdt__store_of(space), dec->dict, dec->dict_count, r->seen,
-                                &r->own);
+        err =
+            crdt__origin_make(crdt__store_of(space), dec->dict, dec->dict_count, r->seen, &r->own);
     }
     return err == CRDT_OK ? crdt__opaque_add(space, state, r->own, r->keep, body) : err;
 }

@@ -125,8 +125,8 @@ static crdt_dec heard_dec(const replay *r, const crdt__heard *h, crdt_view in)
 }
 
 /* Its body, and what it keeps (keep NULL: not asked for), in terms of its origin. */
-static crdt_err read_fragment(replay *r, crdt__cited *c, const crdt__fragment_key *key,
-                              void *state, crdt_context *keep)
+static crdt_err read_fragment(replay *r, crdt__cited *c, const crdt__fragment_key *key, void *state,
+                              crdt_context *keep)
 {
     crdt_context none;
     crdt_err     err = crdt__cited_hear(r->space, r->cited, c);

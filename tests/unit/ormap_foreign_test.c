@@ -174,8 +174,9 @@ TEST(ormap_foreign, an_unknown_entry_is_kept_and_the_others_are_used)
     set(r, NULL, "known", "2");
     set(r, "in", "beside", "3");
     give(b, copy_of(r));
-    CHECK_EQ_STR(shown(b, "m"), "{\"in\": ormap {\"beside\": mvreg [\"3\"], \"new\": memo [\"y\"]}, "
-                                "\"known\": mvreg [\"2\"], \"new\": memo [\"x\"]}");
+    CHECK_EQ_STR(shown(b, "m"),
+                 "{\"in\": ormap {\"beside\": mvreg [\"3\"], \"new\": memo [\"y\"]}, "
+                 "\"known\": mvreg [\"2\"], \"new\": memo [\"x\"]}");
     give(a, copy_of(r));
     CHECK(same_bytes(a, b));
     CHECK(same_digest(a, r));
@@ -208,8 +209,8 @@ TEST(ormap_foreign, a_join_of_relays_does_not_pass_over_what_only_others_can_rea
     give(q, copy_of(a));
     set_memo(b, "in", "k", "b");
     give(q, copy_of(b));
-    CHECK(crdt_digest_equal(crdt_store_digest(b, crdt_types_builtin()),
-                            crdt_store_digest(q, NULL)));
+    CHECK(
+        crdt_digest_equal(crdt_store_digest(b, crdt_types_builtin()), crdt_store_digest(q, NULL)));
     give(r, copy_of(q));
     give(a, copy_of(r));
     CHECK_EQ_STR(shown(a, "m"), "{\"in\": ormap {\"k\": memo [\"b\"], \"known\": mvreg [\"1\"]}}");
@@ -309,7 +310,7 @@ TEST(ormap_foreign, a_map_that_stands_alone_keeps_it)
 
 TEST(ormap_foreign, a_relay_never_collects_what_it_cannot_read)
 {
-    crdt_store *a = knower(A), *r = relay(NULL), *b = knower(B);
+    crdt_store      *a = knower(A), *r = relay(NULL), *b = knower(B);
     const crdt_type *map = &crdt_ormap_rw_type;
     crdt_view        path = name_of("in");
     CHECK_OK(memo_set(enter(a, map, "in"), name_of("k"), crdt_text("1")));
@@ -342,9 +343,9 @@ TEST(ormap_foreign, repair_refuses_and_changes_nothing)
     crdt_store *before = copy_of(r);
     crdt_buf_init(&bytes, NULL);
     CHECK_OK(crdt_store_object_encode(a, name_of("m"), crdt_ormap_type.id, &bytes));
-    CHECK_ERR(crdt_store_object_replace(r, name_of("m"), crdt_ormap_type.id,
-                                        crdt_buf_bytes(&bytes)),
-              CRDT_ETYPE);
+    CHECK_ERR(
+        crdt_store_object_replace(r, name_of("m"), crdt_ormap_type.id, crdt_buf_bytes(&bytes)),
+        CRDT_ETYPE);
     CHECK(same_bytes(r, before));
     crdt_buf_clear(&bytes);
     free_all(a, r, before, NULL);

@@ -172,8 +172,7 @@ TEST(ormap_memory, ids_in_what_is_left_as_bytes_are_used)
     crdt_store *s = many_maps(), *b = solo_of(&crdt_ormap_type, B);
     crdt_view   key = name_of("");
     bool        left;
-    CHECK_OK(
-        crdt_ormap_create(begin(b), CRDT_SOLO, &crdt_ormap_type, &key, 1, &crdt_ewflag_type));
+    CHECK_OK(crdt_ormap_create(begin(b), CRDT_SOLO, &crdt_ormap_type, &key, 1, &crdt_ewflag_type));
     crdt_delta *first = commit(b), *since;
     CHECK_OK(crdt_store_since(s, crdt_store_context(b), &since));
     join(s, first);
