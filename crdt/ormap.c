@@ -25,7 +25,8 @@ const crdt_type *crdt__map_type(const crdt_space *space, uint16_t id)
     const crdt_type *type = NULL;
     if (space->types != NULL) type = crdt_types_by_id(space->types, id);
     if (type == NULL) type = crdt_types_by_id(crdt_types_builtin(), id);
-    return type == NULL || type->beside ? NULL : type;
+    if (type == NULL) return &crdt__opaque_type;
+    return type->beside ? NULL : type;
 }
 
 crdt_err crdt_ormap_new(uint64_t replica, const crdt_mem *mem, crdt_store **ret_store)
@@ -99,7 +100,7 @@ const crdt_type *crdt_ormap_type_at(crdt_ref map, crdt_view key, size_t i)
     if (i == 0) return shown.type;
     while ((both = crdt__sight_next(&sight, &walk)).type != NULL) {
         if (crdt_view_compare(crdt__both_key(&both), key) != 0) break;
-        if (both.type == shown.type || !crdt__both_look(&sight, &both).shows) continue;
+        if (both.id == shown.id || !crdt__both_look(&sight, &both).shows) continue;
         if (--i == 0) return both.type;
     }
     return NULL;
@@ -278,7 +279,7 @@ OPERATIONS(ormap_lww)
     .check = crdt__map_check, .stats = crdt__map_stats, .ready = crdt__map_ready,              \
     .stabilise = crdt__map_stabilise, .within = crdt__map_within, .keep = crdt__map_keep,      \
     .undo = crdt__map_undo, .seal = crdt__map_seal, .bytes = crdt__map_bytes,                  \
-    .move = crdt__map_move
+    .move = crdt__map_move, .digest_of = crdt__map_digest_of
 
 const crdt_type crdt_ormap_type = {
     .id = 22,

@@ -135,11 +135,12 @@ static crdt_err take_step(const crdt_target *target, crdt_view key, const crdt_t
 {
     crdt__map *own = target->delta, *state = target->state;
     step       s = {.inside = {reserve_steps, mutate_steps, write_steps, hide_steps}};
-    crdt_err   err = crdt__map_make(target->space, own, key, type, &s.both.own);
+    crdt_err   err = crdt__map_make(target->space, own, key, type, type->id, &s.both.own);
     if (err != CRDT_OK) return err;
+    s.both.id = type->id;
     s.both.mine = known != NULL ? known->mine : crdt__map_find(state, key, type->id);
     if (type->undo != NULL && s.both.mine == NULL) {
-        err = crdt__map_make(state->space, state, key, type, &s.both.mine);
+        err = crdt__map_make(state->space, state, key, type, type->id, &s.both.mine);
         if (err != CRDT_OK) return err;
         s.both.mine->born = true;
     }
@@ -211,7 +212,7 @@ crdt_err crdt__map_reset(crdt_target *target)
     crdt__sight     sight = crdt__map_sight(&target->now);
     crdt__walk_maps walk = {{0, 0}, {0, 0}};
     uint64_t        before = crdt__txn_next(target->txn);
-    crdt_err        err = CRDT_OK;
+    crdt_err        err = crdt__sight_bars(&sight) ? CRDT_ETYPE : CRDT_OK;
     for (crdt__both both;
          err == CRDT_OK && (both = crdt__sight_next(&sight, &walk)).type != NULL;) {
         step      s;
@@ -219,8 +220,7 @@ crdt_err crdt__map_reset(crdt_target *target)
         if (!crdt__both_look(&sight, &both).shows) continue;
         err = take_step(target, key, both.type, &both, &s);
         if (err == CRDT_OK) err = wipe_entry(target, &s, WIPE_SEEN, 0);
-        walk =
-            crdt__sight_seek(&sight, key, (uint32_t)both.type->id + 1); /* trees may have grown */
+        walk = crdt__sight_seek(&sight, key, (uint32_t)both.id + 1); /* trees may have grown */
     }
     return err == CRDT_OK ? err : crdt__txn_failed(target->txn, before, err);
 }
@@ -288,12 +288,17 @@ typedef struct place {
     step          *steps; /* of the operation opened last */
 } place;
 
+static bool may_hold(const crdt_space *space, const crdt_type *type)
+{
+    return type != &crdt__opaque_type && crdt__map_type(space, type->id) == type;
+}
+
 static crdt_err open_within(crdt__within *within, crdt_txn *txn, crdt_view key,
                             const crdt_type *type, crdt_target *ret_target)
 {
     const place      *p = (const place *)(const void *)within;
     const crdt_space *space = crdt__txn_space(txn);
-    if (crdt__map_type(space, type->id) != type) return CRDT_EINVAL;
+    if (!may_hold(space, type)) return CRDT_EINVAL;
     if (key.size > crdt__map_key_max(space->limits)) return CRDT_ELIMIT;
     return go_in(txn, &p->path, key, type, p->steps, ret_target);
 }
@@ -333,7 +338,7 @@ crdt_err crdt__map_create(crdt_txn *txn, const crdt__map_path *path, const crdt_
 {
     crdt_err err = check_path(txn, path, 0);
     if (err != CRDT_OK) return err;
-    if (crdt__map_type(crdt__txn_space(txn), type->id) != type) return CRDT_EINVAL;
+    if (!may_hold(crdt__txn_space(txn), type)) return CRDT_EINVAL;
     step           steps[CRDT__MAP_DEPTH_MAX];
     crdt_target    target;
     crdt__map_path to = *path;
@@ -378,18 +383,29 @@ static uint64_t stamp_over(crdt_target *map, const crdt__sight *sight, crdt_view
     return crdt_target_stamp(map, over);
 }
 
+/* What shows under the key cannot be taken away here, or something in it cannot. */
+static bool bars_at(const crdt__sight *sight, crdt_view key)
+{
+    crdt__walk_maps walk = crdt__sight_seek(sight, key, 0);
+    for (crdt__both both; (both = crdt__sight_next(sight, &walk)).type != NULL;) {
+        if (crdt_view_compare(crdt__both_key(&both), key) != 0) break;
+        if (crdt__both_bars(sight, &both)) return true;
+    }
+    return false;
+}
+
 static crdt_err wipe_key(crdt_target *map, crdt_view key)
 {
     crdt__sight     sight = crdt__map_sight(&map->now);
     crdt__walk_maps walk = crdt__sight_seek(&sight, key, 0);
     uint64_t        before = crdt__txn_next(map->txn), stamp = 0;
     wipe            how = sight.policy == CRDT__UPDATE_WINS ? WIPE_SEEN : WIPE_TOMB;
-    crdt_err        err = CRDT_OK;
+    crdt_err        err = bars_at(&sight, key) ? CRDT_ETYPE : CRDT_OK;
     if (how == WIPE_TOMB) stamp = stamp_over(map, &sight, key);
     for (crdt__both both;
          err == CRDT_OK && (both = crdt__sight_next(&sight, &walk)).type != NULL;) {
         step     s;
-        uint32_t next = (uint32_t)both.type->id + 1;
+        uint32_t next = (uint32_t)both.id + 1;
         if (crdt_view_compare(crdt__both_key(&both), key) != 0) break;
         if (crdt__both_look(&sight, &both).shows) {
             err = take_step(map, key, both.type, &both, &s);
