@@ -291,6 +291,8 @@ $(filter $(B)/$(MODE)/wire/%,$(ALL_TEST_BIN)): $(WIRELIB_OBJ)
 $(filter %/unit/traces_test,$(ALL_TEST_BIN)): $(TRACE_SRC:%.c=$(TEST_OBJ)/%.o)
 $(filter %/unit/codec_test,$(ALL_TEST_BIN)): $(CODEC_A)
 $(filter %/unit/codec_test,$(ALL_TEST_BIN)): override LDLIBS += $(CODEC_LIBS)
+# One asks the C library for its doubles.
+$(filter %/unit/binary_test,$(ALL_TEST_BIN)): override LDLIBS += -lm
 # Tests of the engine link it, and no network; those of the simulator link that, too.
 NNG_TESTS    := $(filter $(B)/$(MODE)/nng/%,$(ALL_TEST_BIN))
 GOSSIP_TESTS := $(filter $(B)/$(MODE)/wire/% $(B)/$(MODE)/gossip/% $(B)/$(MODE)/sim/%,$(ALL_TEST_BIN)) \
@@ -377,6 +379,7 @@ $(EXAMPLE_BIN): $(B)/examples/%: examples/%.c $(patsubst %,$(PUBLIC)/%,$(HEADERS
 	$(Q)$(CC) -std=c11 -Wall -Wextra -Wpedantic -Werror $(VARIANT_$(V)) -I$(PUBLIC) $(CPPFLAGS) \
 	    $(CFLAGS) $(LDFLAGS) -o $@ $< -L$(B) -Wl,--as-needed $(if $(GOSSIP_SRC),-lgossip) \
 	    $(if $(LAWS_SRC),-lcrdt_laws) -lcrdt $(EXAMPLE_LIBS) -Wl,-rpath,$(abspath $(B))
+$(B)/examples/types $(B)/examples/scores: examples/ways.h
 $(B)/examples/maelstrom: EXAMPLE_LIBS = -ljansson
 $(B)/examples/client_hiredis: EXAMPLE_LIBS = -lhiredis
 $(B)/examples/client_hiredis: | deps-node

@@ -175,8 +175,8 @@ static bool write_one(crdt_txn *txn, crdt_view name, const crdt_type *type, unsi
     crdt_value     args[CRDT_OP_ARGS_MAX];
     uint8_t        text[2] = {(uint8_t)(i >> 8), (uint8_t)i};
     for (size_t a = 0; op->args[a] != 0; a++) {
-        bool bytes = op->args[a] == 'b' || (op->args[a] == 'v' && type != &crdt_max_type &&
-                                            type != &crdt_min_type);
+        bool bytes = op->args[a] == 'b' ||
+                     (op->args[a] == 'v' && type != &crdt_max_type && type != &crdt_min_type);
         args[a] = bytes ? crdt_bytes(text, 2) : crdt_int(op->args[a] == 'p' ? 0 : 1 + (int)i);
         if (op->args[a] == 'n') args[a] = crdt_int(1);
         if (op->args[a] == 'd' || op->args[a] == 'r') args[a] = crdt_text("1");

@@ -143,9 +143,9 @@ TEST(field, the_delta_of_an_idle_operation_is_empty)
     static const struct {
         const crdt_type *type;
         const char      *op, *first;
-    } idle[] = {{&crdt_ormap_type, "remove", "k"}, {&crdt_ormap_rw_type, "remove", "k"},
+    } idle[] = {{&crdt_ormap_type, "remove", "k"},     {&crdt_ormap_rw_type, "remove", "k"},
                 {&crdt_ormap_lww_type, "remove", "k"}, {&crdt_ormap_type, "clear", NULL},
-                {&crdt_cell_type, "clear", NULL}, {&crdt_expiry_type, "clear", NULL},
+                {&crdt_cell_type, "clear", NULL},      {&crdt_expiry_type, "clear", NULL},
                 {&crdt_bcounter_type, "grant", NULL}};
     for (size_t i = 0; i < sizeof idle / sizeof *idle; i++) {
         crdt_store *s = solo_of(idle[i].type, A);
