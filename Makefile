@@ -538,15 +538,20 @@ ifneq (,$(filter %/friendsforever.trace,$(TRACES)))
 TRACES  += build/traces/friendsforever-x25.trace
 endif
 TRACES_SRC = bench/kit.c bench/rows.c $(filter-out bench/traces/convert.c,$(wildcard bench/traces/*.c))
-.PHONY: bench-traces bench-peers run-bench-traces run-growth traces
+ORDERS = 20
+.PHONY: bench-traces bench-peers traces-orders run-bench-traces run-growth run-orders traces
 bench-traces: | deps-traces
 	@$(MAKE) --no-print-directory V=bench $(if $(SIZES),run-growth,run-bench-traces)
+traces-orders: | deps-traces
+	@$(MAKE) --no-print-directory V=bench run-orders
 bench-peers: | deps-peers
 	@$(MAKE) --no-print-directory V=bench build/bench/traces traces
 	@bench/peers/run $(if $(ONLY),--only $(ONLY)) $(if $(JSON),--json) $(TRACES)
 run-bench-traces: $(B)/traces $(TRACES)
 	@$(if $(TRACES),,echo 'bench-traces: CONCUR_DATA names no data, there is no ../shared/data' >&2)
 	@$(B)/traces $(if $(ONLY),--only $(ONLY)) $(if $(JSON),--json) $(TRACES)
+run-orders: $(B)/traces $(TRACES)
+	@$(B)/traces --orders $(ORDERS) $(call only,$(TRACES))
 run-growth: $(B)/traces | deps-sanitize
 	@bench/traces/growth $(B)/traces $(if $(ONLY),--only $(ONLY)) $(if $(JSON),--json)
 traces: $(TRACES)
@@ -685,6 +690,7 @@ help:
 	@echo 'make bench       benchmarks; ONLY=orset filters, JSON=1 for one JSON line per row'
 	@echo 'make bench-nng   a request and its reply over NNG, between two processes'
 	@echo 'make bench-traces  recorded editing histories; ONLY=, JSON=1, SIZES=1: growth with size'
+	@echo 'make traces-orders the same histories in random orders (ORDERS=20) of every delivery; ONLY='
 	@echo 'make bench-peers   the same beside other libraries (installs Rust, node and them); ONLY='
 	@echo 'make coverage    line and branch coverage of crdt/'
 	@echo 'make format      clang-format all; format-check only looks'

@@ -212,7 +212,7 @@ struct crdt_type {
     /* Memory in use beyond the state itself, fast, right after decode. NULL: what stats tells. */
     size_t (*bytes)(const void *state);
 
-    /* Types that hold others: the digest of what is of the types in the list alone. NULL: as digest. */
+    /* Types that hold others: the digest of what is of the listed types alone. NULL: as digest. */
     void (*digest_of)(const void *state, const crdt_types *types, crdt_blocks *blocks);
 
     /* It will be read or written soon (crdt_store_expect): start loading what it points at. NULL:

@@ -2,11 +2,10 @@
  * that are being read, and about objects of types that nobody here knows.
  *
  * Memory   what lies in an object may take far more memory than bytes. So whoever reads it counts
- *          (crdt__reading_takes); once it is more than it may be, all that is read is still checked,
- *          but not kept: the reading is thin, and the store keeps the bytes.
+ *          (crdt__reading_takes); once it is more than it may be, all that is read is still
+ *          checked, but not kept: the reading is thin, and the store keeps the bytes.
  * Foreign  an object of an unknown type that lies in another is kept as the store keeps those that
- *          it names: as fragments (store/opaque.c). Its bytes are those of its own type while only
- *          the message that brought it is told again; else, with a bit that says so,
+ *          it names: as fragments (store/opaque.c). As such it is told, marked by whoever holds it:
  *          varint count of origins, each as in store/code.c; then as an object's fragments there.
  */
 #ifndef CRDT_CORE_READING_H

@@ -26,6 +26,8 @@
 
 typedef enum crdt__policy { CRDT__UPDATE_WINS, CRDT__REMOVE_WINS, CRDT__LATEST_WINS } crdt__policy;
 
+#define CRDT__LEAF_MAX 64u /* slots: a bit each of a word */
+
 typedef struct crdt__leaf  crdt__leaf;
 typedef struct crdt__entry crdt__entry;
 

@@ -5,7 +5,6 @@
 #include "crdt/core/mem.h"
 #include "crdt/map/map.h"
 
-#define LEAF_MAX 64u
 #define LEAF_MIN 1u
 
 static size_t leaf_bytes(uint32_t cap)
@@ -87,7 +86,7 @@ const crdt__entry *crdt__map_some(const crdt__map *map, uint64_t random)
     for (int tries = 0; tries < 100; tries++) {
         random = random * 6364136223846793005u + 1442695040888963407u; /* Knuth's */
         leaf = map->leaves[(random >> 32) % map->count];
-        slot = (uint32_t)((random >> 8) % (map->count == 1 ? leaf->count : LEAF_MAX));
+        slot = (uint32_t)((random >> 8) % (map->count == 1 ? leaf->count : CRDT__LEAF_MAX));
         if (slot < leaf->count) return leaf->at[slot].entry;
     }
     return leaf->at[0].entry;
@@ -126,7 +125,7 @@ static void move_slots(crdt__leaf *to, uint32_t at, const crdt__leaf *from, uint
 static crdt_err grow_leaf(const crdt_mem *mem, crdt__leaf **leaf)
 {
     crdt__leaf *old = *leaf;
-    uint32_t    cap = old->cap * 4 > LEAF_MAX ? LEAF_MAX : old->cap * 4;
+    uint32_t    cap = old->cap * 4 > CRDT__LEAF_MAX ? CRDT__LEAF_MAX : old->cap * 4;
     crdt__leaf *next = crdt__resize(mem, old, leaf_bytes(old->cap), leaf_bytes(cap));
     if (next == NULL) return CRDT_ENOMEM;
     next->cap = cap;
@@ -141,10 +140,10 @@ static crdt_err make_room(const crdt_mem *mem, crdt__map *map, crdt__place *plac
     if (map->count == 0) return put_leaf(mem, map, 0, LEAF_MIN);
     crdt__leaf *leaf = map->leaves[place->leaf];
     if (leaf->count < leaf->cap) return CRDT_OK;
-    if (leaf->cap < LEAF_MAX) return grow_leaf(mem, &map->leaves[place->leaf]);
+    if (leaf->cap < CRDT__LEAF_MAX) return grow_leaf(mem, &map->leaves[place->leaf]);
     bool     last = place->leaf + 1 == map->count && place->slot == leaf->count;
     uint32_t half = last ? leaf->count : leaf->count / 2;
-    crdt_err err = put_leaf(mem, map, place->leaf + 1, last ? LEAF_MIN : LEAF_MAX);
+    crdt_err err = put_leaf(mem, map, place->leaf + 1, last ? LEAF_MIN : CRDT__LEAF_MAX);
     if (err != CRDT_OK) return err;
     crdt__leaf *next = map->leaves[place->leaf + 1];
     move_slots(next, 0, leaf, half, leaf->count - half);
@@ -408,7 +407,7 @@ void crdt__map_clear(const crdt_space *space, void *state)
 size_t crdt__map_spine(const crdt__map *map)
 {
     if (map->count == 0) return 0;
-    return map->cap * sizeof *map->leaves + (map->count - 1) * leaf_bytes(LEAF_MAX) +
+    return map->cap * sizeof *map->leaves + (map->count - 1) * leaf_bytes(CRDT__LEAF_MAX) +
            leaf_bytes(map->leaves[map->count - 1]->cap);
 }
 

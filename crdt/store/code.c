@@ -346,7 +346,7 @@ static crdt_err get_object_head(reading *r, crdt__object *o, unsigned flags)
 
 enum { RATIO = 8, SLACK = 32 * 1024 }; /* half of what decode may take beyond: for one object */
 
-/* Of a message, or of a part of it that stands in a fragment: that is measured by the same bytes. */
+/* Of a message, or of a part of it that stands in a fragment: both lie in the same bytes. */
 crdt_err crdt__reading_takes(crdt_dec *dec, size_t bytes)
 {
     crdt__reading *r = dec->reading;

@@ -277,8 +277,8 @@ static crdt_err prepare_told(const crdt_space *space, crdt__opaque *o, meeting *
     return o->fresh_told == NULL ? CRDT_ENOMEM : crdt_context_copy(o->fresh_told, &m->mine);
 }
 
-/* Where they lack it, the other is empty. Unless they list what they touch, what they have seen they
- * have seen whole. */
+/* Where they lack it, the other is empty. Unless they list what they touch, what they have seen
+ * they have seen whole. */
 static crdt_err opaque_prepare(crdt_join *join, void *state, const void *other)
 {
     crdt__opaque     *mine = state;

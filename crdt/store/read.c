@@ -184,6 +184,11 @@ const crdt_type *crdt_store_knows(const crdt_store *store, size_t i)
     return i < store->types->count ? store->types->list[i] : NULL;
 }
 
+bool crdt_store_has_unknown(const crdt_store *store)
+{
+    return crdt__objects_ready(store) == CRDT_OK && store->origins != NULL;
+}
+
 const crdt_context *crdt_delta_brought(const crdt_delta *delta)
 {
     return &delta->brought;

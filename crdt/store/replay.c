@@ -131,8 +131,9 @@ static crdt_err read_fragment(replay *r, crdt__cited *c, const crdt__fragment_ke
     crdt_context none;
     crdt_err     err = crdt__cited_hear(r->space, r->cited, c);
     if (err != CRDT_OK) return err;
-    crdt_dec     body = heard_dec(r, c->heard, key->body), kept = heard_dec(r, c->heard, key->keep);
-    crdt_context seen = crdt__heard_seen(r->space, c->heard);
+    crdt_dec      body = heard_dec(r, c->heard, key->body);
+    crdt_dec      kept = heard_dec(r, c->heard, key->keep);
+    crdt_context  seen = crdt__heard_seen(r->space, c->heard);
     crdt__reading inner = {&seen, key->keep, NULL, r->from, r->held, true, false, false};
     body.reading = &inner;
     crdt_context_init(&none, r->space->mem);

@@ -478,10 +478,13 @@ TEST(ormap_foreign, every_failing_allocation_of_a_rebuild_leaves_nothing)
 /* -- Random histories -------------------------------------------------------------------------- */
 
 #define AUTHORS 3u
+#define DELTAS_MAX 64u
 #define HISTORIES (T_SLOW ? 20 : 300)
 
 typedef struct world {
     crdt_store *authors[AUTHORS], *relays[2], *all; /* all: has every delta at once */
+    crdt_delta *deltas[DELTAS_MAX];
+    unsigned    count;
     uint64_t    random;
 } world;
 
@@ -511,7 +514,8 @@ static void write_some(world *w, crdt_store *s)
         if (err == CRDT_OK) {
             crdt_delta *delta = commit(s);
             join(w->all, delta);
-            crdt_store_free(delta);
+            if (w->count < DELTAS_MAX) w->deltas[w->count++] = delta;
+            else crdt_store_free(delta);
         } else {
             crdt_store_rollback(s);
         }
@@ -521,6 +525,24 @@ static void write_some(world *w, crdt_store *s)
 static void carry(world *w, const crdt_store *from, crdt_store *to)
 {
     give(to, below(w, 2) ? copy_of(from) : since(from, to));
+}
+
+/* Some deltas that went through a relay's hands, as a group. */
+static void carry_deltas(world *w, crdt_store *to)
+{
+    unsigned    at = (unsigned)below(w, w->count), end = at + 1 + (unsigned)below(w, 4);
+    crdt_store *group = read_as(w->relays[0], w->deltas[at]);
+    for (at++; at < end && at < w->count; at++) {
+        crdt_store *more = read_as(w->relays[0], w->deltas[at]);
+        CHECK_OK(crdt_store_merge(group, more));
+        crdt_store_free(more);
+    }
+    check_recodes(group);
+    crdt_store *read = read_as(to, group);
+    crdt_err    err = crdt_store_join(to, read, NOW);
+    CHECK(err == CRDT_OK || err == CRDT_EGAP);
+    check_store(to);
+    free_all(group, read, NULL);
 }
 
 static void run(uint64_t seed)
@@ -533,13 +555,15 @@ static void run(uint64_t seed)
     w.all = knower(50);
     for (uint64_t n = 8 + below(&w, 20); n > 0; n--) {
         crdt_store *author = w.authors[below(&w, AUTHORS)], *at = w.relays[below(&w, 2)];
-        switch (below(&w, 6)) {
+        switch (below(&w, 9)) {
         case 0:
         case 1: write_some(&w, author); break;
         case 2: carry(&w, author, at); break;
         case 3:
         case 4: carry(&w, at, author); break;
-        default: carry(&w, at, w.relays[at == w.relays[0]]);
+        case 5: carry(&w, at, w.relays[at == w.relays[0]]); break;
+        default:
+            if (w.count > 0) carry_deltas(&w, below(&w, 2) ? at : author);
         }
     }
     for (unsigned i = 0; i < AUTHORS; i++) carry(&w, w.authors[i], w.relays[i % 2]);
@@ -550,6 +574,7 @@ static void run(uint64_t seed)
         CHECK_MSG(same_bytes(w.authors[i], w.all), "SEED=%ju", (uintmax_t)seed);
         crdt_store_free(w.authors[i]);
     }
+    for (unsigned i = 0; i < w.count; i++) crdt_store_free(w.deltas[i]);
     free_all(w.relays[0], w.relays[1], w.all, NULL);
 }
 

@@ -104,6 +104,45 @@ TEST(ormap_memory, registers_are_not_left_as_bytes)
     crdt_store_free(s);
 }
 
+/* What a relay kept that knows no maps is needed at once: within the bound, or it is refused. */
+TEST(ormap_memory, fragments_of_a_poor_map_are_refused_within_the_bound)
+{
+    static const crdt_type *const list[] = {&crdt_lww_type};
+    static const crdt_types       few = {list, 1};
+    for (int poor = 0; poor < 2; poor++) {
+        crdt_store  *s = store_of(A), *relay, *read;
+        testmem      m;
+        crdt_options o = crdt_options_default(B, &few);
+        crdt_txn    *txn = begin(s);
+        testmem_init(&m);
+        CHECK_OK(crdt_ormap_enter(txn, name_of("m"), &crdt_ormap_type, NULL, 0));
+        for (int i = 0; i < ENTRIES; i++) {
+            uint8_t   text[2] = {(uint8_t)(i >> 8), (uint8_t)i};
+            crdt_view key = crdt_view_of(text, 2);
+            if (!poor) CHECK_OK(crdt_mvreg_set(txn, key, crdt_int(i)));
+            else {
+                CHECK_OK(crdt_ormap_create(txn, name_of("m"), &crdt_ormap_type, &key, 1,
+                                           &crdt_ormap_type));
+            }
+        }
+        crdt_store_free(commit(s));
+        crdt_buf bytes = bytes_of(s);
+        CHECK_OK(crdt_store_decode(&o, crdt_buf_bytes(&bytes), &relay, NULL));
+        crdt_buf_clear(&bytes);
+        bytes = bytes_of(relay);
+        o.types = crdt_types_builtin();
+        o.mem = &m.mem;
+        crdt_err err = crdt_store_decode(&o, crdt_buf_bytes(&bytes), &read, NULL);
+        CHECK_ERR(err, poor ? CRDT_ELIMIT : CRDT_OK);
+        CHECK_MSG(m.peak <= bytes.size * 8 + 65536, "%zu bytes for %zu", m.peak, bytes.size);
+        if (err == CRDT_OK) CHECK(same_bytes(read, s));
+        if (err == CRDT_OK) crdt_store_free(read);
+        crdt_buf_clear(&bytes);
+        free_all(s, relay, NULL);
+        TESTMEM_DONE(&m);
+    }
+}
+
 /* -- What is left as bytes is checked all the same --------------------------------------------- */
 
 /* Of a map with many empty maps, which decode leaves as bytes. */
