@@ -85,6 +85,7 @@ static unsigned flag_of(const crdt_type *type)
     if (type == &crdt_rga_type) return EVENTS_LIST;
     if (type == &crdt_orset_type) return EVENTS_SET;
     if (type == &crdt_ormap_type) return EVENTS_HASH;
+    if (type == &crdt_zset_type) return EVENTS_ZSET;
     return EVENTS_GENERIC;
 }
 
