@@ -21,6 +21,8 @@ key_state key_typed(call *c, crdt_view name, const crdt_type *type, crdt_ref *re
 /* The transaction, ready to change the object of that type: what has expired is removed first.
  * NULL: an error was replied. */
 crdt_txn *key_write(call *c, crdt_view name, const crdt_type *type);
+/* The same, and what is there; absent: an empty one. */
+crdt_txn *key_open(call *c, crdt_view name, const crdt_type *type, crdt_ref *ret_ref);
 /* The transaction, ready to give the name another content of any type: all that is there goes. */
 crdt_txn *key_replace(call *c, crdt_view name);
 /* Remove the name; true if it showed. False with c->failed: an error was replied. */
