@@ -130,6 +130,9 @@ struct crdt_type {
      * else goes by the delta. keep, undo and seal are there for the former; seal leaves in ret_part
      * what a transaction wrote otherwise. */
     bool           holds;
+    /* Content stays until an operation of its own removes it: reset is refused (ERIGHTS) while the
+     * object is alive, and so is removing its name. */
+    bool           kept;
     size_t         ops_count;
     const crdt_op *ops;
 

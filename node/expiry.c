@@ -216,6 +216,7 @@ static crdt_err remove_some(node *n, crdt_txn *txn, int64_t before, size_t *ret_
     for (size_t i = 0; i < passed->count && *ret_count < SWEEP_MAX; i++) {
         if (passed->of[i]->deadline >= before) continue;
         crdt_err err = crdt_txn_remove(txn, passed->of[i]->name);
+        if (err == CRDT_ERIGHTS) continue; /* a type that keeps what it has: it only stays hidden */
         if (err != CRDT_OK && err != CRDT_ENOENT) return err;
         ++*ret_count;
     }
