@@ -77,6 +77,7 @@ void bench_counters(bench *b);
 void bench_maps(bench *b);
 void bench_types(bench *b);
 void bench_revgraph(bench *b);
+void bench_queue(bench *b);
 void bench_disk(bench *b);
 
 #endif

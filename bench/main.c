@@ -34,6 +34,7 @@ int main(int argc, char **argv)
     bench_maps(&b);
     bench_types(&b);
     bench_revgraph(&b);
+    bench_queue(&b);
     bench_disk(&b);
     bench_foot(&b);
     if (b.rows == 0) {

@@ -345,7 +345,7 @@ typedef struct inquiry {
 static crdt_err find_fault(inquiry *q, crdt_audit_fault fault, crdt_dot dot, crdt_dot other)
 {
     if (q->count == q->cap) {
-        size_t cap = crdt__grow(q->cap, q->count + 1), size = sizeof *q->findings;
+        size_t              cap = crdt__grow(q->cap, q->count + 1), size = sizeof *q->findings;
         crdt_audit_finding *at = crdt__resize(q->mem, q->findings, q->cap * size, cap * size);
         if (at == NULL) return CRDT_ENOMEM;
         q->findings = at;

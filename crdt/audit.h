@@ -45,8 +45,8 @@ CRDT_API crdt_audit_hash crdt_audit_digest(crdt_value value);
 /* What to record; all is copied. */
 typedef struct crdt_audit_entry {
     crdt_view              author, operation, subject; /* who, what, to what: any bytes */
-    const crdt_value      *body; /* what was written; NULL: nothing. Its digest is kept */
-    bool                   revision; /* subject is the id of body: another under it is a fault */
+    const crdt_value      *body;       /* what was written; NULL: nothing. Its digest is kept */
+    bool                   revision;   /* subject is the id of body: another under it is a fault */
     const crdt_audit_hash *superseded; /* crdt_audit_digest of what body takes the place of */
     size_t                 superseded_count;
 } crdt_audit_entry;
@@ -59,9 +59,8 @@ CRDT_MUST_CHECK CRDT_API crdt_err crdt_audit_append(crdt_txn *txn, crdt_view nam
  * (crdt_stamp_of), but not the last `keep`, 1 or more; and append a record by `author` that says
  * so. Nothing to drop: OK, no change. O(n log n). Errors: as append; EINVAL (keep 0); EMALFORMED:
  * there are faults, which must not be wiped away. */
-CRDT_MUST_CHECK CRDT_API crdt_err crdt_audit_retain(crdt_txn *txn, crdt_view name,
-                                                    crdt_view author, uint64_t before,
-                                                    uint64_t keep);
+CRDT_MUST_CHECK CRDT_API crdt_err crdt_audit_retain(crdt_txn *txn, crdt_view name, crdt_view author,
+                                                    uint64_t before, uint64_t keep);
 
 /* -- Reading ----------------------------------------------------------------------------------- */
 

@@ -15,6 +15,11 @@ bool crdt__is_map(const crdt_type *type)
     return type == &crdt_ormap_type || type == &crdt_ormap_rw_type || type == &crdt_ormap_lww_type;
 }
 
+bool crdt_ormap_is(const crdt_type *type)
+{
+    return crdt__is_map(type);
+}
+
 const crdt_type *crdt__map_type(const crdt_space *space, uint16_t id)
 {
     const crdt_type *type = NULL;

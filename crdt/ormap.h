@@ -42,6 +42,8 @@ extern "C" {
 CRDT_API extern const crdt_type crdt_ormap_type;
 CRDT_API extern const crdt_type crdt_ormap_rw_type;
 CRDT_API extern const crdt_type crdt_ormap_lww_type;
+/* Is it one of these? */
+CRDT_API bool crdt_ormap_is(const crdt_type *type);
 
 /* A stand-alone map of updates that win, written by `replica`. For the others see
  * crdt_store_new_solo. Errors: ENOMEM, EINVAL. */

@@ -242,8 +242,9 @@ CRDT_MUST_CHECK CRDT_API crdt_err crdt_surfaced_decode(crdt_surfaced *surfaced, 
 CRDT_MUST_CHECK CRDT_API crdt_err crdt_materialise(crdt_txn *txn, const crdt_rules *rules,
                                                    const crdt_path *path, crdt_view into,
                                                    bool *ret_wrote);
-/* The i-th record of a path, in order of ids: items and id of an outcome, nothing else. Errors:
- * ENOENT (past the end), EMALFORMED (something else was written there), ENOMEM. */
+/* The i-th record of a path, in order of the bytes of ids: items and id of an outcome, nothing
+ * else. O(records * log records). Errors: ENOENT (past the end), EMALFORMED (something else was
+ * written there), ENOMEM. */
 CRDT_MUST_CHECK CRDT_API crdt_err crdt_materialised(const crdt_store *store, crdt_view into,
                                                     const crdt_path *path, size_t i,
                                                     crdt_outcome *ret_outcome);

@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "crdt/core/bytes.h"
 #include "crdt/seq/seq.h"
 
 crdt_err crdt_rga_new(uint64_t replica, const crdt_mem *mem, crdt_store **ret_store)
@@ -26,11 +27,30 @@ static bool is_in(const crdt_rga_edit *edit, uint64_t pos, uint64_t count)
     return pos <= length && count <= length - pos;
 }
 
+#define SMALL 128u
+
+/* As crdt_buf_value writes it; 0: it is too large. */
+static size_t put_small(crdt_value value, uint8_t out[SMALL])
+{
+    if (value.kind == CRDT_INT) {
+        out[0] = 0;
+        crdt__store_le64(out + 1, (uint64_t)value.i);
+        return 9;
+    }
+    if (value.bytes.size >= SMALL - 1) return 0;
+    out[0] = (uint8_t)(value.bytes.size + 1);
+    if (value.bytes.size > 0) memcpy(out + 1, value.bytes.data, value.bytes.size);
+    return value.bytes.size + 1;
+}
+
 crdt_err crdt_rga_insert(crdt_rga_edit *edit, uint64_t pos, crdt_value value)
 {
     crdt_err err = crdt_target_value_ok(&edit->target, value);
     if (err == CRDT_OK && !is_in(edit, pos, 0)) err = CRDT_ERANGE;
     if (err != CRDT_OK) return err;
+    uint8_t small[SMALL];
+    size_t  size = put_small(value, small);
+    if (size > 0) return crdt__seq_insert(&edit->target, (uint32_t)pos, small, size, 1, 0);
     crdt_buf buf;
     crdt_buf_init(&buf, edit->target.space->mem);
     crdt_buf_value(&buf, value);
@@ -57,18 +77,10 @@ crdt_err crdt_rga_set(crdt_rga_edit *edit, uint64_t pos, crdt_value value)
 
 /* -- Reading ----------------------------------------------------------------------------------- */
 
-static crdt_value value_of(const crdt__seq *seq, uint32_t cid)
+/* What was set last for the element; NULL: nothing. */
+static const crdt__set *set_of(const crdt__seq *seq, uint32_t cid)
 {
-    if (seq->sets.count > 0) {
-        const crdt__set *set = crdt__seq_set_of(seq, crdt__seq_elem(seq, cid));
-        if (set != NULL) return set->value;
-    }
-    uint32_t    count;
-    crdt_limits none;
-    crdt_dec    dec;
-    memset(&none, 0xff, sizeof none);
-    crdt_dec_init(&dec, crdt__atoms_view(&seq->atoms, cid, 1, &count), &none);
-    return crdt_dec_value(&dec);
+    return seq->sets.count == 0 ? NULL : crdt__seq_set_of(seq, crdt__seq_elem(seq, cid));
 }
 
 uint64_t crdt_rga_length(crdt_ref list)
@@ -81,20 +93,39 @@ bool crdt_rga_get(crdt_ref list, uint64_t pos, crdt_value *ret_value)
 {
     crdt__seq *seq = (crdt__seq *)(uintptr_t)crdt__seq_of(&list);
     if (seq == NULL || pos >= seq->order.visible) return false;
-    *ret_value = value_of(seq, crdt__order_cid(crdt__order_at(&seq->order, (uint32_t)pos)));
+    uint32_t         cid = crdt__order_cid(crdt__order_at(&seq->order, (uint32_t)pos));
+    const crdt__set *set = set_of(seq, cid);
+    *ret_value = set != NULL ? set->value : crdt__atoms_value(&seq->atoms, cid);
     return true;
 }
 
 crdt_rga_iter crdt_rga_iterate(crdt_ref list, uint64_t from)
 {
     crdt__seq    *seq = (crdt__seq *)(uintptr_t)crdt__seq_of(&list);
-    crdt_rga_iter it = {list, NULL, 0, 0};
+    crdt_rga_iter it;
+    it.list = list;
+    it.leaf = NULL;
+    it.first = it.count = 0; /* of the starts none is known */
     if (seq == NULL || from >= seq->order.visible) return it;
     crdt__place place = crdt__order_at(&seq->order, (uint32_t)from);
     it.leaf = place.leaf;
     it.index = place.index;
     it.offset = place.offset;
     return it;
+}
+
+_Static_assert(sizeof((crdt_rga_iter *)0)->starts == CRDT__NEAR * sizeof(uint32_t),
+               "an iterator has room for the starts that are found together");
+
+/* The inserted value of the element; those around it are found with it. */
+static crdt_value value_near(crdt_rga_iter *it, const crdt__seq *seq, uint32_t cid)
+{
+    const uint8_t *block = it->block;
+    if (cid - it->first >= it->count) {
+        crdt__atoms_near(&seq->atoms, cid, &block, &it->first, &it->count, it->starts);
+        it->block = block;
+    }
+    return crdt__value_read(block + it->starts[cid - it->first]);
 }
 
 bool crdt_rga_next(crdt_rga_iter *it, crdt_value *ret_value)
@@ -112,7 +143,9 @@ bool crdt_rga_next(crdt_rga_iter *it, crdt_value *ret_value)
             it->offset = 0;
             continue;
         }
-        *ret_value = value_of(seq, span->cid + it->offset++);
+        uint32_t         cid = span->cid + it->offset++;
+        const crdt__set *set = set_of(seq, cid);
+        *ret_value = set != NULL ? set->value : value_near(it, seq, cid);
         return true;
     }
     return false;

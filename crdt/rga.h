@@ -61,8 +61,9 @@ CRDT_API bool crdt_rga_get(crdt_ref list, uint64_t pos, crdt_value *ret_value);
 /* Cursor on the caller's stack; ends with any change of the store. */
 typedef struct crdt_rga_iter {
     crdt_ref    list;
-    const void *leaf;
+    const void *leaf, *block;
     uint32_t    index, offset;
+    uint32_t    first, count, starts[64]; /* where values lie in the block */
 } crdt_rga_iter;
 CRDT_API crdt_rga_iter crdt_rga_iterate(crdt_ref list, uint64_t from); /* from past the end: none */
 CRDT_API bool          crdt_rga_next(crdt_rga_iter *it, crdt_value *ret_value); /* borrowed */

@@ -144,6 +144,10 @@ CRDT_MUST_CHECK CRDT_API crdt_err crdt_store_find(const crdt_store *store, crdt_
  * such a type), ENOMEM (see crdt_store_find). */
 CRDT_MUST_CHECK CRDT_API crdt_err crdt_store_beside(const crdt_store *store, crdt_view name,
                                                     const crdt_type *type, crdt_ref *ret_ref);
+/* The object of that type under name, whether it shows or not, or is not alive: what it remembers
+ * of a removal. Cost: one lookup. Errors: ENOENT, ENOMEM (see crdt_store_find). */
+CRDT_MUST_CHECK CRDT_API crdt_err crdt_store_object(const crdt_store *store, crdt_view name,
+                                                    const crdt_type *type, crdt_ref *ret_ref);
 /* The object of a stand-alone store or of a delta of one. */
 CRDT_API crdt_ref crdt_store_solo(const crdt_store *store);
 /* Names in key order, with the type that shows. Allocates nothing (but see crdt_store_decode); ends

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "node/blocking.h"
 #include "node/command.h"
 #include "node/diff.h"
 #include "node/log.h"
@@ -36,13 +37,20 @@ static void unlink_dirty(client *c)
     c->dirty = false;
 }
 
+/* Those that wait for keys are woken one by one, and not looked at in each turn. */
+static bool is_counted(const client *c)
+{
+    return c->wait.on && c->wait.kind != CLIENT_WAITS_KEYS;
+}
+
 void client_close(client *c)
 {
     node *n = c->node;
     if (c->closed) return;
     c->closed = c->closing = true;
-    if (c->wait.on) n->waiting--;
+    if (is_counted(c)) n->waiting--;
     c->wait.on = false;
+    blocking_leave(c);
     if (c->dirty) unlink_dirty(c);
     if (c->previous != NULL) c->previous->next = c->next;
     else n->clients = c->next;
@@ -183,19 +191,14 @@ void client_flush_all(node *n)
 #define BATCH 16u
 #define BATCH_WORDS 64u
 
-typedef struct request {
-    crdt_view *args;
-    size_t     count, end; /* end: the place behind it in the bytes */
-} request;
-
 /* Requests that came together: they are read, then run, so that what their names stand for is
  * loaded while others are at work. */
 typedef struct batch {
     size_t      count, words, end;
     resp_status status; /* of what is behind the last: RESP_REQUEST, if that was not looked at */
     const char *error;
-    request     of[BATCH];
-    crdt_view   args[BATCH_WORDS];
+    command_request of[BATCH];
+    crdt_view       args[BATCH_WORDS];
 } batch;
 
 /* From `at` on; the words of the last may be the parser's own. Who has not said who it is may say
@@ -205,7 +208,7 @@ static void read_batch(client *c, const uint8_t *data, size_t size, size_t at, b
     size_t most = c->authed ? BATCH : 1, used;
     b->count = b->words = 0;
     for (bool keeps = true; keeps && b->count < most;) {
-        request *r = &b->of[b->count];
+        command_request *r = &b->of[b->count];
         b->status =
             resp_parse(&c->parser, data + at, size - at, &r->args, &r->count, &used, &b->error);
         b->end = at += used;
@@ -243,9 +246,9 @@ static size_t run_requests(client *c, const uint8_t *data, size_t size)
     while (may_go_on(c) && b.status == RESP_REQUEST) {
         read_batch(c, data, size, at, &b);
         expect_names(c, &b);
-        for (size_t i = 0; i < b.count && may_go_on(c); i++) {
-            command_run(c, b.of[i].args, b.of[i].count);
-            at = b.of[i].end;
+        for (size_t i = 0; i < b.count && may_go_on(c);) {
+            i += command_run(c, &b.of[i], b.count - i);
+            at = b.of[i - 1].end;
         }
         if (!may_go_on(c)) break;
         at = b.end;
@@ -366,7 +369,7 @@ gossip_time client_deadline(const node *n)
 void client_begin_wait(client *c, client_wait_kind kind, uint32_t nodes, gossip_time until)
 {
     c->wait = (client_wait){kind, nodes, until, true, c->noreply || c->skip > 0};
-    c->node->waiting++;
+    if (is_counted(c)) c->node->waiting++;
 }
 
 void client_end_wait(client *c, size_t reply_at)
@@ -384,7 +387,7 @@ void client_wake_waiting(node *n)
     for (client *c = n->clients; c != NULL; c = next) {
         next = c->next;
         size_t at = c->out.size;
-        if (!c->wait.on) continue;
+        if (!is_counted(c)) continue;
         if (c->wait.kind == CLIENT_WAITS_DIFF) {
             if (n->now >= c->wait.until) diff_end(n, 0, CRDT_EIO); /* its end was not told */
             continue;

@@ -9,6 +9,7 @@
 typedef enum client_wait_kind {
     CLIENT_WAITS_HOLDERS, /* WAIT: so many nodes hold what it wrote; or until then */
     CLIENT_WAITS_DIFF,    /* CRDT.DIFF: node/diff.c ends it */
+    CLIENT_WAITS_KEYS,    /* BLPOP and its like: node/blocking.c ends it */
     CLIENT_WAITS_NO_MORE  /* CLIENT UNBLOCK id ERROR */
 } client_wait_kind;
 
@@ -39,7 +40,9 @@ struct client {
     const command *last_sub; /* which of its subs; NULL: none */
     crdt_dot       written;  /* by its last write */
     client_wait    wait;
-    char           peer[64], local[64], *name, *library, *library_version;
+    struct blocked *blocked;    /* what it waits for: node/blocking.c */
+    client         *next_woken; /* of those that it let go */
+    char            peer[64], local[64], *name, *library, *library_version;
 };
 
 /* Take a connection that waits at the listener. */

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "node/blocking.h"
 #include "node/commands.h"
 #include "node/names.h"
 #include "node/number.h"
@@ -276,10 +277,13 @@ static void client_unblock(call *c)
         call_syntax(c);
     } else {
         client *cl = client_by_id(c->node, (uint64_t)id);
+        bool    error = c->count == 4 && call_is(c, 3, "error");
+        bool    blocked = cl != NULL && cl->blocked != NULL;
         bool    waits = cl != NULL && cl->wait.on && cl->wait.kind == CLIENT_WAITS_HOLDERS;
         if (waits) cl->wait.until = 0;
-        if (waits && c->count == 4 && call_is(c, 3, "error")) cl->wait.kind = CLIENT_WAITS_NO_MORE;
-        reply_int(c->reply, waits);
+        if (waits && error) cl->wait.kind = CLIENT_WAITS_NO_MORE;
+        if (blocked) blocking_end(cl, error);
+        reply_int(c->reply, waits || blocked);
     }
 }
 
@@ -312,7 +316,7 @@ const command client_commands[] = {
     {"client|tracking", client_tracking, -3, 0, 0, 0, 0, "connection", "ON | OFF",
      "Refused: the node tells no client what others change.", NULL, NULL},
     {"client|unblock", client_unblock, -3, COMMAND_ADMIN, 0, 0, 0, "connection",
-     "client-id [TIMEOUT | ERROR]", "End the WAIT of another connection.", NULL, NULL},
+     "client-id [TIMEOUT | ERROR]", "End what another connection waits for.", NULL, NULL},
     {"client|unpause", client_unpause, 2, COMMAND_ADMIN, 0, 0, 0, "connection", "",
      "Nothing: no client is ever paused.", NULL, NULL},
     {"client|help", call_help, 2, 0, 0, 0, 0, "connection", "", "Prints this help.", NULL, NULL},

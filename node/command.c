@@ -8,6 +8,8 @@
 #include <string.h>
 #include <strings.h>
 
+#include "crdt/types.h"
+#include "node/blocking.h"
 #include "node/commands.h"
 #include "node/conflicts.h"
 #include "node/expiry.h"
@@ -189,7 +191,7 @@ void call_commit(call *c)
     crdt_dot last;
     bool     failed = c->failed;
     if (c->txn == NULL) return;
-    if (failed || call_fails(c, node_commit(n, c->deadlines, &last))) {
+    if (failed || call_fails(c, node_commit(n, c->deadlines || c->conflicts, &last))) {
         gossip_engine_rollback(n->engine);
         c->txn = NULL;
         return;
@@ -200,13 +202,17 @@ void call_commit(call *c)
     c->client->wrote = true;
 }
 
+static bool arity_fits(const command *cmd, size_t count)
+{
+    return cmd->arity >= 0 ? count == (size_t)cmd->arity : count >= (size_t)-cmd->arity;
+}
+
 static bool may_run(call *c)
 {
     const command *cmd = c->command;
     if (cmd == NULL) unknown_command(c);
-    else if (cmd->arity >= 0 ? c->count != (size_t)cmd->arity : c->count < (size_t)-cmd->arity) {
-        call_wrong_arity(c);
-    } else if (!c->client->authed && !(cmd->flags & COMMAND_NO_AUTH)) {
+    else if (!arity_fits(cmd, c->count)) call_wrong_arity(c);
+    else if (!c->client->authed && !(cmd->flags & COMMAND_NO_AUTH)) {
         call_error(c, "NOAUTH Authentication required.");
     }
     return !c->failed;
@@ -228,12 +234,25 @@ static void run(call *c)
     if (c->failed) counted->failed++;
 }
 
-void command_run(client *who, const crdt_view *args, size_t count)
+static call call_of(client *who, const command_request *one)
 {
-    call c = {.node = who->node, .client = who, .args = args, .count = count};
-    c.reply = &who->reply;
-    c.command = is_named(who->last, args[0]) ? who->last : command_find(args[0]);
-    c.at = who->out.size;
+    return (call){.node = who->node,
+                  .client = who,
+                  .args = one->args,
+                  .count = one->count,
+                  .reply = &who->reply,
+                  .at = who->out.size};
+}
+
+static const command *command_of(const client *who, const command_request *one)
+{
+    return is_named(who->last, one->args[0]) ? who->last : command_find(one->args[0]);
+}
+
+static void run_alone(client *who, const command_request *one)
+{
+    call c = call_of(who, one);
+    c.command = command_of(who, one);
     who->commands++;
     c.node->totals.commands++;
     if (may_run(&c)) {
@@ -245,6 +264,105 @@ void command_run(client *who, const crdt_view *args, size_t count)
     }
     if (who->noreply || who->skip > 0) who->out.size = c.at;
     if (who->skip > 0) who->skip--;
+    if (c.node->keys_ready) blocking_serve(c.node);
+}
+
+bool command_again(client *who, const command *cmd, const command_request *one)
+{
+    call c = call_of(who, one);
+    c.command = cmd;
+    c.again = true;
+    cmd->run(&c);
+    call_commit(&c);
+    if (c.failed) who->out.size = c.end;
+    return !c.waits;
+}
+
+/* -- Several that share an entry --------------------------------------------------------------- */
+
+#define SHARED_BYTES 32768u /* of arguments: their entry stays far below the size of a message */
+
+/* How many from the first on may share one; who->last is the command of the last looked at. */
+static size_t sharing(client *who, const command_request *requests, size_t count)
+{
+    size_t n = 0, bytes = 0;
+    if (!who->authed || who->noreply || who->skip > 0) return 0;
+    if (who->node->blocked > 0) return 0; /* who waits has its turn after each */
+    for (; n < count; n++) {
+        const command *cmd = command_of(who, &requests[n]);
+        if (cmd == NULL || !(cmd->flags & COMMAND_SHARES)) break;
+        for (size_t i = 0; i < requests[n].count; i++) bytes += requests[n].args[i].size;
+        if (!arity_fits(cmd, requests[n].count) || bytes > SHARED_BYTES) break;
+        who->last = cmd;
+    }
+    return n;
+}
+
+/* What one of them leaves for the next. False: it failed. A deadline or a conflict that it made is
+ * seen by reads only when it is committed: it is the last, then. */
+static bool run_sharing(call *all, const command_request *one, bool *ret_last)
+{
+    call c = call_of(all->client, one);
+    c.command = all->client->last = command_of(all->client, one);
+    c.txn = all->txn;
+    c.command->run(&c);
+    all->txn = c.txn;
+    if (c.txn != NULL) crdt_ormap_leave(c.txn); /* names are names again */
+    all->deadlines = c.deadlines;
+    all->conflicts = c.conflicts;
+    *ret_last = c.deadlines || c.conflicts;
+    return !c.failed;
+}
+
+static void count_sharing(client *who, const command_request *requests, size_t count, uint64_t from)
+{
+    uint64_t each = from != 0 ? (uv_hrtime() - from) / count : 0;
+    for (size_t i = 0; i < count; i++) {
+        command_counts *counted = counts_of(command_of(who, &requests[i]));
+        counted->calls++;
+        counted->timed += from != 0;
+        counted->timed_ns += each;
+    }
+    who->commands += count;
+    who->node->totals.commands += count;
+    who->last_sub = NULL;
+}
+
+/* False: nothing has happened. */
+static bool run_together(client *who, const command_request *requests, size_t may, size_t *ret_ran)
+{
+    call     all = call_of(who, requests);
+    uint64_t errors = who->node->totals.errors;
+    size_t   ran = 0;
+    bool     last = false, good = true;
+    all.command = who->last;
+    uint64_t from = counts_of(all.command)->calls % COMMAND_SAMPLE < may ? uv_hrtime() : 0;
+    while (good && !last && ran < may) good = run_sharing(&all, &requests[ran++], &last);
+    if (good) call_commit(&all);
+    else if (all.txn != NULL) gossip_engine_rollback(who->node->engine);
+    *ret_ran = ran;
+    if (!good || all.failed) {
+        who->out.size = all.at;
+        who->node->totals.errors = errors;
+        return false;
+    }
+    count_sharing(who, requests, ran, from);
+    return true;
+}
+
+size_t command_run(client *who, const command_request *requests, size_t count)
+{
+    size_t ran, may = count > 1 ? sharing(who, requests, count) : 0;
+    if (may < 2) {
+        run_alone(who, requests);
+        return 1;
+    }
+    if (run_together(who, requests, may, &ran)) {
+        if (who->node->keys_ready) blocking_serve(who->node);
+        return ran;
+    }
+    for (size_t i = 0; i < ran; i++) run_alone(who, &requests[i]);
+    return ran;
 }
 
 /* -- Commands of commands ---------------------------------------------------------------------- */
@@ -274,7 +392,7 @@ void call_sub(call *c)
         return;
     }
     c->command = c->client->last_sub = sub;
-    if (sub->arity >= 0 ? c->count != (size_t)sub->arity : c->count < (size_t)-sub->arity) {
+    if (!arity_fits(sub, c->count)) {
         call_wrong_arity(c);
         return;
     }

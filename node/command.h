@@ -1,7 +1,9 @@
 /* command.h: the table of commands, and how one runs.
  *
  * A command that writes opens the engine's transaction by call_write; when it returns, the
- * transaction is committed (one entry), or rolled back if it replied with an error.
+ * transaction is committed (one entry), or rolled back if it replied with an error. Writes that a
+ * client sends in one go may share a transaction (COMMAND_SHARES): the cost of an entry is that of
+ * several commands, and other nodes see all of them or none.
  */
 #ifndef NODE_COMMAND_H
 #define NODE_COMMAND_H
@@ -14,8 +16,9 @@ typedef enum command_flags {
     COMMAND_FAST = 8,
     COMMAND_NO_AUTH = 16, /* before AUTH, too */
     COMMAND_BLOCKING = 32,
-    COMMAND_OURS = 64,         /* Redis has no such command */
-    COMMAND_COUNTED_KEYS = 128 /* its first argument says how many keys follow it */
+    COMMAND_OURS = 64,          /* Redis has no such command */
+    COMMAND_COUNTED_KEYS = 128, /* its first argument says how many keys follow it */
+    COMMAND_SHARES = 256        /* looks by its transaction alone: may share one with the next */
 } command_flags;
 
 /* One run of a command. */
@@ -30,6 +33,9 @@ typedef struct call {
     crdt_txn        *txn;       /* open once something is written */
     bool             failed;    /* an error was the reply: nothing is kept */
     bool             deadlines; /* it has changed some */
+    bool             again;     /* it waited for a key, which has changed */
+    bool             waits;     /* it replies nothing for now: blocking.h */
+    bool             conflicts; /* it may have made some */
     size_t           end;       /* of an error reply: what is said after it is dropped */
 } call;
 
@@ -59,8 +65,17 @@ const command        *command_at(size_t i); /* in order of names; NULL past the 
 size_t                command_count(void);
 const command_counts *command_counts_of(const command *cmd); /* of the table, not of subs */
 void                  command_counts_reset(void);
-/* Run one request and append its reply. */
-void command_run(client *who, const crdt_view *args, size_t count);
+typedef struct command_request {
+    crdt_view *args;
+    size_t     count, end; /* end: the place behind it in the bytes that came */
+} command_request;
+
+/* Run the first of them and append its reply; writes that follow it and may share its entry, too:
+ * they run as one transaction or, if one fails or the entry is not taken, each as its own. How many
+ * ran, at least one. */
+size_t command_run(client *who, const command_request *requests, size_t count);
+/* Run a request that waits once more. False: it goes on waiting. */
+bool command_again(client *who, const command *cmd, const command_request *one);
 
 /* -- For commands ------------------------------------------------------------------------------ */
 

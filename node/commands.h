@@ -48,6 +48,14 @@ void command_sadd(call *c), command_srem(call *c), command_sismember(call *c),
     command_sinter(call *c), command_sunion(call *c), command_sdiff(call *c),
     command_sinterstore(call *c), command_sunionstore(call *c), command_sdiffstore(call *c),
     command_smove(call *c), command_sintercard(call *c);
+/* lists.c, listmoves.c */
+void command_lpush(call *c), command_rpush(call *c), command_lpushx(call *c),
+    command_rpushx(call *c), command_lpop(call *c), command_rpop(call *c), command_llen(call *c),
+    command_lrange(call *c), command_lindex(call *c), command_lset(call *c), command_lrem(call *c),
+    command_ltrim(call *c), command_linsert(call *c), command_lpos(call *c), command_lmove(call *c),
+    command_rpoplpush(call *c), command_lmpop(call *c), command_blpop(call *c),
+    command_brpop(call *c), command_blmove(call *c), command_brpoplpush(call *c),
+    command_blmpop(call *c);
 /* hashes.c */
 void command_hset(call *c), command_hmset(call *c), command_hget(call *c), command_hmget(call *c),
     command_hgetall(call *c), command_hdel(call *c), command_hexists(call *c),
@@ -57,6 +65,10 @@ void command_hset(call *c), command_hmset(call *c), command_hget(call *c), comma
 /* maps.c */
 void command_map_set(call *c), command_map_get(call *c), command_map_del(call *c),
     command_map_incr(call *c), command_map_keys(call *c), command_map_len(call *c);
+/* revs.c */
+void command_rev_put(call *c), command_rev_get(call *c), command_rev_winner(call *c),
+    command_rev_leaves(call *c), command_rev_conflicts(call *c), command_rev_history(call *c),
+    command_rev_del(call *c), command_rev_accept(call *c), command_rev_tree(call *c);
 /* texts.c */
 void command_text_insert(call *c), command_text_delete(call *c), command_text_get(call *c),
     command_text_length(call *c);

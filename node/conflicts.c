@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "crdt/types.h"
+#include "node/log.h"
 
 #define PATH_MAX_DEPTH 64u /* of maps, whatever the limits say */
 
@@ -18,9 +19,7 @@ static int by_name(const void *a, const void *b)
 
 static bool competes_within(const crdt_ref *ref)
 {
-    bool map = ref->type == &crdt_ormap_type || ref->type == &crdt_ormap_rw_type ||
-               ref->type == &crdt_ormap_lww_type;
-    return map && crdt_ormap_competes(*ref);
+    return crdt_ormap_is(ref->type) && crdt_ormap_competes(*ref);
 }
 
 typedef struct field_walk {
@@ -87,33 +86,79 @@ static bool competes(const node *n, crdt_view name, const crdt_ref *ref)
            crdt_store_type_at(n->store, name, 1) != NULL;
 }
 
-static void keep(node *n, crdt_view name)
+/* A name that is listed; its bytes are behind. */
+typedef struct listed {
+    crdt_view name; /* first: by_name compares it */
+    bool      doubled;
+} listed;
+
+/* NULL: there is no memory: it is not listed, and competes all the same. */
+static listed *keep(node *n, crdt_view name)
 {
-    crdt_view *kept = malloc(sizeof *kept + name.size);
-    if (kept == NULL) return; /* it is not listed, and competes all the same */
+    listed *kept = malloc(sizeof *kept + name.size);
+    if (kept == NULL) return NULL;
     if (name.size > 0) memcpy(kept + 1, name.data, name.size);
-    *kept = crdt_view_of(kept + 1, name.size);
-    crdt_view **at = tsearch(kept, &n->conflicts, by_name);
-    if (at == NULL || *at != kept) free(kept);
-    else n->conflicts_count++;
+    *kept = (listed){crdt_view_of(kept + 1, name.size), false};
+    listed **at = tsearch(kept, &n->conflicts, by_name);
+    if (at == NULL || *at != kept) {
+        free(kept);
+        return NULL;
+    }
+    n->conflicts_count++;
+    return kept;
 }
 
-static void drop(node *n, crdt_view *kept)
+static void drop(node *n, listed *kept)
 {
     tdelete(kept, &n->conflicts, by_name);
     n->conflicts_count--;
+    n->doubled_count -= kept->doubled;
     free(kept);
+}
+
+/* A leaf of which another has the id, too: somebody gave one id to two bodies. */
+static bool find_doubled(const crdt_ref *ref, crdt_rev *ret_rev)
+{
+    crdt_revgraph_iter it = crdt_revgraph_iterate(*ref, CRDT_REVS_DOUBLED);
+    while (crdt_revgraph_next(&it, ret_rev)) {
+        if (ret_rev->leaf) return true;
+    }
+    return false;
+}
+
+/* The alarm: once, until it is decided which of the bodies is meant. */
+static void watch_doubled(node *n, listed *kept, const crdt_ref *ref)
+{
+    crdt_rev rev;
+    bool     before = kept->doubled;
+    kept->doubled = find_doubled(ref, &rev);
+    n->doubled_count += kept->doubled;
+    n->doubled_count -= before;
+    if (!kept->doubled || before) return;
+    char     quoted[280];
+    crdt_buf id;
+    crdt_buf_init(&id, NULL);
+    crdt_rev_id_print(&rev.id, &id);
+    node_log(LOG_WARN, "one revision id has two bodies: both are kept, write over it",
+             "key=%s rev=%.*s", node_log_quote(kept->name, quoted), (int)id.size,
+             id.size > 0 ? (const char *)id.data : "");
+    crdt_buf_clear(&id);
 }
 
 void conflicts_note(node *n, const crdt_change *change)
 {
     crdt_ref ref;
-    if (!change->remote && n->conflicts_count == 0) return; /* only what came from elsewhere adds */
+    /* Of what is written here only branches of revisions add. */
+    bool adds = change->remote || change->type == &crdt_revgraph_type;
+    if (!adds && n->conflicts_count == 0) return;
     bool competing = crdt_store_find(n->store, change->name, NULL, &ref) == CRDT_OK &&
                      competes(n, change->name, &ref);
-    crdt_view **kept = tfind(&change->name, &n->conflicts, by_name);
-    if (competing && kept == NULL) keep(n, change->name);
-    else if (!competing && kept != NULL) drop(n, *kept);
+    listed *const *at = tfind(&change->name, &n->conflicts, by_name);
+    listed        *kept = at != NULL ? *at : NULL;
+    if (competing && kept == NULL) kept = keep(n, change->name);
+    if (kept == NULL) return;
+    if (competing) watch_doubled(n, kept, &ref);
+    else drop(n, kept);
 }
 
 void conflicts_open(node *n)
@@ -122,7 +167,8 @@ void conflicts_open(node *n)
     crdt_view       name;
     crdt_ref        ref;
     while (crdt_store_next(&it, &name, &ref)) {
-        if (competes(n, name, &ref)) keep(n, name);
+        listed *kept = competes(n, name, &ref) ? keep(n, name) : NULL;
+        if (kept != NULL) watch_doubled(n, kept, &ref);
     }
 }
 
@@ -130,12 +176,17 @@ void conflicts_close(node *n)
 {
     tdestroy(n->conflicts, free);
     n->conflicts = NULL;
-    n->conflicts_count = 0;
+    n->conflicts_count = n->doubled_count = 0;
 }
 
 size_t conflicts_count(const node *n)
 {
     return n->conflicts_count;
+}
+
+size_t conflicts_doubled(const node *n)
+{
+    return n->doubled_count;
 }
 
 typedef struct walk {
@@ -148,7 +199,7 @@ static void at_node(const void *at, VISIT order, void *user)
 {
     walk *w = user;
     if ((order != postorder && order != leaf) || w->done) return;
-    w->done = !w->visit(w->user, **(const crdt_view *const *)at);
+    w->done = !w->visit(w->user, (*(const listed *const *)at)->name);
 }
 
 void conflicts_each(const node *n, bool (*visit)(void *user, crdt_view name), void *user)

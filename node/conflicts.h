@@ -8,6 +8,8 @@ void   conflicts_open(node *n); /* from what the store holds */
 void   conflicts_close(node *n);
 void   conflicts_note(node *n, const crdt_change *change); /* of the store's change list */
 size_t conflicts_count(const node *n);
+/* Of these the documents in which a leaf's id has two bodies; each was logged as it came up. */
+size_t conflicts_doubled(const node *n);
 /* In order of names: visit is called for each, until it says false. */
 void conflicts_each(const node *n, bool (*visit)(void *user, crdt_view name), void *user);
 /* Competing contents of what shows under the name: 0 or 1 is none. Of a map: of all its fields. */

@@ -73,6 +73,7 @@ static bool in_category(const command *cmd, const char *category)
         return flags & COMMAND_ADMIN;
     }
     if (strcmp(category, "fast") == 0) return flags & COMMAND_FAST;
+    if (strcmp(category, "blocking") == 0) return flags & COMMAND_BLOCKING;
     if (strcmp(category, "slow") == 0) return !(flags & COMMAND_FAST);
     if (strcmp(category, "keyspace") == 0) return keys && in_group(cmd, "generic");
     return in_group(cmd, category);
@@ -80,14 +81,20 @@ static bool in_category(const command *cmd, const char *category)
 
 static void reply_categories(reply *r, const command *cmd)
 {
-    static const char *const names[] = {"@keyspace", "@read",      "@write",     "@set",
-                                        "@string",   "@hash",      "@admin",     "@fast",
-                                        "@slow",     "@dangerous", "@connection"};
+    static const char *const names[] = {"@keyspace", "@read",      "@write",     "@set",  "@list",
+                                        "@string",   "@hash",      "@admin",     "@fast", "@slow",
+                                        "@blocking", "@dangerous", "@connection"};
     words                    w = {.count = 0};
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
         say(&w, in_category(cmd, names[i] + 1), names[i]);
     }
     reply_words(r, &w);
+}
+
+/* Which argument says how many keys follow it. */
+static size_t place_of_count(const command *cmd)
+{
+    return strncmp(cmd->syntax, "numkeys", 7) == 0 ? 1 : 2;
 }
 
 /* Where the keys are: one run of arguments, told in the way of Redis 7. */
@@ -110,7 +117,7 @@ static void reply_keys(reply *r, const command *cmd)
     reply_text(r, "spec");
     reply_map(r, 1);
     reply_text(r, "index");
-    reply_int(r, counted ? 1 : cmd->first_key);
+    reply_int(r, counted ? (int64_t)place_of_count(cmd) : cmd->first_key);
     reply_text(r, "find_keys");
     reply_map(r, 2);
     reply_text(r, "type");
@@ -197,9 +204,10 @@ static const char *type_of(const syntax_arg *arg)
 {
     static const char *const keys[] = {"key", "newkey", "source", "destination"};
     static const char *const numbers[] = {
-        "count",    "seconds", "milliseconds", "position", "increment",   "decrement", "start",
-        "end",      "cursor",  "index",        "timeout",  "numreplicas", "numkeys",   "limit",
-        "protover", "amount",  "offset",       "integer",  "stamp"};
+        "count",   "seconds", "milliseconds", "position", "increment",  "decrement",
+        "start",   "end",     "cursor",       "index",    "timeout",    "numreplicas",
+        "numkeys", "limit",   "protover",     "amount",   "offset",     "integer",
+        "stamp",   "stop",    "rank",         "len",      "num-matches"};
     if (arg->kind == SYNTAX_TOKEN) return "pure-token";
     if (arg->kind == SYNTAX_ONEOF) return "oneof";
     if (arg->kind == SYNTAX_BLOCK) return "block";
@@ -346,10 +354,11 @@ static bool find_keys(call *c, const command *cmd, size_t *first, size_t *last, 
     size_t  count = c->count - 2;
     int64_t keys;
     if (cmd->flags & COMMAND_COUNTED_KEYS) {
-        *first = 2;
+        size_t at = place_of_count(cmd);
+        *first = at + 1;
         *step = 1;
-        bool fits = number_int64(c->args[3], &keys) && keys > 0 && (uint64_t)keys <= count - 2;
-        *last = fits ? 1 + (size_t)keys : 0;
+        bool fits = number_int64(c->args[2 + at], &keys) && keys > 0 && (uint64_t)keys < count - at;
+        *last = fits ? at + (size_t)keys : 0;
         if (!fits) call_error(c, "ERR Invalid arguments specified for command");
         return fits;
     }

@@ -192,6 +192,8 @@ static const char *rule_of(const crdt_type *type, bool competes)
         return "what was set last, and all increments that it had not seen";
     if (type == &crdt_ormap_type && competes)
         return "fields were written at the same time: of each the value stamped last shows";
+    if (type == &crdt_revgraph_type && competes)
+        return "revisions are leaves side by side: the greatest by number and hash shows";
     if (competes) return "values were written at the same time: contents lists them";
     return type->summary;
 }

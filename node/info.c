@@ -99,7 +99,7 @@ static void clients(const node *n, crdt_buf *out)
     count(out, "maxclients", n->config.maxclients);
     count(out, "client_recent_max_input_buffer", in);
     count(out, "client_recent_max_output_buffer", most);
-    count(out, "blocked_clients", n->waiting);
+    count(out, "blocked_clients", n->waiting + n->blocked);
     count(out, "tracking_clients", 0);
     count(out, "clients_in_timeout_table", n->waiting);
 }
@@ -331,6 +331,7 @@ static void gossip(const node *n, crdt_buf *out)
     count(out, "far_future", g.far_future);
     count(out, "engine_memory", g.memory);
     count(out, "conflicts", conflicts_count(n));
+    count(out, "doubled_revisions", conflicts_doubled(n));
     notices(n, out);
     transport(n, out);
 }

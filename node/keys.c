@@ -3,12 +3,31 @@
 
 #include "node/expiry.h"
 
+static bool is_empty(const crdt_ref *ref)
+{
+    if (ref->type == &crdt_orset_type) return crdt_orset_count(*ref) == 0;
+    bool known = ref->type == &crdt_ormap_type || ref->type == &crdt_rga_type ||
+                 ref->type == &crdt_revgraph_type;
+    return known && !ref->type->alive(ref);
+}
+
+bool key_hidden(const node *n, crdt_view name, const crdt_ref *ref)
+{
+    return is_empty(ref) || expiry_passed(n, name);
+}
+
+bool key_shows(const node *n, crdt_view name)
+{
+    crdt_ref ref;
+    return crdt_store_find(n->store, name, NULL, &ref) == CRDT_OK && !key_hidden(n, name, &ref);
+}
+
 static bool look(call *c, crdt_view name, crdt_ref *ret_ref)
 {
     crdt_err err = c->txn != NULL ? crdt_txn_find(c->txn, name, NULL, ret_ref)
                                   : crdt_store_find(c->node->store, name, NULL, ret_ref);
     if (err != CRDT_OK && err != CRDT_ENOENT) call_fails(c, err);
-    return err == CRDT_OK && !expiry_passed(c->node, name);
+    return err == CRDT_OK && !key_hidden(c->node, name, ret_ref);
 }
 
 bool key_find(call *c, crdt_view name, crdt_ref *ret_ref)
@@ -33,19 +52,16 @@ crdt_txn *key_write(call *c, crdt_view name, const crdt_type *type)
 {
     crdt_txn *txn = call_write(c);
     if (txn == NULL) return NULL;
-    if (expiry_passed(c->node, name)) {
-        crdt_err err = crdt_txn_remove(txn, name);
-        if (err != CRDT_ENOENT && call_fails(c, err)) return NULL;
-        return txn;
-    }
     crdt_ref ref;
     crdt_err err = crdt_txn_find(txn, name, NULL, &ref);
-    if (err == CRDT_OK && ref.type != type) {
+    if (err == CRDT_OK && key_hidden(c->node, name, &ref)) {
+        c->deadlines = true;
+        err = crdt_txn_remove(txn, name);
+    } else if (err == CRDT_OK && ref.type != type) {
         call_wrong_type(c);
         return NULL;
     }
-    if (err != CRDT_ENOENT && call_fails(c, err)) return NULL;
-    return txn;
+    return err != CRDT_ENOENT && call_fails(c, err) ? NULL : txn;
 }
 
 crdt_txn *key_replace(call *c, crdt_view name)
@@ -74,5 +90,6 @@ const char *key_type_name(const crdt_type *type)
     if (type == &crdt_cell_type) return "string";
     if (type == &crdt_orset_type) return "set";
     if (type == &crdt_ormap_type) return "hash";
+    if (type == &crdt_rga_type) return "list";
     return type->name;
 }

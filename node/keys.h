@@ -1,5 +1,7 @@
 /* keys.h: names as Redis commands see them: of one type, and gone once their deadline has passed
- * (rule R14: expiry hides at read; whoever writes to an expired name resets it first). */
+ * (rule R14: expiry hides at read; whoever writes to an expired name resets it first). A set, list,
+ * hash or document that several nodes emptied at once, each leaving what another took, hides the
+ * same way. */
 #ifndef NODE_KEYS_H
 #define NODE_KEYS_H
 #include "crdt/types.h"
@@ -7,6 +9,11 @@
 
 /* What shows under the name; false: nothing, or it has expired. Counts hits and misses of reads. */
 bool key_find(call *c, crdt_view name, crdt_ref *ret_ref);
+/* Does something show? As a read of its own, outside of any call. */
+bool key_shows(const node *n, crdt_view name);
+/* What the store holds under a name and shows no more: it has expired, or is empty.
+ * Writing to it removes it first. */
+bool key_hidden(const node *n, crdt_view name, const crdt_ref *ref);
 /* The same within the call's transaction. */
 typedef enum key_state { KEY_ABSENT, KEY_THERE, KEY_OTHER } key_state;
 /* KEY_OTHER: another type shows; WRONGTYPE was replied. ABSENT: *ret_ref is an empty one. */

@@ -11,6 +11,7 @@
 #include "node/glob.h"
 #include "node/hashes.h"
 #include "node/keys.h"
+#include "node/lists.h"
 #include "node/number.h"
 
 void command_del(call *c)
@@ -105,7 +106,7 @@ void command_keys(call *c)
     gathered        found;
     gather_begin(&found);
     while (crdt_store_next(&it, &name, &ref) && begins_with(name, prefix)) {
-        if (glob_match(pattern, name) && !expiry_passed(c->node, name)) gather(c, &found, name);
+        if (glob_match(pattern, name) && !key_hidden(c->node, name, &ref)) gather(c, &found, name);
     }
     gather_end(c, &found);
 }
@@ -117,7 +118,7 @@ void command_randomkey(call *c)
     for (int tries = 0; tries < 100; tries++) {
         crdt_store_iter it = crdt_store_iterate_some(c->node->store, node_random(c->node));
         if (!crdt_store_next(&it, &name, &ref)) break;
-        if (expiry_passed(c->node, name)) continue;
+        if (key_hidden(c->node, name, &ref)) continue;
         reply_bulk(c->reply, name);
         return;
     }
@@ -200,11 +201,11 @@ static bool parse_scan(call *c, scan *s)
     return true;
 }
 
-static bool fits(call *c, const scan *s, crdt_view name, const crdt_type *type)
+static bool fits(call *c, const scan *s, crdt_view name, const crdt_ref *ref)
 {
-    if (expiry_passed(c->node, name)) return false;
+    if (key_hidden(c->node, name, ref)) return false;
     if (s->pattern.data != NULL && !glob_match(s->pattern, name)) return false;
-    const char *shown = key_type_name(type);
+    const char *shown = key_type_name(ref->type);
     return s->type.data == NULL ||
            (s->type.size == strlen(shown) && strncasecmp(s->type.data, shown, s->type.size) == 0);
 }
@@ -229,7 +230,7 @@ void command_scan(call *c)
     gather_begin(&found);
     bool more = crdt_store_next(&it, &name, &ref);
     for (int64_t left = s.count; more && left > 0; left--) {
-        if (fits(c, &s, name, ref.type)) gather(c, &found, name);
+        if (fits(c, &s, name, &ref)) gather(c, &found, name);
         more = crdt_store_next(&it, &name, &ref);
     }
     if (more) snprintf(next, sizeof next, "%" PRIu64, key_keep_cursor(n, name));
@@ -239,6 +240,20 @@ void command_scan(call *c)
 }
 
 /* -- RENAME ------------------------------------------------------------------------------------ */
+
+/* The winner's body, as the first revision of a document. Its ids are others there, and another
+ * branch might win: so there must be none. */
+static bool copy_document(call *c, crdt_view to, crdt_ref from)
+{
+    crdt_revgraph_iter it = crdt_revgraph_iterate(from, CRDT_REVS_LIVE);
+    crdt_rev           winner, other;
+    if (!crdt_revgraph_next(&it, &winner)) return true;
+    if (winner.has_body && !crdt_revgraph_next(&it, &other)) {
+        return !call_fails(c, crdt_revgraph_edit(c->txn, to, winner.body));
+    }
+    call_error(c, "ERR a document with conflicts cannot be renamed: write over them first");
+    return false;
+}
 
 /* The content, written anew under the other name: what others change under the old one at the same
  * time stays there. */
@@ -261,6 +276,8 @@ static bool copy_content(call *c, crdt_view to, crdt_ref from)
         return true;
     }
     if (from.type == &crdt_ormap_type) return hash_copy(c, to, from);
+    if (from.type == &crdt_rga_type) return list_copy(c, to, from);
+    if (from.type == &crdt_revgraph_type) return copy_document(c, to, from);
     call_error(c, "ERR a name of type '%s' cannot be renamed: its history stands under its name",
                key_type_name(from.type));
     return false;

@@ -11,6 +11,7 @@
 #include <unistd.h>
 #include <xxhash.h>
 
+#include "node/blocking.h"
 #include "node/client.h"
 #include "node/command.h"
 #include "node/conflicts.h"
@@ -78,14 +79,15 @@ void node_changes(node *n)
     while (crdt_store_next_change(n->store, &change)) {
         expiry_note(n, &change);
         conflicts_note(n, &change);
+        if (n->blocked > 0) blocking_note(n, &change);
     }
 }
 
-/* A write of this node is listed only where deadlines or conflicts are kept: most stores have none,
- * and it costs a search. */
+/* A write of this node is listed only where deadlines or conflicts are kept, or keys waited for:
+ * most stores have none, and it costs a search. */
 crdt_err node_commit(node *n, bool deadlines, crdt_dot *ret_last)
 {
-    bool told = deadlines || expiry_count(n) > 0 || conflicts_count(n) > 0;
+    bool told = deadlines || expiry_count(n) > 0 || conflicts_count(n) > 0 || n->blocked > 0;
     if (told) crdt_store_track_changes(n->store, true);
     crdt_err err = gossip_engine_commit(n->engine, ret_last);
     if (told) crdt_store_track_changes(n->store, false);
@@ -132,11 +134,16 @@ static void set_timer(node *n)
     uv_timer_start(&n->timer, on_timer, wait, 0);
 }
 
-/* Everything of a turn that goes out goes out here. */
+/* Everything of a turn that goes out goes out here. What those write who have waited is kept before
+ * they are told. */
 static void turn(node *n)
 {
-    if (n->busy || gossip_driver_deadline(n->driver) <= n->now) run_driver(n);
-    if (n->waiting > 0) client_wake_waiting(n);
+    do {
+        if (n->busy || gossip_driver_deadline(n->driver) <= n->now) run_driver(n);
+        if (n->keys_ready) blocking_serve(n);
+        if (n->waiting > 0) client_wake_waiting(n);
+        blocking_go_on(n);
+    } while (n->busy);
     if (n->dirty != NULL) client_flush_all(n);
     set_timer(n);
 }
@@ -442,6 +449,7 @@ bool node_close(node *n)
     expiry_close(n);
     conflicts_close(n);
     diff_close(n);
+    blocking_close(n);
     keyspace_close(n);
     cut_close(n);
     bool kept = node_data_close(&n->data, n->driver != NULL);

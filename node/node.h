@@ -72,8 +72,10 @@ typedef struct node {
     gossip_time              now; /* of this turn, monotonic microseconds */
     uint64_t                 ms;  /* of this turn, since 1970 */
     uint64_t                 ms_ceiling, timer_at;
-    uint32_t                 waiting;  /* clients in WAIT */
-    bool                     busy;     /* something of this turn is for the driver */
+    uint32_t                 waiting;    /* clients in WAIT */
+    uint32_t                 blocked;    /* clients that wait for keys: node/blocking.c */
+    bool                     keys_ready; /* some of these keys have changed */
+    bool                     busy;       /* something of this turn is for the driver */
     bool                     held;     /* the disk refuses: what was written is not acknowledged */
     bool                     cut;      /* CRDT.PARTITION */
     struct node_cut         *cut_from; /* from whom; NULL: from all */
@@ -82,7 +84,8 @@ typedef struct node {
     struct node_expiries    *expiries;  /* names with a deadline; NULL: none yet */
     struct keyspace_cursors *cursors;   /* of SCAN */
     void                    *conflicts; /* names with several contents: node/conflicts.c */
-    size_t                   conflicts_count;
+    size_t                   conflicts_count, doubled_count;
+    struct node_blocking    *blocking; /* who waits for which key; NULL: nobody ever did */
     struct node_diff        *diff;     /* CRDT.DIFF under way: node/diff.c */
     uint64_t                 saved_ms; /* when SAVE last succeeded */
     node_rates               rates;
@@ -106,8 +109,8 @@ static inline void node_touch(node *n)
 }
 /* What the store's change list tells goes to those who keep names by kind. */
 void node_changes(node *n);
-/* End the engine's transaction: one entry. deadlines: it has changed some. On an error it stays
- * open. */
+/* End the engine's transaction: one entry. deadlines: it has changed some, or may have made
+ * conflicts. On an error it stays open. */
 crdt_err node_commit(node *n, bool deadlines, crdt_dot *ret_last);
 /* Time of this turn, looked up anew. */
 /* keyspace.c: the cursors of SCAN go. */

@@ -12,6 +12,12 @@ static bool is_digit(uint8_t c)
     return c >= '0' && c <= '9';
 }
 
+crdt_value number_value(crdt_view text)
+{
+    int64_t n;
+    return number_int64(text, &n) ? crdt_int(n) : crdt_bytes(text.data, text.size);
+}
+
 bool number_uint64(crdt_view text, uint64_t *ret)
 {
     const uint8_t *at = text.data, *end;

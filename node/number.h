@@ -17,6 +17,8 @@ enum {
 /* The one decimal form of an integer: no blanks, no plus, no leading zeros, no -0. */
 bool number_int64(crdt_view text, int64_t *ret);
 bool number_uint64(crdt_view text, uint64_t *ret);
+/* As members, elements and values are kept: an integer if it is in that form, else the bytes. */
+crdt_value number_value(crdt_view text);
 /* What strtod takes in the C locale ("1.5", "-3e8", "0x1p4", "inf"), but no blanks and no NaN, and
  * nothing that overflows. */
 bool number_double(crdt_view text, double *ret);

@@ -6,6 +6,8 @@
 #include <stdio.h>
 #include <strings.h>
 
+#include "node/commands.h"
+
 #define DEPTH_MAX 64u
 
 static crdt_err make_rules(crdt_rules **ret_rules)

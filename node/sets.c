@@ -12,12 +12,6 @@
 #include "node/keys.h"
 #include "node/number.h"
 
-static crdt_value member(crdt_view bytes)
-{
-    int64_t i;
-    return number_int64(bytes, &i) ? crdt_int(i) : crdt_bytes(bytes.data, bytes.size);
-}
-
 /* The set; absent: *ret_there is false. False: an error was replied. */
 static bool find_set(call *c, crdt_view name, crdt_ref *ret_set, bool *ret_there)
 {
@@ -28,7 +22,7 @@ static bool find_set(call *c, crdt_view name, crdt_ref *ret_set, bool *ret_there
 
 static bool has(crdt_ref set, bool there, crdt_view elem)
 {
-    return there && crdt_orset_has(set, member(elem));
+    return there && crdt_orset_has(set, number_value(elem));
 }
 
 /* What the transaction has left empty goes. */
@@ -54,7 +48,7 @@ void command_sadd(call *c)
     for (size_t i = 2; i < c->count; i++) {
         /* What is there is added again, too: whoever removes it at the same time has not seen this
          * addition, and does not undo it. */
-        if (call_fails(c, crdt_orset_add_new(txn, name, member(c->args[i]), &fresh))) return;
+        if (call_fails(c, crdt_orset_add_new(txn, name, number_value(c->args[i]), &fresh))) return;
         added += fresh;
     }
     reply_int(c->reply, added);
@@ -86,7 +80,7 @@ void command_srem(call *c)
         call_fails(c, CRDT_ENOMEM);
         return;
     }
-    for (size_t i = 0; i < count; i++) elems[i] = member(c->args[i + 2]);
+    for (size_t i = 0; i < count; i++) elems[i] = number_value(c->args[i + 2]);
     if (key_write(c, c->args[1], &crdt_orset_type) != NULL) {
         int64_t removed = remove_members(c, c->args[1], elems, count);
         if (!c->failed) reply_int(c->reply, removed);
@@ -106,8 +100,8 @@ void command_smove(call *c)
     bool moves = has(from, there, c->args[3]);
     if (moves && crdt_view_compare(c->args[1], c->args[2]) != 0) {
         if (key_write(c, c->args[2], &crdt_orset_type) == NULL) return;
-        if (call_fails(c, crdt_orset_add(c->txn, c->args[2], member(c->args[3])))) return;
-        crdt_value moved = member(c->args[3]);
+        if (call_fails(c, crdt_orset_add(c->txn, c->args[2], number_value(c->args[3])))) return;
+        crdt_value moved = number_value(c->args[3]);
         remove_members(c, c->args[1], &moved, 1);
     }
     if (!c->failed) reply_int(c->reply, moves);

@@ -1,6 +1,7 @@
 /* syntax.c: see syntax.h. Recursive descent:
  *
  *      list  = item...             item  = WORD word | WORD | word | "[" alternatives "]"
+ *                                          | "<" alternatives ">"
  *      alternatives = list { "|" list }
  *
  * "x [x ...]" is one argument x, given more than once.
@@ -23,8 +24,8 @@ typedef struct run {
 static crdt_view peek(reader *r)
 {
     while (*r->at == ' ') r->at++;
-    if (*r->at == '[' || *r->at == ']' || *r->at == '|') return crdt_view_of(r->at, 1);
-    return crdt_view_of(r->at, strcspn(r->at, " []|"));
+    if (*r->at != 0 && strchr("[]|<>", *r->at) != NULL) return crdt_view_of(r->at, 1);
+    return crdt_view_of(r->at, strcspn(r->at, " []|<>"));
 }
 
 static crdt_view take(reader *r)
@@ -41,7 +42,7 @@ static bool is(crdt_view word, const char *text)
 
 static bool is_word(crdt_view word)
 {
-    return word.size > 0 && !is(word, "[") && !is(word, "]") && !is(word, "|");
+    return word.size > 0 && strchr("[]|<>", *(const char *)word.data) == NULL;
 }
 
 static bool is_token(crdt_view word)
@@ -141,10 +142,10 @@ static void repeat(reader *r, run *so_far, int words)
 
 static int bracketed(reader *r)
 {
-    take(r);
-    int place = alternatives(r);
-    if (place >= 0) r->out->args[place].optional = true;
-    if (!is(take(r), "]")) r->failed = true;
+    bool optional = is(take(r), "[");
+    int  place = alternatives(r);
+    if (place >= 0) r->out->args[place].optional = optional;
+    if (!is(take(r), optional ? "]" : ">")) r->failed = true;
     return place;
 }
 
@@ -165,11 +166,13 @@ static run list_of(reader *r)
     run all = {-1, -1, 0};
     while (!r->failed) {
         crdt_view next = peek(r);
-        if (next.size == 0 || is(next, "]") || is(next, "|")) break;
+        if (next.size == 0 || is(next, "]") || is(next, ">") || is(next, "|")) break;
         if (is(next, "...")) { /* [argument ...] */
             take(r);
             if (all.count == 0) r->failed = true;
             else r->out->args[all.last].multiple = true;
+        } else if (is(next, "<")) {
+            append(r, &all, bracketed(r));
         } else if (!is(next, "[")) {
             append(r, &all, word(r));
         } else {

@@ -3,6 +3,7 @@
  *      key seconds [NX | XX | GT | LT]     words in capitals are said as they are, others stand for
  *      key member [member ...]             what the user puts there
  *      key [MATCH pattern] [COUNT count]
+ *      key <BEFORE | AFTER> pivot element  one of them must be said
  */
 #ifndef NODE_SYNTAX_H
 #define NODE_SYNTAX_H

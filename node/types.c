@@ -5,8 +5,7 @@
  *
  * Values   what is an integer in its usual form ("10", not "010" or "+10") goes in as an integer:
  *          SADD, CRDT.ORSET.ADD and a program that embeds the library mean the same element.
- * Empty    operations are the library's own: a set that was emptied by them is still there, empty,
- *          unlike after SREM; a key that is not there reads as an empty object.
+ * Empty    a key that is not there reads as an empty object.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -63,11 +62,8 @@ static bool parse(call *c, const crdt_op *op, crdt_value *args)
 {
     for (size_t i = 0; op->args[i] != 0; i++) {
         crdt_view view = c->args[2 + i];
-        int64_t   n;
         switch (op->args[i]) {
-        case 'v':
-            args[i] = number_int64(view, &n) ? crdt_int(n) : crdt_bytes(view.data, view.size);
-            break;
+        case 'v': args[i] = number_value(view); break;
         case 'b':
         case 'd':
         case 'r': args[i] = crdt_bytes(view.data, view.size); break;
@@ -110,6 +106,7 @@ static void run_operation(call *c)
     if (!parse(c, m->op, args)) return;
     bool beside = m->type == &crdt_expiry_type; /* it shows under no name of its own */
     if (beside) c->deadlines = true;
+    if (m->type == &crdt_revgraph_type) c->conflicts = true;
     crdt_txn *txn = beside ? call_write(c) : key_write(c, name, m->type);
     if (txn == NULL) return;
     reply_result(c, m->op, crdt_txn_apply(txn, name, m->op, args, strlen(m->op->args)));

@@ -15,6 +15,7 @@ bool bench_load(const bench_options *options);
 bool bench_see(const bench_options *options);
 bool bench_start(const bench_options *options);
 bool bench_memory(const bench_options *options);
+bool bench_queue(const bench_options *options);
 
 /* A row: what, the value with its unit, the goal (0: none; at_most: it is an upper bound), a
  * remark. */

@@ -6,9 +6,25 @@
 
 #include "bench/node/bench.h"
 
-#define TESTS 5
-static const char *const tests[TESTS] = {"set", "get", "incr", "sadd", "hset"};
-static const int         pipes[2] = {1, 16};
+typedef struct test {
+    const char *name, *what; /* what: as redis-benchmark is told */
+    const char *before;      /* what it does first, not measured; NULL: nothing */
+    bool        read;
+    bool        list; /* its requests leave something behind: fewer of them, of one kind alone */
+} test;
+
+static const test tests[] = {
+    {"set", "-t set", NULL, false, false},
+    {"get", "-t get", NULL, true, false},
+    {"incr", "-t incr", NULL, false, false},
+    {"sadd", "-t sadd", NULL, false, false},
+    {"hset", "-t hset", NULL, false, false},
+    {"lpush", "-t lpush", NULL, false, true},
+    {"lrange100", "lrange mylist 0 99", "-n 10000 -t lpush", true, true},
+};
+#define TESTS (sizeof tests / sizeof tests[0])
+#define LIST_GOAL 0.7
+static const int pipes[2] = {1, 16};
 
 /* A server, or the first of a cluster. */
 typedef struct server {
@@ -21,13 +37,13 @@ typedef struct sample {
 } sample;
 
 /* Run one test against the server's first node. */
-static bool measure(const server *s, const char *test, int pipe, uint32_t requests, sample *ret)
+static bool measure(const server *s, const test *t, int pipe, uint32_t requests, sample *ret)
 {
     char   line[512], command[512];
     double cpu = nodes_cpu_seconds(s->cluster, 0);
     snprintf(command, sizeof command,
-             "redis-benchmark -p %u -c 50 -n %u -P %d -r 100000 -d 64 -t %s --csv",
-             (unsigned)nodes_port(s->cluster, 0), requests, pipe, test);
+             "redis-benchmark -p %u -c 50 -n %u -P %d -r 100000 -d 64 --csv %s",
+             (unsigned)nodes_port(s->cluster, 0), requests, pipe, t->what);
     FILE *out = popen(command, "r");
     if (out == NULL) return bench_fail(command, "cannot be run");
     ret->per_second = 0;
@@ -45,22 +61,33 @@ static bool measure(const server *s, const char *test, int pipe, uint32_t reques
     return true;
 }
 
+static bool prepare(const server *s, const test *t)
+{
+    char command[512];
+    if (t->before == NULL) return true;
+    snprintf(command, sizeof command, "redis-benchmark -p %u -d 64 -q %s >/dev/null",
+             (unsigned)nodes_port(s->cluster, 0), t->before);
+    FILE *out = popen(command, "r");
+    return out != NULL && pclose(out) == 0 ? true : bench_fail(command, "failed");
+}
+
 /* One row: ours against theirs, over rounds that take turns. */
 static bool compare(const bench_options *o, const char *kind, const server *ours,
-                    const server *theirs, const char *test, int pipe, double goal)
+                    const server *theirs, const test *t, int pipe, double goal)
 {
     double   ratios[BENCH_ROUNDS_MAX], mine[BENCH_ROUNDS_MAX], other[BENCH_ROUNDS_MAX];
     double   wall[BENCH_ROUNDS_MAX], wall_other[BENCH_ROUNDS_MAX];
-    uint32_t requests = (pipe == 1 ? 100000u : 800000u) / (o->quick ? 4 : 1);
+    uint32_t requests = (pipe == 1 ? 100000u : 800000u) / (o->quick || t->list ? 4 : 1);
     char     name[96], remark[256];
-    snprintf(name, sizeof name, "load/%s/%s/P%d", kind, test, pipe);
+    snprintf(name, sizeof name, "load/%s/%s/P%d", kind, t->name, pipe);
     if (o->only != NULL && strlen(o->only) > 4 && strstr(name, o->only) == NULL) return true;
+    if (!prepare(ours, t) || !prepare(theirs, t)) return false;
     for (int i = 0; i < o->rounds; i++) {
         sample a, b;
         bool   first = i % 2 == 0;
-        if (first && !measure(ours, test, pipe, requests, &a)) return false;
-        if (!measure(theirs, test, pipe, requests, &b)) return false;
-        if (!first && !measure(ours, test, pipe, requests, &a)) return false;
+        if (first && !measure(ours, t, pipe, requests, &a)) return false;
+        if (!measure(theirs, t, pipe, requests, &b)) return false;
+        if (!first && !measure(ours, t, pipe, requests, &a)) return false;
         ratios[i] = a.per_cpu / b.per_cpu;
         mine[i] = a.per_cpu;
         other[i] = b.per_cpu;
@@ -105,9 +132,9 @@ static bool run_pair(const bench_options *o, const char *kind, const server *our
     bool good = ours->cluster != NULL && theirs->cluster != NULL;
     for (size_t p = 0; p < 2; p++) {
         for (size_t t = 0; good && t < TESTS; t++) {
-            bool read = strcmp(tests[t], "get") == 0;
-            if (read && reads == 0) continue;
-            good = compare(o, kind, ours, theirs, tests[t], pipes[p], read ? reads : writes);
+            double goal = tests[t].list ? LIST_GOAL : tests[t].read ? reads : writes;
+            if (tests[t].list ? strcmp(kind, "memory") != 0 : goal == 0) continue;
+            good = compare(o, kind, ours, theirs, &tests[t], pipes[p], goal);
         }
     }
     return good;

@@ -7,6 +7,7 @@
  *          see/N              time from a write at one node until all N show it
  *          start/...          from the process's start to its first answer, a million keys
  *          memory/...         bytes of memory per small key
+ *          queue/...          memory that stays of a list's elements that were taken out
  */
 #include "bench/node/bench.h"
 
@@ -18,16 +19,15 @@ static const struct {
     const char *name;
     bool (*run)(const bench_options *options);
 } parts[] = {
-    {"load", bench_load},
-    {"see", bench_see},
-    {"start", bench_start},
-    {"memory", bench_memory},
+    {"load", bench_load},     {"see", bench_see},     {"start", bench_start},
+    {"memory", bench_memory}, {"queue", bench_queue},
 };
 
 static int usage(void)
 {
-    fprintf(stderr,
-            "usage: bench-node [--only load|see|start|memory] [--rounds N] [--json] [--quick]\n");
+    fprintf(
+        stderr,
+        "usage: bench-node [--only load|see|start|memory|queue] [--rounds N] [--json] [--quick]\n");
     return 2;
 }
 

@@ -47,7 +47,7 @@ bool crdt__audit_get(crdt_view in, crdt__audit_rec *ret_rec, const char **ret_re
 /* The hash that such bytes should have. */
 void crdt__audit_hash(crdt_view bytes, uint64_t replica, uint8_t ret_hash[CRDT__AUDIT_HASH]);
 /* The i-th of them. */
-crdt__audit_floor crdt__audit_floor_at(const crdt__audit_rec *rec, size_t i);
+crdt__audit_floor    crdt__audit_floor_at(const crdt__audit_rec *rec, size_t i);
 static inline size_t crdt__audit_floors(const crdt__audit_rec *rec)
 {
     return rec->floors.size / CRDT__AUDIT_FLOOR_BYTES;

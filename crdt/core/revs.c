@@ -27,7 +27,7 @@ int crdt__rev_key_compare(const crdt__rev_key *a, const crdt__rev_key *b)
 static void digest_content(bool deleted, crdt_view body, uint8_t ret_digest[CRDT__SECURE_BYTES])
 {
     crdt__secure hash;
-    uint8_t                  flag = deleted;
+    uint8_t      flag = deleted;
     crdt__secure_init(&hash);
     crdt__secure_add(&hash, &flag, 1);
     crdt__secure_add(&hash, body.data, body.size);
@@ -45,9 +45,9 @@ static void add_id(crdt__secure *hash, const crdt__rev_id *id)
 crdt__rev_id crdt__rev_derive(const crdt__rev_id *parents, size_t count, bool deleted,
                               crdt_view body)
 {
-    crdt__rev_id             id = {1, {0}};
+    crdt__rev_id id = {1, {0}};
     crdt__secure hash;
-    uint8_t                  content[CRDT__SECURE_BYTES];
+    uint8_t      content[CRDT__SECURE_BYTES];
     digest_content(deleted, body, content);
     crdt__secure_init(&hash);
     for (size_t i = 0; i < count; i++) {
@@ -68,7 +68,7 @@ crdt__rev_key crdt__rev_key_of(bool deleted, crdt_view body)
 
 crdt__rev_id crdt__rev_derive_tomb(const crdt__rev_id *leaf, const crdt__rev_id *merge)
 {
-    crdt__rev_id             id = {leaf->depth + 1, {0}};
+    crdt__rev_id id = {leaf->depth + 1, {0}};
     crdt__secure hash;
     crdt__secure_init(&hash);
     crdt__secure_add(&hash, "resolved by", sizeof "resolved by" - 1);

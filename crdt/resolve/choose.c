@@ -208,9 +208,7 @@ static crdt_err name_outcome(crdt_outcome *outcome)
     crdt__path_put(&view->path, &bytes);
     crdt_buf_varint(&bytes, view->count);
     for (size_t i = 0; i < view->count; i++) {
-        crdt_buf_view(&bytes, view->at[i].key);
-        crdt_buf_u64(&bytes, view->at[i].dot.replica);
-        crdt_buf_u64(&bytes, view->at[i].dot.seq);
+        crdt__sibling_put(&view->at[i], &bytes);
     }
     for (size_t i = 0; i < outcome->count; i++) {
         crdt_buf_view(&bytes, outcome->items[i].key);

@@ -33,11 +33,6 @@ bool crdt__is_register(const crdt_type *type)
     return type->conflict != NULL && !merges_itself(type);
 }
 
-bool crdt__is_ormap(const crdt_type *type)
-{
-    return type == &crdt_ormap_type || type == &crdt_ormap_rw_type || type == &crdt_ormap_lww_type;
-}
-
 /* -- Gathering --------------------------------------------------------------------------------- */
 
 static crdt_err add(crdt__gathered *g, crdt_sibling sibling)
@@ -139,7 +134,7 @@ crdt_err crdt__gather_ref(const crdt_ref *ref, crdt__gathered *ret)
     crdt_err err = CRDT_ETYPE;
     if (crdt__is_register(ref->type)) err = add_register(ret, ref, crdt_view_of(NULL, 0));
     else if (ref->type == &crdt_lwwmap_type) err = add_row(ret, ref);
-    else if (crdt__is_ormap(ref->type)) err = add_map(ret, ref);
+    else if (crdt_ormap_is(ref->type)) err = add_map(ret, ref);
     if (err == CRDT_OK) finish(ret);
     return err;
 }
@@ -161,8 +156,8 @@ crdt_err crdt__gather(const crdt__source *from, const crdt_path *path, crdt__gat
         if (ref.type == &crdt_lwwmap_type && i + 1 == path->depth) {
             return gather_column(&ref, path->keys[i], ret);
         }
-        err = crdt__is_ormap(ref.type) ? crdt_ormap_get(ref, &path->keys[i], 1, NULL, &ref)
-                                       : CRDT_ENOENT;
+        err = crdt_ormap_is(ref.type) ? crdt_ormap_get(ref, &path->keys[i], 1, NULL, &ref)
+                                      : CRDT_ENOENT;
     }
     return err == CRDT_OK ? crdt__gather_ref(&ref, ret) : err;
 }
@@ -175,6 +170,13 @@ void crdt__gathered_clear(crdt__gathered *gathered)
 
 /* -- The hash of a set ------------------------------------------------------------------------- */
 
+void crdt__sibling_put(const crdt_sibling *sibling, crdt_buf *out)
+{
+    crdt_buf_view(out, sibling->key);
+    crdt_buf_u64(out, sibling->dot.replica);
+    crdt_buf_u64(out, sibling->dot.seq);
+}
+
 crdt_err crdt__set_digest(const crdt_path *path, const crdt_sibling *at, size_t count,
                           const crdt_mem *mem, crdt_digest *ret_set)
 {
@@ -183,9 +185,7 @@ crdt_err crdt__set_digest(const crdt_path *path, const crdt_sibling *at, size_t 
     crdt__path_put(path, &bytes);
     for (size_t i = 0; i < count; i++) {
         if (!at[i].competes) continue;
-        crdt_buf_view(&bytes, at[i].key);
-        crdt_buf_u64(&bytes, at[i].dot.replica);
-        crdt_buf_u64(&bytes, at[i].dot.seq);
+        crdt__sibling_put(&at[i], &bytes);
     }
     crdt_err err = crdt_buf_status(&bytes);
     if (err == CRDT_OK) *ret_set = crdt_digest_of(bytes.data, bytes.size);

@@ -56,7 +56,6 @@ typedef struct crdt__gathered {
 
 /* Contents of such objects compete. */
 bool crdt__is_register(const crdt_type *type);
-bool crdt__is_ormap(const crdt_type *type);
 /* What is at the path; sorted, and marked with what competes. Errors: ENOENT, ETYPE, ENOMEM. */
 crdt_err crdt__gather(const crdt__source *from, const crdt_path *path, crdt__gathered *ret);
 /* The same of one register, or of all columns of a row. */
@@ -64,6 +63,8 @@ crdt_err crdt__gather_ref(const crdt_ref *ref, crdt__gathered *ret);
 void     crdt__gathered_clear(crdt__gathered *gathered);
 /* Siblings from i on that have the same key: the index behind them. */
 size_t crdt__gathered_group(const crdt_sibling *at, size_t count, size_t i);
+/* Which sibling it is, as bytes: what hashes are over. */
+void crdt__sibling_put(const crdt_sibling *sibling, crdt_buf *out);
 /* The hash of the path and the competing siblings. */
 crdt_err crdt__set_digest(const crdt_path *path, const crdt_sibling *at, size_t count,
                           const crdt_mem *mem, crdt_digest *ret_set);

@@ -85,20 +85,25 @@ static crdt_err read_record(crdt_view record, crdt_outcome *outcome)
     return err;
 }
 
-/* The i-th of the records by their bytes, so by id: the one that has i less than it. */
-static bool pick(crdt_ref set, size_t i, crdt_value *ret_value)
+static int by_value(const void *a, const void *b)
+{
+    return crdt_value_compare(*(const crdt_value *)a, *(const crdt_value *)b);
+}
+_Static_assert(sizeof(crdt_value) <= CRDT__SORT_MAX, "what is sorted fits");
+
+/* The i-th of the records by their bytes, so by id. Errors: ENOENT, ENOMEM. */
+static crdt_err pick(crdt_ref set, size_t i, const crdt_mem *mem, crdt_value *ret_value)
 {
     crdt_orset_iter it = crdt_orset_iterate(set);
-    while (crdt_orset_next(&it, ret_value)) {
-        crdt_orset_iter others = crdt_orset_iterate(set);
-        crdt_value      other;
-        size_t          less = 0;
-        while (crdt_orset_next(&others, &other)) {
-            less += crdt_value_compare(other, *ret_value) < 0;
-        }
-        if (less == i) return true;
-    }
-    return false;
+    size_t          count = 0, all = (size_t)crdt_orset_count(set);
+    if (i >= all) return CRDT_ENOENT;
+    crdt_value *values = crdt__alloc(mem, all * sizeof *values);
+    if (values == NULL) return CRDT_ENOMEM;
+    while (count < all && crdt_orset_next(&it, &values[count])) count++;
+    crdt__sort(values, count, sizeof *values, by_value);
+    *ret_value = values[i];
+    crdt__release(mem, values, all * sizeof *values);
+    return CRDT_OK;
 }
 
 static crdt_err read_shelf(const crdt_store *store, const crdt__shelf *shelf, size_t i,
@@ -108,8 +113,8 @@ static crdt_err read_shelf(const crdt_store *store, const crdt__shelf *shelf, si
     crdt_ref     set;
     crdt_value   value;
     crdt_err     err = crdt__shelf_find(&from, shelf, &set);
+    if (err == CRDT_OK) err = pick(set, i, outcome->held.mem, &value);
     if (err != CRDT_OK) return err;
-    if (!pick(set, i, &value)) return CRDT_ENOENT;
     return value.kind == CRDT_BYTES ? read_record(value.bytes, outcome) : CRDT_EMALFORMED;
 }
 

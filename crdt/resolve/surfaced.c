@@ -201,7 +201,7 @@ static crdt_err look_at(look *l, const crdt_ref *ref)
     if (crdt__is_register(ref->type)) return look_at_register(l, ref);
     if (l->path.depth == CRDT__PATH_KEYS_MAX) return CRDT_OK;
     if (ref->type == &crdt_lwwmap_type) return look_at_row(l, ref);
-    if (!crdt__is_ormap(ref->type)) return CRDT_OK;
+    if (!crdt_ormap_is(ref->type)) return CRDT_OK;
     crdt_ormap_iter it = crdt_ormap_iterate(*ref);
     crdt_err        err = CRDT_OK;
     crdt_ref        inner;

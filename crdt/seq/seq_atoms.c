@@ -459,6 +459,31 @@ crdt_view crdt__atoms_view(const crdt__atoms *atoms, uint32_t cid, uint32_t len,
     return crdt_view_of(c->block + from, to - from);
 }
 
+crdt_value crdt__atoms_value(const crdt__atoms *atoms, uint32_t cid)
+{
+    uint32_t     i = find(atoms, cid);
+    const chunk *c = &atoms->chunks[i];
+    uint32_t     at = crdt__atom_offset(c, used_in(atoms, i), atoms_in(atoms, i), cid - c->first);
+    return crdt__value_read(c->block + at);
+}
+
+void crdt__atoms_near(const crdt__atoms *atoms, uint32_t cid, const uint8_t **ret_block,
+                      uint32_t *ret_first, uint32_t *ret_count, uint32_t starts[CRDT__NEAR])
+{
+    uint32_t     i = find(atoms, cid), n = atoms_in(atoms, i), used = used_in(atoms, i);
+    const chunk *c = &atoms->chunks[i];
+    uint32_t     word = (cid - c->first) / CRDT__NEAR, at = crdt__mark_of(c, word);
+    uint64_t     bits = crdt__bits_of(c, word);
+    uint32_t     left = n - word * CRDT__NEAR;
+    *ret_block = c->block;
+    *ret_first = c->first + word * CRDT__NEAR;
+    *ret_count = left < CRDT__NEAR ? left : CRDT__NEAR;
+    for (uint32_t k = 0; k < *ret_count; k++) {
+        starts[k] = at;
+        if (!(bits >> k & 1)) at += (uint32_t)crdt__value_size(c->block + at, used - at);
+    }
+}
+
 crdt__sums crdt__atoms_sums(const crdt__atoms *atoms, uint32_t cid, uint32_t len)
 {
     crdt__sums sums = {0, 0, 0};

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "crdt/base.h"
+#include "crdt/core/bytes.h"
 #include "crdt/mem.h"
 
 typedef enum crdt__atom_kind { CRDT__UTF8_ATOMS, CRDT__VALUE_ATOMS } crdt__atom_kind;
@@ -87,6 +88,23 @@ void crdt__atoms_cut(crdt__atoms *atoms, uint32_t count);
  * change. */
 crdt_view crdt__atoms_view(const crdt__atoms *atoms, uint32_t cid, uint32_t len,
                            uint32_t *ret_count);
+/* A value. Borrowed until the next change. */
+crdt_value crdt__atoms_value(const crdt__atoms *atoms, uint32_t cid);
+/* Where values around cid start that are found together: of *ret_count atoms from *ret_first on, in
+ * *ret_block; forgotten ones start where the next one does. */
+#define CRDT__NEAR 64u
+void crdt__atoms_near(const crdt__atoms *atoms, uint32_t cid, const uint8_t **ret_block,
+                      uint32_t *ret_first, uint32_t *ret_count, uint32_t starts[CRDT__NEAR]);
+/* The value that starts there. */
+static inline crdt_value crdt__value_read(const uint8_t *at)
+{
+    uint64_t head = 0;
+    unsigned shift = 0;
+    for (; *at >= 0x80; shift += 7) head |= (uint64_t)(*at++ & 0x7f) << shift;
+    head |= (uint64_t)*at++ << shift;
+    if (head > 0) return crdt_bytes(at, (size_t)(head - 1));
+    return crdt_int((int64_t)crdt__load_le64(at));
+}
 /* Of the len atoms from cid on. O(len / 64 + bytes at the edges) at worst O(bytes). */
 crdt__sums crdt__atoms_sums(const crdt__atoms *atoms, uint32_t cid, uint32_t len);
 /* Forget the bytes of these atoms and free the memory. Errors: ENOMEM (then some may be forgotten

@@ -68,8 +68,9 @@ struct crdt_txn {
     const crdt_context *at;
     uint64_t            now_ms, first, next; /* dots [first, next) are taken */
     uint64_t            stamp;
-    crdt_err            failed; /* an operation was left half done: only rollback is allowed */
-    crdt__within       *within; /* where names lead; NULL: to named objects */
+    crdt_err            failed;    /* an operation was left half done: only rollback is allowed */
+    crdt__within       *within;    /* where names lead; NULL: to named objects */
+    uint64_t            opened[4]; /* a bit for each name in delta; several may have the same */
     bool                shown_beside; /* something stands beside it */
     bool                sealed;       /* the delta is whole: nothing was opened since */
 };
@@ -129,9 +130,11 @@ crdt_err crdt__objects_put(crdt_store *store, crdt__object *object);
 void     crdt__objects_remove(crdt_store *store, crdt__object *object);
 /* object takes the place of the one that has the same name and type id. */
 void crdt__objects_replace(crdt_store *store, const crdt__object *old, crdt__object *object);
-/* ... made and put into the store if there is none. Errors: ENOMEM. */
+/* ... made and put into the store if there is none; add: there is none. Errors: ENOMEM. */
 crdt_err crdt__object_make(crdt_store *store, crdt_view name, const crdt_type *type, uint16_t id,
                            crdt__object **ret_object);
+crdt_err crdt__object_add(crdt_store *store, crdt_view name, const crdt_type *type, uint16_t id,
+                          crdt__object **ret_object);
 bool     crdt__object_is_empty(const crdt__object *object);
 /* Memory that it takes, with all that it holds, right after it was decoded. */
 size_t crdt__object_held(const crdt__object *object);

@@ -57,6 +57,13 @@ void crdt_store_expect(const crdt_store *store, const crdt_view *names, size_t c
     }
 }
 
+static crdt_err make_ready(const crdt_store *store, const crdt__object *o, crdt_ref *ret_ref)
+{
+    *ret_ref = crdt__object_ref(store, o);
+    if (o->type->open == NULL) return CRDT_OK;
+    return o->type->open(&store->space, (void *)(uintptr_t)o->state);
+}
+
 crdt_err crdt_store_find(const crdt_store *store, crdt_view name, const crdt_type *type,
                          crdt_ref *ret_ref)
 {
@@ -65,9 +72,7 @@ crdt_err crdt_store_find(const crdt_store *store, crdt_view name, const crdt_typ
     const crdt__object *o = object_at(store, name, 0);
     if (o == NULL) return CRDT_ENOENT;
     if (type != NULL && o->type != type) return CRDT_ETYPE;
-    *ret_ref = crdt__object_ref(store, o);
-    if (o->type->open == NULL) return CRDT_OK;
-    return o->type->open(&store->space, (void *)(uintptr_t)o->state);
+    return make_ready(store, o, ret_ref);
 }
 
 crdt_err crdt_store_beside(const crdt_store *store, crdt_view name, const crdt_type *type,
@@ -80,6 +85,16 @@ crdt_err crdt_store_beside(const crdt_store *store, crdt_view name, const crdt_t
     if (o == NULL || o->type != type || type->empty(o->state)) return CRDT_ENOENT;
     *ret_ref = crdt__object_ref(store, o);
     return CRDT_OK;
+}
+
+crdt_err crdt_store_object(const crdt_store *store, crdt_view name, const crdt_type *type,
+                           crdt_ref *ret_ref)
+{
+    crdt_err err = crdt__objects_ready(store);
+    if (err != CRDT_OK) return err;
+    const crdt__object *o = crdt__object_get(store, name, type->id);
+    if (o == NULL || o->type != type) return CRDT_ENOENT;
+    return make_ready(store, o, ret_ref);
 }
 
 crdt_ref crdt_store_solo(const crdt_store *store)

@@ -296,23 +296,27 @@ void crdt__objects_replace(crdt_store *store, const crdt__object *old, crdt__obj
     (void)crdt__omap_replace(&store->objects, object);
 }
 
-crdt_err crdt__object_make(crdt_store *store, crdt_view name, const crdt_type *type, uint16_t id,
-                           crdt__object **ret_object)
+crdt_err crdt__object_add(crdt_store *store, crdt_view name, const crdt_type *type, uint16_t id,
+                          crdt__object **ret_object)
 {
-    crdt__object *o = crdt__object_get(store, name, id);
-    if (o == NULL) {
-        if (store->only != NULL) return CRDT_EINVAL;
-        o = crdt__alloc(store->space.mem, sizeof *o + type->size + name.size);
-        if (o == NULL) return CRDT_ENOMEM;
-        object_init(o, &store->space, name, type, id);
-        crdt_err err = crdt__objects_put(store, o);
-        if (err != CRDT_OK) {
-            crdt__object_free(store, o);
-            return err;
-        }
+    if (store->only != NULL) return CRDT_EINVAL;
+    crdt__object *o = crdt__alloc(store->space.mem, sizeof *o + type->size + name.size);
+    if (o == NULL) return CRDT_ENOMEM;
+    object_init(o, &store->space, name, type, id);
+    crdt_err err = crdt__objects_put(store, o);
+    if (err != CRDT_OK) {
+        crdt__object_free(store, o);
+        return err;
     }
     *ret_object = o;
     return CRDT_OK;
+}
+
+crdt_err crdt__object_make(crdt_store *store, crdt_view name, const crdt_type *type, uint16_t id,
+                           crdt__object **ret_object)
+{
+    *ret_object = crdt__object_get(store, name, id);
+    return *ret_object != NULL ? CRDT_OK : crdt__object_add(store, name, type, id, ret_object);
 }
 
 size_t crdt__object_held(const crdt__object *o)

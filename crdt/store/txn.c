@@ -19,6 +19,7 @@ crdt_err crdt_store_begin(crdt_store *store, uint64_t now_ms, crdt_txn **ret_txn
     txn->delta = delta;
     txn->spare = NULL;
     txn->shown = NULL;
+    memset(txn->opened, 0, sizeof txn->opened);
     txn->sealed = false;
     txn->at = NULL;
     txn->now_ms = now_ms;
@@ -116,6 +117,34 @@ static bool presence_seen(const crdt_txn *txn, const crdt__object *mine, const c
     return found;
 }
 
+/* Most names that a transaction looks at are not yet in its delta: this tells so at once. */
+static unsigned mark_of(crdt_view name)
+{
+    const uint8_t *bytes = name.data;
+    uint64_t       n = name.size;
+    if (name.size >= 8) n += crdt__load_le64(bytes + name.size - 8);
+    else
+        for (size_t i = 0; i < name.size; i++) n = n << 8 | bytes[i];
+    return (unsigned)(n * UINT64_C(0x9e3779b97f4a7c15) >> 56);
+}
+
+static void mark_opened(crdt_txn *txn, crdt_view name)
+{
+    unsigned mark = mark_of(name);
+    txn->opened[mark / 64] |= UINT64_C(1) << mark % 64;
+}
+
+static bool may_be_opened(const crdt_txn *txn, crdt_view name)
+{
+    unsigned mark = mark_of(name);
+    return txn->delta->only != NULL || (txn->opened[mark / 64] >> mark % 64 & 1) != 0;
+}
+
+static crdt__object *own_of(const crdt_txn *txn, crdt_view name, uint16_t id)
+{
+    return may_be_opened(txn, name) ? crdt__object_get(txn->delta, name, id) : NULL;
+}
+
 /* An object in the store and in the delta; NULL where it is not. */
 typedef struct pair {
     crdt__object *mine, *own;
@@ -123,7 +152,7 @@ typedef struct pair {
 
 static pair pair_of(const crdt_txn *txn, crdt_view name, uint16_t id)
 {
-    return (pair){crdt__object_get(txn->store, name, id), crdt__object_get(txn->delta, name, id)};
+    return (pair){crdt__object_get(txn->store, name, id), own_of(txn, name, id)};
 }
 
 static crdt_ref ref_in_txn(const crdt_txn *txn, const crdt_type *type, pair p)
@@ -205,10 +234,10 @@ static under look_under(const crdt_txn *txn, crdt_view name)
     crdt__named   it;
     crdt__object *o = crdt__objects_named(txn->store, name, &it);
     for (; o != NULL; o = crdt__objects_named_next(&it)) {
-        pair p = {o, crdt__object_get(txn->delta, name, (uint16_t)o->key.minor)};
+        pair p = {o, own_of(txn, name, (uint16_t)o->key.minor)};
         see(txn, &u, o->type, o->key.minor, p);
     }
-    o = crdt__objects_named(txn->delta, name, &it);
+    o = may_be_opened(txn, name) ? crdt__objects_named(txn->delta, name, &it) : NULL;
     for (; o != NULL; o = crdt__objects_named_next(&it)) {
         if (crdt__object_get(txn->store, name, (uint16_t)o->key.minor) != NULL) continue;
         see(txn, &u, o->type, o->key.minor, (pair){NULL, o});
@@ -262,11 +291,12 @@ static crdt_err open_found(crdt_txn *txn, crdt_view name, const crdt_type *type,
                            pair p, crdt_target *ret_target)
 {
     crdt_err err = CRDT_OK;
-    if (p.own == NULL) err = crdt__object_make(txn->delta, name, type, id, &p.own);
+    if (p.own == NULL) err = crdt__object_add(txn->delta, name, type, id, &p.own);
     if (err == CRDT_OK && type->undo != NULL && p.mine == NULL) {
         err = crdt__object_make(txn->store, name, type, id, &p.mine);
     }
     if (err != CRDT_OK) return err;
+    mark_opened(txn, name);
     txn->shown = NULL;
     txn->sealed = false;
     p.own->mine = p.mine != NULL && p.mine->live ? p.mine : NULL;

@@ -170,8 +170,8 @@ static size_t surface(calendar *c)
     ok(crdt_surfaced_look_all(c->told, c->store));
     for (; crdt_surfaced_next(c->told, &conflict); count++) {
         const crdt_view *hour = &conflict.path.keys[0];
-        tell("  %s is told: %zu want %.*s:00 (conflict %08" PRIx64 ")", c->owner,
-             conflict.siblings, (int)hour->size, (const char *)hour->data, conflict.set.hi >> 32);
+        tell("  %s is told: %zu want %.*s:00 (conflict %08" PRIx64 ")", c->owner, conflict.siblings,
+             (int)hour->size, (const char *)hour->data, conflict.set.hi >> 32);
     }
     return count;
 }

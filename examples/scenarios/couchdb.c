@@ -3,187 +3,174 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "crdt/revgraph.h"
 #include "examples/scenarios/tell.h"
+#include "tests/node/lib/nodes.h"
 
 enum { PHONE, LAPTOP, DEVICES };
-#define NOW UINT64_C(1700000000000)
 
-/* The winner, the others behind it, of the same document at both; "(differs)" if they disagree. */
-static const char *leaves(const char *key)
+#define ID 48 /* bytes of an id as text */
+
+/* A write, told; the id of its revision. */
+static void put(uint32_t device, char id[ID], const char *line)
 {
-    const char *phone = ask_contents(PHONE, key);
-    return same(phone, ask_contents(LAPTOP, key)) ? phone : "(differs)";
+    snprintf(id, ID, "%s", show(device, "%s", line));
 }
 
-static void edit_both(const char *key, const char *phone, const char *laptop)
+static void put_over(uint32_t device, char id[ID], const char *body, const char *parent)
+{
+    char line[256];
+    snprintf(line, sizeof line, "REV.PUT card '%s' PARENT %s", body, parent);
+    put(device, id, line);
+}
+
+/* Both write over the same revision while they are apart. */
+static void edit_both(const char *over, const char *phone, const char *laptop, char ids[2][ID])
 {
     stage_cut(1u << PHONE);
-    show(PHONE, "CRDT.REVGRAPH.EDIT %s '%s'", key, phone);
-    show(LAPTOP, "CRDT.REVGRAPH.EDIT %s '%s'", key, laptop);
+    put_over(PHONE, ids[PHONE], phone, over);
+    put_over(LAPTOP, ids[LAPTOP], laptop, over);
     tell("  -- the network is whole again --");
     stage_heal();
 }
 
-static void branches(void)
+static void merge(uint32_t device, char id[ID], const char *body, char parents[2][ID])
 {
-    tell("\n1. Two edits over one revision: branches\n");
-    show(LAPTOP, "CRDT.REVGRAPH.EDIT card 'tel 1'");
-    stage_settle();
-    edit_both("card", "tel 1, mobile 2", "tel 3");
-    const char *both = leaves("card");
-    claim(same(both, "tel 3 | tel 1, mobile 2"), "both have: %s", both);
-    tell("         (the winner, by depth and hash; then what lost, in full)");
+    char both[2 * ID];
+    snprintf(both, sizeof both, "%s %s", parents[PHONE], parents[LAPTOP]);
+    put_over(device, id, body, both);
 }
 
-static void one_merge(void)
+/* -- The graph --------------------------------------------------------------------------------- */
+
+static const char *field(const redisReply *map, const char *name)
+{
+    for (size_t i = 0; i + 1 < map->elements; i += 2) {
+        const redisReply *value = map->element[i + 1];
+        if (same(map->element[i]->str, name) && value->type == REDIS_REPLY_STRING) {
+            return value->str;
+        }
+    }
+    return "";
+}
+
+/* Prints each revision with its parents; the most that one has. */
+static size_t draw(uint32_t device)
+{
+    redisReply *all = stage_reply(device, "REV.HISTORY card");
+    size_t      most = 0;
+    for (size_t i = 0; i < all->elements; i++) {
+        const redisReply *parents = all->element[i]->element[3];
+        char              over[64] = "";
+        for (size_t p = 0; p < parents->elements; p++) {
+            size_t used = strlen(over);
+            snprintf(over + used, sizeof over - used, "%s%.10s..", p > 0 ? " and " : " over ",
+                     parents->element[p]->str);
+        }
+        if (parents->elements > most) most = parents->elements;
+        tell("  %.10s..%s, its body: %s", field(all->element[i], "rev"), over,
+             field(all->element[i], "status"));
+    }
+    freeReplyObject(all);
+    return most;
+}
+
+/* Prints what a tree needs beside the revisions; how much that is. */
+static size_t draw_tombstones(uint32_t device)
+{
+    redisReply *all = stage_reply(device, "REV.TREE card");
+    size_t      count = 0;
+    for (size_t i = 0; i < all->elements; i++) {
+        const redisReply *row = all->element[i];
+        if (same(field(row, "merge"), "")) continue;
+        tell("  %.10s.. deletes %.10s.., for who knows one parent", field(row, "rev"),
+             field(row, "parent"));
+        count++;
+    }
+    freeReplyObject(all);
+    return count;
+}
+
+/* -- The story --------------------------------------------------------------------------------- */
+
+static void branches(char ids[2][ID])
+{
+    char first[ID], line[128];
+    tell("\n1. Two edits over one revision: branches\n");
+    put(LAPTOP, first, "REV.PUT card 'tel 1'");
+    stage_settle();
+    edit_both(first, "tel 1, mobile 2", "tel 3", ids);
+    const char *winner = ask_all("REV.WINNER card");
+    claim(same(winner, ids[LAPTOP]), "both have the same winner: the laptop's, by number and hash");
+    snprintf(line, sizeof line, "[%s, tel 1, mobile 2]", ids[PHONE]);
+    claim(same(ask_all("REV.GET card REV %s", ids[PHONE]), line),
+          "what lost is there at both, in full: tel 1, mobile 2");
+    const char *refused = show_refused(LAPTOP, "REV.PUT card 'tel 9' PARENT %s", first);
+    claim(strncmp(refused, "CONFLICT ", 9) == 0, "who has not read that is told so");
+}
+
+static void one_merge(char ids[2][ID], char merged[ID])
 {
     tell("\n2. A merge: one write over both\n");
-    show(PHONE, "CRDT.REVGRAPH.MERGE card 'tel 3, mobile 2'");
+    merge(PHONE, merged, "tel 3, mobile 2", ids);
     stage_settle();
-    const char *both = leaves("card");
-    claim(same(both, "tel 3, mobile 2"), "one revision is left at both: %s", both);
+    claim(same(ask_all("REV.CONFLICTS card"), "[]") && same(ask_all("REV.WINNER card"), merged),
+          "one revision is left at both");
+    claim(draw(LAPTOP) == 2, "it has both as parents");
+    claim(draw_tombstones(LAPTOP) == 1,
+          "CouchDB is shown a child of one branch and a deletion of the other");
 }
 
 /* Each device resolves what it finds, at once: by a rule that sees the leaves alone; and by one
  * that signs its work. */
-static void at_once(void)
+static void at_once(char merged[ID])
 {
+    char ids[2][ID], by[2][ID];
     tell("\n3. Both devices resolve the same conflict by themselves, at the same time\n");
-    edit_both("card", "tel 3, mobile 4", "tel 5, mobile 2");
+    edit_both(merged, "tel 3, mobile 4", "tel 5, mobile 2", ids);
     stage_cut(1u << PHONE);
-    show(PHONE, "CRDT.REVGRAPH.MERGE card 'tel 5, mobile 4'");
-    show(LAPTOP, "CRDT.REVGRAPH.MERGE card 'tel 5, mobile 4'");
+    merge(PHONE, by[PHONE], "tel 5, mobile 4", ids);
+    merge(LAPTOP, by[LAPTOP], "tel 5, mobile 4", ids);
     tell("  -- the network is whole again --");
     stage_heal();
-    const char *both = leaves("card");
-    claim(same(both, "tel 5, mobile 4"), "the same merge of the same parents is one revision: %s",
-          both);
-    edit_both("card", "tel 5, mobile 6", "tel 7, mobile 4");
+    claim(same(ask_all("REV.CONFLICTS card"), "[]") && same(by[PHONE], by[LAPTOP]),
+          "the same merge of the same parents is one revision: %.10s..", by[PHONE]);
+    edit_both(by[PHONE], "tel 5, mobile 6", "tel 7, mobile 4", ids);
     stage_cut(1u << PHONE);
-    show(PHONE, "CRDT.REVGRAPH.MERGE card 'tel 7, mobile 6, by the phone'");
-    show(LAPTOP, "CRDT.REVGRAPH.MERGE card 'tel 7, mobile 6, by the laptop'");
+    merge(PHONE, by[PHONE], "tel 7, mobile 6, by the phone", ids);
+    merge(LAPTOP, by[LAPTOP], "tel 7, mobile 6, by the laptop", ids);
     tell("  -- the network is whole again --");
     stage_heal();
-    both = leaves("card");
-    claim(strchr(both, '|') != NULL, "a rule that signs its work makes the next conflict: %s",
-          both);
+    claim(!same(ask_all("REV.CONFLICTS card"), "[]"),
+          "a rule that signs its work makes the next conflict");
 }
 
-/* -- By the library: the graph ----------------------------------------------------------------- */
-
-static void ok(crdt_err err)
+/* What comes from CouchDB keeps its ids. */
+static void elsewhere(void)
 {
-    if (err != CRDT_OK) give_up("%s: %s", crdt_err_name(err), crdt_err_text(err));
-}
-
-static const char *print(const crdt_rev_id *id)
-{
-    static char text[8][64];
-    static int  turn;
-    char       *out = text[turn++ % 8];
-    crdt_buf    bytes;
-    crdt_buf_init(&bytes, NULL);
-    crdt_rev_id_print(id, &bytes);
-    snprintf(out, 64, "%.10s", bytes.data != NULL ? (const char *)bytes.data : "?");
-    crdt_buf_clear(&bytes);
-    return out;
-}
-
-typedef crdt_err write(crdt_txn *txn, crdt_view name, crdt_view body);
-
-static crdt_delta *apply(crdt_store *store, write *what, const char *body)
-{
-    crdt_txn   *txn;
-    crdt_delta *delta;
-    ok(crdt_store_begin(store, NOW, &txn));
-    ok(what(txn, CRDT_SOLO, crdt_text_view(body)));
-    ok(crdt_store_commit(store, &delta));
-    return delta;
-}
-
-static void give(crdt_store *to, crdt_delta *delta)
-{
-    ok(crdt_store_join(to, delta, NOW));
-}
-
-static size_t count_of(crdt_store *store, crdt_revs which)
-{
-    crdt_rev           rev;
-    size_t             count = 0;
-    crdt_revgraph_iter it = crdt_revgraph_iterate(crdt_store_solo(store), which);
-    while (crdt_revgraph_next(&it, &rev)) count++;
-    return count;
-}
-
-static size_t draw(crdt_store *store)
-{
-    crdt_rev           rev;
-    size_t             most = 0;
-    crdt_ref           doc = crdt_store_solo(store);
-    crdt_revgraph_iter it = crdt_revgraph_iterate(doc, CRDT_REVS_ALL);
-    while (crdt_revgraph_next(&it, &rev)) {
-        crdt_rev_id parent;
-        char        over[64] = "";
-        for (size_t i = 0; crdt_revgraph_parent(doc, &rev.id, i, &parent); i++) {
-            size_t used = strlen(over);
-            snprintf(over + used, sizeof over - used, "%s%s", i > 0 ? " and " : " over ",
-                     print(&parent));
-        }
-        if (rev.parents > most) most = rev.parents;
-        tell("  %s%s", print(&rev.id), over);
-    }
-    return most;
-}
-
-static void graph(void)
-{
-    crdt_store *phone, *laptop;
-    crdt_rev    rev;
-    tell("\n4. What stands behind the first two: by the library\n");
-    ok(crdt_revgraph_new(1, NULL, &phone));
-    ok(crdt_revgraph_new(2, NULL, &laptop));
-    crdt_delta *first = apply(laptop, crdt_revgraph_edit, "tel 1");
-    give(phone, first);
-    crdt_delta *a = apply(phone, crdt_revgraph_edit, "tel 1, mobile 2");
-    crdt_delta *b = apply(laptop, crdt_revgraph_edit, "tel 3");
-    give(phone, b);
-    crdt_delta *merge = apply(phone, crdt_revgraph_merge, "tel 3, mobile 2");
-    size_t      parents = draw(phone);
-    claim(parents == 2, "the merge has both as parents; ids follow from contents");
-    crdt_rev_tomb       tomb;
-    crdt_revgraph_tombs tombs = {.doc = crdt_store_solo(phone)};
-    bool                has_tomb = crdt_revgraph_next_tomb(&tombs, &tomb);
-    if (has_tomb)
-        tell("  %s deletes %s, for who knows one parent", print(&tomb.id), print(&tomb.leaf));
-    claim(has_tomb && !crdt_revgraph_next_tomb(&tombs, &tomb),
-          "CouchDB is shown a child of one branch and a deletion of the other");
-    give(laptop, a);
-    claim(count_of(laptop, CRDT_REVS_LIVE) == 2,
-          "the laptop has seen both branches, not the merge");
-    give(laptop, merge);
-    give(laptop, a);
-    give(laptop, first);
-    claim(count_of(laptop, CRDT_REVS_LIVE) == 1 &&
-              crdt_revgraph_winner(crdt_store_solo(laptop), &rev),
-          "after it the old branches, sent once more, are no news: one revision is left");
-    claim(rev.body.size == 15 && memcmp(rev.body.data, "tel 3, mobile 2", 15) == 0,
-          "and it is the one that the nodes had");
-    crdt_store_free(first);
-    crdt_store_free(a);
-    crdt_store_free(b);
-    crdt_store_free(merge);
-    crdt_store_free(phone);
-    crdt_store_free(laptop);
+    static const char old[] = "1-967a00dff5e02add41819138abb3284d",
+                      new[] = "2-7051cbe5c8faecd085a3fa619e6e6337";
+    tell("\n4. Revisions that another system made\n");
+    show(LAPTOP, "REV.ACCEPT list 'milk, tea' %s %s", new, old);
+    stage_settle();
+    show(PHONE, "REV.ACCEPT list 'milk' %s", old);
+    stage_settle();
+    char line[128];
+    snprintf(line, sizeof line, "[%s, milk, tea]", new);
+    claim(same(ask_all("REV.GET list"), line) && same(ask_all("REV.CONFLICTS list"), "[]"),
+          "an old one that comes again is no news, and no conflict");
+    const char *refused = show_refused(PHONE, "REV.ACCEPT list 'rum' %s", new);
+    claim(strncmp(refused, "DOUBLED ", 8) == 0,
+          "another body under an id that is held is an alarm");
 }
 
 int main(void)
 {
+    char ids[2][ID], merged[ID];
     stage_open(DEVICES, (const char *const[]){"phone", "laptop"});
     tell("A card of the address book, on a phone and a laptop that are not always connected.");
-    branches();
-    one_merge();
-    at_once();
-    graph();
+    branches(ids);
+    one_merge(ids, merged);
+    at_once(merged);
+    elsewhere();
     return tell_end();
 }

@@ -154,10 +154,10 @@ static void review(hospital *h, node *doctor, screen *s)
 
 static void tell_review(hospital *h)
 {
-    char    shown[200];
-    screen  s = {0};
-    node   *doctor = &h->w.nodes[DOCTOR];
-    looked  l;
+    char   shown[200];
+    screen s = {0};
+    node  *doctor = &h->w.nodes[DOCTOR];
+    looked l;
     tell("\nA doctor at the second server reviews what is flagged: gives another dose, or says\n"
          "that both are meant. While two records are on the screen, tablets change them again.\n");
     crdt_context_init(&s.read, NULL);

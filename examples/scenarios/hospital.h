@@ -67,9 +67,9 @@ crdt_view hospital_dose(char text[40], uint32_t author, uint32_t number);
 typedef struct looked {
     uint32_t wrong, flagged, kept, hidden; /* drugs; to be reviewed; reviewed, with several doses;
                                               doses that LWW would hide */
-    uint32_t samples, newest_wrong, late; /* late: patients whose last sample to come is older */
-    uint32_t records, broken;             /* of the audit; faults in it */
-    uint32_t untold;                      /* doses that were superseded, and no record names them */
+    uint32_t samples, newest_wrong, late;  /* late: patients whose last sample to come is older */
+    uint32_t records, broken;              /* of the audit; faults in it */
+    uint32_t untold; /* doses that were superseded, and no record names them */
 } looked;
 
 looked hospital_look(hospital *h, const node *n);

@@ -46,8 +46,8 @@ size_t hospital_shown(const hospital *h, const node *n, uint32_t drug, char out[
     size_t count = record.count;
     for (size_t i = 0; i < count; i++) {
         crdt_view dose = record.items[i].value.bytes;
-        used += (size_t)snprintf(out + used, 200 - used, "%s%.*s", i > 0 ? "," : "",
-                                 (int)dose.size, (const char *)dose.data);
+        used += (size_t)snprintf(out + used, 200 - used, "%s%.*s", i > 0 ? "," : "", (int)dose.size,
+                                 (const char *)dose.data);
     }
     crdt_outcome_clear(&record);
     return count;

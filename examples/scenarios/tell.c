@@ -164,20 +164,26 @@ static int split(char *line, const char *argv[WORDS_MAX])
     return argc;
 }
 
-static const char *do_ask(uint32_t node, const char *line)
+static redisReply *say(uint32_t node, const char *line, bool refused)
 {
-    static char     replies[REPLIES][REPLY_MAX];
-    static uint32_t turn;
-    char           *out = replies[turn++ % REPLIES];
-    char            words[REPLY_MAX];
-    const char     *argv[WORDS_MAX];
+    char        words[REPLY_MAX];
+    const char *argv[WORDS_MAX];
     snprintf(words, sizeof words, "%s", line);
     int         argc = split(words, argv);
     redisReply *reply = nodes_command_argv(stage, node, argc, argv, NULL);
     if (reply == NULL) give_up("%s", nodes_problem(stage));
-    if (reply->type == REDIS_REPLY_ERROR) {
-        give_up("%s> %s: %s", stage_names[node], line, reply->str);
+    if ((reply->type == REDIS_REPLY_ERROR) != refused) {
+        give_up("%s> %s: %s", stage_names[node], line, refused ? "was not refused" : reply->str);
     }
+    return reply;
+}
+
+static const char *do_ask(uint32_t node, const char *line, bool refused)
+{
+    static char     replies[REPLIES][REPLY_MAX];
+    static uint32_t turn;
+    char           *out = replies[turn++ % REPLIES];
+    redisReply     *reply = say(node, line, refused);
     write_reply(reply, out);
     freeReplyObject(reply);
     return out;
@@ -196,7 +202,37 @@ const char *ask(uint32_t node, const char *format, ...)
     va_start(list, format);
     write_line(line, format, list);
     va_end(list);
-    return do_ask(node, line);
+    return do_ask(node, line, false);
+}
+
+struct redisReply *stage_reply(uint32_t node, const char *format, ...)
+{
+    char    line[REPLY_MAX];
+    va_list list;
+    va_start(list, format);
+    write_line(line, format, list);
+    va_end(list);
+    return say(node, line, false);
+}
+
+/* Of hashes of 32 digits the first eight are enough for people. */
+static void print_short(const char *text)
+{
+    while (*text != 0) {
+        size_t digits = strspn(text, "0123456789abcdef");
+        if (digits == 32) printf("%.8s..", text);
+        else printf("%.*s", (int)(digits > 0 ? digits : 1), text);
+        text += digits > 0 ? digits : 1;
+    }
+}
+
+static void print_exchange(uint32_t node, const char *line, const char *between, const char *reply)
+{
+    printf("  %s> ", stage_names[node]);
+    print_short(line);
+    fputs(between, stdout);
+    print_short(reply);
+    putchar('\n');
 }
 
 const char *show(uint32_t node, const char *format, ...)
@@ -206,9 +242,21 @@ const char *show(uint32_t node, const char *format, ...)
     va_start(list, format);
     write_line(line, format, list);
     va_end(list);
-    const char *reply = do_ask(node, line);
+    const char *reply = do_ask(node, line, false);
     bool        plain = same(reply, "OK");
-    printf("  %s> %s%s%s\n", stage_names[node], line, plain ? "" : "   -> ", plain ? "" : reply);
+    print_exchange(node, line, plain ? "" : "   -> ", plain ? "" : reply);
+    return reply;
+}
+
+const char *show_refused(uint32_t node, const char *format, ...)
+{
+    char    line[REPLY_MAX];
+    va_list list;
+    va_start(list, format);
+    write_line(line, format, list);
+    va_end(list);
+    const char *reply = do_ask(node, line, true);
+    print_exchange(node, line, "   -> refused: ", reply);
     return reply;
 }
 
@@ -219,9 +267,9 @@ const char *ask_all(const char *format, ...)
     va_start(list, format);
     write_line(line, format, list);
     va_end(list);
-    const char *first = do_ask(0, line);
+    const char *first = do_ask(0, line, false);
     for (uint32_t i = 1; i < nodes_count(stage); i++) {
-        if (!same(do_ask(i, line), first)) return "(differs)";
+        if (!same(do_ask(i, line, false), first)) return "(differs)";
     }
     return first;
 }

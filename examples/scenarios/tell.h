@@ -35,8 +35,12 @@ void stage_pause(void); /* a few ms: clocks go on between two writes */
 /* Have a node do a command of words ('...' is one word), and give its reply as text: 5, word, nil,
  * [a, b] with what an array holds sorted. It must not be an error. Valid for the next 15 calls. */
 const char *ask(uint32_t node, const char *format, ...) TELL_FORMAT(2, 3);
-/* The same, printed: the command and, if it is no plain OK, the reply. */
+/* The same, printed: the command and, if it is no plain OK, the reply; hashes cut short. */
 const char *show(uint32_t node, const char *format, ...) TELL_FORMAT(2, 3);
+/* The same of a command that must be refused: the error. */
+const char *show_refused(uint32_t node, const char *format, ...) TELL_FORMAT(2, 3);
+/* The reply of a node as it came, to be freed with freeReplyObject; it is no error. */
+struct redisReply *stage_reply(uint32_t node, const char *format, ...) TELL_FORMAT(2, 3);
 /* ask of every node: the reply, if it is the same everywhere; "(differs)" if not. */
 const char *ask_all(const char *format, ...) TELL_FORMAT(1, 2);
 /* What CRDT.CONFLICTS lists of a key: "what shows | another | another", those sorted. */

@@ -3,45 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "tests/node/checked.h"
-
-/* Two nodes, with a client each. */
-typedef struct pair {
-    nodes *cluster;
-    talk  *at[2];
-} pair;
-
-static pair open_pair(void)
-{
-    pair p = {.cluster = start_in_memory(2)};
-    for (uint32_t i = 0; i < 2; i++) p.at[i] = connect_to(p.cluster, i);
-    return p;
-}
-
-static void close_pair(pair *p)
-{
-    talk_free(p->at[0]);
-    talk_free(p->at[1]);
-    nodes_free(p->cluster);
-}
-
-static void cut(pair *p)
-{
-    settle(p->cluster);
-    CHECK_MSG(nodes_cut(p->cluster, 1), "%s", nodes_problem(p->cluster));
-}
-
-static void heal(pair *p)
-{
-    CHECK_MSG(nodes_heal(p->cluster), "%s", nodes_problem(p->cluster));
-    settle(p->cluster);
-}
-
-static void both(pair *p, const char *say, const char *expected)
-{
-    expect(p->at[0], say, expected);
-    expect(p->at[1], say, expected);
-}
+#include "tests/node/pair.h"
 
 TEST(hashes, a_removal_keeps_what_was_counted_beside_it)
 {

@@ -76,6 +76,12 @@ static const char *const words[] = {
     "withvalues",
     "sync",
     "async",
+    "parent",
+    "force",
+    "rev",
+    "deleted",
+    "1-0cc175b9c0f1b6a831c399e269772661",
+    "2-92eb5ffee6ae2fec3ad71c777531578f",
 };
 
 /* One of the words; now and then many bytes. */

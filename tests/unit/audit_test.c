@@ -41,10 +41,10 @@ static const char *faults(const crdt_store *s)
     CHECK_OK(crdt_audit_verify(crdt_store_solo(s), NULL, &findings, &count));
     text[0] = 0;
     for (size_t i = 0; i < count; i++) {
-        used += (size_t)snprintf(text + used, sizeof text - used, "%s %ju:%ju;",
-                                 crdt_audit_fault_name(findings[i].fault),
-                                 (uintmax_t)findings[i].dot.replica,
-                                 (uintmax_t)findings[i].dot.seq);
+        used +=
+            (size_t)snprintf(text + used, sizeof text - used, "%s %ju:%ju;",
+                             crdt_audit_fault_name(findings[i].fault),
+                             (uintmax_t)findings[i].dot.replica, (uintmax_t)findings[i].dot.seq);
     }
     crdt_audit_findings_free(NULL, findings, count);
     return text;
@@ -69,9 +69,9 @@ static const char *numbers(const crdt_store *s)
 
 TEST(audit, a_record_says_who_what_and_what_it_superseded)
 {
-    crdt_store       *a = log_of(A), *b = log_of(B);
-    crdt_audit_hash   old[2] = {crdt_audit_digest(crdt_text("2 mg")), crdt_audit_digest(crdt_int(7))};
-    crdt_value        dose = crdt_text("3 mg");
+    crdt_store     *a = log_of(A), *b = log_of(B);
+    crdt_audit_hash old[2] = {crdt_audit_digest(crdt_text("2 mg")), crdt_audit_digest(crdt_int(7))};
+    crdt_value      dose = crdt_text("3 mg");
     crdt_audit_entry  entry = {.author = name_of("ann"),
                                .operation = name_of("set"),
                                .subject = name_of("dose"),

@@ -30,11 +30,26 @@ static bool write_down(crdt_store *s, const crdt_rules *r)
     return wrote;
 }
 
+/* Ids are compared as the bytes that a record begins with. */
+static bool is_less(crdt_digest a, crdt_digest b)
+{
+    const uint64_t parts[2][2] = {{a.hi, a.lo}, {b.hi, b.lo}};
+    uint8_t        bytes[2][16];
+    for (size_t i = 0; i < 32; i++) {
+        bytes[i / 16][i % 16] = (uint8_t)(parts[i / 16][i % 16 / 8] >> i % 8 * 8);
+    }
+    return memcmp(bytes[0], bytes[1], 16) < 0;
+}
+
+/* They come in order of ids, whoever wrote which first. */
 static size_t records(const crdt_store *s)
 {
     crdt_outcome o;
+    crdt_digest  last = {0, 0};
     size_t       count = 0;
     while (crdt_materialised(s, name_of(INTO), &price, count, &o) == CRDT_OK) {
+        CHECK_MSG(count == 0 || is_less(last, o.id), "record %zu is out of order", count);
+        last = o.id;
         crdt_outcome_clear(&o);
         count++;
     }

@@ -245,6 +245,36 @@ TEST(store, removing_a_twopset_forgets_removals_only_if_it_shows_something)
     crdt_store_free(a);
 }
 
+/* Whether it shows, hides behind another type, or remembers that it was removed. */
+TEST(store, an_object_is_found_by_its_type)
+{
+    crdt_store *a = store_of(1), *b = store_of(2);
+    crdt_ref    ref;
+    crdt_rev    rev;
+    CHECK_ERR(crdt_store_object(a, name_of("d"), &crdt_revgraph_type, &ref), CRDT_ENOENT);
+    DO(a, "d", &crdt_revgraph_type, "edit", "x");
+    CHECK_OK(crdt_store_object(a, name_of("d"), &crdt_revgraph_type, &ref));
+    CHECK(crdt_revgraph_winner(ref, &rev));
+    CHECK_ERR(crdt_store_object(a, name_of("d"), &crdt_orset_type, &ref), CRDT_ENOENT);
+    CHECK_ERR(crdt_store_object(a, name_of("c"), &crdt_revgraph_type, &ref), CRDT_ENOENT);
+    DO(b, "d", &crdt_orset_type, "add", "y");
+    DO(b, "t", &crdt_text_type, "insert", (int64_t)0, "text");
+    join(a, b);
+    CHECK_OK(crdt_store_object(a, name_of("d"), &crdt_orset_type, &ref));
+    CHECK_EQ_INT(crdt_orset_count(ref), 1);
+    CHECK_OK(crdt_store_object(a, name_of("d"), &crdt_revgraph_type, &ref));
+    crdt_store *copy = recoded(a); /* texts are made ready at the first look */
+    CHECK_OK(crdt_store_object(copy, name_of("t"), &crdt_text_type, &ref));
+    CHECK_EQ_INT(crdt_text_length(ref, CRDT_CODE_POINTS), 4);
+    remove_name(a, "d");
+    CHECK_ERR(crdt_store_find(a, name_of("d"), NULL, &ref), CRDT_ENOENT);
+    CHECK_OK(crdt_store_object(a, name_of("d"), &crdt_revgraph_type, &ref));
+    CHECK(!crdt_revgraph_winner(ref, &rev));
+    crdt_revgraph_iter it = crdt_revgraph_iterate(ref, CRDT_REVS_LEAVES);
+    CHECK(crdt_revgraph_next(&it, &rev) && rev.deleted);
+    free_all(a, b, copy, NULL);
+}
+
 TEST(store, names_come_in_key_order_with_counts)
 {
     crdt_store *a = store_of(1);

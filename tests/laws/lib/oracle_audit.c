@@ -53,7 +53,8 @@ static uint64_t taken_by(const tale *t, size_t i, uint64_t keep, uint64_t before
         size_t last = last_of(t, i, there, old->replica);
         bool   goes = t->rows[last].number - t->rows[j].number >= keep && old->stamp < before &&
                     in_set(e->covers, j);
-        for (size_t k = 0; k < j; k++) goes &= !in_set(stay, k) || t->events[k].replica != old->replica;
+        for (size_t k = 0; k < j; k++)
+            goes &= !in_set(stay, k) || t->events[k].replica != old->replica;
         if (goes) taken |= EVENT(j);
         else stay |= EVENT(j);
     }

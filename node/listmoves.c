@@ -1,0 +1,236 @@
+/* listmoves.c: elements that go from one list to another, are popped from the first of several
+ * lists, or are waited for.
+ *
+ * BLPOP and its like take what is there, as LPOP does, or wait (blocking.h). They are run again
+ * once one of their keys has changed: then what holds another type is passed over, as in Redis. */
+#include <math.h>
+
+#include "node/blocking.h"
+#include "node/commands.h"
+#include "node/keys.h"
+#include "node/lists.h"
+#include "node/number.h"
+#include "node/reads.h"
+
+/* The list, if it has elements. False: it is none, or an error was replied. */
+static bool find_some(call *c, crdt_view name, crdt_ref *ret_list)
+{
+    bool there = key_find(c, name, ret_list);
+    if (there && ret_list->type != &crdt_rga_type) {
+        if (!c->again) call_wrong_type(c);
+        return false;
+    }
+    return there && !c->failed;
+}
+
+/* -- Moving ------------------------------------------------------------------------------------ */
+
+/* The element, as bytes of our own. */
+static bool copy_end(call *c, crdt_ref list, list_end end, crdt_buf *copy, crdt_value *ret_value)
+{
+    uint64_t length = crdt_rga_length(list);
+    (void)crdt_rga_get(list, end == LIST_LEFT ? 0 : length - 1, ret_value);
+    if (ret_value->kind != CRDT_BYTES) return true;
+    crdt_buf_put(copy, ret_value->bytes.data, ret_value->bytes.size);
+    ret_value->bytes = crdt_buf_bytes(copy);
+    return !call_fails(c, crdt_buf_status(copy));
+}
+
+/* False: an error was replied. */
+static bool put_end(call *c, crdt_view name, crdt_value value, list_end end)
+{
+    crdt_rga_edit edit;
+    crdt_ref      list;
+    if (!list_find(c, name, &list)) return false;
+    uint64_t length = crdt_rga_length(list);
+    return list_open(c, name, length > 0, &edit) &&
+           !call_fails(c, crdt_rga_insert(&edit, end == LIST_LEFT ? 0 : length, value));
+}
+
+/* Within one list: the element stands at the other end, and in no case does the list go. */
+static bool turn_round(call *c, crdt_view name, uint64_t length, crdt_value value, list_end from)
+{
+    crdt_rga_edit edit;
+    if (!list_open(c, name, true, &edit)) return false;
+    uint64_t at = from == LIST_LEFT ? 0 : length - 1, to = from == LIST_LEFT ? length - 1 : 0;
+    return !call_fails(c, crdt_rga_delete(&edit, at, 1)) &&
+           !call_fails(c, crdt_rga_insert(&edit, to, value));
+}
+
+/* False: an error was replied. The list has elements. */
+static bool move(call *c, crdt_ref list, list_end from, list_end to)
+{
+    crdt_buf   copy;
+    crdt_ref   target;
+    crdt_value value;
+    crdt_view  source = c->args[1], name = c->args[2];
+    bool       same = crdt_view_compare(source, name) == 0;
+    uint64_t   length = crdt_rga_length(list);
+    if (!same && !list_find(c, name, &target)) return false;
+    crdt_buf_init(&copy, NULL);
+    bool done = copy_end(c, list, from, &copy, &value);
+    if (done && same) {
+        if (from != to && length > 1) done = turn_round(c, source, length, value, from);
+        if (done) reads_value(c->reply, value);
+    } else if (done) {
+        done = list_take(c, source, list, from, 1) && put_end(c, name, value, to);
+    }
+    crdt_buf_clear(&copy);
+    return done;
+}
+
+static void move_or_null(call *c, list_end from, list_end to)
+{
+    crdt_ref list;
+    if (find_some(c, c->args[1], &list)) move(c, list, from, to);
+    else if (!c->failed) reply_null(c->reply);
+}
+
+void command_lmove(call *c)
+{
+    list_end from, to;
+    if (list_parse_end(c, 3, &from) && list_parse_end(c, 4, &to)) move_or_null(c, from, to);
+}
+
+void command_rpoplpush(call *c)
+{
+    move_or_null(c, LIST_RIGHT, LIST_LEFT);
+}
+
+/* -- Popping from the first that has some ------------------------------------------------------ */
+
+/* False: none has, or an error was replied. */
+static bool first_of(call *c, const crdt_view *keys, size_t count, size_t *ret_i,
+                     crdt_ref *ret_list)
+{
+    for (*ret_i = 0; *ret_i < count && !c->failed; ++*ret_i) {
+        if (find_some(c, keys[*ret_i], ret_list)) return true;
+    }
+    return false;
+}
+
+typedef struct mpop {
+    const crdt_view *keys;
+    size_t           count;
+    list_end         end;
+    int64_t          most;
+} mpop;
+
+/* numkeys key [key ...] LEFT | RIGHT [COUNT count], from that argument on. False: an error was
+ * replied. */
+static bool parse_mpop(call *c, size_t at, mpop *p)
+{
+    int64_t keys;
+    *p = (mpop){.keys = &c->args[at + 1], .most = 1};
+    if (!number_int64(c->args[at], &keys) || keys < 1) {
+        call_error(c, "ERR numkeys should be greater than 0");
+        return false;
+    }
+    size_t left = c->count - at - 1;
+    if ((uint64_t)keys >= left) {
+        call_syntax(c);
+        return false;
+    }
+    p->count = (size_t)keys;
+    if (!list_parse_end(c, at + 1 + p->count, &p->end)) return false;
+    size_t rest = at + 2 + p->count;
+    if (rest == c->count) return true;
+    if (c->count != rest + 2 || !call_is(c, rest, "count")) {
+        call_syntax(c);
+        return false;
+    }
+    if (number_int64(c->args[rest + 1], &p->most) && p->most > 0) return true;
+    call_error(c, "ERR count should be greater than 0");
+    return false;
+}
+
+/* False: none has elements, or an error was replied. */
+static bool pop_some(call *c, const mpop *p)
+{
+    crdt_ref list;
+    size_t   i;
+    if (!first_of(c, p->keys, p->count, &i, &list)) return false;
+    uint64_t length = crdt_rga_length(list);
+    uint64_t count = (uint64_t)p->most < length ? (uint64_t)p->most : length;
+    reply_array(c->reply, 2);
+    reply_bulk(c->reply, p->keys[i]);
+    reply_array(c->reply, count);
+    return list_take(c, p->keys[i], list, p->end, count);
+}
+
+void command_lmpop(call *c)
+{
+    mpop p;
+    if (parse_mpop(c, 1, &p) && !pop_some(c, &p) && !c->failed) reply_null_array(c->reply);
+}
+
+/* -- Waiting ----------------------------------------------------------------------------------- */
+
+/* Seconds as milliseconds, rounded up. False: an error was replied. */
+static bool parse_timeout(call *c, size_t i, uint64_t *ret_ms)
+{
+    double seconds;
+    if (!number_double(c->args[i], &seconds)) {
+        call_error(c, "ERR timeout is not a float or out of range");
+        return false;
+    }
+    double ms = ceil(seconds * 1000);
+    bool   fits = ms >= 0 && ms < (double)INT64_MAX; /* as in Redis, where what is larger wraps */
+    if (fits) *ret_ms = (uint64_t)ms;
+    else call_error(c, "ERR timeout is negative");
+    return fits;
+}
+
+static void pop_or_wait(call *c, list_end end)
+{
+    uint64_t         ms;
+    crdt_ref         list;
+    size_t           i, count = c->count - 2;
+    const crdt_view *keys = &c->args[1];
+    if (!parse_timeout(c, c->count - 1, &ms)) return;
+    if (first_of(c, keys, count, &i, &list)) {
+        reply_array(c->reply, 2);
+        reply_bulk(c->reply, keys[i]);
+        list_take(c, keys[i], list, end, 1);
+    } else if (!c->failed) {
+        blocking_wait(c, keys, count, ms);
+    }
+}
+
+void command_blpop(call *c)
+{
+    pop_or_wait(c, LIST_LEFT);
+}
+
+void command_brpop(call *c)
+{
+    pop_or_wait(c, LIST_RIGHT);
+}
+
+static void move_or_wait(call *c, list_end from, list_end to, size_t timeout)
+{
+    uint64_t ms;
+    crdt_ref list;
+    if (!parse_timeout(c, timeout, &ms)) return;
+    if (find_some(c, c->args[1], &list)) move(c, list, from, to);
+    else if (!c->failed) blocking_wait(c, &c->args[1], 1, ms);
+}
+
+void command_blmove(call *c)
+{
+    list_end from, to;
+    if (list_parse_end(c, 3, &from) && list_parse_end(c, 4, &to)) move_or_wait(c, from, to, 5);
+}
+
+void command_brpoplpush(call *c)
+{
+    move_or_wait(c, LIST_RIGHT, LIST_LEFT, 3);
+}
+
+void command_blmpop(call *c)
+{
+    mpop     p;
+    uint64_t ms;
+    if (!parse_timeout(c, 1, &ms) || !parse_mpop(c, 2, &p)) return;
+    if (!pop_some(c, &p) && !c->failed) blocking_wait(c, p.keys, p.count, ms);
+}
