@@ -125,7 +125,8 @@ bool crdt__audit_get(crdt_view in, crdt__audit_rec *ret_rec, const char **ret_re
     get_hash(&dec, rec.hash);
     judge(&dec, &rec);
     if (crdt_dec_status(&dec) != CRDT_OK) {
-        *ret_reason = dec.reason;
+        bool ours = strncmp(dec.reason, "audit: ", 7) == 0;
+        *ret_reason = ours ? dec.reason : "audit: a record is cut off, or no canonical one";
         return false;
     }
     *ret_rec = rec;
