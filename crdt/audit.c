@@ -113,8 +113,8 @@ static crdt_err write_rec(crdt_target *target, crdt__audit_rec *rec, const drops
     if (err == CRDT_OK) err = crdt__elems_reserve(mem, target->delta, replica, value);
     if (err == CRDT_OK) err = crdt_target_reserve(target, 1, gone->count);
     if (err == CRDT_OK) {
+        crdt_dot dot = crdt_target_dot(target); /* a name that appears is stamped first */
         crdt__audit_seal(bytes.data, bytes.size, replica, crdt_target_stamp(target, last.stamp));
-        crdt_dot dot = crdt_target_dot(target);
         for (size_t i = 0; i < gone->count; i++) {
             if (!crdt__elems_kill(target->delta, gone->at[i])) {
                 crdt_target_cover(target, gone->at[i]);
