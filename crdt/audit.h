@@ -3,8 +3,8 @@
  * Shape    dot -> record; the records of one replica are numbered, and each has the hash of the one
  *          before: {r1:4 -> 1 "ann" "set" "dose" <- , r1:9 -> 2 "ann" "set" "dose" <- hash of 1}
  * Merge    by dot. Nothing is overwritten, and nothing is dropped but by crdt_audit_retain, which
- *          leaves a record of what it dropped. Removing the object is refused (ERIGHTS): give it a
- *          name of its own, for a map's key that holds one cannot be removed either.
+ *          leaves a record of what it dropped. Removing the object is refused (ERIGHTS). It has a
+ *          name of its own: maps, whose removals take all that is in them, do not hold it.
  * Faults   crdt_audit_verify finds records that were changed, that do not follow the one before,
  *          gaps, a number used twice, and two bodies under one revision id. It tells of them and
  *          picks none; nothing is refused for them, so evidence stays. Whoever can write all

@@ -25,7 +25,7 @@ const crdt_type *crdt__map_type(const crdt_space *space, uint16_t id)
     const crdt_type *type = NULL;
     if (space->types != NULL) type = crdt_types_by_id(space->types, id);
     if (type == NULL) type = crdt_types_by_id(crdt_types_builtin(), id);
-    return type == NULL || type->beside ? NULL : type;
+    return type == NULL || type->beside || type->kept ? NULL : type;
 }
 
 crdt_err crdt_ormap_new(uint64_t replica, const crdt_mem *mem, crdt_store **ret_store)

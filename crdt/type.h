@@ -131,7 +131,7 @@ struct crdt_type {
      * what a transaction wrote otherwise. */
     bool holds;
     /* Content stays until an operation of its own removes it: reset is refused (ERIGHTS) while the
-     * object is alive, and so is removing its name. */
+     * object is alive, and so is removing its name. Maps do not hold such types. */
     bool           kept;
     size_t         ops_count;
     const crdt_op *ops;

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "crdt/types.h"
+#include "node/keys.h"
 
 #define SWEEP_MAX 1000u /* names removed in one sweep */
 
@@ -148,7 +149,7 @@ static void know(node *n, crdt_view name)
     expiring *e = find(n, name);
     bool      has = crdt_store_beside(n->store, name, &crdt_expiry_type, &ref) == CRDT_OK &&
                crdt_expiry_deadline(ref, &deadline) &&
-               crdt_store_type_at(n->store, name, 0) != NULL;
+               crdt_store_type_at(n->store, name, 0) != NULL && !key_kept(n, name);
     if (e != NULL && !has) {
         drop(n, e);
     } else if (e != NULL && e->deadline != deadline) {
@@ -216,7 +217,6 @@ static crdt_err remove_some(node *n, crdt_txn *txn, int64_t before, size_t *ret_
     for (size_t i = 0; i < passed->count && *ret_count < SWEEP_MAX; i++) {
         if (passed->of[i]->deadline >= before) continue;
         crdt_err err = crdt_txn_remove(txn, passed->of[i]->name);
-        if (err == CRDT_ERIGHTS) continue; /* a type that keeps what it has: it only stays hidden */
         if (err != CRDT_OK && err != CRDT_ENOENT) return err;
         ++*ret_count;
     }

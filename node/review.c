@@ -55,6 +55,7 @@ static crdt_err acknowledge(call *c, const crdt_rules *rules, const crdt_path *p
     crdt_context_init(&seen, NULL);
     crdt_err err = crdt_outcome_seen(outcome, &seen);
     if (err == CRDT_OK) err = crdt_ack(txn, rules, path, &seen, NULL);
+    if (err == CRDT_OK) err = crdt_ack_sweep(txn, rules); /* of conflicts that are over */
     crdt_context_clear(&seen);
     return err;
 }

@@ -93,7 +93,7 @@ crdt__policy crdt__map_policy(const crdt_type *type);
 /* True for the types whose state is a crdt__map. */
 bool crdt__is_map(const crdt_type *type);
 /* What an entry may be of: built-in types and those of the store, but for types that stand beside
- * others. NULL: none of these. (ormap.c) */
+ * others, and those that are kept: a removal takes all of an entry. NULL: none of these. (ormap.c) */
 const crdt_type *crdt__map_type(const crdt_space *space, uint16_t id);
 
 /* -- Entries and their tree (map_tree.c) ------------------------------------------------------- */

@@ -103,7 +103,9 @@ static crdt_err get_entry(const crdt_space *space, crdt__map *map, crdt_dec *dec
     if (id > UINT16_MAX) return crdt_dec_fail(dec, CRDT_EMALFORMED, "a type id above 65535");
     const crdt_type *type = crdt__map_type(space, (uint16_t)id);
     if (type == NULL) {
-        return crdt_dec_fail(dec, CRDT_EVERSION, "a map holds a type that this library lacks");
+        return crdt_dec_fail(
+            dec, CRDT_EVERSION,
+            "a map holds a type that this library lacks, or that maps may not hold");
     }
     if (!in_order(map, key, id)) {
         return crdt_dec_fail(dec, CRDT_EMALFORMED, "a map's keys are out of order");

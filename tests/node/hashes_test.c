@@ -105,6 +105,17 @@ TEST(hashes, a_conflict_that_is_acknowledged_is_so_everywhere_until_another_come
     expect(p.at[0], "HSET h a last", ":0");
     expect(p.at[0], say, "-ERR nothing competes there");
     expect(p.at[0], "CRDT.ACK none 0123", "-ERR nothing competes there");
+    cut(&p); /* with the next one the old acknowledgement goes, for its conflict is over */
+    expect(p.at[0], "SET k here", "+OK");
+    expect(p.at[1], "SET k there", "+OK");
+    heal(&p);
+    both(&p, "HLEN crdt:acks", ":1");
+    const char *told = talk_say(p.at[1], "CRDT.CONFLICTS k"), *at = strstr(told, "'set', '");
+    CHECK_MSG(at != NULL, "%s", told);
+    snprintf(say, sizeof say, "CRDT.ACK k %.32s", at + 8);
+    expect(p.at[1], say, "+OK");
+    settle(p.cluster);
+    both(&p, "HLEN crdt:acks", ":1");
     close_pair(&p);
 }
 
