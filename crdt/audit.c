@@ -168,10 +168,21 @@ typedef struct plan {
     bool               beginning;     /* all its records so far go */
 } plan;
 
+/* What the record tells of chains is told again by the one that takes its place, of those chains of
+ * which there is a record here: deltas may have come in any order. */
+static bool is_told_again(const plan *p, const crdt__audit_rec *rec)
+{
+    crdt__audit_rec last;
+    for (size_t i = 0; i < crdt__audit_floors(rec); i++) {
+        if (!last_rec(p->target, crdt__audit_floor_at(rec, i).replica, &last)) return false;
+    }
+    return true;
+}
+
 static bool may_go(const plan *p, crdt_dot dot, const crdt__audit_rec *rec)
 {
-    return p->beginning && rec->stamp < p->before && p->last - rec->number >= p->keep &&
-           crdt_target_sees(p->target, dot);
+    return p->beginning && is_told_again(p, rec) && rec->stamp < p->before &&
+           p->last - rec->number >= p->keep && crdt_target_sees(p->target, dot);
 }
 
 /* The first of a replica that stays says up to where its chain was dropped. */

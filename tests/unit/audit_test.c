@@ -11,6 +11,7 @@
 
 #define A 1
 #define B 2
+#define C 3
 #define TYPE (&crdt_audit_type)
 #define SOLO ""
 
@@ -180,6 +181,28 @@ TEST(audit, a_retention_leaves_what_it_takes_to_verify_the_rest)
     }
     CHECK_EQ_STR(numbers(a), "1:8 1:9 2:5");
     free_all(a, b, NULL);
+}
+
+/* Deltas may come in any order: C knows what B dropped of A's chain, and none of its records. */
+TEST(audit, a_retention_keeps_what_is_told_of_chains_that_are_not_here)
+{
+    crdt_store *a = log_of(A), *b = log_of(B), *c = log_of(C);
+    for (int i = 0; i < 3; i++) say(a, "ann", "x", "1");
+    join(b, a);
+    crdt_delta *dropped = apply(b, SOLO, TYPE, "keep", "bob", 1);
+    crdt_delta *later = apply(b, SOLO, TYPE, "append", "bob", "set", "x", "2");
+    CHECK_EQ_STR(numbers(b), "1:3 2:1 2:2");
+    CHECK_OK(crdt_store_merge(c, dropped));
+    CHECK_OK(crdt_store_merge(c, later));
+    DO(c, SOLO, TYPE, "keep", "cy", 1); /* would drop B's first, which tells of A's */
+    CHECK_EQ_STR(numbers(c), "2:1 2:2");
+    meet(a, c);
+    CHECK_EQ_STR(numbers(c), "1:3 2:1 2:2");
+    CHECK_EQ_STR(faults(c), "");
+    DO(c, SOLO, TYPE, "keep", "cy", 1); /* now it may go: there is one that tells the same */
+    CHECK_EQ_STR(numbers(c), "1:3 2:2 3:1");
+    CHECK_EQ_STR(faults(c), "");
+    free_all(a, b, c, dropped, later, NULL);
 }
 
 TEST(audit, a_retention_by_time_drops_what_is_older)
