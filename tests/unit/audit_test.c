@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "crdt/core/audit_rec.h"
+#include "crdt/core/elems.h"
 #include "tests/lib/random.h"
 #include "tests/lib/stores.h"
 #include "tests/lib/testmem.h"
@@ -434,6 +435,44 @@ TEST(audit, a_set_of_anything_is_no_log)
     CHECK(patched);
     crdt_buf_clear(&bytes);
     crdt_store_free(set);
+}
+
+/* Why the set's state is no log's; NULL: it is. */
+static const char *refused_as_log(const crdt_store *set)
+{
+    crdt_ref      ref = crdt_store_solo(set);
+    crdt_limits   limits = crdt_limits_default();
+    crdt__elems   state = {0};
+    crdt_replicas ids;
+    crdt_buf      bytes;
+    crdt_dec      dec;
+    crdt_replicas_init(&ids, NULL);
+    crdt_buf_init(&bytes, NULL);
+    ref.type->mark(ref.state, &ids);
+    CHECK_OK(crdt_replicas_seal(&ids));
+    ref.type->encode(ref.state, &(crdt_enc){&bytes, &ids, false});
+    crdt_dec_init(&dec, crdt_buf_bytes(&bytes), &limits);
+    dec.dict = ids.ids;
+    dec.dict_count = ids.count;
+    CHECK_ERR(TYPE->decode(ref.space, &state, &dec), CRDT_EMALFORMED);
+    CHECK(state.body == NULL && state.dots == 0);
+    crdt_buf_clear(&bytes);
+    crdt_replicas_clear(&ids);
+    return dec.reason;
+}
+
+/* Of an object that comes in fragments each is decoded and joined before the whole is checked: what
+ * decode lets through is read as records. */
+TEST(audit, decode_takes_nothing_but_records)
+{
+    crdt_store *text = solo_of(&crdt_gset_type, A), *number = solo_of(&crdt_gset_type, A);
+    crdt_value  seven = crdt_int(7);
+    DO(text, SOLO, &crdt_gset_type, "add", "x");
+    CHECK_EQ_STR(refused_as_log(text), "audit: a record is cut off, or no canonical one");
+    CHECK_OK(crdt_gset_add(begin(number), CRDT_SOLO, seven));
+    crdt_store_free(commit(number));
+    CHECK_EQ_STR(refused_as_log(number), "audit: a number in place of a record");
+    free_all(text, number, NULL);
 }
 
 /* -- Size and memory --------------------------------------------------------------------------- */

@@ -42,21 +42,6 @@ static size_t last_of(const tale *t, size_t count, uint64_t set, uint64_t replic
     return CRDT_LAWS_EVENTS_MAX;
 }
 
-static size_t list_floors(const tale *t, size_t i, uint64_t left, size_t *first);
-
-/* Of each replica that event j, a retention, tells of there is a record in the set. */
-static bool is_told_again(const tale *t, size_t j, uint64_t set)
-{
-    size_t first[CRDT_LAWS_EVENTS_MAX], n = 0;
-    if (!t->rows[j].retention) return true;
-    n = list_floors(t, j, standing(t, j, t->events[j].seen) & ~t->rows[j].takes, first);
-    for (size_t k = 0; k < n; k++) {
-        uint64_t replica = t->events[first[k]].replica;
-        if (last_of(t, CRDT_LAWS_EVENTS_MAX, set, replica) == CRDT_LAWS_EVENTS_MAX) return false;
-    }
-    return true;
-}
-
 /* What event i, which keeps the last so many below a stamp, takes away. */
 static uint64_t taken_by(const tale *t, size_t i, uint64_t keep, uint64_t before)
 {
@@ -67,7 +52,7 @@ static uint64_t taken_by(const tale *t, size_t i, uint64_t keep, uint64_t before
         if (!in_set(there, j)) continue;
         size_t last = last_of(t, i, there, old->replica);
         bool   goes = t->rows[last].number - t->rows[j].number >= keep && old->stamp < before &&
-                    in_set(e->covers, j) && is_told_again(t, j, there);
+                    in_set(e->covers, j);
         for (size_t k = 0; k < j; k++)
             goes &= !in_set(stay, k) || t->events[k].replica != old->replica;
         if (goes) taken |= EVENT(j);
