@@ -117,6 +117,12 @@ typedef struct crdt_op {
 
 #define CRDT_OP_ARGS_MAX 4
 
+/* The list of types that a store knows. */
+typedef struct crdt_types {
+    const crdt_type *const *list;
+    size_t                  count;
+} crdt_types;
+
 struct crdt_type {
     uint16_t    id;     /* on the wire; never reused. Users' own: 0x8000 and up */
     uint16_t    format; /* newest byte format written */
@@ -209,16 +215,13 @@ struct crdt_type {
     /* Memory in use beyond the state itself, fast, right after decode. NULL: what stats tells. */
     size_t (*bytes)(const void *state);
 
+    /* Types that hold others: the digest of what is of the listed types alone. NULL: as digest. */
+    void (*digest_of)(const void *state, const crdt_types *types, crdt_blocks *blocks);
+
     /* It will be read or written soon (crdt_store_expect): start loading what it points at. NULL:
      * nothing. */
     void (*expect)(const void *state);
 };
-
-/* The list of types that a store knows. */
-typedef struct crdt_types {
-    const crdt_type *const *list;
-    size_t                  count;
-} crdt_types;
 
 CRDT_API const crdt_type *crdt_types_by_id(const crdt_types *types, uint16_t id);
 CRDT_API const crdt_type *crdt_types_by_name(const crdt_types *types, const char *name);

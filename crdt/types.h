@@ -21,9 +21,11 @@
 #include "crdt/revgraph.h"
 #include "crdt/rga.h"
 #include "crdt/rwset.h"
+#include "crdt/score.h"
 #include "crdt/store.h"
 #include "crdt/text.h"
 #include "crdt/twopset.h"
+#include "crdt/zset.h"
 #ifdef __cplusplus
 extern "C" {
 #endif

@@ -65,7 +65,8 @@ static void reply_contents(const node *n, reply *r, const crdt_ref *ref)
     for (size_t i = 0; crdt_ref_conflict(ref, i, &one); i++) {
         reply_map(r, 6);
         reply_text(r, "value");
-        reads_value(r, one.value);
+        if (ref->type == &crdt_score_type) reply_double(r, crdt_score_of(one.value));
+        else reads_value(r, one.value);
         reply_text(r, "shows");
         reply_int(r, one.wins);
         field_author(n, r, one.dot.replica);
@@ -192,6 +193,9 @@ static const char *rule_of(const crdt_type *type, bool competes)
         return "what was set last, and all increments that it had not seen";
     if (type == &crdt_ormap_type && competes)
         return "fields were written at the same time: of each the value stamped last shows";
+    if (type == &crdt_zset_type && competes)
+        return "scores were set at the same time: of each member the one stamped last shows, and "
+               "increments add up";
     if (type == &crdt_revgraph_type && competes)
         return "revisions are leaves side by side: the greatest by number and hash shows";
     if (competes) return "values were written at the same time: contents lists them";

@@ -6,8 +6,8 @@
 static bool is_empty(const crdt_ref *ref)
 {
     if (ref->type == &crdt_orset_type) return crdt_orset_count(*ref) == 0;
-    bool known = ref->type == &crdt_ormap_type || ref->type == &crdt_rga_type ||
-                 ref->type == &crdt_revgraph_type;
+    bool known = ref->type == &crdt_ormap_type || ref->type == &crdt_zset_type ||
+                 ref->type == &crdt_rga_type || ref->type == &crdt_revgraph_type;
     return known && !ref->type->alive(ref);
 }
 
@@ -78,20 +78,29 @@ key_state key_typed(call *c, crdt_view name, const crdt_type *type, crdt_ref *re
     return KEY_OTHER;
 }
 
-crdt_txn *key_write(call *c, crdt_view name, const crdt_type *type)
+crdt_txn *key_open(call *c, crdt_view name, const crdt_type *type, crdt_ref *ret_ref)
 {
     crdt_txn *txn = call_write(c);
     if (txn == NULL) return NULL;
-    crdt_ref ref;
-    crdt_err err = crdt_txn_find(txn, name, NULL, &ref);
-    if (err == CRDT_OK && key_hidden(c->node, name, &ref)) {
-        if (!key_kept(c->node, name)) return key_wipe_empty(c, name) ? txn : NULL;
-    }
-    if (err == CRDT_OK && ref.type != type) {
+    crdt_err err = crdt_txn_find(txn, name, NULL, ret_ref);
+    bool     there = err == CRDT_OK;
+    bool     hidden = there && key_hidden(c->node, name, ret_ref);
+    if (hidden && !key_kept(c->node, name)) {
+        there = false;
+        c->deadlines = true;
+        if (!key_wipe(c, name)) return NULL;
+    } else if (there && ret_ref->type != type) {
         call_wrong_type(c);
         return NULL;
     }
+    if (!there) *ret_ref = (crdt_ref){.type = type};
     return err != CRDT_ENOENT && call_fails(c, err) ? NULL : txn;
+}
+
+crdt_txn *key_write(call *c, crdt_view name, const crdt_type *type)
+{
+    crdt_ref ref;
+    return key_open(c, name, type, &ref);
 }
 
 crdt_txn *key_replace(call *c, crdt_view name)

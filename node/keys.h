@@ -31,6 +31,8 @@ bool key_wipe(call *c, crdt_view name);
 bool key_wipe_empty(call *c, crdt_view name);
 /* It was refused, for something under the name is kept. */
 void key_refuse_kept(call *c);
+/* The same, and what is there; absent: an empty one. */
+crdt_txn *key_open(call *c, crdt_view name, const crdt_type *type, crdt_ref *ret_ref);
 /* The transaction, ready to give the name another content of any type: all that is there goes. */
 crdt_txn *key_replace(call *c, crdt_view name);
 /* Remove the name; true if it showed. False with c->failed: an error was replied. */

@@ -13,6 +13,7 @@
 #include "node/keys.h"
 #include "node/lists.h"
 #include "node/number.h"
+#include "node/zsets.h"
 
 void command_del(call *c)
 {
@@ -276,6 +277,7 @@ static bool copy_content(call *c, crdt_view to, crdt_ref from)
         return true;
     }
     if (from.type == &crdt_ormap_type) return hash_copy(c, to, from);
+    if (from.type == &crdt_zset_type) return zset_copy(c, to, from);
     if (from.type == &crdt_rga_type) return list_copy(c, to, from);
     if (from.type == &crdt_revgraph_type) return copy_document(c, to, from);
     call_error(c, "ERR a name of type '%s' cannot be renamed: its history stands under its name",

@@ -19,6 +19,7 @@ static const test tests[] = {
     {"incr", "-t incr", NULL, false, false},
     {"sadd", "-t sadd", NULL, false, false},
     {"hset", "-t hset", NULL, false, false},
+    {"zadd", "-t zadd", NULL, false, false},
     {"lpush", "-t lpush", NULL, false, true},
     {"lrange100", "lrange mylist 0 99", "-n 10000 -t lpush", true, true},
 };

@@ -239,6 +239,7 @@ static under look_under(const crdt_txn *txn, crdt_view name)
     }
     o = may_be_opened(txn, name) ? crdt__objects_named(txn->delta, name, &it) : NULL;
     for (; o != NULL; o = crdt__objects_named_next(&it)) {
+        if (o->mine != NULL) continue;
         if (crdt__object_get(txn->store, name, (uint16_t)o->key.minor) != NULL) continue;
         see(txn, &u, o->type, o->key.minor, (pair){NULL, o});
     }
@@ -291,12 +292,12 @@ static crdt_err open_found(crdt_txn *txn, crdt_view name, const crdt_type *type,
                            pair p, crdt_target *ret_target)
 {
     crdt_err err = CRDT_OK;
+    mark_opened(txn, name); /* what the delta gets stays there, whatever fails then */
     if (p.own == NULL) err = crdt__object_add(txn->delta, name, type, id, &p.own);
     if (err == CRDT_OK && type->undo != NULL && p.mine == NULL) {
         err = crdt__object_make(txn->store, name, type, id, &p.mine);
     }
     if (err != CRDT_OK) return err;
-    mark_opened(txn, name);
     txn->shown = NULL;
     txn->sealed = false;
     p.own->mine = p.mine != NULL && p.mine->live ? p.mine : NULL;
