@@ -26,6 +26,11 @@ static void last_writer_wins(void)
     const char *all = ask_all("CRDT.LWW.GET lww:A:14");
     claim(same(all, "bob"), "now both say %s: Ann's booking does not show, and she is not told",
           all);
+    claim(same(ask_contents(ANN, "lww:A:14"), "bob | ann"),
+          "only who asks CRDT.CONFLICTS still finds it, until the hour is written again");
+    show(BOB, "CRDT.LWW.SET lww:A:14 'bob, with Eve'");
+    stage_settle();
+    claim(same(ask_contents(ANN, "lww:A:14"), "bob, with Eve"), "now it is gone for good");
 }
 
 /* -- 2. Both are shown ------------------------------------------------------------------------- */
@@ -233,8 +238,8 @@ static void agree(calendar *ann, calendar *bob)
     claim(crdt_digest_equal(crdt_store_digest(ann->store, NULL), before) &&
               crdt_digest_equal(crdt_store_digest(bob->store, NULL), before),
           "nobody wrote anything to agree on that");
-    claim(is_deterministic(ann), "the kit finds that the rule is one: called twice, on copies of "
-                                 "the bookings, in other orders");
+    claim(is_deterministic(ann), "the kit finds one answer: called twice, on copies of the "
+                                 "bookings, in other orders");
     claim(first == 2 && again == 0, "both were told, once");
 }
 
