@@ -96,6 +96,7 @@ static crdt_err write_little(crdt_txn *txn, crdt_view name, const crdt_type *typ
     for (size_t i = 0; op->args[i] != 0; i++) {
         args[i] = crdt_int(op->args[i] == 'p' ? 0 : 1 + round);
         if (op->args[i] == 'b') args[i] = crdt_text("x");
+        if (op->args[i] == 'd') args[i] = crdt_text(round == 0 ? "1" : "2");
         if (type == &crdt_min_type) args[i] = crdt_int(2 - round);
     }
     return crdt_txn_apply(txn, name, op, args, strlen(op->args));
