@@ -52,10 +52,12 @@ bool deadline_set(call *c, crdt_view name, int64_t ms)
     if (txn == NULL) return false;
     changed(c);
     bool to_come = ms > (int64_t)c->node->ms;
+    if (to_come && key_kept(c->node, name)) {
+        key_refuse_kept(c);
+        return false;
+    }
     notify(c, EVENTS_GENERIC, to_come ? "expire" : "del", name);
-    if (to_come) return !call_fails(c, crdt_expiry_expire_at(txn, name, ms));
-    crdt_err err = crdt_txn_remove(txn, name);
-    return err == CRDT_ENOENT || !call_fails(c, err);
+    return to_come ? !call_fails(c, crdt_expiry_expire_at(txn, name, ms)) : key_wipe(c, name);
 }
 
 bool deadline_keep(call *c, crdt_view name, int64_t ms)

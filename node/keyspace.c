@@ -306,7 +306,7 @@ static bool rename_key(call *c)
     if (expires && !deadline_keep(c, to, deadline)) return false;
     notify(c, EVENTS_GENERIC, "rename_from", from);
     notify(c, EVENTS_GENERIC, "rename_to", to);
-    return !call_fails(c, crdt_txn_remove(c->txn, from));
+    return key_wipe(c, from);
 }
 
 void command_rename(call *c)
@@ -335,7 +335,7 @@ void command_renamenx(call *c)
 /* An entry holds so many removals at most, so that it stays below the size of a message. */
 #define FLUSH_BATCH 1000u
 
-/* The next names from `from` on are copied, for the walk ends with the change. */
+/* The next names from `from` on that may be removed: copied, for the walk ends with the change. */
 static size_t next_names(const call *c, crdt_view from, crdt_buf *bytes,
                          crdt_view names[FLUSH_BATCH])
 {
@@ -345,6 +345,7 @@ static size_t next_names(const call *c, crdt_view from, crdt_buf *bytes,
     size_t    count = 0, at = 0;
     crdt_buf_reset(bytes);
     while (count < FLUSH_BATCH && key_next(&walk, &name, &ref)) {
+        if (key_kept_now(c, name)) continue;
         crdt_buf_put(bytes, name.data, name.size);
         names[count++].size = name.size;
     }
@@ -355,7 +356,7 @@ static size_t next_names(const call *c, crdt_view from, crdt_buf *bytes,
     return bytes->failed ? 0 : count;
 }
 
-/* Several entries, but one within EXEC: an observed removal of everything. */
+/* Several entries, but one within EXEC: an observed removal of everything but audits. */
 void command_flushall(call *c)
 {
     static crdt_view names[FLUSH_BATCH];

@@ -95,7 +95,7 @@ static bool remove_list(call *c, crdt_view name)
     if (call_write(c) == NULL) return false;
     c->deadlines = true;
     notify(c, EVENTS_GENERIC, "del", name);
-    return !call_fails(c, crdt_txn_remove(c->txn, name));
+    return key_wipe(c, name);
 }
 
 /* False: an error was replied. */
