@@ -1,6 +1,7 @@
 /* types.h: all types of the library, and the registry that stores are given. */
 #ifndef CRDT_TYPES_H
 #define CRDT_TYPES_H
+#include "crdt/audit.h"
 #include "crdt/bcounter.h"
 #include "crdt/cell.h"
 #include "crdt/dwflag.h"
