@@ -8,6 +8,7 @@
 #include "crdt/expiry.h"
 #include "crdt/gcounter.h"
 #include "crdt/gset.h"
+#include "crdt/history.h"
 #include "crdt/lww.h"
 #include "crdt/lwwmap.h"
 #include "crdt/lwwts.h"
