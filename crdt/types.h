@@ -24,6 +24,7 @@
 #include "crdt/store.h"
 #include "crdt/text.h"
 #include "crdt/twopset.h"
+#include "crdt/undo.h"
 #ifdef __cplusplus
 extern "C" {
 #endif

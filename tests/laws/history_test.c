@@ -1,6 +1,6 @@
 /* history_test.c: lists and texts as they were at any set of changes, and the steps between two,
- * over random edits by three replicas, against a plain array of all elements (lib/line.h), each
- * with the change that inserted it and those that deleted it.
+ * over random edits by three replicas that undo them, too, against a plain array of all elements
+ * (lib/line.h), each with the change that inserted it, those that deleted it and its copy.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -27,20 +27,31 @@ typedef struct event {
     crdt_delta *delta;
 } event;
 
+/* What a replica may undo, or do again: the changes of each step. */
+typedef struct stack {
+    uint64_t at[EVENTS_MAX];
+    size_t   count;
+} stack;
+
 typedef struct world {
     const crdt_type *type;
-    bool             is_text;
+    bool             is_text, undoes;
     line             line;
     crdt_store      *s[REPLICAS];
     uint64_t         held[REPLICAS], collected; /* events */
     event            events[EVENTS_MAX];
     unsigned         count;
     uint32_t         points[ELEMENTS_MAX]; /* code points of elements */
+    size_t           copies[REPLICAS][ELEMENTS_MAX]; /* by an undo there; or LINE_NONE */
+    crdt_undo       *undo[REPLICAS];
+    stack            done[REPLICAS], undone[REPLICAS];
+    uint64_t         noted[REPLICAS]; /* own changes that were noted, passed or undone */
+    size_t           steps_max;
     uint64_t         rand;
 } world;
 
 static struct {
-    uint64_t schedules, diffs, steps, stale, replays;
+    uint64_t schedules, diffs, steps, stale, replays, undos, brought_back, in_vain, too_late;
 } done;
 
 static size_t below(world *w, size_t n)
@@ -56,12 +67,21 @@ static void begin_world(world *w, const crdt_type *type, uint64_t seed)
     w->rand = seed;
     line_init(&w->line, type == &crdt_text_classic_type || type == &crdt_rga_classic_type);
     for (unsigned r = 0; r < REPLICAS; r++) w->s[r] = solo_of(type, ids[r]);
+    memset(w->copies, 0xff, sizeof w->copies);
+    w->undoes = w->is_text && below(w, 4) > 0;
+    w->steps_max = 1 + below(w, 10);
+    for (unsigned r = 0; w->undoes && r < REPLICAS; r++) {
+        CHECK_OK(crdt_undo_new(w->s[r], CRDT_SOLO, type, w->steps_max, &w->undo[r]));
+    }
 }
 
 static void end_world(world *w)
 {
     for (unsigned i = 0; i < w->count; i++) crdt_store_free(w->events[i].delta);
-    for (unsigned r = 0; r < REPLICAS; r++) crdt_store_free(w->s[r]);
+    for (unsigned r = 0; r < REPLICAS; r++) {
+        crdt_undo_free(w->undo[r]);
+        crdt_store_free(w->s[r]);
+    }
     line_clear(&w->line);
 }
 
@@ -145,6 +165,122 @@ static void collect(world *w)
     for (unsigned r = 0; r < REPLICAS; r++) CHECK_OK(crdt_store_stabilise(w->s[r], &cut));
     crdt_context_clear(&cut);
     w->collected = w->held[0];
+}
+
+/* -- Undoing ----------------------------------------------------------------------------------- */
+
+static void push_step(world *w, stack *s, uint64_t step)
+{
+    s->at[s->count++] = step;
+    if (s->count <= w->steps_max) return;
+    s->count--;
+    memmove(s->at, s->at + 1, s->count * sizeof *s->at);
+}
+
+/* What the replica wrote becomes a step, or is put onto the last one, or is passed. */
+static void note(world *w, unsigned r)
+{
+    uint64_t news = 0;
+    bool     onto = below(w, 4) == 0;
+    for (unsigned i = 0; i < w->count; i++) {
+        if (w->events[i].replica == r && !(w->noted[r] & BIT(i))) news |= BIT(i);
+    }
+    w->noted[r] |= news;
+    if (below(w, 10) == 0) {
+        crdt_undo_pass(w->undo[r]);
+        return;
+    }
+    CHECK_OK(crdt_undo_note(w->undo[r], onto));
+    if (news == 0) return;
+    w->undone[r].count = 0;
+    if (onto && w->done[r].count > 0) w->done[r].at[w->done[r].count - 1] |= news;
+    else push_step(w, &w->done[r], news);
+}
+
+static size_t last_copy(const world *w, unsigned r, size_t e)
+{
+    while (w->copies[r][e] != LINE_NONE) e = w->copies[r][e];
+    return e;
+}
+
+/* What doing the step backwards deletes and brings back. False: something of it was forgotten. */
+static bool plan(const world *w, unsigned r, uint64_t step, bool *goes, bool *returns)
+{
+    memset(goes, 0, ELEMENTS_MAX);
+    memset(returns, 0, ELEMENTS_MAX);
+    for (size_t e = 0; e < w->line.count; e++) {
+        const line_item *item = &w->line.items[e];
+        size_t           last = last_copy(w, r, e);
+        bool             shows = line_shows(&w->line.items[last], w->held[r]);
+        if (step >> item->event & 1) {
+            goes[last] = shows;
+        } else if (item->deleted_by & step && !shows) {
+            if (w->line.items[last].deleted_by & w->collected) return false;
+            returns[last] = true;
+        }
+    }
+    return true;
+}
+
+/* Elements side by side that return do so together, right of the first. */
+static void bring_back(world *w, unsigned r, const bool *returns)
+{
+    size_t order[ELEMENTS_MAX], count = 0;
+    for (size_t i = 0; i < w->line.count; i++) {
+        size_t e = w->line.order[i];
+        if (w->held[r] >> w->line.items[e].event & 1) order[count++] = e;
+    }
+    for (size_t i = 0, n; i < count; i += n) {
+        for (n = 0; i + n < count && returns[order[i + n]];) n++;
+        if (n == 0) {
+            n = 1;
+            continue;
+        }
+        CHECK(w->line.count + n <= ELEMENTS_MAX);
+        size_t copy = line_insert_beside(&w->line, w->held[r], w->count, ids[r], order[i], n);
+        for (size_t k = 0; k < n; k++) {
+            w->points[copy + k] = w->points[order[i + k]];
+            w->copies[r][order[i + k]] = copy + k;
+        }
+        done.brought_back += n;
+    }
+}
+
+static void undo(world *w, unsigned r, bool again)
+{
+    bool        goes[ELEMENTS_MAX], returns[ELEMENTS_MAX], any = false;
+    stack      *from = again ? &w->undone[r] : &w->done[r];
+    stack      *to = again ? &w->done[r] : &w->undone[r];
+    crdt_delta *delta = NULL;
+    CHECK_EQ_INT(crdt_undo_count(w->undo[r]), w->done[r].count);
+    CHECK_EQ_INT(crdt_redo_count(w->undo[r]), w->undone[r].count);
+    crdt_err err = (again ? crdt_undo_again : crdt_undo_back)(w->undo[r], NOW, &delta);
+    CHECK_MSG((from->count == 0) == (err == CRDT_ENOENT), "%s", crdt_err_name(err));
+    if (from->count == 0) return;
+    for (unsigned i = 0; i < w->count; i++) {
+        if (w->events[i].replica == r) w->noted[r] |= BIT(i);
+    }
+    bool told = plan(w, r, from->at[--from->count], goes, returns);
+    CHECK_ERR(err, told ? CRDT_OK : CRDT_ESTALE);
+    done.too_late += !told;
+    if (!told) return;
+    for (size_t e = 0; e < w->line.count; e++) {
+        if (goes[e]) w->line.items[e].deleted_by |= BIT(w->count);
+        any |= goes[e] || returns[e];
+    }
+    bring_back(w, r, returns);
+    CHECK_EQ_INT(crdt_store_is_empty(delta), !any);
+    done.undos += any;
+    done.in_vain += !any;
+    if (!any) {
+        crdt_store_free(delta);
+        return;
+    }
+    w->events[w->count] = (event){r, w->held[r] | BIT(w->count), delta};
+    w->held[r] |= BIT(w->count);
+    w->noted[r] |= BIT(w->count);
+    push_step(w, to, BIT(w->count));
+    w->count++;
 }
 
 /* -- What is expected -------------------------------------------------------------------------- */
@@ -342,8 +478,11 @@ static void play(world *w)
     unsigned rounds = 10 + (unsigned)below(w, 25);
     for (unsigned i = 0; i < rounds && w->count < EVENTS_MAX; i++) {
         unsigned r = (unsigned)below(w, REPLICAS);
-        if (below(w, 3) > 0) edit(w, r);
-        else receive(w, r, false);
+        size_t   kind = below(w, w->undoes ? 6 : 3);
+        if (kind == 0) receive(w, r, false);
+        else if (kind < 3) edit(w, r);
+        else undo(w, r, kind == 5);
+        if (w->undoes && kind < 3 && below(w, 4) > 0) note(w, r);
         look(w, r);
         if (below(w, 16) == 0) look_ahead(w, r);
         if (below(w, 32) == 0) replay(w, r);
@@ -359,7 +498,9 @@ static void play(world *w)
 static void hold(const crdt_type *type)
 {
     static world w;
-    unsigned     rounds = T_SLOW ? 60 : getenv("CRDT_SOAK") != NULL ? 25000 : 2500;
+    bool         is_text = type == &crdt_text_type || type == &crdt_text_classic_type;
+    unsigned     times = T_SLOW ? 0 : getenv("CRDT_SOAK") != NULL ? 10 : 1;
+    unsigned     rounds = times == 0 ? 60 : (is_text ? 4000 : 1000) * times;
     uint64_t     seed = seed_or(1);
     memset(&done, 0, sizeof done);
     for (unsigned i = 0; i < rounds; i++, seed++) {
@@ -372,7 +513,10 @@ static void hold(const crdt_type *type)
     printf("%s: %ju schedules, %ju differences of %ju steps, %ju stale, %ju replays\n", type->name,
            (uintmax_t)done.schedules, (uintmax_t)done.diffs, (uintmax_t)done.steps,
            (uintmax_t)done.stale, (uintmax_t)done.replays);
-    CHECK(done.stale > 0 || !w.is_text);
+    printf("%ju undos, %ju elements brought back, %ju in vain, %ju too late\n",
+           (uintmax_t)done.undos, (uintmax_t)done.brought_back, (uintmax_t)done.in_vain,
+           (uintmax_t)done.too_late);
+    CHECK(!is_text || (done.stale > 0 && done.too_late > 0));
 }
 
 TEST(history, of_a_text)
