@@ -10,7 +10,8 @@
 /* Dots of a step. */
 typedef struct part {
     crdt_run dots;
-    bool     first; /* of its step */
+    uint64_t deleted; /* so many elements */
+    bool     first;   /* of its step */
 } part;
 
 /* The newest step is the last. Parts before `from` were dropped. */
@@ -55,14 +56,15 @@ static crdt_err stack_reserve(const crdt_mem *mem, stack *s)
 }
 
 /* There is room. onto: of the last step. */
-static void stack_push(stack *s, crdt_run dots, bool onto, size_t steps_max)
+static void stack_push(stack *s, crdt_run dots, uint64_t deleted, bool onto, size_t steps_max)
 {
-    crdt_run *last = onto ? &s->parts[s->end - 1].dots : NULL;
-    if (onto && last->replica == dots.replica && last->hi + 1 == dots.lo) {
-        last->hi = dots.hi;
+    part *last = onto ? &s->parts[s->end - 1] : NULL;
+    if (onto && last->dots.replica == dots.replica && last->dots.hi + 1 == dots.lo) {
+        last->dots.hi = dots.hi;
+        last->deleted += deleted;
         return;
     }
-    s->parts[s->end++] = (part){dots, !onto};
+    s->parts[s->end++] = (part){dots, deleted, !onto};
     s->steps += !onto;
     if (s->steps <= steps_max) return;
     s->steps--;
@@ -185,11 +187,12 @@ crdt_err crdt_undo_note(crdt_undo *undo, bool onto)
 {
     const crdt__seq *seq;
     crdt_run         dots;
+    uint64_t         deleted;
     crdt_err         err = find_seq(undo, &seq);
     if (err == CRDT_OK) err = stack_reserve(undo->mem, &undo->done);
     if (err != CRDT_OK) return err;
-    if (new_dots(undo, &dots) && seq != NULL && crdt__seq_has_rows(seq, dots)) {
-        stack_push(&undo->done, dots, onto && undo->done.steps > 0, undo->steps_max);
+    if (new_dots(undo, &dots) && seq != NULL && crdt__seq_has_rows(seq, dots, &deleted)) {
+        stack_push(&undo->done, dots, deleted, onto && undo->done.steps > 0, undo->steps_max);
         stack_reset(&undo->undone);
     }
     crdt_undo_pass(undo);
@@ -244,15 +247,27 @@ static crdt_err dots_of_last(const stack *s, crdt_context *dots)
     return err;
 }
 
-/* The transaction that does the dots backwards. */
-static crdt_err revert(crdt_undo *undo, const crdt_context *dots, uint64_t now_ms,
-                       crdt_delta **ret_delta)
+/* Are all deletions of the last step still held? */
+static bool is_held(const stack *s, const crdt__seq *seq)
+{
+    for (size_t i = stack_last(s); i < s->end; i++) {
+        uint64_t deleted;
+        (void)crdt__seq_has_rows(seq, s->parts[i].dots, &deleted);
+        if (deleted < s->parts[i].deleted) return false;
+    }
+    return true;
+}
+
+/* The transaction that does the last step backwards. */
+static crdt_err revert(crdt_undo *undo, const stack *from, const crdt_context *dots,
+                       uint64_t now_ms, crdt_delta **ret_delta)
 {
     crdt_text_edit edit;
     crdt_txn      *txn;
     crdt_err       err = crdt_store_begin(undo->store, now_ms, &txn);
     if (err != CRDT_OK) return err;
     err = crdt_text_open(txn, name_of(undo), undo->type, &edit);
+    if (err == CRDT_OK && !is_held(from, crdt__seq_in(&edit.target))) err = CRDT_ESTALE;
     if (err == CRDT_OK) err = crdt__seq_revert(&edit.target, &undo->copies, dots);
     if (err == CRDT_OK) err = crdt_store_commit(undo->store, ret_delta);
     if (err == CRDT_OK) {
@@ -262,6 +277,18 @@ static crdt_err revert(crdt_undo *undo, const crdt_context *dots, uint64_t now_m
     crdt_store_rollback(undo->store);
     crdt__copies_undo(&undo->copies);
     return err;
+}
+
+/* What was written to do so is a step, too. There is room. */
+static void push_made(crdt_undo *undo, stack *to, crdt_run made)
+{
+    const crdt__seq *seq;
+    uint64_t         deleted = 0;
+    if (find_seq(undo, &seq) == CRDT_OK && seq != NULL) {
+        (void)crdt__seq_has_rows(seq, made, &deleted);
+    }
+    stack_push(to, made, deleted, false, undo->steps_max);
+    prune_copies(undo);
 }
 
 /* Do the last step of `from` backwards: that is the last step of `to`. */
@@ -276,13 +303,12 @@ static crdt_err turn(crdt_undo *undo, stack *from, stack *to, uint64_t now_ms,
     crdt_context_init(&dots, undo->mem);
     crdt_err err = stack_reserve(undo->mem, to);
     if (err == CRDT_OK) err = dots_of_last(from, &dots);
-    if (err == CRDT_OK) err = revert(undo, &dots, now_ms, ret_delta);
+    if (err == CRDT_OK) err = revert(undo, from, &dots, now_ms, ret_delta);
     crdt_context_clear(&dots);
     if (err != CRDT_OK && err != CRDT_ESTALE) return err;
     stack_pop(from);
     made.hi = crdt_context_max(seen, replica);
-    if (made.hi >= made.lo) stack_push(to, made, false, undo->steps_max);
-    if (made.hi >= made.lo) prune_copies(undo);
+    if (made.hi >= made.lo) push_made(undo, to, made);
     crdt_undo_pass(undo);
     return err;
 }

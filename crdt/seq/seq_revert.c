@@ -23,6 +23,7 @@ typedef struct work {
     const crdt_context *dots;
     crdt__copies       *to; /* crdt__seq_copies_for */
     pieces              dead, alive;
+    uint64_t            inserted, deleted; /* elements: crdt__seq_has_rows */
 } work;
 
 /* `len` elements of the author from ctr on that rows with the dots inserted or deleted. */
@@ -69,17 +70,20 @@ static crdt_err visit_rows(work *w, visit_fn *visit)
     return err;
 }
 
-bool crdt__seq_has_rows(const crdt__seq *seq, crdt_run dots)
+static crdt_err count_elements(work *w, uint32_t author, uint32_t ctr, uint32_t len, bool deleted)
 {
-    uint32_t       author = crdt__log_find(&seq->log, dots.replica);
-    crdt__log_iter it;
-    if (author == CRDT__NO_AUTHOR) return false;
-    crdt__log_each_ins(&it, &seq->log, author, dots.lo);
-    const crdt__ins *ins = crdt__log_next_ins(&it);
-    if (ins != NULL && ins->dot <= dots.hi) return true;
-    crdt__log_each_del(&it, &seq->log, author, dots.lo);
-    const crdt__del *del = crdt__log_next_del(&it);
-    return del != NULL && del->dot <= dots.hi;
+    (void)author;
+    (void)ctr;
+    *(deleted ? &w->deleted : &w->inserted) += len;
+    return CRDT_OK;
+}
+
+bool crdt__seq_has_rows(const crdt__seq *seq, crdt_run dots, uint64_t *ret_deleted)
+{
+    work w = {.seq = seq};
+    (void)visit_run(&w, dots, count_elements);
+    *ret_deleted = w.deleted;
+    return w.inserted + w.deleted > 0;
 }
 
 /* -- What is there to do ----------------------------------------------------------------------- */
@@ -190,12 +194,32 @@ static int by_place(const void *a, const void *b)
     return crdt__order_compare(NULL, x->place, y->place);
 }
 
+/* What two dots deleted comes back once. */
+static void drop_doubles(pieces *list)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < list->count; i++) {
+        piece  p = list->at[i];
+        piece *last = kept == 0 ? NULL : &list->at[kept - 1];
+        if (last != NULL && p.cid - last->cid < last->len) {
+            uint32_t both = last->len - (p.cid - last->cid);
+            if (p.len <= both) continue;
+            p.place.offset += both;
+            p.cid += both;
+            p.len -= both;
+        }
+        list->at[kept++] = p;
+    }
+    list->count = kept;
+}
+
 /* In order; which dead ones go on from one another. */
 static void order_pieces(work *w)
 {
     pieces *dead = &w->dead, *alive = &w->alive;
     crdt__sort(alive->at, alive->count, sizeof *alive->at, by_place);
     crdt__sort(dead->at, dead->count, sizeof *dead->at, by_place);
+    drop_doubles(dead);
     for (size_t i = 1; i < dead->count; i++) {
         crdt__place end = dead->at[i - 1].place, next = dead->at[i].place;
         end.offset += dead->at[i - 1].len;

@@ -10,8 +10,8 @@
 #define CRDT_SEQ_SEQ_REVERT_H
 #include "crdt/seq/seq_copies.h"
 
-/* Does a row of the sequence have one of the dots? */
-bool crdt__seq_has_rows(const crdt__seq *seq, crdt_run dots);
+/* Does a row of the sequence have one of the dots? *ret_deleted: how many elements they deleted. */
+bool crdt__seq_has_rows(const crdt__seq *seq, crdt_run dots, uint64_t *ret_deleted);
 /* Do the dots backwards, as operations of the target's transaction; what they inserted and deleted
  * again themselves stays out. Errors (then roll back, and undo the copies): ESTALE (what they
  * deleted was forgotten), ELIMIT, ENOMEM, EFORK. O((rows + spans) log n). */
