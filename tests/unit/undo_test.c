@@ -2,6 +2,9 @@
  * tests/laws/history_test.c. */
 #include "crdt/undo.h"
 
+#include <string.h>
+
+#include "tests/lib/random.h"
 #include "tests/lib/stores.h"
 #include "tests/lib/testmem.h"
 
@@ -392,4 +395,75 @@ TEST(undo, survives_refused_memory)
     crdt_undo_free(undo);
     free_all(store, ben, NULL);
     TESTMEM_DONE(&m);
+}
+
+/* -- Alone ------------------------------------------------------------------------------------- */
+
+#define STEPS 60
+
+static void read_text(const crdt_store *store, crdt_buf *out)
+{
+    crdt_buf_reset(out);
+    CHECK_OK(crdt_text_read(crdt_store_solo(store), CRDT_CODE_POINTS, 0, UINT64_MAX, out));
+}
+
+static void write_some(crdt_store *store, const crdt_type *type, uint64_t *rand)
+{
+    for (size_t ops = 1 + random_below(rand, 3); ops > 0; ops--) {
+        uint64_t length = crdt_text_length(crdt_store_solo(store), CRDT_CODE_POINTS);
+        int      pos = (int)random_below(rand, length + 1), most = (int)length - pos;
+        char     text[] = "abcdefgh";
+        text[1 + random_below(rand, 7)] = 0;
+        for (char *c = text; *c != 0; c++) *c = (char)('a' + random_below(rand, 26));
+        if (most == 0 || random_below(rand, 2) == 0) DO(store, "", type, "insert", pos, text);
+        else DO(store, "", type, "delete", pos, (int)(1 + random_below(rand, (uint64_t)most)));
+    }
+}
+
+/* Where nobody else writes, each step back shows what showed then, and each step forth, too. */
+static void go_back_and_forth(const crdt_type *type, uint64_t *rand)
+{
+    crdt_store *store = solo_of(type, 0xa);
+    crdt_buf    then[STEPS + 1], now;
+    crdt_undo  *undo;
+    size_t      at = 0, end = 0;
+    CHECK_OK(crdt_undo_new(store, CRDT_SOLO, type, STEPS, &undo));
+    for (size_t i = 0; i <= STEPS; i++) crdt_buf_init(&then[i], NULL);
+    crdt_buf_init(&now, NULL);
+    for (int i = 0; i < 100 && at < STEPS; i++) {
+        size_t kind = random_below(rand, 3);
+        if (kind == 0) {
+            write_some(store, type, rand);
+            note(undo);
+            read_text(store, &then[end = ++at]);
+            continue;
+        }
+        if (kind == 1 ? at == 0 : at == end) continue;
+        crdt_delta *delta;
+        CHECK_OK((kind == 1 ? crdt_undo_back : crdt_undo_again)(undo, NOW, &delta));
+        at = kind == 1 ? at - 1 : at + 1;
+        read_text(store, &now);
+        CHECK_EQ_MEM(now.data, now.size, then[at].data, then[at].size);
+        if (crdt_store_is_empty(delta)) { /* it took away all that it wrote: no step any more */
+            crdt_buf same = then[at + 1];
+            CHECK(kind == 1);
+            memmove(&then[at + 1], &then[at + 2], (STEPS - at - 1) * sizeof same);
+            then[STEPS] = same;
+            end--;
+        }
+        crdt_store_free(delta);
+    }
+    check_store(store);
+    for (size_t i = 0; i <= STEPS; i++) crdt_buf_clear(&then[i]);
+    crdt_buf_clear(&now);
+    crdt_undo_free(undo);
+    crdt_store_free(store);
+}
+
+TEST(undo, shows_what_showed_then_where_nobody_else_writes)
+{
+    uint64_t rand = seed_or(1);
+    for (int i = 0; i < (T_SLOW ? 20 : 1000); i++) {
+        go_back_and_forth(i % 2 == 0 ? &crdt_text_type : &crdt_text_classic_type, &rand);
+    }
 }
