@@ -5,8 +5,10 @@
  *          deleted is inserted again, in its place among what others wrote meanwhile.
  * Copies   What comes back are new code points. They stand for the old ones: undoing an earlier
  *          step that inserted those deletes them. Others see insertions of this replica.
- * Others   What others inserted is never touched. What was deleted by others, too, comes back if
- *          the step that deleted it is undone.
+ * Others   What others inserted is never touched, nor what they brought back by undoing. What was
+ *          deleted by others, too, comes back if the step that deleted it is undone.
+ * Limits   With crdt_options.forget_ids nothing deleted may be named: what comes back stands
+ *          between what shows around it, in order with what the same step brings back.
  * Source   Stewen, Kleppmann, "Undo and redo support for replicated registers", PaPoC 2024, for
  *          whose edits are undone; Weiss, Urso, Molli, "Logoot-Undo", IEEE TPDS 21(8), 2010.
  * Threads  none inside; one store, one thread at a time.
