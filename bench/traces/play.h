@@ -35,6 +35,8 @@ void play_past(const crdt_store *store, crdt_steps *ret_steps);
 /* One replica an agent, each brought to where its transactions begin. */
 void play_make(const trace *t, play_history *ret);
 void play_clear(play_history *h);
+/* The delta of a transaction, encoded; it lies in the history. */
+play_bytes play_delta(const play_history *h, uint32_t i);
 
 /* Decode what a peer sent and join it into store. */
 void play_join(crdt_store *store, play_bytes delta);
