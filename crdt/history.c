@@ -1,4 +1,4 @@
-/* history.c: see history.h. What showed when is told by seq/seq_history.h; here it becomes steps. */
+/* history.c: see history.h. seq/seq_history.h tells what showed when; here it becomes steps. */
 #include "crdt/history.h"
 
 #include "crdt/core/mem.h"
@@ -187,8 +187,7 @@ crdt_err crdt_text_at(crdt_ref text, const crdt_context *at, crdt_buf *out)
     crdt_err err = open_past(&text, NULL, at, &past);
     while (err == CRDT_OK && past.seq != NULL && crdt__past_next(&past, &run)) {
         for (uint32_t done = 0, n; done < run.len; done += n) {
-            crdt_view view =
-                crdt__atoms_view(&past.seq->atoms, run.cid + done, run.len - done, &n);
+            crdt_view view = crdt__atoms_view(&past.seq->atoms, run.cid + done, run.len - done, &n);
             if (view.size == 0) err = CRDT_ESTALE;
             else crdt_buf_put(out, view.data, view.size);
         }

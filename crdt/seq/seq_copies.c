@@ -61,7 +61,8 @@ void crdt__copies_undo(crdt__copies *copies)
 }
 
 /* The copy of the element, if it has one: true. *len elements from it on are alike in that. */
-static bool copy_of(const crdt__copies *copies, crdt__elem elem, uint32_t *len, crdt__elem *ret_copy)
+static bool copy_of(const crdt__copies *copies, crdt__elem elem, uint32_t *len,
+                    crdt__elem *ret_copy)
 {
     uint8_t         id[12];
     crdt__omap_iter it;

@@ -12,7 +12,7 @@ typedef struct crdt__copied {
     uint8_t              id[12]; /* of the first element */
     uint32_t             len;
     crdt__elem           first, copy; /* of the first one; the others follow */
-    struct crdt__copied *next; /* added since the last keep */
+    struct crdt__copied *next;        /* added since the last keep */
 } crdt__copied;
 
 typedef struct crdt__copies {

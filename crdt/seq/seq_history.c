@@ -4,7 +4,7 @@
 #include "crdt/core/mem.h"
 #include "crdt/core/sort.h"
 
-/* Elements ctr .. ctr + len - 1 of author `of` that dots of `by` deleted, which the contexts have. */
+/* Elements ctr .. ctr + len - 1 of author `of` that dots of `by`, which contexts have, deleted. */
 typedef struct cut {
     uint32_t of, ctr, len;
     uint32_t by;
@@ -155,7 +155,7 @@ static void pop_cut(work *w)
     }
 }
 
-/* The deleter that is told of the element, and (in *end, if that is earlier) up to which counter. */
+/* The deleter that is told of the element, and (in *end, if earlier) up to which counter. */
 static uint32_t deleter(work *w, uint32_t ctr, uint32_t *end)
 {
     while (w->heap_count > 0 && w->cuts[w->heap[0]].ctr + w->cuts[w->heap[0]].len <= ctr) {

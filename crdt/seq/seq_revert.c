@@ -92,8 +92,8 @@ static crdt_err add_piece(work *w, pieces *list, piece p)
 {
     if (list->count == list->cap) {
         size_t cap = crdt__grow(list->cap, list->count + 1);
-        piece *at = crdt__resize(w->seq->space->mem, list->at, list->cap * sizeof *at,
-                                 cap * sizeof *at);
+        piece *at =
+            crdt__resize(w->seq->space->mem, list->at, list->cap * sizeof *at, cap * sizeof *at);
         if (at == NULL) return CRDT_ENOMEM;
         list->at = at;
         list->cap = cap;
@@ -255,8 +255,7 @@ static crdt_err insert_again(crdt_target *target, crdt__copies *copies, const pi
     crdt_buf_reset(text);
     for (size_t i = 0; i < count; i++) {
         for (uint32_t done = 0, n; done < at[i].len; done += n) {
-            crdt_view view =
-                crdt__atoms_view(&seq->atoms, at[i].cid + done, at[i].len - done, &n);
+            crdt_view view = crdt__atoms_view(&seq->atoms, at[i].cid + done, at[i].len - done, &n);
             crdt_buf_put(text, view.data, view.size);
         }
         total += at[i].len;

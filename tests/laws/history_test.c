@@ -41,7 +41,7 @@ typedef struct world {
     uint64_t         held[REPLICAS], collected; /* events */
     event            events[EVENTS_MAX];
     unsigned         count;
-    uint32_t         points[ELEMENTS_MAX]; /* code points of elements */
+    uint32_t         points[ELEMENTS_MAX];           /* code points of elements */
     size_t           copies[REPLICAS][ELEMENTS_MAX]; /* by an undo there; or LINE_NONE */
     crdt_undo       *undo[REPLICAS];
     stack            done[REPLICAS], undone[REPLICAS];
@@ -114,7 +114,7 @@ static void insert(world *w, unsigned r, crdt_txn *txn)
     }
 }
 
-static void delete(world *w, unsigned r, crdt_txn *txn)
+static void delete (world *w, unsigned r, crdt_txn *txn)
 {
     uint64_t seen = w->held[r] | BIT(w->count);
     size_t   length = line_length(&w->line, seen);

@@ -16,7 +16,7 @@ static crdt_err insert(crdt_store *store, crdt_view name, uint64_t pos, const ch
     return crdt_store_commit(store, NULL);
 }
 
-static crdt_err delete(crdt_store *store, uint64_t pos, uint64_t count)
+static crdt_err delete (crdt_store *store, uint64_t pos, uint64_t count)
 {
     crdt_text_edit edit;
     crdt_txn      *txn = begin(store);
@@ -257,8 +257,8 @@ TEST(history, survives_refused_memory)
     uint64_t n = 1;
     for (;; n++) {
         testmem_fail_nth(&m, n);
-        crdt_err err = crdt_text_diff(crdt_store_solo(ann), &some, NULL, CRDT_UTF16_UNITS, true,
-                                      &steps);
+        crdt_err err =
+            crdt_text_diff(crdt_store_solo(ann), &some, NULL, CRDT_UTF16_UNITS, true, &steps);
         if (!testmem_refused(&m)) break;
         CHECK_ERR(err, CRDT_ENOMEM);
         CHECK_EQ_INT(steps.count, 0);

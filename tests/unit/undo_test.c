@@ -24,7 +24,7 @@ static void insert(crdt_store *store, int pos, const char *text)
     DO(store, "", &crdt_text_type, "insert", pos, text);
 }
 
-static void delete(crdt_store *store, int pos, int count)
+static void delete (crdt_store *store, int pos, int count)
 {
     DO(store, "", &crdt_text_type, "delete", pos, count);
 }
