@@ -111,6 +111,28 @@ TEST(undo, takes_what_was_noted_together_as_a_step)
     free_all(store, NULL);
 }
 
+/* What is not committed is not written yet. */
+TEST(undo, notes_nothing_of_an_open_transaction)
+{
+    crdt_store    *store = solo_of(&crdt_text_type, 0xa);
+    crdt_undo     *undo = undo_of(store, LEAST);
+    crdt_text_edit edit;
+    insert(store, 0, "ab");
+    note(undo);
+    crdt_txn *txn = begin(store);
+    CHECK_OK(crdt_text_open(txn, CRDT_SOLO, &crdt_text_type, &edit));
+    CHECK_OK(crdt_text_replace(&edit, CRDT_CODE_POINTS, 1, 1, crdt_text_view("xyz")));
+    note(undo);
+    CHECK_EQ_INT(crdt_undo_count(undo), 1);
+    CHECK_OK(crdt_store_commit(store, NULL));
+    note(undo);
+    CHECK_EQ_INT(crdt_undo_count(undo), 2);
+    back(undo, store, "ab");
+    back(undo, store, "");
+    crdt_undo_free(undo);
+    free_all(store, NULL);
+}
+
 TEST(undo, keeps_so_many_steps)
 {
     crdt_store *store = solo_of(&crdt_text_type, 0xa);
