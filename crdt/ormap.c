@@ -31,7 +31,7 @@ const crdt_type *crdt__map_type(const crdt_space *space, uint16_t id)
     if (space->types != NULL) type = crdt_types_by_id(space->types, id);
     if (type == NULL) type = crdt_types_by_id(crdt_types_builtin(), id);
     if (type == NULL) return &crdt__opaque_type;
-    return type->beside ? NULL : type;
+    return type->beside || type->kept ? NULL : type;
 }
 
 crdt_err crdt_ormap_new(uint64_t replica, const crdt_mem *mem, crdt_store **ret_store)

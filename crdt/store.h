@@ -49,7 +49,7 @@ CRDT_MUST_CHECK CRDT_API crdt_err crdt_store_new_solo(const crdt_type *type, uin
                                                       const crdt_mem *mem, crdt_store **ret_store);
 /* An open transaction is rolled back; NULL is fine. */
 CRDT_API void crdt_store_free(crdt_store *store);
-/* An independent copy, written by `replica`. Errors: ENOMEM, EBUSY. */
+/* An independent copy, written by `replica`; a join into an empty store. Errors: ENOMEM, EBUSY. */
 CRDT_MUST_CHECK CRDT_API crdt_err crdt_store_clone(const crdt_store *store, uint64_t replica,
                                                    crdt_store **ret_store);
 
@@ -67,7 +67,8 @@ CRDT_API void crdt_txn_at(crdt_txn *txn, const crdt_context *ctx);
 CRDT_MUST_CHECK CRDT_API crdt_err crdt_txn_create(crdt_txn *txn, crdt_view name,
                                                   const crdt_type *type);
 /* Remove the name: every observed type under it is reset. Errors: ENOENT, ENOMEM, ETYPE (what shows
- * is of a type that this store does not know). */
+ * is of a type that this store does not know), ERIGHTS (there is one that is kept:
+ * crdt_type.kept). */
 CRDT_MUST_CHECK CRDT_API crdt_err crdt_txn_remove(crdt_txn *txn, crdt_view name);
 /* Take one dot that stands for no content: an entry of a log that carries no change of any object.
  * Errors: ENOMEM, ELIMIT. */
@@ -252,13 +253,13 @@ CRDT_MUST_CHECK CRDT_API crdt_err crdt_store_save_slice(crdt_store *store, size_
 CRDT_API void                     crdt_store_save_end(crdt_store *store);
 /* A new store (or delta) from bytes; everything that is not exactly what encode writes is refused.
  * ret_reason (may be NULL) gets a static text. Time is linear; memory at most 8 bytes per byte of
- * input and 64 KiB, but of maps whose entries hold next to nothing up to 64 bytes per byte. Where
- * very many small objects would take more, they are checked and stay bytes until somebody looks:
- * the first call that reads, writes, encodes or joins makes them, and may answer ENOMEM. Calls
- * that cannot: crdt_store_type_at gives NULL, next_change and check false (the changes stay
- * listed), stats and digest zeros; of print and iterators see buf.failed and it.err. Errors:
- * EMALFORMED (also bytes of another choice of forget_ids), ELIMIT, EVERSION, ENOMEM, ETYPE (a
- * stand-alone store and bytes of another type). */
+ * input and 64 KiB, but of sequences in which one removal took thousands of elements apart up to 20
+ * bytes per byte (what would undo it). Where very many small objects would take more, they are
+ * checked and stay bytes until somebody looks: the first call that reads, writes, encodes or joins
+ * makes them, and may answer ENOMEM. Calls that cannot: crdt_store_type_at gives NULL, next_change
+ * and check false (the changes stay listed), stats and digest zeros; of print and iterators see
+ * buf.failed and it.err. Errors: EMALFORMED (also bytes of another choice of forget_ids), ELIMIT,
+ * EVERSION, ENOMEM, ETYPE (a stand-alone store and bytes of another type). */
 CRDT_MUST_CHECK CRDT_API crdt_err crdt_store_decode(const crdt_options *options, crdt_view in,
                                                     crdt_store **ret_store,
                                                     const char **ret_reason);

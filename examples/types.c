@@ -613,8 +613,7 @@ static void ormap_rw(void)
 /* doc: ormap_lww */
 static void ormap_lww(void)
 {
-    removed_and_set(
-        &crdt_ormap_lww_type); /* here both have one time: the greater replica id wins */
+    removed_and_set(&crdt_ormap_lww_type); /* both have one time: the greater id wins */
 }
 /* end doc */
 
@@ -641,6 +640,22 @@ static void lwwmap(void)
     if (!crdt_lwwmap_get(crdt_store_solo(r[2]), mail, (int64_t)NOW, &cell)) exit(1);
     if (crdt_lwwmap_get(crdt_store_solo(r[2]), mail, (int64_t)NOW + 1000, &cell)) exit(1);
     finish(r, gone, put);
+}
+/* end doc */
+
+/* doc: audit */
+static void audit(void)
+{
+    crdt_store *r[3];
+    crdt_value  one[] = {crdt_text("ann"), crdt_text("set"), crdt_text("dose"), crdt_text("2 mg")};
+    crdt_value  two[] = {crdt_text("bob"), crdt_text("dose"), crdt_text("3 mg"), crdt_text("2 mg")};
+    start(&crdt_audit_type, r);
+    crdt_delta *first = apply(r[0], "append", one, 4);
+    send(first, r[1]); /* as an operation */
+    crdt_delta *second = apply(r[1], "supersede", two, 4);
+    send(r[1], r[0]);                /* as a state */
+    send_group(first, second, r[2]); /* as a delta: a group */
+    finish(r, first, second);
 }
 /* end doc */
 
@@ -671,5 +686,6 @@ int main(void)
     lwwmap();
     ormap_rw();
     ormap_lww();
+    audit();
     return 0;
 }

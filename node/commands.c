@@ -429,6 +429,8 @@ static const command list[] = {
             "key [UNIT unit]", "The length of the text."),
 
     /* -- The cluster --------------------------------------------------------------------------- */
+    COMMAND("crdt.ack", command_crdt_ack, -3, WRITE | OURS, 1, 1, 1, "crdt", "key set [field ...]",
+            "Somebody has reviewed the contents that CRDT.CONFLICTS lists under this set."),
     COMMAND("crdt.conflicts", command_crdt_conflicts, -1, READ | OURS, 0, 0, 0, "crdt", "[key]",
             "The keys for which several contents compete; or those of one key."),
     COMMAND("crdt.diff", command_crdt_diff, 2, READ | OURS | COMMAND_BLOCKING, 0, 0, 0, "crdt",

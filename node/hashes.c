@@ -141,9 +141,8 @@ bool hash_remove_if_empty(call *c)
     if (err == CRDT_OK) {
         crdt_ormap_iter it = crdt_ormap_iterate(hash);
         if (crdt_ormap_next(&it, &key, &field)) return true;
-        err = crdt_txn_remove(c->txn, name);
     }
-    c->deadlines = true;
+    if (err == CRDT_OK) return key_wipe_empty(c, name);
     return err == CRDT_ENOENT || !call_fails(c, err);
 }
 

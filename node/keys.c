@@ -22,6 +22,36 @@ bool key_shows(const node *n, crdt_view name)
     return crdt_store_find(n->store, name, NULL, &ref) == CRDT_OK && !key_hidden(n, name, &ref);
 }
 
+bool key_kept(const node *n, crdt_view name)
+{
+    const crdt_type *type;
+    crdt_ref         ref;
+    for (size_t i = 0; (type = crdt_store_type_at(n->store, name, i)) != NULL; i++) {
+        bool found = type->kept && crdt_store_find(n->store, name, type, &ref) == CRDT_OK;
+        if (found && type->alive(&ref)) return true;
+    }
+    return false;
+}
+
+void key_refuse_kept(call *c)
+{
+    call_error(c, "KEPT an audit keeps its records: its key cannot be removed, replaced or given a "
+                  "deadline (CRDT.AUDIT.RETAIN and CRDT.AUDIT.KEEP drop old records)");
+}
+
+bool key_wipe(call *c, crdt_view name)
+{
+    crdt_err err = crdt_txn_remove(c->txn, name);
+    if (err == CRDT_ERIGHTS) key_refuse_kept(c);
+    return err == CRDT_ENOENT || (err != CRDT_ERIGHTS && !call_fails(c, err));
+}
+
+bool key_wipe_empty(call *c, crdt_view name)
+{
+    c->deadlines = true;
+    return key_kept(c->node, name) || key_wipe(c, name);
+}
+
 static bool look(call *c, crdt_view name, crdt_ref *ret_ref)
 {
     crdt_err err = c->txn != NULL ? crdt_txn_find(c->txn, name, NULL, ret_ref)
@@ -54,10 +84,11 @@ crdt_txn *key_open(call *c, crdt_view name, const crdt_type *type, crdt_ref *ret
     if (txn == NULL) return NULL;
     crdt_err err = crdt_txn_find(txn, name, NULL, ret_ref);
     bool     there = err == CRDT_OK;
-    if (there && key_hidden(c->node, name, ret_ref)) {
+    bool     hidden = there && key_hidden(c->node, name, ret_ref);
+    if (hidden && !key_kept(c->node, name)) {
         there = false;
         c->deadlines = true;
-        err = crdt_txn_remove(txn, name);
+        if (!key_wipe(c, name)) return NULL;
     } else if (there && ret_ref->type != type) {
         call_wrong_type(c);
         return NULL;
@@ -75,10 +106,7 @@ crdt_txn *key_write(call *c, crdt_view name, const crdt_type *type)
 crdt_txn *key_replace(call *c, crdt_view name)
 {
     crdt_txn *txn = call_write(c);
-    if (txn == NULL) return NULL;
-    crdt_err err = crdt_txn_remove(txn, name);
-    if (err != CRDT_ENOENT && call_fails(c, err)) return NULL;
-    return txn;
+    return txn != NULL && key_wipe(c, name) ? txn : NULL;
 }
 
 bool key_remove(call *c, crdt_view name)
@@ -86,11 +114,7 @@ bool key_remove(call *c, crdt_view name)
     crdt_ref ref;
     bool     shows = look(c, name, &ref);
     if (c->failed || (!shows && !expiry_passed(c->node, name))) return false;
-    crdt_txn *txn = call_write(c);
-    if (txn == NULL) return false;
-    crdt_err err = crdt_txn_remove(txn, name);
-    if (err != CRDT_ENOENT && call_fails(c, err)) return false;
-    return shows;
+    return call_write(c) != NULL && key_wipe(c, name) && shows;
 }
 
 const char *key_type_name(const crdt_type *type)

@@ -1,5 +1,5 @@
-/* zpops.c: commands that take out the members with the lowest or the highest scores, from one sorted
- * set or from the first of several, or wait for some (pops.h). */
+/* zpops.c: commands that take out the members of the lowest or highest scores, of one sorted set or
+ * of the first of several, or wait for some (pops.h). */
 #include "node/blocking.h"
 #include "node/commands.h"
 #include "node/keys.h"

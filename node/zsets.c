@@ -54,8 +54,7 @@ static bool remove_if_empty(call *c, crdt_view name)
     crdt_zset_item item;
     crdt_err       err = crdt_txn_find(c->txn, name, &crdt_zset_type, &zset);
     if (err == CRDT_OK && crdt_zset_scan(zset, crdt_view_of(NULL, 0), &item, 1) > 0) return true;
-    if (err == CRDT_OK) err = crdt_txn_remove(c->txn, name);
-    c->deadlines = true;
+    if (err == CRDT_OK) return key_wipe_empty(c, name);
     return err == CRDT_ENOENT || !call_fails(c, err);
 }
 

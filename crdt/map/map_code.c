@@ -161,7 +161,7 @@ static crdt_err get_entry(const crdt_space *space, crdt__map *map, crdt_dec *dec
     if (id > UINT16_MAX) return crdt_dec_fail(dec, CRDT_EMALFORMED, "a type id above 65535");
     const crdt_type *type = crdt__map_type(space, (uint16_t)id);
     if (type == NULL) {
-        return crdt_dec_fail(dec, CRDT_EMALFORMED, "a type that stands beside others, in a map");
+        return crdt_dec_fail(dec, CRDT_EMALFORMED, "a type that no map holds, in a map");
     }
     const crdt_type *only = crdt__map_only(map->type);
     if (only != NULL && (type != only || told != id)) {

@@ -608,6 +608,18 @@ static crdt_err remove_one(crdt_txn *txn, crdt_view name, const crdt_type *type,
     return err;
 }
 
+/* Something under the name may not be removed with it: known before anything is. */
+static bool is_kept(const crdt_txn *txn, crdt_view name)
+{
+    seen now;
+    for (uint32_t last = 0; next_type(txn, name, last, &now); last = (uint32_t)now.id + 1) {
+        if (!now.type->kept) continue;
+        crdt_ref ref = ref_in_txn(txn, now.type, pair_of(txn, name, now.id));
+        if (now.type->alive(&ref)) return true;
+    }
+    return false;
+}
+
 crdt_err crdt_txn_remove(crdt_txn *txn, crdt_view name)
 {
     if (txn->failed != CRDT_OK) return txn->failed;
@@ -619,6 +631,7 @@ crdt_err crdt_txn_remove(crdt_txn *txn, crdt_view name)
     under u = look_under(txn, name);
     if (!u.shows) return CRDT_ENOENT;
     if (u.first.type == &crdt__opaque_type) return CRDT_ETYPE; /* nothing of it was seen */
+    if (is_kept(txn, name)) return CRDT_ERIGHTS;
     uint64_t before = txn->next;
     seen     now;
     for (uint32_t last = 0; next_type(txn, name, last, &now); last = (uint32_t)now.id + 1) {

@@ -349,7 +349,7 @@ TEST(field, keys_that_collide_are_told_apart)
 TEST(field, a_million_keys)
 {
     enum { KEYS = T_SLOW ? 20000 : 1000000 };
-    crdt_store *a = solo_of(&crdt_ormap_type, A), *b;
+    crdt_store *a = solo_of(&crdt_ormap_type, A), *b = solo_of(&crdt_ormap_type, B);
     crdt_txn   *txn = begin(a);
     CHECK_OK(crdt_ormap_enter(txn, CRDT_SOLO, &crdt_ormap_type, NULL, 0));
     for (uint32_t i = 0; i < KEYS; i++) {
@@ -358,7 +358,8 @@ TEST(field, a_million_keys)
     }
     crdt_store_free(commit(a));
     CHECK_EQ_INT(crdt_ormap_count(crdt_store_solo(a)), KEYS);
-    b = recoded(a);
+    crdt_store *read = recoded(a);
+    join(b, read);
     DO(a, "", &crdt_ormap_type, "set", "one more", "v");
     join(b, a);
     CHECK_EQ_INT(crdt_ormap_count(crdt_store_solo(b)), KEYS + 1);
@@ -367,7 +368,7 @@ TEST(field, a_million_keys)
     join(a, b);
     CHECK_EQ_INT(crdt_ormap_count(crdt_store_solo(a)), KEYS);
     check_store(a);
-    free_all(a, b, NULL);
+    free_all(a, b, read, NULL);
 }
 
 static size_t varint_size(size_t n)
