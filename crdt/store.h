@@ -67,7 +67,8 @@ CRDT_API void crdt_txn_at(crdt_txn *txn, const crdt_context *ctx);
 CRDT_MUST_CHECK CRDT_API crdt_err crdt_txn_create(crdt_txn *txn, crdt_view name,
                                                   const crdt_type *type);
 /* Remove the name: every observed type under it is reset. Errors: ENOENT, ENOMEM, ETYPE (what shows
- * is of a type that this store does not know). */
+ * is of a type that this store does not know), ERIGHTS (there is one that is kept:
+ * crdt_type.kept). */
 CRDT_MUST_CHECK CRDT_API crdt_err crdt_txn_remove(crdt_txn *txn, crdt_view name);
 /* Take one dot that stands for no content: an entry of a log that carries no change of any object.
  * Errors: ENOMEM, ELIMIT. */

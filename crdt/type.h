@@ -30,6 +30,7 @@ typedef struct crdt_store crdt_store;
 typedef struct crdt_space {
     const crdt_mem          *mem;
     const crdt_limits       *limits;
+    const crdt_context      *seen;       /* the store's context */
     const crdt_context      *cut;        /* the store's stable cut; NULL: none */
     const struct crdt_types *types;      /* that the store knows; NULL: the stand-alone one alone */
     bool                     forget_ids; /* crdt_options.forget_ids */
@@ -135,7 +136,10 @@ struct crdt_type {
     /* Holds objects of other types: of those changed in place, the state's own are changed; all
      * else goes by the delta. keep, undo and seal are there for the former; seal leaves in ret_part
      * what a transaction wrote otherwise. */
-    bool           holds;
+    bool holds;
+    /* Content stays until an operation of its own removes it: reset is refused (ERIGHTS) while the
+     * object is alive, and so is removing its name. Maps do not hold such types. */
+    bool           kept;
     size_t         ops_count;
     const crdt_op *ops;
 

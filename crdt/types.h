@@ -1,6 +1,7 @@
 /* types.h: all types of the library, and the registry that stores are given. */
 #ifndef CRDT_TYPES_H
 #define CRDT_TYPES_H
+#include "crdt/audit.h"
 #include "crdt/bcounter.h"
 #include "crdt/cell.h"
 #include "crdt/dwflag.h"
@@ -8,6 +9,7 @@
 #include "crdt/expiry.h"
 #include "crdt/gcounter.h"
 #include "crdt/gset.h"
+#include "crdt/history.h"
 #include "crdt/lww.h"
 #include "crdt/lwwmap.h"
 #include "crdt/lwwts.h"
@@ -20,9 +22,12 @@
 #include "crdt/revgraph.h"
 #include "crdt/rga.h"
 #include "crdt/rwset.h"
+#include "crdt/score.h"
 #include "crdt/store.h"
 #include "crdt/text.h"
 #include "crdt/twopset.h"
+#include "crdt/undo.h"
+#include "crdt/zset.h"
 #ifdef __cplusplus
 extern "C" {
 #endif

@@ -44,6 +44,37 @@ void play_local(const trace *t, crdt_store *store)
     bench_must(crdt_store_commit(store, NULL), "commit");
 }
 
+crdt_undo *play_undoable(const trace *t, crdt_store *store)
+{
+    crdt_undo *undo;
+    bench_must(crdt_undo_new(store, CRDT_SOLO, &crdt_text_type, PLAY_UNDOS, &undo), "undo");
+    for (uint32_t i = 0; i < t->patches_count; i++) {
+        crdt_text_edit edit = begin(store);
+        apply(t, &t->patches[i], &edit);
+        bench_must(crdt_store_commit(store, NULL), "commit");
+        bench_must(crdt_undo_note(undo, false), "note");
+    }
+    return undo;
+}
+
+size_t play_undo(crdt_undo *undo)
+{
+    size_t n = crdt_undo_count(undo);
+    for (size_t i = 0; i < n; i++) bench_must(crdt_undo_back(undo, BENCH_NOW, NULL), "undo");
+    return n;
+}
+
+void play_past(const crdt_store *store, crdt_steps *ret_steps)
+{
+    crdt_context half;
+    crdt_context_init(&half, NULL);
+    bench_must(crdt_context_copy(&half, crdt_store_context(store)), "context");
+    for (uint32_t i = 0; i < half.count; i++) half.runs[i].hi = half.runs[i].hi / 2 + 1;
+    crdt_ref text = crdt_store_solo(store);
+    bench_must(crdt_text_diff(text, &half, NULL, CRDT_CODE_POINTS, true, ret_steps), "diff");
+    crdt_context_clear(&half);
+}
+
 void play_touch(const trace *t, crdt_store *store)
 {
     crdt_text_edit edit = begin(store);
@@ -159,7 +190,7 @@ typedef struct maker {
     uint32_t     *todo; /* transactions to look at, then to join; room for all parents */
 } maker;
 
-static play_bytes delta_of(const play_history *h, uint32_t i)
+play_bytes play_delta(const play_history *h, uint32_t i)
 {
     size_t     start = i == 0 ? 0 : h->deltas.ends[i - 1];
     play_bytes delta = {h->deltas.bytes + start, h->deltas.ends[i] - start};
@@ -189,7 +220,7 @@ static void bring(maker *m, uint32_t agent, const uint32_t *parents, uint32_t co
         }
     }
     if (n > 1) qsort(found, n, sizeof *found, by_index);
-    for (uint32_t k = 0; k < n; k++) play_join(m->stores[agent], delta_of(m->h, found[k]));
+    for (uint32_t k = 0; k < n; k++) play_join(m->stores[agent], play_delta(m->h, found[k]));
 }
 
 static void open_agent(maker *m, uint32_t agent)
@@ -248,7 +279,7 @@ void play_make(const trace *t, play_history *ret)
     }
     open_agent(&m, agent);
     for (uint32_t i = 0; i < t->txns_count; i++) {
-        if (!m.has[agent][i]) play_join(m.stores[agent], delta_of(ret, i));
+        if (!m.has[agent][i]) play_join(m.stores[agent], play_delta(ret, i));
     }
     play_verify(t, m.stores[agent], false);
     encode_all(m.stores[agent], ret);
@@ -294,7 +325,7 @@ double play_update_bytes(const trace *t, const play_history *h)
     size_t      total = 0;
     crdt_store *like = play_new(1, NULL);
     for (uint32_t i = 0; i < t->txns_count; i++) {
-        play_bytes  bytes = delta_of(h, i);
+        play_bytes  bytes = play_delta(h, i);
         crdt_view   in = crdt_view_of(bytes.data, bytes.size);
         crdt_delta *delta;
         bench_must(crdt_delta_decode(like, in, &delta, NULL), "decode a delta");

@@ -7,6 +7,8 @@
  * Tree     leaves of up to 64 slots in order of key and type, and an array of the leaves. A slot
  *          has the key's first bytes and the entry's digest beside its pointer, so a join of two
  *          maps passes over equal entries, sub-trees too, without a look at them.
+ * Ranks    a sorted set (crdt/zset.h) is a map whose entries are scores, without marks, and stand
+ *          in a second order besides.
  * Strange  an entry of a type that nobody here knows holds fragments (core/reading.h), and shows by
  *          its marks alone. It counts in the digests of slots, and not in what stores compare; so
  *          does a map that has such an entry in it.
@@ -43,6 +45,7 @@ struct crdt__entry {
     bool             strange : 1;  /* it is of an unknown type, or something in it is */
     bool             born : 1;     /* made by the join being prepared, or for an open transaction */
     bool             mutated : 1;  /* in a transaction's delta: stays there */
+    bool             sealed : 1;   /* and is as its map's counts and order have it */
     alignas(max_align_t) unsigned char state[]; /* and behind it the key */
 };
 
@@ -75,21 +78,22 @@ typedef struct crdt__meeting {
 
 /* A state. */
 typedef struct crdt__map {
-    const crdt_type  *type; /* its own */
-    const crdt_space *space;
-    crdt__leaf      **leaves;
-    uint32_t          count, cap;       /* of leaves */
-    size_t            entries, keys;    /* keys: under which something shows */
-    size_t            lives, competing; /* entries that are live; that compete */
-    size_t            strangers;        /* entries that are strange */
-    crdt_digest       sum;              /* of the digests of entries that are not dirty */
-    bool              dirty;            /* a leaf is */
-    bool              gaps;             /* there may be entries that hold nothing */
-    crdt__entry      *touched;          /* whose states were changed in place since the last keep */
-    crdt__meeting    *plan;             /* of the join that was prepared */
-    size_t            planned, plan_cap;
-    void             *bottom; /* for what the other lacks */
-    size_t            bottom_size;
+    const crdt_type   *type; /* its own */
+    const crdt_space  *space;
+    crdt__leaf       **leaves;
+    uint32_t           count, cap;       /* of leaves */
+    size_t             entries, keys;    /* keys: under which something shows */
+    size_t             lives, competing; /* entries that are live; that compete */
+    size_t             strangers;        /* entries that are strange */
+    crdt_digest        sum;              /* of the digests of entries that are not dirty */
+    bool               dirty;            /* a leaf is */
+    bool               gaps;             /* there may be entries that hold nothing */
+    struct crdt__rank *ranks;            /* of a sorted set: the root; else NULL */
+    crdt__entry       *touched; /* whose states were changed in place since the last keep */
+    crdt__meeting     *plan;    /* of the join that was prepared */
+    size_t             planned, plan_cap;
+    void              *bottom; /* for what the other lacks */
+    size_t             bottom_size;
 } crdt__map;
 
 /* A key is a name and an element. */
@@ -99,10 +103,13 @@ static inline size_t crdt__map_key_max(const crdt_limits *limits)
 }
 
 crdt__policy crdt__map_policy(const crdt_type *type);
+/* What all its entries are of; NULL: of any type. (ormap.c) */
+const crdt_type *crdt__map_only(const crdt_type *type);
 /* True for the types whose state is a crdt__map. */
 bool crdt__is_map(const crdt_type *type);
 /* What an entry of this id is of: one of the built-in types and those of the store, or unknown (the
- * opaque type). NULL: a type that stands beside others, which no map holds. (ormap.c) */
+ * opaque type). NULL: a type that no map holds: it stands beside others, or it is kept, and removing
+ * an entry takes all of it. (ormap.c) */
 const crdt_type *crdt__map_type(const crdt_space *space, uint16_t id);
 
 /* -- Entries and their tree (map_tree.c) ------------------------------------------------------- */
@@ -148,6 +155,26 @@ uint64_t crdt__map_move(const crdt_space *space, void *state, void *other);
 size_t   crdt__map_memory(const crdt__map *map); /* but for what the entries hold */
 /* The same without the entries, in a tree that grew at its end. O(1). */
 size_t crdt__map_spine(const crdt__map *map);
+
+/* -- The order of sorted sets (map_ranks.c) ---------------------------------------------------- */
+
+static inline bool crdt__map_is_ranked(const crdt__map *map)
+{
+    return crdt__map_only(map->type) != NULL;
+}
+/* After its content changed; before it goes. */
+void crdt__ranks_touch(crdt__map *map, crdt__entry *e);
+void crdt__ranks_drop(crdt__map *map, crdt__entry *e);
+/* All entries but this one are gone. */
+void crdt__ranks_forget(crdt__map *map, crdt__entry *kept);
+/* The i-th; the one behind e; NULL past the end. */
+const crdt__entry *crdt__ranks_at(const crdt__map *map, size_t i);
+const crdt__entry *crdt__ranks_next(const crdt__entry *e);
+size_t             crdt__ranks_of(const crdt__entry *e);
+double             crdt__ranks_score(const crdt__entry *e);
+/* How many come before a score or, score being NULL, a member; with: and are equal to it. */
+size_t crdt__ranks_before(const crdt__map *map, const double *score, crdt_view member, bool with);
+bool   crdt__ranks_check(const crdt__map *map, const char **ret_reason);
 
 /* -- What shows (map.c) ------------------------------------------------------------------------ */
 
@@ -242,5 +269,22 @@ crdt_err crdt__map_create(crdt_txn *txn, const crdt__map_path *path, const crdt_
 /* What shows under the last key goes. Errors: ENOENT. */
 crdt_err crdt__map_remove(crdt_txn *txn, const crdt__map_path *path);
 crdt_err crdt__map_reset(crdt_target *target);
+/* Of a map whose entries are of one type: act on what is under the key, made where it must be; the
+ * key goes. Within whatever the transaction is. */
+typedef crdt_err crdt__map_act(crdt_target *target, void *with);
+crdt_err crdt__map_act_at(crdt_txn *txn, crdt_view name, const crdt_type *map, crdt_view key,
+                          crdt__map_act *act, void *with);
+crdt_err crdt__map_remove_at(crdt_txn *txn, crdt_view name, const crdt_type *map, crdt_view key);
+
+/* The slots that are the same for all types of maps. */
+#define CRDT__MAP_VTABLE                                                                    \
+    .size = sizeof(crdt__map), .holds = true, .clear = crdt__map_clear,                     \
+    .prepare = crdt__map_prepare, .commit = crdt__map_commit, .since = crdt__map_since,     \
+    .alive = crdt__map_alive, .empty = crdt__map_empty, .reset = crdt__map_reset,           \
+    .mark = crdt__map_mark, .encode = crdt__map_encode, .decode = crdt__map_decode,         \
+    .digest = crdt__map_digest, .check = crdt__map_check, .stats = crdt__map_stats,         \
+    .ready = crdt__map_ready, .stabilise = crdt__map_stabilise, .within = crdt__map_within, \
+    .keep = crdt__map_keep, .undo = crdt__map_undo, .seal = crdt__map_seal,                 \
+    .bytes = crdt__map_bytes, .move = crdt__map_move, .digest_of = crdt__map_digest_of
 
 #endif

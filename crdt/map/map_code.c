@@ -161,7 +161,11 @@ static crdt_err get_entry(const crdt_space *space, crdt__map *map, crdt_dec *dec
     if (id > UINT16_MAX) return crdt_dec_fail(dec, CRDT_EMALFORMED, "a type id above 65535");
     const crdt_type *type = crdt__map_type(space, (uint16_t)id);
     if (type == NULL) {
-        return crdt_dec_fail(dec, CRDT_EMALFORMED, "a type that stands beside others, in a map");
+        return crdt_dec_fail(dec, CRDT_EMALFORMED, "a type that no map holds, in a map");
+    }
+    const crdt_type *only = crdt__map_only(map->type);
+    if (only != NULL && (type != only || told != id)) {
+        return crdt_dec_fail(dec, CRDT_EMALFORMED, "a sorted set's member is no score");
     }
     if (!in_order(map, key, id)) {
         return crdt_dec_fail(dec, CRDT_EMALFORMED, "a map's keys are out of order");
@@ -169,6 +173,9 @@ static crdt_err get_entry(const crdt_space *space, crdt__map *map, crdt_dec *dec
     size_t   spine = crdt__map_spine(map);
     crdt_err err = crdt__map_make(space, map, key, type, (uint16_t)id, &e);
     if (err == CRDT_OK) err = crdt__sibs_decode(crdt__map_shape(map), space, &e->marks, dec);
+    if (err == CRDT_OK && only != NULL && crdt__sibs_count(&e->marks) > 0) {
+        err = crdt_dec_fail(dec, CRDT_EMALFORMED, "a sorted set's member has a mark");
+    }
     if (err == CRDT_OK) err = get_body(space, e, told != id, dec);
     return err == CRDT_OK ? end_entry(space, map, e, spine, dec) : err;
 }
@@ -269,10 +276,12 @@ void crdt__map_digest(const void *state, crdt_blocks *blocks)
 static bool entry_ok(const crdt_space *space, const crdt__map *map, const crdt__entry *e,
                      const crdt_context *seen, const char **ret_reason)
 {
-    crdt__sight sight = {space, map, NULL, NULL, crdt__map_policy(map->type)};
-    crdt__both  both = {e->type, (crdt__entry *)(uintptr_t)e, NULL, e->id};
+    crdt__sight      sight = {space, map, NULL, NULL, crdt__map_policy(map->type)};
+    crdt__both       both = {e->type, (crdt__entry *)(uintptr_t)e, NULL, e->id};
+    const crdt_type *only = crdt__map_only(map->type);
     *ret_reason = "an entry's type is none that a map may hold";
     if (crdt__map_type(space, e->id) != e->type) return false;
+    if (only != NULL && (e->type != only || crdt__sibs_count(&e->marks) > 0)) return false;
     *ret_reason = "an entry is not known to show, or not to";
     if (e->live != crdt__both_look(&sight, &both).shows) return false;
     *ret_reason = "an entry is not known to compete, or not to";
@@ -314,6 +323,7 @@ bool crdt__map_check(const crdt_space *space, const void *state, const crdt_cont
         competing += e->competes;
         strangers += e->strange;
     }
+    if (crdt__map_is_ranked(map) && !crdt__ranks_check(map, ret_reason)) return false;
     *ret_reason = "a map's counts are wrong";
     return entries == map->entries && keys == map->keys && lives == map->lives &&
            competing == map->competing && strangers == map->strangers;

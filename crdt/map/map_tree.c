@@ -221,7 +221,7 @@ static void set_live(crdt__map *map, crdt__entry *e, bool live)
     e->live = live;
     if (live) map->lives++;
     else map->lives--;
-    if (shows_alike(map, e)) return;
+    if (crdt__map_only(map->type) == NULL && shows_alike(map, e)) return;
     if (live) map->keys++;
     else map->keys--;
 }
@@ -269,6 +269,7 @@ void crdt__map_drop(const crdt_space *space, crdt__map *map, crdt__entry *e)
     set_live(map, e, false);
     set_competes(map, e, false);
     set_strange(map, e, false);
+    crdt__ranks_drop(map, e);
     crdt__leaf *leaf = e->leaf;
     map->sum = crdt_digest_sub(map->sum, leaf->at[place.slot].tag);
     memmove(leaf->at + place.slot, leaf->at + place.slot + 1,
@@ -297,6 +298,7 @@ void crdt__map_touch(const crdt_space *space, crdt__map *map, crdt__entry *e)
     set_live(map, e, marked || crdt__both_look(&sight, &both).shows);
     set_competes(map, e, crdt__entry_competes(space, e));
     set_strange(map, e, is_strange(e));
+    if (crdt__map_is_ranked(map)) crdt__ranks_touch(map, e);
     e->dirty = e->leaf->dirty = map->dirty = true;
 }
 
@@ -373,6 +375,7 @@ uint64_t crdt__map_move(const crdt_space *space, void *state, void *other)
 void crdt__map_thin(const crdt_space *space, crdt__map *map, crdt__entry *entry)
 {
     crdt__leaf *kept = entry->leaf;
+    if (crdt__map_is_ranked(map)) crdt__ranks_forget(map, entry);
     for (uint32_t l = 0; l < map->count; l++) {
         crdt__leaf *leaf = map->leaves[l];
         for (uint32_t i = 0; i < leaf->count; i++) {

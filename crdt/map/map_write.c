@@ -49,7 +49,9 @@ static crdt_err reserve_steps(crdt_target *target, size_t *dots, size_t *covers)
 static void mutate_steps(crdt_target *target)
 {
     for (struct crdt_inside *at = target->inside; at != NULL; at = step_of(at)->outer) {
-        step_of(at)->both.own->mutated = true;
+        crdt__entry *own = step_of(at)->both.own;
+        own->mutated = true;
+        own->sealed = false;
     }
 }
 
@@ -248,7 +250,8 @@ static crdt_err step_in(crdt_target *map, crdt_view key, const crdt_type *type, 
     crdt__sight sight = crdt__map_sight(&map->now);
     bool        shows = crdt__sight_shows(&sight, key, &shown);
     if (type == NULL) type = shows && crdt__is_map(shown.type) ? shown.type : map->now.type;
-    if (shows && shown.type != type) return CRDT_ETYPE;
+    const crdt_type *only = crdt__map_only(map->now.type);
+    if ((shows && shown.type != type) || (only != NULL && type != only)) return CRDT_ETYPE;
     size_t keys = sight.state == NULL ? 0 : sight.state->keys;
     if (!shows && keys >= map->space->limits->elements) return CRDT_ELIMIT;
     crdt_err err = take_step(map, key, type, shows ? &shown : NULL, s);
@@ -263,7 +266,7 @@ static crdt_err step_in(crdt_target *map, crdt_view key, const crdt_type *type, 
         crdt_txn_at(map->txn, reader);
         if (err != CRDT_OK) return crdt__txn_failed(map->txn, before, err);
     }
-    s->wants_mark = !shows || sight.policy == CRDT__LATEST_WINS;
+    s->wants_mark = only == NULL && (!shows || sight.policy == CRDT__LATEST_WINS);
     return CRDT_OK;
 }
 
@@ -279,6 +282,19 @@ static crdt_err go_in(crdt_txn *txn, const crdt__map_path *path, crdt_view key,
         if (err == CRDT_OK) *ret_target = target_at(ret_target, &steps[i]);
     }
     return err;
+}
+
+crdt_err crdt__map_act_at(crdt_txn *txn, crdt_view name, const crdt_type *map, crdt_view key,
+                          crdt__map_act *act, void *with)
+{
+    crdt_target target;
+    step        s;
+    if (key.size > crdt__map_key_max(crdt__txn_space(txn)->limits)) return CRDT_ELIMIT;
+    crdt_err err = crdt_target_open(txn, name, map, &target);
+    if (err == CRDT_OK) err = step_in(&target, key, crdt__map_only(map), &s);
+    if (err != CRDT_OK) return err;
+    target = target_at(&target, &s);
+    return act(&target, with);
 }
 
 /* A transaction's place: the path is copied behind it. */
@@ -434,4 +450,11 @@ crdt_err crdt__map_remove(crdt_txn *txn, const crdt__map_path *path)
         if (err == CRDT_OK) target = target_at(&target, &steps[i]);
     }
     return err == CRDT_OK ? wipe_key(&target, path->keys[to.depth]) : err;
+}
+
+crdt_err crdt__map_remove_at(crdt_txn *txn, crdt_view name, const crdt_type *map, crdt_view key)
+{
+    crdt_target target;
+    crdt_err    err = crdt_target_open(txn, name, map, &target);
+    return err == CRDT_OK ? wipe_key(&target, key) : err;
 }
