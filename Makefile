@@ -291,6 +291,8 @@ $(filter $(B)/$(MODE)/wire/%,$(ALL_TEST_BIN)): $(WIRELIB_OBJ)
 $(filter %/unit/traces_test,$(ALL_TEST_BIN)): $(TRACE_SRC:%.c=$(TEST_OBJ)/%.o)
 $(filter %/unit/codec_test,$(ALL_TEST_BIN)): $(CODEC_A)
 $(filter %/unit/codec_test,$(ALL_TEST_BIN)): override LDLIBS += $(CODEC_LIBS)
+# One asks the C library for its doubles.
+$(filter %/unit/binary_test,$(ALL_TEST_BIN)): override LDLIBS += -lm
 # Tests of the engine link it, and no network; those of the simulator link that, too.
 NNG_TESTS    := $(filter $(B)/$(MODE)/nng/%,$(ALL_TEST_BIN))
 GOSSIP_TESTS := $(filter $(B)/$(MODE)/wire/% $(B)/$(MODE)/gossip/% $(B)/$(MODE)/sim/%,$(ALL_TEST_BIN)) \
@@ -377,6 +379,7 @@ $(EXAMPLE_BIN): $(B)/examples/%: examples/%.c $(patsubst %,$(PUBLIC)/%,$(HEADERS
 	$(Q)$(CC) -std=c11 -Wall -Wextra -Wpedantic -Werror $(VARIANT_$(V)) -I$(PUBLIC) $(CPPFLAGS) \
 	    $(CFLAGS) $(LDFLAGS) -o $@ $< -L$(B) -Wl,--as-needed $(if $(GOSSIP_SRC),-lgossip) \
 	    $(if $(LAWS_SRC),-lcrdt_laws) -lcrdt $(EXAMPLE_LIBS) -Wl,-rpath,$(abspath $(B))
+$(B)/examples/types $(B)/examples/scores: examples/ways.h
 $(B)/examples/maelstrom: EXAMPLE_LIBS = -ljansson
 $(B)/examples/client_hiredis: EXAMPLE_LIBS = -lhiredis
 $(B)/examples/client_hiredis: | deps-node
@@ -535,15 +538,20 @@ ifneq (,$(filter %/friendsforever.trace,$(TRACES)))
 TRACES  += build/traces/friendsforever-x25.trace
 endif
 TRACES_SRC = bench/kit.c bench/rows.c $(filter-out bench/traces/convert.c,$(wildcard bench/traces/*.c))
-.PHONY: bench-traces bench-peers run-bench-traces run-growth traces
+ORDERS = 20
+.PHONY: bench-traces bench-peers traces-orders run-bench-traces run-growth run-orders traces
 bench-traces: | deps-traces
 	@$(MAKE) --no-print-directory V=bench $(if $(SIZES),run-growth,run-bench-traces)
+traces-orders: | deps-traces
+	@$(MAKE) --no-print-directory V=bench run-orders
 bench-peers: | deps-peers
 	@$(MAKE) --no-print-directory V=bench build/bench/traces traces
 	@bench/peers/run $(if $(ONLY),--only $(ONLY)) $(if $(JSON),--json) $(TRACES)
 run-bench-traces: $(B)/traces $(TRACES)
 	@$(if $(TRACES),,echo 'bench-traces: CONCUR_DATA names no data, there is no ../shared/data' >&2)
 	@$(B)/traces $(if $(ONLY),--only $(ONLY)) $(if $(JSON),--json) $(TRACES)
+run-orders: $(B)/traces $(TRACES)
+	@$(B)/traces --orders $(ORDERS) $(call only,$(TRACES))
 run-growth: $(B)/traces | deps-sanitize
 	@bench/traces/growth $(B)/traces $(if $(ONLY),--only $(ONLY)) $(if $(JSON),--json)
 traces: $(TRACES)
@@ -682,6 +690,7 @@ help:
 	@echo 'make bench       benchmarks; ONLY=orset filters, JSON=1 for one JSON line per row'
 	@echo 'make bench-nng   a request and its reply over NNG, between two processes'
 	@echo 'make bench-traces  recorded editing histories; ONLY=, JSON=1, SIZES=1: growth with size'
+	@echo 'make traces-orders the same histories in random orders (ORDERS=20) of every delivery; ONLY='
 	@echo 'make bench-peers   the same beside other libraries (installs Rust, node and them); ONLY='
 	@echo 'make coverage    line and branch coverage of crdt/'
 	@echo 'make format      clang-format all; format-check only looks'

@@ -88,15 +88,16 @@ typedef enum crdt_form { CRDT_EITHER, CRDT_OF_STATE, CRDT_OF_DELTA } crdt_form;
 /* Reads within [at, end). The first error sticks, moves at to end and makes every later read give 0
  * (or an empty view): test once with crdt_dec_status. reason is a static text. */
 typedef struct crdt_dec {
-    const uint8_t     *at, *end;
-    const uint64_t    *dict; /* replica ids by place, ascending */
-    size_t             dict_count;
-    const crdt_limits *limits;
-    crdt_err           err;
-    const char        *reason;
-    crdt_later         later;
-    crdt_form          form;
-    uint32_t           depth; /* of objects that this one lies in */
+    const uint8_t        *at, *end;
+    const uint64_t       *dict; /* replica ids by place, ascending */
+    size_t                dict_count;
+    const crdt_limits    *limits;
+    crdt_err              err;
+    const char           *reason;
+    crdt_later            later;
+    crdt_form             form;
+    uint32_t              depth;   /* of objects that this one lies in */
+    struct crdt__reading *reading; /* the store's own; NULL: there is none */
 } crdt_dec;
 
 CRDT_API void      crdt_dec_init(crdt_dec *dec, crdt_view in, const crdt_limits *limits);

@@ -1,28 +1,24 @@
-/* cell.c: see cell.h. The state is siblings (core/sibs.h) and a tally (core/tally.h). */
+/* cell.c: see cell.h. The state is a crdt__counted (core/counted.h). */
 #include "crdt/cell.h"
 
 #include <string.h>
 
-#include "crdt/core/mem.h"
-#include "crdt/core/sibs.h"
-#include "crdt/core/tally.h"
+#include "crdt/core/counted.h"
 
-static const crdt__shape shape = {CRDT__CLOCK_STAMPS, CRDT__ANY_VALUES, false,
-                                  crdt__sib_compare_stamps};
-
-typedef struct cell {
-    crdt__sibs  base; /* first: a reference to a cell is one to its siblings too */
-    crdt__tally tally;
-} cell;
-
-_Static_assert(offsetof(cell, base) == 0, "a cell begins with its siblings");
-
-static crdt__tally_over tally_of(const crdt_ref *ref)
+/* A base of bytes that spell an integer would be one with two forms. */
+static const char *fault_of(crdt_value base)
 {
-    const cell *state = ref->state, *pending = ref->pending;
-    return (crdt__tally_over){state != NULL ? &state->tally : NULL,
-                              pending != NULL ? &pending->tally : NULL, ref->gone};
+    int64_t n;
+    bool    two = base.kind == CRDT_BYTES && crdt__decimal_int(base.bytes, &n) == CRDT_OK;
+    return two ? "an integer is written as text" : NULL;
 }
+
+static const crdt__counting how = {
+    {CRDT__CLOCK_STAMPS, CRDT__ANY_VALUES, false, crdt__sib_compare_stamps},
+    CRDT__DECIMAL_ONE,
+    fault_of};
+
+CRDT__COUNTED_SLOTS(how)
 
 crdt_err crdt_cell_new(uint64_t replica, const crdt_mem *mem, crdt_store **ret_store)
 {
@@ -33,33 +29,20 @@ crdt_err crdt_cell_new(uint64_t replica, const crdt_mem *mem, crdt_store **ret_s
 
 crdt_err crdt_cell_set(crdt_txn *txn, crdt_view name, crdt_value value)
 {
-    crdt_target       target;
-    crdt__tally_reset plan;
-    crdt_dot          dot;
-    int64_t           n;
-    crdt_err          err = crdt_target_open(txn, name, &crdt_cell_type, &target);
+    crdt_target target;
+    int64_t     n;
+    crdt_err    err = crdt_target_open(txn, name, &crdt_cell_type, &target);
     if (err == CRDT_OK) err = crdt_target_value_ok(&target, value);
     if (err != CRDT_OK) return err;
     bool is_int = value.kind == CRDT_BYTES && crdt__decimal_int(value.bytes, &n) == CRDT_OK;
-    if (is_int) value = crdt_int(n);
-    crdt__tally_over over = tally_of(&target.now);
-    err = crdt__tally_plan(&target, &over, &plan);
-    if (err != CRDT_OK) return err;
-    err = crdt__sibs_write_with(&shape, &target, &value, plan.covers, &dot);
-    if (err == CRDT_OK) {
-        crdt__tally_apply(&target, &over, &((cell *)target.delta)->tally, &plan, dot);
-    }
-    crdt__tally_drop(&target, &plan);
-    return err;
+    return crdt__counted_set(&how, &target, is_int ? crdt_int(n) : value);
 }
 
 static crdt_err add(crdt_txn *txn, crdt_view name, crdt__amount amount)
 {
     crdt_target target;
     crdt_err    err = crdt_target_open(txn, name, &crdt_cell_type, &target);
-    if (err != CRDT_OK) return err;
-    crdt__tally_over over = tally_of(&target.now);
-    return crdt__tally_add(&target, &over, &((cell *)target.delta)->tally, amount);
+    return err == CRDT_OK ? crdt__counted_add(&how, &target, amount) : err;
 }
 
 crdt_err crdt_cell_incr(crdt_txn *txn, crdt_view name, int64_t amount)
@@ -74,23 +57,6 @@ crdt_err crdt_cell_incrfloat(crdt_txn *txn, crdt_view name, crdt_view amount)
     crdt_err      err = crdt__decimal_parse(amount, &n);
     if (err == CRDT_OK) err = crdt__decimal_to_amount(n, &narrow);
     return err == CRDT_OK ? add(txn, name, narrow) : err;
-}
-
-static crdt_err reset(crdt_target *target)
-{
-    crdt__tally_reset plan;
-    crdt__tally_over  over = tally_of(&target->now);
-    size_t            siblings = crdt__sibs_covers(target);
-    crdt_err          err = crdt__tally_plan(target, &over, &plan);
-    if (err != CRDT_OK || siblings + plan.visible == 0) return err;
-    err = crdt_target_reserve(target, 1, siblings + plan.covers);
-    if (err == CRDT_OK) {
-        crdt__sibs_cover(&shape, target);
-        crdt_dot dot = crdt_target_dot(target);
-        crdt__tally_apply(target, &over, &((cell *)target->delta)->tally, &plan, dot);
-    }
-    crdt__tally_drop(target, &plan);
-    return err;
 }
 
 crdt_err crdt_cell_clear(crdt_txn *txn, crdt_view name)
@@ -119,8 +85,8 @@ static crdt_err base_number(crdt_value base, crdt__decimal *ret_n)
 
 static shown look(const crdt_ref *ref)
 {
-    const crdt__sib *top = crdt__ref_top(&shape, ref);
-    crdt__tally_over over = tally_of(ref);
+    const crdt__sib *top = crdt__ref_top(&how.shape, ref);
+    crdt__tally_over over = crdt__counted_tally(&how, ref);
     crdt__decimal    base;
     shown            s = {.kind = NOTHING};
     if (top != NULL) {
@@ -132,7 +98,7 @@ static shown look(const crdt_ref *ref)
         s.hides = base_number(s.base, &base) != CRDT_OK;
         if (s.hides) return s;
         s.number.whole = crdt__i128_add(s.number.whole, base.whole);
-        crdt__decimal_add(&s.number, (crdt__amount){0, base.frac});
+        crdt__decimal_add(&s.number, (crdt__amount){0, base.frac}, CRDT__DECIMAL_ONE);
     }
     s.kind = NUMBER;
     return s;
@@ -194,132 +160,10 @@ static void print(const crdt_ref *ref, crdt_buf *out)
     crdt_buf_text(out, " does not show)");
 }
 
-static bool alive(const crdt_ref *ref)
-{
-    crdt__tally_over over = tally_of(ref);
-    return crdt__ref_alive(ref) || crdt__tally_shows(&over);
-}
-
-static bool conflict(const crdt_ref *ref, size_t i, crdt_conflict *ret_conflict)
-{
-    return crdt__ref_conflict(&shape, ref, i, ret_conflict);
-}
-
-/* -- The other slots: both parts --------------------------------------------------------------- */
-
 static void init(const crdt_space *space, void *state)
 {
     (void)space;
-    memset(state, 0, sizeof(cell));
-}
-
-static void clear(const crdt_space *space, void *state)
-{
-    crdt__sibs_clear(space, state);
-    crdt__tally_clear(space->mem, &((cell *)state)->tally);
-}
-
-static crdt_err prepare(crdt_join *join, void *state, const void *other)
-{
-    crdt_err err = crdt__sibs_prepare(join, state, other);
-    if (err != CRDT_OK) return err;
-    return crdt__tally_prepare(join, &((cell *)state)->tally, &((const cell *)other)->tally);
-}
-
-static bool commit(crdt_join *join, void *state, const void *other)
-{
-    bool changed = crdt__sibs_commit(&shape, join, state, other);
-    return crdt__tally_commit(join, &((cell *)state)->tally, &((const cell *)other)->tally) ||
-           changed;
-}
-
-static crdt_err since(const crdt_space *space, const void *state, const crdt_context *ctx,
-                      void *ret_part, crdt_context *keep)
-{
-    crdt_err err = crdt__sibs_since(&shape, space, state, ctx, ret_part, keep);
-    if (err != CRDT_OK) return err;
-    return crdt__tally_since(space, &((const cell *)state)->tally, ctx, &((cell *)ret_part)->tally,
-                             keep);
-}
-
-static bool empty(const void *state)
-{
-    return crdt__sibs_empty(state) && crdt__tally_count(&((const cell *)state)->tally) == 0;
-}
-
-static void mark(const void *state, crdt_replicas *ids)
-{
-    crdt__sibs_mark(state, ids);
-    crdt__tally_mark(&((const cell *)state)->tally, ids);
-}
-
-static void encode(const void *state, crdt_enc *enc)
-{
-    crdt__sibs_encode(&shape, state, enc);
-    crdt__tally_encode(&((const cell *)state)->tally, enc);
-}
-
-/* A base of bytes that spell an integer would be one with two forms. */
-static bool has_plain_base(const void *state)
-{
-    size_t count = crdt__sibs_count(state);
-    for (size_t i = 0; i < count; i++) {
-        crdt_value value = crdt__sib_value(crdt__sibs_at(state, i));
-        int64_t    n;
-        if (value.kind == CRDT_BYTES && crdt__decimal_int(value.bytes, &n) == CRDT_OK) return false;
-    }
-    return true;
-}
-
-static crdt_err decode(const crdt_space *space, void *state, crdt_dec *dec)
-{
-    crdt_err err = crdt__sibs_decode(&shape, space, state, dec);
-    if (err == CRDT_OK && !has_plain_base(state)) {
-        err = crdt_dec_fail(dec, CRDT_EMALFORMED, "an integer is written as text");
-    }
-    if (err == CRDT_OK) err = crdt__tally_decode(space, &((cell *)state)->tally, dec);
-    if (err != CRDT_OK) crdt__sibs_clear(space, state);
-    return err;
-}
-
-static void digest(const void *state, crdt_blocks *blocks)
-{
-    crdt__sibs_digest(&shape, state, blocks);
-    crdt_blocks_section(blocks, 1);
-    crdt__tally_digest(&((const cell *)state)->tally, blocks);
-}
-
-static bool check(const crdt_space *space, const void *state, const crdt_context *seen,
-                  const char **ret_reason)
-{
-    if (!crdt__sibs_check(&shape, space, state, seen, ret_reason)) return false;
-    if (!crdt__tally_check(&((const cell *)state)->tally, seen, ret_reason)) return false;
-    if (has_plain_base(state)) return true;
-    *ret_reason = "an integer is kept as text";
-    return false;
-}
-
-static void stats(const void *state, crdt_stats *stats)
-{
-    crdt__sibs_stats(&shape, state, stats);
-    crdt__tally_stats(&((const cell *)state)->tally, stats);
-}
-
-static bool stabilise(const crdt_space *space, void *state, const crdt_context *cut)
-{
-    return crdt__tally_stabilise(space, &((cell *)state)->tally, cut);
-}
-
-static size_t bytes(const void *state)
-{
-    return crdt__sibs_beyond(state) + crdt__tally_bytes(&((const cell *)state)->tally);
-}
-
-static void expect(const void *state)
-{
-    const cell *c = state;
-    crdt__sibs_ahead(&c->base);
-    crdt__tally_ahead(&c->tally);
+    memset(state, 0, sizeof(crdt__counted));
 }
 
 static crdt_err apply_set(crdt_txn *txn, crdt_view name, const crdt_value *args)
@@ -356,26 +200,10 @@ const crdt_type crdt_cell_type = {
     .name = "cell",
     .summary = "value that is set or counted on, as the strings of key-value stores",
     .source = "Johnson, Thomas, RFC 677, 1975; increments: rule R11 of the design",
-    .size = sizeof(cell),
+    .size = sizeof(crdt__counted),
     .ops_count = sizeof ops / sizeof ops[0],
     .ops = ops,
     .init = init,
-    .clear = clear,
-    .prepare = prepare,
-    .commit = commit,
-    .since = since,
-    .alive = alive,
-    .empty = empty,
-    .reset = reset,
-    .mark = mark,
-    .encode = encode,
-    .decode = decode,
-    .digest = digest,
+    CRDT__COUNTED_VTABLE,
     .print = print,
-    .check = check,
-    .stats = stats,
-    .stabilise = stabilise,
-    .conflict = conflict,
-    .bytes = bytes,
-    .expect = expect,
 };

@@ -6,18 +6,23 @@
 
 crdt__policy crdt__map_policy(const crdt_type *type)
 {
-    if (type == &crdt_ormap_type) return CRDT__UPDATE_WINS;
+    if (type == &crdt_ormap_type || type == &crdt_zset_type) return CRDT__UPDATE_WINS;
     return type == &crdt_ormap_rw_type ? CRDT__REMOVE_WINS : CRDT__LATEST_WINS;
 }
 
-bool crdt__is_map(const crdt_type *type)
+const crdt_type *crdt__map_only(const crdt_type *type)
 {
-    return type == &crdt_ormap_type || type == &crdt_ormap_rw_type || type == &crdt_ormap_lww_type;
+    return type == &crdt_zset_type ? &crdt_score_type : NULL;
 }
 
 bool crdt_ormap_is(const crdt_type *type)
 {
-    return crdt__is_map(type);
+    return type == &crdt_ormap_type || type == &crdt_ormap_rw_type || type == &crdt_ormap_lww_type;
+}
+
+bool crdt__is_map(const crdt_type *type)
+{
+    return crdt_ormap_is(type) || type == &crdt_zset_type;
 }
 
 const crdt_type *crdt__map_type(const crdt_space *space, uint16_t id)
@@ -25,7 +30,8 @@ const crdt_type *crdt__map_type(const crdt_space *space, uint16_t id)
     const crdt_type *type = NULL;
     if (space->types != NULL) type = crdt_types_by_id(space->types, id);
     if (type == NULL) type = crdt_types_by_id(crdt_types_builtin(), id);
-    return type == NULL || type->beside ? NULL : type;
+    if (type == NULL) return &crdt__opaque_type;
+    return type->beside || type->kept ? NULL : type;
 }
 
 crdt_err crdt_ormap_new(uint64_t replica, const crdt_mem *mem, crdt_store **ret_store)
@@ -99,7 +105,7 @@ const crdt_type *crdt_ormap_type_at(crdt_ref map, crdt_view key, size_t i)
     if (i == 0) return shown.type;
     while ((both = crdt__sight_next(&sight, &walk)).type != NULL) {
         if (crdt_view_compare(crdt__both_key(&both), key) != 0) break;
-        if (both.type == shown.type || !crdt__both_look(&sight, &both).shows) continue;
+        if (both.id == shown.id || !crdt__both_look(&sight, &both).shows) continue;
         if (--i == 0) return both.type;
     }
     return NULL;
@@ -268,17 +274,9 @@ OPERATIONS(ormap)
 OPERATIONS(ormap_rw)
 OPERATIONS(ormap_lww)
 
-#define MAP_SLOTS(map)                                                                         \
-    .format = 1, .size = sizeof(crdt__map), .holds = true,                                     \
-    .ops_count = sizeof map##_ops / sizeof map##_ops[0], .ops = map##_ops, .init = map##_init, \
-    .clear = crdt__map_clear, .prepare = crdt__map_prepare, .commit = crdt__map_commit,        \
-    .since = crdt__map_since, .alive = crdt__map_alive, .empty = crdt__map_empty,              \
-    .reset = crdt__map_reset, .mark = crdt__map_mark, .encode = crdt__map_encode,              \
-    .decode = crdt__map_decode, .digest = crdt__map_digest, .print = crdt__map_print,          \
-    .check = crdt__map_check, .stats = crdt__map_stats, .ready = crdt__map_ready,              \
-    .stabilise = crdt__map_stabilise, .within = crdt__map_within, .keep = crdt__map_keep,      \
-    .undo = crdt__map_undo, .seal = crdt__map_seal, .bytes = crdt__map_bytes,                  \
-    .move = crdt__map_move
+#define MAP_SLOTS(map)                                                                  \
+    .format = 1, .ops_count = sizeof map##_ops / sizeof map##_ops[0], .ops = map##_ops, \
+    .init = map##_init, .print = crdt__map_print, CRDT__MAP_VTABLE
 
 const crdt_type crdt_ormap_type = {
     .id = 22,

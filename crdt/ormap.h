@@ -19,6 +19,8 @@
  *          whatever the read context (crdt_txn_at). A map that is made by writing into it has the
  *          policy of the map around it.
  * Depth    the keys of a path: 1 to crdt_limits.depth, at most 64.
+ * Unknown  what lies under a key and is of a type that neither the library nor the store knows is
+ *          kept as it came and passed on; its type reads as "opaque", and removing it is ETYPE.
  * Source   Almeida, Shoker, Baquero, JPDC 111, 2018 (maps of dot stores, reset-remove); Baquero,
  *          Almeida, Lerche, PaPoC 2016 (counters in maps).
  * Threads  none inside; one store, one thread at a time.

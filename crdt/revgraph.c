@@ -6,6 +6,7 @@
 #include "crdt/core/mem.h"
 #include "crdt/core/rev_ids.h"
 #include "crdt/core/revs.h"
+#include "crdt/core/revs_view.h"
 
 _Static_assert(sizeof(crdt_rev_id) == sizeof(crdt__rev_id), "one id, inside and outside");
 
@@ -83,73 +84,26 @@ crdt_err crdt_rev_id_of(const crdt_rev_id *parents, size_t count, bool deleted, 
     return CRDT_OK;
 }
 
-/* -- What a reference shows: the state, and what the transaction wrote. No revision is held by
- * both: what is held is not written again. ----------------------------------------------------- */
+/* -- What a reference shows: the state, and what the transaction wrote ------------------------- */
 
 static const crdt__revs nothing;
 
-typedef struct view {
-    const crdt__revs *part[2];
-} view;
-
-static view view_of(const crdt_ref *ref)
+static crdt__revs_view view_of(const crdt_ref *ref)
 {
-    view v = {{&nothing, &nothing}};
+    crdt__revs_view v = {{&nothing, &nothing}};
     if (ref->state != NULL) v.part[0] = ref->state;
     if (ref->pending != NULL) v.part[1] = ref->pending;
     return v;
 }
 
-/* The revision, if it is held, and by which part. */
-static const crdt__rev *held(const view *v, const crdt__rev_id *id, unsigned *ret_part)
-{
-    for (unsigned p = 0; p < 2; p++) {
-        const crdt__rev *rev = crdt__revs_find(v->part[p], id);
-        *ret_part = p;
-        if (rev != NULL && rev->contents > 0) return rev;
-    }
-    return NULL;
-}
-
-static bool is_leaf(const view *v, unsigned part, const crdt__rev *rev)
-{
-    if (rev->children > 0) return false;
-    const crdt__rev *other = crdt__revs_find(v->part[1 - part], &rev->id);
-    return other == NULL || other->children == 0;
-}
-
-/* An unknown content beside a known one says nothing. */
-static bool says_something(const crdt__rev_content *content)
-{
-    return content->key.known || content->rev->contents == 1;
-}
-
-/* Steps down through the contents of both parts, from places one beyond the first. False: the
- * end. */
-static bool step_down(const view *v, uint32_t at[2], unsigned *ret_part)
-{
-    for (;;) {
-        unsigned p = at[0] > 0 ? 0 : 1;
-        if (at[p] == 0) return false;
-        if (p == 0 && at[1] > 0) {
-            const crdt__rev_content *a = v->part[0]->contents[at[0] - 1];
-            const crdt__rev_content *b = v->part[1]->contents[at[1] - 1];
-            if (crdt__rev_id_compare(&a->rev->id, &b->rev->id) < 0) p = 1;
-        }
-        at[p]--;
-        *ret_part = p;
-        if (says_something(v->part[p]->contents[at[p]])) return true;
-    }
-}
-
-static crdt_rev describe(const view *v, unsigned part, uint32_t place)
+static crdt_rev describe(const crdt__revs_view *v, unsigned part, uint32_t place)
 {
     const crdt__rev_content *content = v->part[part]->contents[place];
     crdt_rev                 rev = {.id = outer(&content->rev->id)};
-    rev.leaf = is_leaf(v, part, content->rev);
+    rev.leaf = crdt__revs_is_shown_leaf(v, part, content);
     rev.deleted = content->key.deleted;
     rev.known = content->key.known;
-    rev.has_body = content->held && rev.leaf;
+    rev.has_body = rev.leaf;
     rev.doubled = crdt__revs_is_doubled(v->part[part], place);
     if (rev.has_body) rev.body = crdt_view_of(content->bytes, content->size);
     rev.parents = content->rev->parents_count;
@@ -160,7 +114,7 @@ static crdt_rev describe(const view *v, unsigned part, uint32_t place)
 
 static crdt_revgraph_iter iterate(const crdt_ref *ref, crdt_revs which)
 {
-    view               v = view_of(ref);
+    crdt__revs_view    v = view_of(ref);
     crdt_revgraph_iter it = {*ref, which, {0, 0}, false};
     it.at[0] = v.part[0]->contents_count;
     it.at[1] = v.part[1]->contents_count;
@@ -182,10 +136,10 @@ static bool is_wanted(const crdt_revgraph_iter *it, const crdt_rev *rev)
 
 bool crdt_revgraph_next(crdt_revgraph_iter *it, crdt_rev *ret_rev)
 {
-    view     v = view_of(&it->doc);
-    unsigned part;
+    crdt__revs_view v = view_of(&it->doc);
+    unsigned        part;
     for (;;) {
-        while (step_down(&v, it->at, &part)) {
+        while (crdt__revs_step_down(&v, it->at, &part)) {
             bool leaves = it->which == CRDT_REVS_LEAVES || it->which == CRDT_REVS_LIVE;
             if (leaves && v.part[part]->contents[it->at[part]]->rev->children > 0) continue;
             crdt_rev rev = describe(&v, part, it->at[part]);
@@ -216,8 +170,8 @@ crdt_err crdt_revgraph_get(crdt_ref doc, const crdt_rev_id *id, crdt_rev *ret_re
     crdt__rev_id  wanted = inner(id);
     unsigned      part;
     if (doc.type != &crdt_revgraph_type) return CRDT_EINVAL;
-    view             v = view_of(&doc);
-    const crdt__rev *rev = held(&v, &wanted, &part);
+    crdt__revs_view  v = view_of(&doc);
+    const crdt__rev *rev = crdt__revs_held(&v, &wanted, &part);
     if (rev == NULL) return CRDT_ENOENT;
     uint32_t at = crdt__revs_seek_content(v.part[part], &wanted, &greatest);
     if (at == v.part[part]->contents_count || v.part[part]->contents[at]->rev != rev) at--;
@@ -230,8 +184,8 @@ bool crdt_revgraph_parent(crdt_ref doc, const crdt_rev_id *id, size_t i, crdt_re
     crdt__rev_id wanted = inner(id);
     unsigned     part;
     if (doc.type != &crdt_revgraph_type) return false;
-    view             v = view_of(&doc);
-    const crdt__rev *rev = held(&v, &wanted, &part);
+    crdt__revs_view  v = view_of(&doc);
+    const crdt__rev *rev = crdt__revs_held(&v, &wanted, &part);
     if (rev == NULL || i >= rev->parents_count) return false;
     *ret_parent = outer(&rev->parents[i]->id);
     return true;
@@ -239,8 +193,8 @@ bool crdt_revgraph_parent(crdt_ref doc, const crdt_rev_id *id, size_t i, crdt_re
 
 bool crdt_revgraph_next_tomb(crdt_revgraph_tombs *it, crdt_rev_tomb *ret_tomb)
 {
-    view     v = view_of(&it->doc);
-    unsigned part;
+    crdt__revs_view v = view_of(&it->doc);
+    unsigned        part;
     if (it->doc.type != &crdt_revgraph_type) return false;
     for (; it->part < 2; it->part++, it->rev = 0) {
         const crdt__revs *revs = v.part[it->part];
@@ -249,7 +203,7 @@ bool crdt_revgraph_next_tomb(crdt_revgraph_tombs *it, crdt_rev_tomb *ret_tomb)
             while (it->parent + 1 < merge->parents_count) {
                 const crdt__rev *leaf = merge->parents[it->parent++];
                 crdt__rev_id     id = crdt__rev_derive_tomb(&leaf->id, &merge->id);
-                if (held(&v, &id, &part) != NULL) continue;
+                if (crdt__revs_held(&v, &id, &part) != NULL) continue;
                 *ret_tomb = (crdt_rev_tomb){outer(&id), outer(&leaf->id), outer(&merge->id)};
                 return true;
             }
@@ -284,7 +238,7 @@ static crdt_err batch_name(batch *b, const crdt__rev_id *id)
     return CRDT_OK;
 }
 
-/* The revision over all those in parents, which were named. body NULL: not known. */
+/* The revision over all those in parents, which were named. body NULL: without one. */
 static crdt_err batch_add(batch *b, const crdt__rev_id *id, crdt__rev *const *parents,
                           uint32_t count, crdt__rev_key key, const crdt_view *body)
 {
@@ -319,7 +273,7 @@ static crdt_err batch_write(batch *b, crdt_target *target, bool deleted)
 }
 
 /* May so many more revisions be written? */
-static bool has_room(const crdt_target *target, const view *v, size_t more)
+static bool has_room(const crdt_target *target, const crdt__revs_view *v, size_t more)
 {
     uint64_t count = (uint64_t)v->part[0]->contents_count + v->part[1]->contents_count;
     uint64_t most = target->space->limits->elements;
@@ -337,13 +291,12 @@ static crdt_err write_over(crdt_target *target, const crdt__ids *parents, say wh
                            crdt_rev_id *ret_id)
 {
     const crdt_mem *mem = target->space->mem;
-    view            v = view_of(&target->now);
-    unsigned        part;
+    crdt__revs_view v = view_of(&target->now);
     batch           b;
     if (what.body.size > target->space->limits->value_bytes) return CRDT_ELIMIT;
     crdt__rev_id id = crdt__rev_derive(parents->at, parents->count, what.deleted, what.body);
     if (id.depth == 0) return CRDT_ELIMIT;
-    if (held(&v, &id, &part) == NULL) {
+    if (!crdt__revs_is_written(&v, &id)) {
         if (!what.deleted && !has_room(target, &v, 1)) return CRDT_ELIMIT;
         crdt_err err = batch_make(mem, parents->count + 1, 1, &b);
         for (size_t i = 0; err == CRDT_OK && i < parents->count; i++) {
@@ -351,7 +304,8 @@ static crdt_err write_over(crdt_target *target, const crdt__ids *parents, say wh
         }
         crdt__rev_key key = crdt__rev_key_of(what.deleted, what.body);
         if (err == CRDT_OK) {
-            err = batch_add(&b, &id, b.revs.revs, (uint32_t)parents->count, key, &what.body);
+            err = batch_add(&b, &id, b.revs.revs, (uint32_t)parents->count, key,
+                            crdt__revs_has_child(&v, &id) ? NULL : &what.body);
         }
         if (err == CRDT_OK) err = batch_write(&b, target, what.deleted);
         crdt__revs_clear(mem, &b.revs);
@@ -365,7 +319,7 @@ static crdt_err write_over(crdt_target *target, const crdt__ids *parents, say wh
 
 typedef struct sight {
     const crdt_target *target;
-    view               v;
+    crdt__revs_view    v;
     bool              *sees[2];    /* by content */
     bool              *is_over[2]; /* by revision: a child of it is seen */
     bool              *marks;      /* where these lie; NULL: everything is seen */
@@ -428,9 +382,11 @@ static void look_away(sight *s)
 
 static bool is_seen_leaf(const sight *s, unsigned part, uint32_t content)
 {
-    const crdt__rev *rev = s->v.part[part]->contents[content]->rev;
+    const crdt__rev_content *it = s->v.part[part]->contents[content];
+    const crdt__rev         *rev = it->rev;
+    bool                     shown = crdt__revs_is_shown_leaf(&s->v, part, it);
     if (!sees_rev(s, part, content)) return false;
-    if (s->marks == NULL) return is_leaf(&s->v, part, rev);
+    if (s->marks == NULL || (!shown && crdt__revs_is_leaf(&s->v, part, rev))) return shown;
     for (unsigned p = 0; p < 2; p++) {
         uint32_t at = crdt__revs_seek(s->v.part[p], &rev->id);
         bool     here = at < s->v.part[p]->revs_count &&
@@ -453,7 +409,7 @@ static void gather(const sight *s, bool deleted, size_t most, crdt__ids *into)
 {
     uint32_t at[2] = {s->v.part[0]->contents_count, s->v.part[1]->contents_count};
     unsigned part;
-    while (into->count < most && step_down(&s->v, at, &part)) {
+    while (into->count < most && crdt__revs_step_down(&s->v, at, &part)) {
         const crdt__rev_content *content = s->v.part[part]->contents[at[part]];
         if (content->key.deleted != deleted || !is_seen_leaf(s, part, at[part])) continue;
         const crdt__rev_id *last = into->count > 0 ? &into->at[into->count - 1] : NULL;
@@ -525,11 +481,11 @@ static crdt_err reset(crdt_target *target)
 
 static crdt_err put_over(crdt_target *target, crdt__ids *parents, say what, crdt_rev_id *ret_id)
 {
-    view     v = view_of(&target->now);
-    unsigned part;
+    crdt__revs_view v = view_of(&target->now);
+    unsigned        part;
     if (!crdt__ids_sort(parents)) return CRDT_EINVAL;
     for (size_t i = 0; i < parents->count; i++) {
-        if (held(&v, &parents->at[i], &part) == NULL) return CRDT_ENOENT;
+        if (crdt__revs_held(&v, &parents->at[i], &part) == NULL) return CRDT_ENOENT;
     }
     return write_over(target, parents, what, ret_id);
 }
@@ -548,7 +504,7 @@ crdt_err crdt_revgraph_put(crdt_txn *txn, crdt_view name, const crdt_rev_id *par
 }
 
 /* Is it the tombstone by which a merge that is held shows in trees? */
-static bool is_tomb(const view *v, const crdt__rev_id *id, const crdt__rev_id *leaf)
+static bool is_tomb(const crdt__revs_view *v, const crdt__rev_id *id, const crdt__rev_id *leaf)
 {
     for (unsigned p = 0; p < 2; p++) {
         for (uint32_t i = crdt__revs_seek(v->part[p], leaf); i < v->part[p]->revs_count; i++) {
@@ -576,15 +532,18 @@ static crdt_err accept_held(const crdt__revs *revs, const crdt__rev *rev, say wh
 /* Write path[0] and those of its ancestors, in front of path[news], that are news too. */
 static crdt_err accept_news(crdt_target *target, const crdt__ids *path, size_t news, say what)
 {
-    batch         b;
-    crdt__rev_key unknown = {false, false, 0};
-    bool          on = news < path->count; /* something that is held */
-    crdt_err      err = batch_make(target->space->mem, news + on, news, &b);
+    batch           b;
+    crdt__revs_view v = view_of(&target->now);
+    crdt__rev_key   unknown = {false, false, 0};
+    bool            bodiless = crdt__revs_has_child(&v, &path->at[0]);
+    bool            on = news < path->count; /* something that is held */
+    crdt_err        err = batch_make(target->space->mem, news + on, news, &b);
     if (err == CRDT_OK && on) err = batch_name(&b, &path->at[news]);
     for (size_t i = news; err == CRDT_OK && i-- > 0;) {
         crdt__rev    *parent = b.last;
         crdt__rev_key key = i == 0 ? crdt__rev_key_of(what.deleted, what.body) : unknown;
-        err = batch_add(&b, &path->at[i], &parent, parent != NULL, key, i == 0 ? &what.body : NULL);
+        err = batch_add(&b, &path->at[i], &parent, parent != NULL, key,
+                        i == 0 && !bodiless ? &what.body : NULL);
     }
     if (err == CRDT_OK) err = batch_write(&b, target, what.deleted);
     crdt__revs_clear(target->space->mem, &b.revs);
@@ -593,19 +552,20 @@ static crdt_err accept_news(crdt_target *target, const crdt__ids *path, size_t n
 
 static crdt_err accept_path(crdt_target *target, const crdt__ids *path, say what)
 {
-    view     v = view_of(&target->now);
-    unsigned part;
-    size_t   news = 1;
+    crdt__revs_view v = view_of(&target->now);
+    unsigned        part;
+    size_t          news = 1;
     if (path->count == 0) return CRDT_EINVAL;
     for (size_t i = 0; i < path->count; i++) {
         if (path->at[i].depth == 0 || path->at[i].depth > CRDT__REV_DEPTH_MAX) return CRDT_EINVAL;
         if (i > 0 && path->at[i].depth + 1 != path->at[i - 1].depth) return CRDT_EINVAL;
     }
     if (what.body.size > target->space->limits->value_bytes) return CRDT_ELIMIT;
-    const crdt__rev *rev = held(&v, &path->at[0], &part);
-    if (rev != NULL) return accept_held(v.part[part], rev, what);
+    const crdt__rev *rev = crdt__revs_held(&v, &path->at[0], &part);
+    crdt_err         err = rev != NULL ? accept_held(v.part[part], rev, what) : CRDT_OK;
+    if (err != CRDT_OK || crdt__revs_is_written(&v, &path->at[0])) return err;
     if (what.deleted && path->count > 1 && is_tomb(&v, &path->at[0], &path->at[1])) return CRDT_OK;
-    while (news < path->count && held(&v, &path->at[news], &part) == NULL) news++;
+    while (news < path->count && crdt__revs_held(&v, &path->at[news], &part) == NULL) news++;
     if (!has_room(target, &v, news)) return CRDT_ELIMIT;
     return accept_news(target, path, news, what);
 }
@@ -684,9 +644,9 @@ static bool is_first_dot(const crdt__revs *revs, uint32_t dot)
 /* Leaves that are not deleted, by their first dots. */
 static bool conflict(const crdt_ref *ref, size_t i, crdt_conflict *ret_conflict)
 {
-    view     v = view_of(ref);
-    uint32_t at[2] = {0, 0};
-    crdt_rev best;
+    crdt__revs_view v = view_of(ref);
+    uint32_t        at[2] = {0, 0};
+    crdt_rev        best;
     for (;;) {
         bool more[2] = {at[0] < v.part[0]->dots_count, at[1] < v.part[1]->dots_count};
         if (!more[0] && !more[1]) return false;
@@ -697,8 +657,8 @@ static bool conflict(const crdt_ref *ref, size_t i, crdt_conflict *ret_conflict)
         const crdt__revs        *revs = v.part[p];
         const crdt__rev_content *content = revs->dots[at[p]].content;
         uint32_t                 dot = at[p]++;
-        if (content->key.deleted || !says_something(content) || !is_leaf(&v, p, content->rev) ||
-            !is_first_dot(revs, dot) || i-- > 0) {
+        if (content->key.deleted || !crdt__revs_says_something(content) ||
+            !crdt__revs_is_shown_leaf(&v, p, content) || !is_first_dot(revs, dot) || i-- > 0) {
             continue;
         }
         uint32_t place = crdt__revs_seek_content(revs, &content->rev->id, &content->key);

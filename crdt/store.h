@@ -67,7 +67,8 @@ CRDT_API void crdt_txn_at(crdt_txn *txn, const crdt_context *ctx);
 CRDT_MUST_CHECK CRDT_API crdt_err crdt_txn_create(crdt_txn *txn, crdt_view name,
                                                   const crdt_type *type);
 /* Remove the name: every observed type under it is reset. Errors: ENOENT, ENOMEM, ETYPE (what shows
- * is of a type that this store does not know). */
+ * is of a type that this store does not know), ERIGHTS (there is one that is kept:
+ * crdt_type.kept). */
 CRDT_MUST_CHECK CRDT_API crdt_err crdt_txn_remove(crdt_txn *txn, crdt_view name);
 /* Take one dot that stands for no content: an entry of a log that carries no change of any object.
  * Errors: ENOMEM, ELIMIT. */
@@ -147,7 +148,8 @@ CRDT_MUST_CHECK CRDT_API crdt_err crdt_store_beside(const crdt_store *store, crd
  * of a removal. Cost: one lookup. Errors: ENOENT, ENOMEM (see crdt_store_find). */
 CRDT_MUST_CHECK CRDT_API crdt_err crdt_store_object(const crdt_store *store, crdt_view name,
                                                     const crdt_type *type, crdt_ref *ret_ref);
-/* The object of a stand-alone store or of a delta of one. */
+/* The object of a stand-alone store or of a delta of one. A map that decoding left as bytes is made
+ * ready, and reads as empty while memory for that is refused. */
 CRDT_API crdt_ref crdt_store_solo(const crdt_store *store);
 /* Names in key order, with the type that shows. Allocates nothing (but see crdt_store_decode); ends
  * with any change of the store. */
@@ -174,6 +176,9 @@ CRDT_API const crdt_context *crdt_store_context(const crdt_store *store);
 CRDT_API uint64_t            crdt_store_replica(const crdt_store *store);
 /* The i-th type that the store knows; NULL past the end. */
 CRDT_API const crdt_type *crdt_store_knows(const crdt_store *store, size_t i);
+/* Something is in it that is of a type which it does not know, and kept as it came: an object, or
+ * an entry of a map. */
+CRDT_API bool crdt_store_has_unknown(const crdt_store *store);
 /* From now on the store is written by `replica`, that has never written before: a new incarnation
  * (rule R16). Errors: EBUSY, EINVAL (a delta, replica 0), EEXIST (its dots are in the context). */
 CRDT_MUST_CHECK CRDT_API crdt_err crdt_store_renew(crdt_store *store, uint64_t replica);
@@ -215,7 +220,7 @@ CRDT_MUST_CHECK CRDT_API crdt_err crdt_store_compare(const crdt_store *a, const 
 
 /* Digest of the whole: objects, context, cut and members. Equal iff the states are. Cost: what
  * changed since the last call. types not NULL: only objects of these types (what both peers
- * know). */
+ * know), and in maps only what is of these; then each map is walked through. */
 CRDT_API crdt_digest crdt_store_digest(crdt_store *store, const crdt_types *types);
 CRDT_API crdt_digest crdt_ref_digest(const crdt_ref *ref);
 
@@ -248,13 +253,13 @@ CRDT_MUST_CHECK CRDT_API crdt_err crdt_store_save_slice(crdt_store *store, size_
 CRDT_API void                     crdt_store_save_end(crdt_store *store);
 /* A new store (or delta) from bytes; everything that is not exactly what encode writes is refused.
  * ret_reason (may be NULL) gets a static text. Time is linear; memory at most 8 bytes per byte of
- * input and 64 KiB, but of maps whose entries hold next to nothing up to 64 bytes per byte. Where
- * very many small objects would take more, they are checked and stay bytes until somebody looks:
- * the first call that reads, writes, encodes or joins makes them, and may answer ENOMEM. Calls
- * that cannot: crdt_store_type_at gives NULL, next_change and check false (the changes stay
- * listed), stats and digest zeros; of print and iterators see buf.failed and it.err. Errors:
- * EMALFORMED (also bytes of another choice of forget_ids), ELIMIT, EVERSION, ENOMEM, ETYPE (a
- * stand-alone store and bytes of another type). */
+ * input and 64 KiB, but of sequences in which one removal took thousands of elements apart up to 20
+ * bytes per byte (what would undo it). Where very many small objects would take more, they are
+ * checked and stay bytes until somebody looks: the first call that reads, writes, encodes or joins
+ * makes them, and may answer ENOMEM. Calls that cannot: crdt_store_type_at gives NULL, next_change
+ * and check false (the changes stay listed), stats and digest zeros; of print and iterators see
+ * buf.failed and it.err. Errors: EMALFORMED (also bytes of another choice of forget_ids), ELIMIT,
+ * EVERSION, ENOMEM, ETYPE (a stand-alone store and bytes of another type). */
 CRDT_MUST_CHECK CRDT_API crdt_err crdt_store_decode(const crdt_options *options, crdt_view in,
                                                     crdt_store **ret_store,
                                                     const char **ret_reason);
@@ -295,7 +300,8 @@ CRDT_MUST_CHECK CRDT_API crdt_err crdt_store_object_digest(const crdt_store *sto
                                                            uint16_t type, crdt_view in,
                                                            crdt_digest *ret_digest);
 /* The object in such bytes takes the place of this store's; the context stays. It is a remote
- * change. Errors (store unchanged): EBUSY, and as object_digest. */
+ * change. Errors (store unchanged): EBUSY, ETYPE (something in it is of a type that is not known
+ * here), and as object_digest. */
 CRDT_MUST_CHECK CRDT_API crdt_err crdt_store_object_replace(crdt_store *store, crdt_view name,
                                                             uint16_t type, crdt_view in);
 /* Sum up the kept digests of all objects anew. True: the sum was wrong. Cost: O(objects). */

@@ -117,6 +117,12 @@ typedef struct crdt_op {
 
 #define CRDT_OP_ARGS_MAX 4
 
+/* The list of types that a store knows. */
+typedef struct crdt_types {
+    const crdt_type *const *list;
+    size_t                  count;
+} crdt_types;
+
 struct crdt_type {
     uint16_t    id;     /* on the wire; never reused. Users' own: 0x8000 and up */
     uint16_t    format; /* newest byte format written */
@@ -129,7 +135,10 @@ struct crdt_type {
     /* Holds objects of other types: of those changed in place, the state's own are changed; all
      * else goes by the delta. keep, undo and seal are there for the former; seal leaves in ret_part
      * what a transaction wrote otherwise. */
-    bool           holds;
+    bool holds;
+    /* Content stays until an operation of its own removes it: reset is refused (ERIGHTS) while the
+     * object is alive, and so is removing its name. Maps do not hold such types. */
+    bool           kept;
     size_t         ops_count;
     const crdt_op *ops;
 
@@ -206,16 +215,13 @@ struct crdt_type {
     /* Memory in use beyond the state itself, fast, right after decode. NULL: what stats tells. */
     size_t (*bytes)(const void *state);
 
+    /* Types that hold others: the digest of what is of the listed types alone. NULL: as digest. */
+    void (*digest_of)(const void *state, const crdt_types *types, crdt_blocks *blocks);
+
     /* It will be read or written soon (crdt_store_expect): start loading what it points at. NULL:
      * nothing. */
     void (*expect)(const void *state);
 };
-
-/* The list of types that a store knows. */
-typedef struct crdt_types {
-    const crdt_type *const *list;
-    size_t                  count;
-} crdt_types;
 
 CRDT_API const crdt_type *crdt_types_by_id(const crdt_types *types, uint16_t id);
 CRDT_API const crdt_type *crdt_types_by_name(const crdt_types *types, const char *name);

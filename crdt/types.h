@@ -1,6 +1,7 @@
 /* types.h: all types of the library, and the registry that stores are given. */
 #ifndef CRDT_TYPES_H
 #define CRDT_TYPES_H
+#include "crdt/audit.h"
 #include "crdt/bcounter.h"
 #include "crdt/cell.h"
 #include "crdt/dwflag.h"
@@ -21,9 +22,11 @@
 #include "crdt/revgraph.h"
 #include "crdt/rga.h"
 #include "crdt/rwset.h"
+#include "crdt/score.h"
 #include "crdt/store.h"
 #include "crdt/text.h"
 #include "crdt/twopset.h"
+#include "crdt/zset.h"
 #ifdef __cplusplus
 extern "C" {
 #endif

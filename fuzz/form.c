@@ -1,5 +1,8 @@
-/* form.c: see form.h; the format is described in crdt/store/code.c. */
+/* form.c: see form.h; the format is described in crdt/store/code.c, that of maps in
+ * crdt/map/map_code.c. */
 #include "fuzz/form.h"
+
+#include "crdt/types.h"
 
 #define STATE 1u
 #define DELTA 2u
@@ -9,6 +12,7 @@
 #define FLAG_PRESENCE 1u
 #define FLAG_KEEP 2u
 #define FLAG_FRAGMENTS 4u
+#define FRAGMENTS_IN_MAP 65536u
 
 static void skip_context(crdt_dec *dec)
 {
@@ -68,6 +72,30 @@ static void skip_presence(crdt_dec *dec)
     }
 }
 
+static bool is_map(uint64_t id)
+{
+    return id == crdt_ormap_type.id || id == crdt_ormap_rw_type.id || id == crdt_ormap_lww_type.id;
+}
+
+/* Is an entry of an unknown type, or told as fragments? Decode took it: it is not deep. */
+static bool holds_foreign(const crdt_options *options, crdt_view body)
+{
+    bool     foreign = false;
+    crdt_dec dec;
+    crdt_dec_init(&dec, body, &options->limits);
+    for (uint64_t count = crdt_dec_varint(&dec); count > 0 && !foreign; count--) {
+        (void)crdt_dec_view(&dec, SIZE_MAX, "key");
+        uint64_t id = crdt_dec_varint(&dec);
+        skip_presence(&dec); /* marks are told alike */
+        crdt_view inner = crdt_dec_view(&dec, SIZE_MAX, "body");
+        foreign = id >= FRAGMENTS_IN_MAP ||
+                  (crdt_types_by_id(options->types, (uint16_t)id) == NULL &&
+                   crdt_types_by_id(crdt_types_builtin(), (uint16_t)id) == NULL) ||
+                  (is_map(id) && holds_foreign(options, inner));
+    }
+    return foreign;
+}
+
 fuzz_form fuzz_form_of(const crdt_options *options, crdt_view in)
 {
     fuzz_form form = {0, 0, false};
@@ -86,10 +114,11 @@ fuzz_form fuzz_form_of(const crdt_options *options, crdt_view in)
         unsigned flags = crdt_dec_byte(&dec);
         if (flags & FLAG_PRESENCE) skip_presence(&dec);
         if (flags & FLAG_KEEP) skip_context(&dec);
-        (void)crdt_dec_view(&dec, SIZE_MAX, "body");
-        bool known =
+        crdt_view body = crdt_dec_view(&dec, SIZE_MAX, "body");
+        bool      known =
             options->solo != NULL || crdt_types_by_id(options->types, (uint16_t)id) != NULL;
         if (!known || (flags & FLAG_FRAGMENTS)) form.foreign = true;
+        else if (is_map(id) && holds_foreign(options, body)) form.foreign = true;
     }
     CHECK_MSG(crdt_dec_status(&dec) == CRDT_OK && crdt_dec_left(&dec) == 0,
               "decode took bytes that are not as crdt/store/code.c describes: %s",

@@ -62,6 +62,19 @@ void command_hset(call *c), command_hmset(call *c), command_hget(call *c), comma
     command_hlen(call *c), command_hkeys(call *c), command_hvals(call *c), command_hincrby(call *c),
     command_hincrbyfloat(call *c), command_hsetnx(call *c), command_hscan(call *c),
     command_hstrlen(call *c), command_hrandfield(call *c);
+/* zsets.c, zranges.c, zpops.c, zsetops.c */
+void command_bzmpop(call *c), command_bzpopmax(call *c), command_bzpopmin(call *c),
+    command_zmpop(call *c), command_zadd(call *c), command_zcard(call *c), command_zcount(call *c),
+    command_zdiff(call *c), command_zdiffstore(call *c), command_zincrby(call *c),
+    command_zinter(call *c), command_zintercard(call *c), command_zinterstore(call *c),
+    command_zlexcount(call *c), command_zmscore(call *c), command_zpopmax(call *c),
+    command_zpopmin(call *c), command_zrandmember(call *c), command_zrange(call *c),
+    command_zrangebylex(call *c), command_zrangebyscore(call *c), command_zrangestore(call *c),
+    command_zrank(call *c), command_zrem(call *c), command_zremrangebylex(call *c),
+    command_zremrangebyrank(call *c), command_zremrangebyscore(call *c), command_zrevrange(call *c),
+    command_zrevrangebylex(call *c), command_zrevrangebyscore(call *c), command_zrevrank(call *c),
+    command_zscan(call *c), command_zscore(call *c), command_zunion(call *c),
+    command_zunionstore(call *c);
 /* maps.c */
 void command_map_set(call *c), command_map_get(call *c), command_map_del(call *c),
     command_map_incr(call *c), command_map_keys(call *c), command_map_len(call *c);
@@ -78,5 +91,7 @@ void command_wait(call *c), command_crdt_peers(call *c), command_crdt_lag(call *
     command_crdt_explain(call *c), command_crdt_log(call *c), command_crdt_partition(call *c),
     command_crdt_heal(call *c), command_crdt_types(call *c);
 extern const command crdt_peer_commands[];
+/* review.c */
+void command_crdt_ack(call *c);
 
 #endif

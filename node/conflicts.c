@@ -19,7 +19,8 @@ static int by_name(const void *a, const void *b)
 
 static bool competes_within(const crdt_ref *ref)
 {
-    return crdt_ormap_is(ref->type) && crdt_ormap_competes(*ref);
+    bool map = crdt_ormap_is(ref->type) || ref->type == &crdt_zset_type;
+    return map && crdt_ormap_competes(*ref);
 }
 
 typedef struct field_walk {

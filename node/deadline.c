@@ -50,9 +50,10 @@ bool deadline_set(call *c, crdt_view name, int64_t ms)
     crdt_txn *txn = call_write(c);
     if (txn == NULL) return false;
     changed(c);
-    if (ms > (int64_t)c->node->ms) return !call_fails(c, crdt_expiry_expire_at(txn, name, ms));
-    crdt_err err = crdt_txn_remove(txn, name);
-    return err == CRDT_ENOENT || !call_fails(c, err);
+    if (ms <= (int64_t)c->node->ms) return key_wipe(c, name);
+    if (!key_kept(c->node, name)) return !call_fails(c, crdt_expiry_expire_at(txn, name, ms));
+    key_refuse_kept(c);
+    return false;
 }
 
 bool deadline_clear(call *c, crdt_view name)

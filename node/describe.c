@@ -76,15 +76,16 @@ static bool in_category(const command *cmd, const char *category)
     if (strcmp(category, "blocking") == 0) return flags & COMMAND_BLOCKING;
     if (strcmp(category, "slow") == 0) return !(flags & COMMAND_FAST);
     if (strcmp(category, "keyspace") == 0) return keys && in_group(cmd, "generic");
+    if (strcmp(category, "sortedset") == 0) return in_group(cmd, "sorted-set");
     return in_group(cmd, category);
 }
 
 static void reply_categories(reply *r, const command *cmd)
 {
-    static const char *const names[] = {"@keyspace", "@read",      "@write",     "@set",  "@list",
-                                        "@string",   "@hash",      "@admin",     "@fast", "@slow",
-                                        "@blocking", "@dangerous", "@connection"};
-    words                    w = {.count = 0};
+    static const char *const names[] = {
+        "@keyspace", "@read",  "@write", "@set",  "@list",     "@sortedset", "@string",
+        "@hash",     "@admin", "@fast",  "@slow", "@blocking", "@dangerous", "@connection"};
+    words w = {.count = 0};
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
         say(&w, in_category(cmd, names[i] + 1), names[i]);
     }
@@ -97,12 +98,9 @@ static size_t place_of_count(const command *cmd)
     return strncmp(cmd->syntax, "numkeys", 7) == 0 ? 1 : 2;
 }
 
-/* Where the keys are: one run of arguments, told in the way of Redis 7. */
-static void reply_keys(reply *r, const command *cmd)
+/* One run of arguments that are keys, told in the way of Redis 7. */
+static void reply_run(reply *r, const command *cmd, bool counted)
 {
-    bool counted = cmd->flags & COMMAND_COUNTED_KEYS, has = counted || cmd->first_key > 0;
-    reply_set(r, has);
-    if (!has) return;
     reply_map(r, 3);
     reply_text(r, "flags");
     words w = {.count = 0};
@@ -130,6 +128,14 @@ static void reply_keys(reply *r, const command *cmd)
     reply_int(r, counted ? 1 : cmd->key_step);
     reply_text(r, counted ? "keystep" : "limit");
     reply_int(r, counted ? 1 : 0);
+}
+
+static void reply_keys(reply *r, const command *cmd)
+{
+    bool counted = cmd->flags & COMMAND_COUNTED_KEYS, placed = cmd->first_key > 0;
+    reply_set(r, (size_t)counted + placed);
+    if (placed) reply_run(r, cmd, false);
+    if (counted) reply_run(r, cmd, true);
 }
 
 static size_t count_subs(const command *cmd)
@@ -381,7 +387,9 @@ static void command_command_getkeys(call *c)
     } else if (cmd->arity >= 0 ? count != (size_t)cmd->arity : count < (size_t)-cmd->arity) {
         call_error(c, "ERR Invalid number of arguments specified for command");
     } else if (find_keys(c, cmd, &first, &last, &step)) {
-        reply_array(c->reply, (last - first) / step + 1);
+        bool both = cmd->first_key > 0 && (cmd->flags & COMMAND_COUNTED_KEYS) != 0;
+        reply_array(c->reply, (last - first) / step + 1 + both);
+        if (both) reply_bulk(c->reply, c->args[2 + cmd->first_key]);
         for (size_t i = first; i <= last; i += step) reply_bulk(c->reply, c->args[2 + i]);
     }
 }

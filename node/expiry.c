@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "crdt/types.h"
+#include "node/keys.h"
 
 #define SWEEP_MAX 1000u /* names removed in one sweep */
 
@@ -148,7 +149,7 @@ static void know(node *n, crdt_view name)
     expiring *e = find(n, name);
     bool      has = crdt_store_beside(n->store, name, &crdt_expiry_type, &ref) == CRDT_OK &&
                crdt_expiry_deadline(ref, &deadline) &&
-               crdt_store_type_at(n->store, name, 0) != NULL;
+               crdt_store_type_at(n->store, name, 0) != NULL && !key_kept(n, name);
     if (e != NULL && !has) {
         drop(n, e);
     } else if (e != NULL && e->deadline != deadline) {

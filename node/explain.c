@@ -12,6 +12,7 @@
 #include "node/number.h"
 #include "node/peers.h"
 #include "node/reads.h"
+#include "node/review.h"
 
 #define PRINT_MAX 1024u /* bytes of a printed value */
 
@@ -64,7 +65,8 @@ static void reply_contents(const node *n, reply *r, const crdt_ref *ref)
     for (size_t i = 0; crdt_ref_conflict(ref, i, &one); i++) {
         reply_map(r, 6);
         reply_text(r, "value");
-        reads_value(r, one.value);
+        if (ref->type == &crdt_score_type) reply_double(r, crdt_score_of(one.value));
+        else reads_value(r, one.value);
         reply_text(r, "shows");
         reply_int(r, one.wins);
         field_author(n, r, one.dot.replica);
@@ -73,9 +75,21 @@ static void reply_contents(const node *n, reply *r, const crdt_ref *ref)
     }
 }
 
+/* Under which set the contents at the path compete, for CRDT.ACK, and whether nobody has. */
+static void reply_review(const node *n, reply *r, const crdt_path *path)
+{
+    review now = {.competes = false};
+    if (review_look(n, path, &now) != CRDT_OK) r->out->failed = true;
+    reply_text(r, "set");
+    if (now.competes) reply_text(r, now.set);
+    else reply_null(r);
+    field_int(r, "needs-review", now.needs_review);
+}
+
 typedef struct lister {
     const node *n;
     reply      *r;
+    crdt_view   name;
     size_t      count;
 } lister;
 
@@ -85,7 +99,7 @@ static void list_field(void *user, const conflicts_field *at)
     crdt_view key = at->path[at->depth - 1];
     size_t    types = 0;
     while (crdt_ormap_type_at(at->in, key, types) != NULL) types++;
-    reply_map(l->r, 3);
+    reply_map(l->r, 5);
     reply_text(l->r, "path");
     reply_array(l->r, at->depth);
     for (size_t i = 0; i < at->depth; i++) reply_bulk(l->r, at->path[i]);
@@ -95,16 +109,17 @@ static void list_field(void *user, const conflicts_field *at)
         reply_text(l->r, crdt_ormap_type_at(at->in, key, i)->name);
     }
     reply_contents(l->n, l->r, &at->shows);
+    reply_review(l->n, l->r, &(crdt_path){l->name, at->path, at->depth});
     l->count++;
 }
 
 /* Of a map: which of its fields compete. */
-static void reply_fields(const node *n, reply *r, const crdt_ref *ref)
+static void reply_fields(const node *n, reply *r, crdt_view name, const crdt_ref *ref)
 {
     crdt_buf found;
     crdt_buf_init(&found, NULL);
     reply  to = {&found, r->protocol};
-    lister l = {n, &to, 0};
+    lister l = {n, &to, name, 0};
     conflicts_fields(ref, list_field, &l);
     reply_text(r, "fields");
     reply_array(r, l.count);
@@ -123,13 +138,15 @@ static void reply_types(const node *n, reply *r, crdt_view name)
 
 static void reply_conflict(const node *n, reply *r, crdt_view name, const crdt_ref *ref)
 {
-    reply_map(r, 5);
+    crdt_path path = crdt_path_of(name);
+    reply_map(r, 7);
     reply_text(r, "key");
     reply_bulk(r, name);
     field_text(r, "type", ref->type->name);
     reply_types(n, r, name);
     reply_contents(n, r, ref);
-    reply_fields(n, r, ref);
+    reply_fields(n, r, name, ref);
+    reply_review(n, r, &path);
 }
 
 static bool list_one(void *user, crdt_view name)
@@ -155,7 +172,7 @@ void command_crdt_conflicts(call *c)
     if (c->count > 2) {
         call_wrong_arity(c);
     } else if (c->count == 1) {
-        lister l = {c->node, c->reply, 0};
+        lister l = {c->node, c->reply, {NULL, 0}, 0};
         reply_array(c->reply, conflicts_count(c->node));
         conflicts_each(c->node, list_one, &l);
     } else if (key_find(c, c->args[1], &ref)) {
@@ -176,6 +193,9 @@ static const char *rule_of(const crdt_type *type, bool competes)
         return "what was set last, and all increments that it had not seen";
     if (type == &crdt_ormap_type && competes)
         return "fields were written at the same time: of each the value stamped last shows";
+    if (type == &crdt_zset_type && competes)
+        return "scores were set at the same time: of each member the one stamped last shows, and "
+               "increments add up";
     if (type == &crdt_revgraph_type && competes)
         return "revisions are leaves side by side: the greatest by number and hash shows";
     if (competes) return "values were written at the same time: contents lists them";
@@ -296,7 +316,7 @@ void command_crdt_explain(call *c)
     field_int(r, "expired", expiry_passed(n, name));
     reply_types(n, r, name);
     reply_contents(n, r, &ref);
-    reply_fields(n, r, &ref);
+    reply_fields(n, r, name, &ref);
     reply_authors(n, r, name, ref.type, one, crdt_store_context(part));
     reply_stats(r, &ref);
     crdt_store_free(part);

@@ -6,7 +6,6 @@
  * that holds something else than a string (by MAP.* or CRDT.ORMAP.*) reads as that, printed. */
 #include "node/hashes.h"
 
-#include <limits.h>
 #include <math.h>
 
 #include "node/commands.h"
@@ -14,6 +13,7 @@
 #include "node/keys.h"
 #include "node/number.h"
 #include "node/reads.h"
+#include "node/scan.h"
 #include "node/strings.h"
 
 /* -- Fields ------------------------------------------------------------------------------------ */
@@ -141,9 +141,8 @@ bool hash_remove_if_empty(call *c)
     if (err == CRDT_OK) {
         crdt_ormap_iter it = crdt_ormap_iterate(hash);
         if (crdt_ormap_next(&it, &key, &field)) return true;
-        err = crdt_txn_remove(c->txn, name);
     }
-    c->deadlines = true;
+    if (err == CRDT_OK) return key_wipe_empty(c, name);
     return err == CRDT_ENOENT || !call_fails(c, err);
 }
 
@@ -340,62 +339,21 @@ void command_hvals(call *c)
 
 /* -- HSCAN ------------------------------------------------------------------------------------- */
 
-#define SCAN_WHOLE 128u /* a hash of so many fields is told at once, as Redis does */
-
-typedef struct scan {
-    uint64_t  cursor;
-    int64_t   count;
-    crdt_view pattern;
-} scan;
-
-/* False: an error was replied. */
-static bool parse_scan(call *c, scan *s)
-{
-    for (size_t i = 3; i < c->count && !c->failed; i += 2) {
-        bool match = call_is(c, i, "match"), hint = call_is(c, i, "count");
-        if (i + 1 == c->count || !(match || hint)) call_syntax(c);
-        else if (match) s->pattern = c->args[i + 1];
-        else if (call_int(c, i + 1, &s->count) && s->count < 1) call_syntax(c);
-    }
-    return !c->failed;
-}
-
-/* Where the scan goes on. False: an error was replied. */
-static bool scan_from(call *c, crdt_ref hash, scan *s, crdt_ormap_iter *ret_it)
-{
-    crdt_view at;
-    *ret_it = crdt_ormap_iterate(hash);
-    if (crdt_ormap_count(hash) <= SCAN_WHOLE) {
-        s->count = SCAN_WHOLE;
-    } else if (s->cursor != 0) {
-        if (!key_cursor(c->node, s->cursor, &at)) {
-            call_error(c, "ERR invalid cursor");
-            return false;
-        }
-        *ret_it = crdt_ormap_iterate_from(hash, at);
-    }
-    return true;
-}
-
 void command_hscan(call *c)
 {
-    crdt_ref        hash, field;
-    crdt_ormap_iter it;
-    crdt_view       name;
-    crdt_buf        found;
-    uint64_t        next = 0;
-    size_t          n = 0;
-    scan            s = {0, 10, {NULL, 0}};
-    if (!number_uint64(c->args[2], &s.cursor)) {
-        call_error(c, "ERR invalid cursor");
-        return;
-    }
-    if (!hash_find(c, c->args[1], &hash)) return;
-    if (crdt_ormap_count(hash) > 0 && !parse_scan(c, &s)) return;
-    if (!scan_from(c, hash, &s, &it)) return;
+    crdt_ref  hash, field;
+    crdt_view name, from;
+    crdt_buf  found;
+    uint64_t  next = 0;
+    size_t    n = 0;
+    scan      s;
+    if (!scan_cursor(c, &s) || !hash_find(c, c->args[1], &hash)) return;
+    if (!scan_from(c, &s, crdt_ormap_count(hash), &from)) return;
     crdt_buf_init(&found, NULL);
-    reply to = {&found, c->reply->protocol};
-    for (bool more; !c->failed && (more = crdt_ormap_next(&it, &name, &field)); s.count--) {
+    reply           to = {&found, c->reply->protocol};
+    crdt_ormap_iter it =
+        from.data == NULL ? crdt_ormap_iterate(hash) : crdt_ormap_iterate_from(hash, from);
+    for (; !c->failed && crdt_ormap_next(&it, &name, &field); s.count--) {
         if (s.count == 0) {
             next = key_keep_cursor(c->node, name);
             break;
@@ -405,13 +363,7 @@ void command_hscan(call *c)
         hash_reply_content(c, &to, field);
         n += 2;
     }
-    if (!c->failed) {
-        reply_array(c->reply, 2);
-        reply_bulk_int(c->reply, (int64_t)next);
-        reply_array(c->reply, n);
-        crdt_buf_put(c->reply->out, found.data, found.size);
-        if (found.failed) c->reply->out->failed = true;
-    }
+    if (!c->failed) scan_reply(c, next, n, &found);
     crdt_buf_clear(&found);
 }
 
@@ -460,29 +412,8 @@ static void reply_different(call *c, crdt_ref hash, uint64_t most, bool values)
 /* The same one may come again. */
 static void reply_repeated(call *c, crdt_ref hash, size_t count, bool values)
 {
-    uint64_t most = c->node->config.output_hard_bytes;
     head_of_fields(c, count, values);
-    while (count-- > 0 && !c->failed) {
-        reply_any(c, hash, values);
-        if (most == 0 || c->reply->out->size <= most) continue;
-        call_error(c, "ERR the reply is larger than client-output-buffer-limit allows");
-    }
-}
-
-/* False: an error was replied. */
-static bool parse_random(call *c, int64_t *ret_count, bool *ret_values)
-{
-    if (!call_int(c, 2, ret_count)) return false;
-    *ret_values = c->count == 4 && call_is(c, 3, "withvalues");
-    if (*ret_count == INT64_MIN) {
-        call_error(c, "ERR value is out of range, value must between -%lld and %lld", LLONG_MAX,
-                   LLONG_MAX);
-    } else if (c->count > 3 && !*ret_values) {
-        call_syntax(c);
-    } else if (*ret_values && (*ret_count < -LLONG_MAX / 2 || *ret_count > LLONG_MAX / 2)) {
-        call_error(c, "ERR value is out of range");
-    }
-    return !c->failed;
+    while (count-- > 0 && !c->failed && !scan_too_large(c)) reply_any(c, hash, values);
 }
 
 void command_hrandfield(call *c)
@@ -490,7 +421,7 @@ void command_hrandfield(call *c)
     crdt_ref hash;
     int64_t  count = 0;
     bool     values = false;
-    if (c->count > 2 && !parse_random(c, &count, &values)) return;
+    if (c->count > 2 && !scan_random(c, "withvalues", &count, &values)) return;
     if (!hash_find(c, c->args[1], &hash)) return;
     bool empty = crdt_ormap_count(hash) == 0;
     if (c->count == 2) {

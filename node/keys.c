@@ -6,8 +6,8 @@
 static bool is_empty(const crdt_ref *ref)
 {
     if (ref->type == &crdt_orset_type) return crdt_orset_count(*ref) == 0;
-    bool known = ref->type == &crdt_ormap_type || ref->type == &crdt_rga_type ||
-                 ref->type == &crdt_revgraph_type;
+    bool known = ref->type == &crdt_ormap_type || ref->type == &crdt_zset_type ||
+                 ref->type == &crdt_rga_type || ref->type == &crdt_revgraph_type;
     return known && !ref->type->alive(ref);
 }
 
@@ -20,6 +20,36 @@ bool key_shows(const node *n, crdt_view name)
 {
     crdt_ref ref;
     return crdt_store_find(n->store, name, NULL, &ref) == CRDT_OK && !key_hidden(n, name, &ref);
+}
+
+bool key_kept(const node *n, crdt_view name)
+{
+    const crdt_type *type;
+    crdt_ref         ref;
+    for (size_t i = 0; (type = crdt_store_type_at(n->store, name, i)) != NULL; i++) {
+        bool found = type->kept && crdt_store_find(n->store, name, type, &ref) == CRDT_OK;
+        if (found && type->alive(&ref)) return true;
+    }
+    return false;
+}
+
+void key_refuse_kept(call *c)
+{
+    call_error(c, "KEPT an audit keeps its records: its key cannot be removed, replaced or given a "
+                  "deadline (CRDT.AUDIT.RETAIN and CRDT.AUDIT.KEEP drop old records)");
+}
+
+bool key_wipe(call *c, crdt_view name)
+{
+    crdt_err err = crdt_txn_remove(c->txn, name);
+    if (err == CRDT_ERIGHTS) key_refuse_kept(c);
+    return err == CRDT_ENOENT || (err != CRDT_ERIGHTS && !call_fails(c, err));
+}
+
+bool key_wipe_empty(call *c, crdt_view name)
+{
+    c->deadlines = true;
+    return key_kept(c->node, name) || key_wipe(c, name);
 }
 
 static bool look(call *c, crdt_view name, crdt_ref *ret_ref)
@@ -48,29 +78,35 @@ key_state key_typed(call *c, crdt_view name, const crdt_type *type, crdt_ref *re
     return KEY_OTHER;
 }
 
-crdt_txn *key_write(call *c, crdt_view name, const crdt_type *type)
+crdt_txn *key_open(call *c, crdt_view name, const crdt_type *type, crdt_ref *ret_ref)
 {
     crdt_txn *txn = call_write(c);
     if (txn == NULL) return NULL;
-    crdt_ref ref;
-    crdt_err err = crdt_txn_find(txn, name, NULL, &ref);
-    if (err == CRDT_OK && key_hidden(c->node, name, &ref)) {
+    crdt_err err = crdt_txn_find(txn, name, NULL, ret_ref);
+    bool     there = err == CRDT_OK;
+    bool     hidden = there && key_hidden(c->node, name, ret_ref);
+    if (hidden && !key_kept(c->node, name)) {
+        there = false;
         c->deadlines = true;
-        err = crdt_txn_remove(txn, name);
-    } else if (err == CRDT_OK && ref.type != type) {
+        if (!key_wipe(c, name)) return NULL;
+    } else if (there && ret_ref->type != type) {
         call_wrong_type(c);
         return NULL;
     }
+    if (!there) *ret_ref = (crdt_ref){.type = type};
     return err != CRDT_ENOENT && call_fails(c, err) ? NULL : txn;
+}
+
+crdt_txn *key_write(call *c, crdt_view name, const crdt_type *type)
+{
+    crdt_ref ref;
+    return key_open(c, name, type, &ref);
 }
 
 crdt_txn *key_replace(call *c, crdt_view name)
 {
     crdt_txn *txn = call_write(c);
-    if (txn == NULL) return NULL;
-    crdt_err err = crdt_txn_remove(txn, name);
-    if (err != CRDT_ENOENT && call_fails(c, err)) return NULL;
-    return txn;
+    return txn != NULL && key_wipe(c, name) ? txn : NULL;
 }
 
 bool key_remove(call *c, crdt_view name)
@@ -78,11 +114,7 @@ bool key_remove(call *c, crdt_view name)
     crdt_ref ref;
     bool     shows = look(c, name, &ref);
     if (c->failed || (!shows && !expiry_passed(c->node, name))) return false;
-    crdt_txn *txn = call_write(c);
-    if (txn == NULL) return false;
-    crdt_err err = crdt_txn_remove(txn, name);
-    if (err != CRDT_ENOENT && call_fails(c, err)) return false;
-    return shows;
+    return call_write(c) != NULL && key_wipe(c, name) && shows;
 }
 
 const char *key_type_name(const crdt_type *type)

@@ -21,6 +21,18 @@ key_state key_typed(call *c, crdt_view name, const crdt_type *type, crdt_ref *re
 /* The transaction, ready to change the object of that type: what has expired is removed first.
  * NULL: an error was replied. */
 crdt_txn *key_write(call *c, crdt_view name, const crdt_type *type);
+/* Is there something under the name that stays until an operation of its own takes it away (an
+ * audit's records)? Then the name has no deadline, and removing it is refused. */
+bool key_kept(const node *n, crdt_view name);
+/* Remove, in the call's transaction, all that is under the name; nothing there is fine. False: an
+ * error was replied. */
+bool key_wipe(call *c, crdt_view name);
+/* The same for a name of which a command has left nothing: what is kept under it stays. */
+bool key_wipe_empty(call *c, crdt_view name);
+/* It was refused, for something under the name is kept. */
+void key_refuse_kept(call *c);
+/* The same, and what is there; absent: an empty one. */
+crdt_txn *key_open(call *c, crdt_view name, const crdt_type *type, crdt_ref *ret_ref);
 /* The transaction, ready to give the name another content of any type: all that is there goes. */
 crdt_txn *key_replace(call *c, crdt_view name);
 /* Remove the name; true if it showed. False with c->failed: an error was replied. */

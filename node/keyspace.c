@@ -13,6 +13,7 @@
 #include "node/keys.h"
 #include "node/lists.h"
 #include "node/number.h"
+#include "node/zsets.h"
 
 void command_del(call *c)
 {
@@ -276,6 +277,7 @@ static bool copy_content(call *c, crdt_view to, crdt_ref from)
         return true;
     }
     if (from.type == &crdt_ormap_type) return hash_copy(c, to, from);
+    if (from.type == &crdt_zset_type) return zset_copy(c, to, from);
     if (from.type == &crdt_rga_type) return list_copy(c, to, from);
     if (from.type == &crdt_revgraph_type) return copy_document(c, to, from);
     call_error(c, "ERR a name of type '%s' cannot be renamed: its history stands under its name",
@@ -297,7 +299,7 @@ static bool rename_key(call *c)
     if (!copy_content(c, to, ref)) return false;
     c->deadlines = true;
     if (expires && !deadline_set(c, to, deadline)) return false;
-    return !call_fails(c, crdt_txn_remove(c->txn, from));
+    return key_wipe(c, from);
 }
 
 void command_rename(call *c)
@@ -326,7 +328,7 @@ void command_renamenx(call *c)
 /* An entry holds so many removals at most, so that it stays below the size of a message. */
 #define FLUSH_BATCH 1000u
 
-/* The next names are copied, for the walk ends with the change. */
+/* The next names that may be removed are copied, for the walk ends with the change. */
 static size_t next_names(node *n, crdt_buf *bytes, crdt_view names[FLUSH_BATCH])
 {
     crdt_store_iter it = crdt_store_iterate(n->store);
@@ -335,6 +337,7 @@ static size_t next_names(node *n, crdt_buf *bytes, crdt_view names[FLUSH_BATCH])
     size_t          count = 0, at = 0;
     crdt_buf_reset(bytes);
     while (count < FLUSH_BATCH && crdt_store_next(&it, &name, &ref)) {
+        if (key_kept(n, name)) continue;
         crdt_buf_put(bytes, name.data, name.size);
         names[count++].size = name.size;
     }
@@ -345,7 +348,7 @@ static size_t next_names(node *n, crdt_buf *bytes, crdt_view names[FLUSH_BATCH])
     return bytes->failed ? 0 : count;
 }
 
-/* Several entries: an observed removal of everything. */
+/* Several entries: an observed removal of everything but audits. */
 void command_flushall(call *c)
 {
     static crdt_view names[FLUSH_BATCH];

@@ -1,27 +1,10 @@
 /* listmoves.c: elements that go from one list to another, are popped from the first of several
- * lists, or are waited for.
- *
- * BLPOP and its like take what is there, as LPOP does, or wait (blocking.h). They are run again
- * once one of their keys has changed: then what holds another type is passed over, as in Redis. */
-#include <math.h>
-
+ * lists, or are waited for. */
 #include "node/blocking.h"
 #include "node/commands.h"
-#include "node/keys.h"
 #include "node/lists.h"
-#include "node/number.h"
+#include "node/pops.h"
 #include "node/reads.h"
-
-/* The list, if it has elements. False: it is none, or an error was replied. */
-static bool find_some(call *c, crdt_view name, crdt_ref *ret_list)
-{
-    bool there = key_find(c, name, ret_list);
-    if (there && ret_list->type != &crdt_rga_type) {
-        if (!c->again) call_wrong_type(c);
-        return false;
-    }
-    return there && !c->failed;
-}
 
 /* -- Moving ------------------------------------------------------------------------------------ */
 
@@ -82,7 +65,7 @@ static bool move(call *c, crdt_ref list, list_end from, list_end to)
 static void move_or_null(call *c, list_end from, list_end to)
 {
     crdt_ref list;
-    if (find_some(c, c->args[1], &list)) move(c, list, from, to);
+    if (pops_find(c, c->args[1], &crdt_rga_type, &list)) move(c, list, from, to);
     else if (!c->failed) reply_null(c->reply);
 }
 
@@ -99,87 +82,28 @@ void command_rpoplpush(call *c)
 
 /* -- Popping from the first that has some ------------------------------------------------------ */
 
-/* False: none has, or an error was replied. */
-static bool first_of(call *c, const crdt_view *keys, size_t count, size_t *ret_i,
-                     crdt_ref *ret_list)
-{
-    for (*ret_i = 0; *ret_i < count && !c->failed; ++*ret_i) {
-        if (find_some(c, keys[*ret_i], ret_list)) return true;
-    }
-    return false;
-}
-
-typedef struct mpop {
-    const crdt_view *keys;
-    size_t           count;
-    list_end         end;
-    int64_t          most;
-} mpop;
-
-/* numkeys key [key ...] LEFT | RIGHT [COUNT count], from that argument on. False: an error was
- * replied. */
-static bool parse_mpop(call *c, size_t at, mpop *p)
-{
-    int64_t keys;
-    *p = (mpop){.keys = &c->args[at + 1], .most = 1};
-    if (!number_int64(c->args[at], &keys) || keys < 1) {
-        call_error(c, "ERR numkeys should be greater than 0");
-        return false;
-    }
-    size_t left = c->count - at - 1;
-    if ((uint64_t)keys >= left) {
-        call_syntax(c);
-        return false;
-    }
-    p->count = (size_t)keys;
-    if (!list_parse_end(c, at + 1 + p->count, &p->end)) return false;
-    size_t rest = at + 2 + p->count;
-    if (rest == c->count) return true;
-    if (c->count != rest + 2 || !call_is(c, rest, "count")) {
-        call_syntax(c);
-        return false;
-    }
-    if (number_int64(c->args[rest + 1], &p->most) && p->most > 0) return true;
-    call_error(c, "ERR count should be greater than 0");
-    return false;
-}
-
 /* False: none has elements, or an error was replied. */
-static bool pop_some(call *c, const mpop *p)
+static bool pop_some(call *c, const pops *p)
 {
     crdt_ref list;
     size_t   i;
-    if (!first_of(c, p->keys, p->count, &i, &list)) return false;
+    if (!pops_first(c, p->keys, p->count, &crdt_rga_type, &i, &list)) return false;
     uint64_t length = crdt_rga_length(list);
     uint64_t count = (uint64_t)p->most < length ? (uint64_t)p->most : length;
     reply_array(c->reply, 2);
     reply_bulk(c->reply, p->keys[i]);
     reply_array(c->reply, count);
-    return list_take(c, p->keys[i], list, p->end, count);
+    return list_take(c, p->keys[i], list, p->last ? LIST_RIGHT : LIST_LEFT, count);
 }
 
 void command_lmpop(call *c)
 {
-    mpop p;
-    if (parse_mpop(c, 1, &p) && !pop_some(c, &p) && !c->failed) reply_null_array(c->reply);
+    pops p;
+    if (pops_parse(c, 1, "left", "right", &p) && !pop_some(c, &p) && !c->failed)
+        reply_null_array(c->reply);
 }
 
 /* -- Waiting ----------------------------------------------------------------------------------- */
-
-/* Seconds as milliseconds, rounded up. False: an error was replied. */
-static bool parse_timeout(call *c, size_t i, uint64_t *ret_ms)
-{
-    double seconds;
-    if (!number_double(c->args[i], &seconds)) {
-        call_error(c, "ERR timeout is not a float or out of range");
-        return false;
-    }
-    double ms = ceil(seconds * 1000);
-    bool   fits = ms >= 0 && ms < (double)INT64_MAX; /* as in Redis, where what is larger wraps */
-    if (fits) *ret_ms = (uint64_t)ms;
-    else call_error(c, "ERR timeout is negative");
-    return fits;
-}
 
 static void pop_or_wait(call *c, list_end end)
 {
@@ -187,8 +111,8 @@ static void pop_or_wait(call *c, list_end end)
     crdt_ref         list;
     size_t           i, count = c->count - 2;
     const crdt_view *keys = &c->args[1];
-    if (!parse_timeout(c, c->count - 1, &ms)) return;
-    if (first_of(c, keys, count, &i, &list)) {
+    if (!pops_timeout(c, c->count - 1, &ms)) return;
+    if (pops_first(c, keys, count, &crdt_rga_type, &i, &list)) {
         reply_array(c->reply, 2);
         reply_bulk(c->reply, keys[i]);
         list_take(c, keys[i], list, end, 1);
@@ -211,8 +135,8 @@ static void move_or_wait(call *c, list_end from, list_end to, size_t timeout)
 {
     uint64_t ms;
     crdt_ref list;
-    if (!parse_timeout(c, timeout, &ms)) return;
-    if (find_some(c, c->args[1], &list)) move(c, list, from, to);
+    if (!pops_timeout(c, timeout, &ms)) return;
+    if (pops_find(c, c->args[1], &crdt_rga_type, &list)) move(c, list, from, to);
     else if (!c->failed) blocking_wait(c, &c->args[1], 1, ms);
 }
 
@@ -229,8 +153,8 @@ void command_brpoplpush(call *c)
 
 void command_blmpop(call *c)
 {
-    mpop     p;
+    pops     p;
     uint64_t ms;
-    if (!parse_timeout(c, 1, &ms) || !parse_mpop(c, 2, &p)) return;
+    if (!pops_parse(c, 2, "left", "right", &p) || !pops_timeout(c, 1, &ms)) return;
     if (!pop_some(c, &p) && !c->failed) blocking_wait(c, p.keys, p.count, ms);
 }

@@ -91,7 +91,7 @@ static bool remove_list(call *c, crdt_view name)
 {
     if (call_write(c) == NULL) return false;
     c->deadlines = true;
-    return !call_fails(c, crdt_txn_remove(c->txn, name));
+    return key_wipe(c, name);
 }
 
 /* False: an error was replied. */

@@ -133,8 +133,7 @@ static bool written(call *c)
     c->conflicts = true;
     crdt_err err = crdt_txn_find(c->txn, name, &crdt_revgraph_type, &doc);
     if (err == CRDT_OK && !crdt_revgraph_winner(doc, &rev)) {
-        c->deadlines = true;
-        err = crdt_txn_remove(c->txn, name);
+        return key_wipe_empty(c, name);
     }
     return err == CRDT_ENOENT || err == CRDT_ETYPE || !call_fails(c, err);
 }

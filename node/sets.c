@@ -11,6 +11,7 @@
 #include "node/glob.h"
 #include "node/keys.h"
 #include "node/number.h"
+#include "node/scan.h"
 
 /* The set; absent: *ret_there is false. False: an error was replied. */
 static bool find_set(call *c, crdt_view name, crdt_ref *ret_set, bool *ret_there)
@@ -31,8 +32,7 @@ static bool remove_if_empty(call *c, crdt_view name)
     crdt_ref set;
     crdt_err err = crdt_txn_find(c->txn, name, &crdt_orset_type, &set);
     if (err == CRDT_OK && crdt_orset_count(set) > 0) return true;
-    if (err == CRDT_OK) err = crdt_txn_remove(c->txn, name);
-    c->deadlines = true;
+    if (err == CRDT_OK) return key_wipe_empty(c, name);
     return err == CRDT_ENOENT || !call_fails(c, err);
 }
 
@@ -253,12 +253,8 @@ void command_srandmember(call *c)
         reply_array(c->reply, 0);
     } else if (count < 0) {
         reply_array(c->reply, (size_t)-count);
-        uint64_t most = c->node->config.output_hard_bytes;
-        while (count++ < 0 && !c->failed) {
+        while (count++ < 0 && !c->failed && !scan_too_large(c))
             reply_member(c->reply, pick(c, set));
-            if (most == 0 || c->reply->out->size <= most) continue;
-            call_error(c, "ERR the reply is larger than client-output-buffer-limit allows");
-        }
     } else {
         size_t      size = crdt_orset_count(set), n = (uint64_t)count < size ? (size_t)count : size;
         crdt_value *elems = malloc(n * sizeof *elems);

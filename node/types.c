@@ -91,10 +91,12 @@ static void reply_result(call *c, const crdt_op *op, crdt_err err)
         call_error(c, "ERR increment or decrement would overflow");
     } else if (err == CRDT_EINVAL && takes(op, 'r')) {
         call_error(c, "ERR revisions must be ids N-hash, a space between them, of one path");
-    } else if (err == CRDT_EINVAL && takes(op, 'b')) {
-        call_error(c, "ERR value is not valid UTF-8");
+    } else if (err == CRDT_EMALFORMED && takes(op, 'b')) {
+        call_error(c, "ERR the audit has faults, which must not be wiped away");
     } else if (err == CRDT_EINVAL && takes(op, 'd')) {
         call_error(c, "ERR value is not a valid float");
+    } else if (err == CRDT_EINVAL && takes(op, 'b')) {
+        call_error(c, "ERR value is not valid UTF-8");
     } else if (!call_fails(c, err)) {
         reply_ok(c->reply);
     }

@@ -1,8 +1,8 @@
 /* tools/types_doc.c: prints docs/TYPES.md from the types themselves. Run from the top of the tree.
  *
  * From the vtables: names, ids, summaries, sources, operations, residues. From docs/types/: an
- * introduction, and what each type does under concurrency. From examples/types.c: its code, the
- * lines between `doc: NAME` and `end doc`. A type that lacks one of these parts fails the run.
+ * introduction, and what each type does under concurrency. From the examples: its code, the lines
+ * between `doc: NAME` and `end doc`. A type that lacks one of these parts fails the run.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,7 +11,7 @@
 #include "crdt/types.h"
 
 #define LINE_MAX_BYTES 400
-#define EXAMPLE "examples/types.c"
+static const char *const examples[] = {"examples/ways.h", "examples/types.c", "examples/scores.c"};
 
 static void fail(const char *what, const char *name)
 {
@@ -26,11 +26,11 @@ static FILE *open_file(const char *path)
     return file;
 }
 
-/* A region of the examples, as a block of C. */
-static void print_code(const char *name)
+/* The region of that name, if the file has it, as a block of C. */
+static bool print_region(const char *path, const char *name)
 {
     char  line[LINE_MAX_BYTES], begin[LINE_MAX_BYTES];
-    FILE *file = open_file(EXAMPLE);
+    FILE *file = open_file(path);
     bool  inside = false, found = false;
     snprintf(begin, sizeof begin, "/* doc: %s */\n", name);
     while (fgets(line, sizeof line, file) != NULL) {
@@ -41,8 +41,17 @@ static void print_code(const char *name)
         puts("```c");
     }
     fclose(file);
-    if (!found || inside) fail("has no whole region in " EXAMPLE, name);
-    puts("```\n");
+    if (inside) fail("has a region without an end", path);
+    if (found) puts("```\n");
+    return found;
+}
+
+static void print_code(const char *name)
+{
+    for (size_t i = 0; i < sizeof examples / sizeof examples[0]; i++) {
+        if (print_region(examples[i], name)) return;
+    }
+    fail("has no region in the examples", name);
 }
 
 static void print_prose(const char *name)

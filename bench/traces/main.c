@@ -4,6 +4,7 @@
  *      traces --make SHAPE SIZE FILE     write a generated trace
  *      traces --once local|merge|load-edit TRACE [TIMES]
  *                                        one row's work for a profiler: see bench/traces/growth
+ *      traces --orders N [TRACE...]      no rows: each history in N random orders of each delivery
  *
  * Without trace files: generated histories of the same shapes, of --size patches. Every run's text
  * is compared with the trace's end.
@@ -15,6 +16,7 @@
 
 #include "bench/bench.h"
 #include "bench/traces/generate.h"
+#include "bench/traces/orders.h"
 #include "bench/traces/play.h"
 
 #define NAME_MAX_ 128
@@ -252,35 +254,59 @@ static int once(const char *what, const char *path, unsigned long times)
     return 0;
 }
 
+static void play_orders(const trace *t, unsigned orders, uint64_t seed)
+{
+    play_history h;
+    bench_say("%s: %u transactions, %u agents", t->name, t->txns_count, t->agents);
+    play_make(t, &h);
+    orders_play(t, &h, orders, seed);
+    play_clear(&h);
+    printf("%s: all %u orders end as recorded\n", t->name, orders);
+}
+
+/* What is asked of every trace. */
+typedef struct wish {
+    bench   *b;
+    size_t   runs;
+    uint32_t size;
+    unsigned orders; /* 0: rows */
+} wish;
+
+static void serve(const wish *w, const trace *t)
+{
+    if (w->orders > 0) play_orders(t, w->orders, w->b->seed);
+    else trace_rows(w->b, t, w->runs);
+}
+
 static int usage(const char *program)
 {
     fprintf(
         stderr,
         "usage: %s [--only PART] [--json] [--samples] [--runs N] [--size N] [--seed N] [TRACE...]\n"
         "       %s --make SHAPE SIZE FILE\n"
-        "       %s --once local|merge|load-edit TRACE [TIMES]\n",
-        program, program, program);
+        "       %s --once local|merge|load-edit TRACE [TIMES]\n"
+        "       %s --orders N [--seed N] [TRACE...]\n",
+        program, program, program, program);
     return 2;
 }
 
-static void generated_rows(bench *b, uint32_t size, size_t runs)
+static void generated(const wish *w)
 {
-    bench_say("no trace files: generated histories of %" PRIu32 " patches, seed %" PRIu64, size,
-              b->seed);
+    bench_say("no trace files: generated histories of %" PRIu32 " patches, seed %" PRIu64, w->size,
+              w->b->seed);
     for (trace_shape s = 0; s < TRACE_SHAPES; s++) {
         trace t;
-        trace_generate(s, size, b->seed, &t);
-        trace_rows(b, &t, runs);
+        trace_generate(s, w->size, w->b->seed, &t);
+        serve(w, &t);
         trace_clear(&t);
     }
 }
 
 int main(int argc, char **argv)
 {
-    bench    b = {0};
-    size_t   runs = BENCH_RUNS;
-    uint32_t size = SIZE_DEFAULT;
-    int      i = 1;
+    bench b = {0};
+    wish  w = {&b, BENCH_RUNS, SIZE_DEFAULT, 0};
+    int   i = 1;
     if (argc == 5 && strcmp(argv[1], "--make") == 0) return make_file(argv[2], argv[3], argv[4]);
     if ((argc == 4 || argc == 5) && strcmp(argv[1], "--once") == 0) {
         return once(argv[2], argv[3], argc == 5 ? strtoul(argv[4], NULL, 10) : 1);
@@ -291,18 +317,21 @@ int main(int argc, char **argv)
         else if (strcmp(argv[i], "--samples") == 0) b.json = b.samples = true;
         else if (i + 1 == argc) return usage(argv[0]);
         else if (strcmp(argv[i], "--only") == 0) b.only = argv[++i];
-        else if (strcmp(argv[i], "--runs") == 0) runs = strtoul(argv[++i], NULL, 10);
-        else if (strcmp(argv[i], "--size") == 0) size = (uint32_t)strtoul(argv[++i], NULL, 10);
+        else if (strcmp(argv[i], "--runs") == 0) w.runs = strtoul(argv[++i], NULL, 10);
+        else if (strcmp(argv[i], "--size") == 0) w.size = (uint32_t)strtoul(argv[++i], NULL, 10);
+        else if (strcmp(argv[i], "--orders") == 0)
+            w.orders = (unsigned)strtoul(argv[++i], NULL, 10);
         else if (strcmp(argv[i], "--seed") == 0) b.seed = strtoull(argv[++i], NULL, 0);
         else return usage(argv[0]);
     }
-    bench_head(&b);
-    if (i == argc) generated_rows(&b, size, runs);
+    if (w.orders == 0) bench_head(&b);
+    if (i == argc) generated(&w);
     for (; i < argc; i++) {
         trace t = read_trace(argv[i]);
-        trace_rows(&b, &t, runs);
+        serve(&w, &t);
         trace_clear(&t);
     }
+    if (w.orders > 0) return 0;
     bench_foot(&b);
     return b.rows > 0 ? 0 : 1;
 }

@@ -159,7 +159,7 @@ typedef struct maker {
     uint32_t     *todo; /* transactions to look at, then to join; room for all parents */
 } maker;
 
-static play_bytes delta_of(const play_history *h, uint32_t i)
+play_bytes play_delta(const play_history *h, uint32_t i)
 {
     size_t     start = i == 0 ? 0 : h->deltas.ends[i - 1];
     play_bytes delta = {h->deltas.bytes + start, h->deltas.ends[i] - start};
@@ -189,7 +189,7 @@ static void bring(maker *m, uint32_t agent, const uint32_t *parents, uint32_t co
         }
     }
     if (n > 1) qsort(found, n, sizeof *found, by_index);
-    for (uint32_t k = 0; k < n; k++) play_join(m->stores[agent], delta_of(m->h, found[k]));
+    for (uint32_t k = 0; k < n; k++) play_join(m->stores[agent], play_delta(m->h, found[k]));
 }
 
 static void open_agent(maker *m, uint32_t agent)
@@ -248,7 +248,7 @@ void play_make(const trace *t, play_history *ret)
     }
     open_agent(&m, agent);
     for (uint32_t i = 0; i < t->txns_count; i++) {
-        if (!m.has[agent][i]) play_join(m.stores[agent], delta_of(ret, i));
+        if (!m.has[agent][i]) play_join(m.stores[agent], play_delta(ret, i));
     }
     play_verify(t, m.stores[agent], false);
     encode_all(m.stores[agent], ret);
@@ -294,7 +294,7 @@ double play_update_bytes(const trace *t, const play_history *h)
     size_t      total = 0;
     crdt_store *like = play_new(1, NULL);
     for (uint32_t i = 0; i < t->txns_count; i++) {
-        play_bytes  bytes = delta_of(h, i);
+        play_bytes  bytes = play_delta(h, i);
         crdt_view   in = crdt_view_of(bytes.data, bytes.size);
         crdt_delta *delta;
         bench_must(crdt_delta_decode(like, in, &delta, NULL), "decode a delta");

@@ -27,6 +27,8 @@ void play_local(const trace *t, crdt_store *store);
 /* One replica an agent, each brought to where its transactions begin. */
 void play_make(const trace *t, play_history *ret);
 void play_clear(play_history *h);
+/* The delta of a transaction, encoded; it lies in the history. */
+play_bytes play_delta(const play_history *h, uint32_t i);
 
 /* Decode what a peer sent and join it into store. */
 void play_join(crdt_store *store, play_bytes delta);

@@ -16,7 +16,8 @@
 #include "crdt/core/mem.h"
 
 #define FEW (sizeof(((crdt_context *)0)->few) / sizeof(crdt_run))
-#define NEAR 64u /* so many runs are moved without a thought */
+#define LINEAR 4u /* so many runs are looked at as they come */
+#define NEAR 64u  /* so many runs are moved without a thought */
 
 void crdt_context_init(crdt_context *ctx, const crdt_mem *mem)
 {
@@ -140,8 +141,13 @@ static inline bool runs_have(const crdt_run *runs, size_t n, crdt_dot dot)
 
 bool crdt_context_has(const crdt_context *ctx, crdt_dot dot)
 {
-    if (ctx->count + ctx->later == 0) return false;
-    if (runs_have(ctx->runs, ctx->count, dot)) return true;
+    if (ctx->count <= LINEAR) {
+        for (const crdt_run *run = ctx->runs, *end = run + ctx->count; run < end; run++) {
+            if (run->replica == dot.replica && dot.seq - run->lo <= run->hi - run->lo) return true;
+        }
+    } else if (runs_have(ctx->runs, ctx->count, dot)) {
+        return true;
+    }
     return ctx->later > 0 && runs_have(ctx->runs + ctx->cap - ctx->later, ctx->later, dot);
 }
 

@@ -31,6 +31,7 @@ void crdt_dec_init(crdt_dec *dec, crdt_view in, const crdt_limits *limits)
     dec->later = CRDT_NOW;
     dec->form = CRDT_EITHER;
     dec->depth = 0;
+    dec->reading = NULL;
 }
 
 crdt_err crdt_dec_fail(crdt_dec *dec, crdt_err err, const char *reason)

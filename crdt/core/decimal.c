@@ -3,39 +3,38 @@
 
 /* -- Sums -------------------------------------------------------------------------------------- */
 
-bool crdt__amount_add(crdt__amount *sum, crdt__amount n)
+bool crdt__amount_add(crdt__amount *sum, crdt__amount n, uint64_t one)
 {
     crdt__decimal wide = {crdt__i128_of(sum->whole), sum->frac};
-    crdt__decimal_add(&wide, n);
+    crdt__decimal_add(&wide, n, one);
     return crdt__decimal_to_amount(wide, sum) == CRDT_OK;
 }
 
-void crdt__decimal_add(crdt__decimal *sum, crdt__amount n)
+void crdt__decimal_add(crdt__decimal *sum, crdt__amount n, uint64_t one)
 {
     sum->whole = crdt__i128_add(sum->whole, crdt__i128_of(n.whole));
     sum->frac += n.frac;
-    if (sum->frac < CRDT__DECIMAL_ONE) return;
-    sum->frac -= CRDT__DECIMAL_ONE;
+    if (sum->frac < one) return;
+    sum->frac -= one;
     sum->whole = crdt__i128_add(sum->whole, crdt__i128_of(1));
 }
 
-void crdt__decimal_take(crdt__decimal *sum, crdt__amount n)
+void crdt__decimal_take(crdt__decimal *sum, crdt__amount n, uint64_t one)
 {
     sum->whole = crdt__i128_add(sum->whole, crdt__i128_negate(crdt__i128_of(n.whole)));
     if (sum->frac < n.frac) {
-        sum->frac += CRDT__DECIMAL_ONE;
+        sum->frac += one;
         sum->whole = crdt__i128_add(sum->whole, crdt__i128_of(-1));
     }
     sum->frac -= n.frac;
 }
 
-/* The number of the other sign. */
-static crdt__decimal negated(crdt__decimal n)
+crdt__decimal crdt__decimal_negate(crdt__decimal n, uint64_t one)
 {
     if (n.frac == 0) return (crdt__decimal){crdt__i128_negate(n.whole), 0};
     /* -(w + f) = -w - 1 + (1 - f) */
     n.whole = crdt__i128_add(crdt__i128_negate(n.whole), crdt__i128_of(-1));
-    n.frac = CRDT__DECIMAL_ONE - n.frac;
+    n.frac = one - n.frac;
     return n;
 }
 
@@ -50,7 +49,7 @@ crdt_err crdt__decimal_to_amount(crdt__decimal n, crdt__amount *ret_amount)
 crdt_err crdt__decimal_to_fixed(crdt__decimal n, crdt_i128 *ret_fixed)
 {
     bool          negative = n.whole.hi < 0;
-    crdt__decimal size = negative ? negated(n) : n;
+    crdt__decimal size = negative ? crdt__decimal_negate(n, CRDT__DECIMAL_ONE) : n;
     uint64_t      high = (uint64_t)size.whole.hi;
     if (high >= CRDT__DECIMAL_ONE) return CRDT_ERANGE;
     crdt_i128 upper = crdt__i128_product(high, CRDT__DECIMAL_ONE);
@@ -155,8 +154,9 @@ crdt_err crdt__decimal_parse(crdt_view text, crdt__decimal *ret_n)
     n.whole = crdt__i128_product(digits_between(&d, 36, 18), UINT64_C(1000000000000000000));
     n.whole = crdt__i128_add(n.whole, low);
     n.frac = digits_between(&d, -1, -17);
-    if (digits_between(&d, -18, -18) >= 5) crdt__decimal_add(&n, (crdt__amount){0, 1});
-    *ret_n = d.negative ? negated(n) : n;
+    if (digits_between(&d, -18, -18) >= 5)
+        crdt__decimal_add(&n, (crdt__amount){0, 1}, CRDT__DECIMAL_ONE);
+    *ret_n = d.negative ? crdt__decimal_negate(n, CRDT__DECIMAL_ONE) : n;
     return CRDT_OK;
 }
 
@@ -189,7 +189,7 @@ void crdt__decimal_print(crdt__decimal n, crdt_buf *out)
     }
     if (n.whole.hi < 0) {
         crdt_buf_byte(out, '-');
-        n = negated(n);
+        n = crdt__decimal_negate(n, CRDT__DECIMAL_ONE);
     }
     crdt__i128_print(n.whole, out);
     if (n.frac == 0) return;

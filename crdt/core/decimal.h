@@ -1,7 +1,8 @@
-/* core/decimal.h: exact decimal numbers with 17 digits behind the point.
+/* core/decimal.h: exact numbers with a fraction, and those of them with 17 decimal digits.
  *
- * Shape    whole + frac / 10^17, 0 <= frac < 10^17, so each number has one form:
- *          2.5 is {2, 5 * 10^16}, -2.5 is {-3, 5 * 10^16}
+ * Shape    whole + frac / one, 0 <= frac < one, so each number has one form. Decimals have a one of
+ *          10^17: 2.5 is {2, 5 * 10^16}, -2.5 is {-3, 5 * 10^16}. The sums below are told theirs,
+ *          for scores count in binary fractions (core/binary.h).
  * Text     what strtod takes of decimals: sign, digits, point, exponent. Digits beyond the 17th
  *          behind the point round to the nearest, halves away from zero. Printed: without exponent,
  *          plus sign or zeros at the end of the fraction.
@@ -24,7 +25,7 @@ static inline bool crdt__amount_equal(crdt__amount a, crdt__amount b)
     return a.whole == b.whole && a.frac == b.frac;
 }
 /* *sum += n. False, and no change, where that would leave 64 bits. */
-bool crdt__amount_add(crdt__amount *sum, crdt__amount n);
+bool crdt__amount_add(crdt__amount *sum, crdt__amount n, uint64_t one);
 
 /* A sum of amounts. A base below 10^37 and 2^32 amounts cannot overflow it. */
 typedef struct crdt__decimal {
@@ -32,8 +33,10 @@ typedef struct crdt__decimal {
     uint64_t  frac;
 } crdt__decimal;
 
-void crdt__decimal_add(crdt__decimal *sum, crdt__amount n);
-void crdt__decimal_take(crdt__decimal *sum, crdt__amount n);
+void crdt__decimal_add(crdt__decimal *sum, crdt__amount n, uint64_t one);
+void crdt__decimal_take(crdt__decimal *sum, crdt__amount n, uint64_t one);
+/* The number of the other sign. */
+crdt__decimal crdt__decimal_negate(crdt__decimal n, uint64_t one);
 /* Errors: EINVAL (no decimal number), ERANGE (10^37 and more). Linear. */
 crdt_err crdt__decimal_parse(crdt_view text, crdt__decimal *ret_n);
 /* Errors: ERANGE. */

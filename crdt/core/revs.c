@@ -1,13 +1,11 @@
 /* core/revs.c: ids of revisions, and the arrays of a graph of them. See core/revs.h. */
 #include "crdt/core/revs.h"
 
-#include <sodium.h>
 #include <string.h>
 
 #include "crdt/core/bytes.h"
 #include "crdt/core/mem.h"
-
-#define DIGEST 16u
+#include "crdt/core/secure.h"
 
 /* -- Ids --------------------------------------------------------------------------------------- */
 
@@ -24,55 +22,40 @@ int crdt__rev_key_compare(const crdt__rev_key *a, const crdt__rev_key *b)
     return a->check == b->check ? 0 : a->check < b->check ? -1 : 1;
 }
 
-/* -- BLAKE2b-128: two inputs of one digest cost whoever wants them some 2^64 tries ------------- */
+/* -- Hashes ------------------------------------------------------------------------------------ */
 
-static void hash_init(crypto_generichash_state *hash)
+static void digest_content(bool deleted, crdt_view body, uint8_t ret_digest[CRDT__SECURE_BYTES])
 {
-    (void)crypto_generichash_init(hash, NULL, 0, DIGEST);
+    crdt__secure hash;
+    uint8_t      flag = deleted;
+    crdt__secure_init(&hash);
+    crdt__secure_add(&hash, &flag, 1);
+    crdt__secure_add(&hash, body.data, body.size);
+    crdt__secure_end(&hash, ret_digest);
 }
 
-static void hash_add(crypto_generichash_state *hash, const void *data, size_t size)
-{
-    (void)crypto_generichash_update(hash, data, size);
-}
-
-static void hash_end(crypto_generichash_state *hash, uint8_t ret_digest[DIGEST])
-{
-    (void)crypto_generichash_final(hash, ret_digest, DIGEST);
-}
-
-static void digest_content(bool deleted, crdt_view body, uint8_t ret_digest[DIGEST])
-{
-    crypto_generichash_state hash;
-    uint8_t                  flag = deleted;
-    hash_init(&hash);
-    hash_add(&hash, &flag, 1);
-    hash_add(&hash, body.data, body.size);
-    hash_end(&hash, ret_digest);
-}
-
-static void add_id(crypto_generichash_state *hash, const crdt__rev_id *id)
+static void add_id(crdt__secure *hash, const crdt__rev_id *id)
 {
     uint8_t depth[8];
     crdt__store_le64(depth, id->depth);
-    hash_add(hash, depth, sizeof depth);
-    hash_add(hash, id->hash, sizeof id->hash);
+    crdt__secure_add(hash, depth, sizeof depth);
+    crdt__secure_add(hash, id->hash, sizeof id->hash);
 }
 
 crdt__rev_id crdt__rev_derive(const crdt__rev_id *parents, size_t count, bool deleted,
                               crdt_view body)
 {
-    crdt__rev_id             id = {1, {0}};
-    crypto_generichash_state hash;
-    uint8_t                  content[DIGEST];
+    crdt__rev_id id = {1, {0}};
+    crdt__secure hash;
+    uint8_t      content[CRDT__SECURE_BYTES];
     digest_content(deleted, body, content);
-    hash_init(&hash);
+    crdt__secure_init(&hash);
     for (size_t i = 0; i < count; i++) {
         add_id(&hash, &parents[i]);
         if (parents[i].depth >= id.depth) id.depth = parents[i].depth + 1;
     }
-    hash_add(&hash, content, sizeof content);
-    hash_end(&hash, id.hash);
+    crdt__secure_add(&hash, content, sizeof content);
+    crdt__secure_end(&hash, id.hash);
     if (id.depth > CRDT__REV_DEPTH_MAX) id.depth = 0;
     return id;
 }
@@ -85,13 +68,13 @@ crdt__rev_key crdt__rev_key_of(bool deleted, crdt_view body)
 
 crdt__rev_id crdt__rev_derive_tomb(const crdt__rev_id *leaf, const crdt__rev_id *merge)
 {
-    crdt__rev_id             id = {leaf->depth + 1, {0}};
-    crypto_generichash_state hash;
-    hash_init(&hash);
-    hash_add(&hash, "resolved by", sizeof "resolved by" - 1);
+    crdt__rev_id id = {leaf->depth + 1, {0}};
+    crdt__secure hash;
+    crdt__secure_init(&hash);
+    crdt__secure_add(&hash, "resolved by", sizeof "resolved by" - 1);
     add_id(&hash, leaf);
     add_id(&hash, merge);
-    hash_end(&hash, id.hash);
+    crdt__secure_end(&hash, id.hash);
     return id;
 }
 

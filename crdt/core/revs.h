@@ -8,6 +8,10 @@
  *          bodies: both are kept ("doubled").
  * Bodies   are held of leaves alone: what has a child that is held loses its body, and keeps 8
  *          bytes of its digest, by which another body under the same id is told apart.
+ * Traces   A revision without children and without a body is what remains of an ancestor whose
+ *          children were collected: it is not shown. It comes about if a collected revision is
+ *          written again where a child of it is held (so it is written without its body), while
+ *          another replica collects that child.
  * Merge    by dot; the parents of an id by union; then bodies go where a child has come.
  * Arrays   revs by id; contents by id and key; dots by dot. So every step is a binary search or one
  *          merge of sorted arrays.

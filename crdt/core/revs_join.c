@@ -100,7 +100,7 @@ static bool make_plan(survey *s, uint32_t born)
     p->born = at;
     if (!make(s->mem, &at, s->held, sizeof *p->touches, &p->touches_cap)) return false;
     p->touches = at;
-    if (!make(s->mem, &at, s->fills, sizeof *p->fills, &p->fills_cap)) return false;
+    if (!make(s->mem, &at, s->fills + s->comers, sizeof *p->fills, &p->fills_cap)) return false;
     p->fills = at;
     return true;
 }
@@ -155,12 +155,18 @@ static void want(survey *s, const crdt__rev *theirs)
     }
 }
 
+/* May their body be needed here? Under a child, only if the child may die in this join. */
+static bool needs_body(const survey *s, const crdt__rev *mine, bool comes)
+{
+    return mine->children == 0 || (comes && s->join->theirs.seen != NULL);
+}
+
 /* Would their body fill one that is missing here? */
-static crdt__rev_content *lacks_body(const survey *s, const crdt__rev_content *theirs)
+static crdt__rev_content *lacks_body(const survey *s, const crdt__rev_content *theirs, bool comes)
 {
     if (!theirs->held || s->mine->contents_count == 0) return NULL;
     crdt__rev_content *mine = crdt__revs_find_content(s->mine, &theirs->rev->id, &theirs->key);
-    return mine != NULL && !mine->held && mine->rev->children == 0 ? mine : NULL;
+    return mine != NULL && !mine->held && needs_body(s, mine->rev, comes) ? mine : NULL;
 }
 
 /* Count what comes. Errors: EFORK. */
@@ -175,7 +181,7 @@ static crdt_err look(survey *s, uint32_t *ret_born)
         *ret_born += f == FATE_BORN;
     }
     for (uint32_t i = 0; i < s->theirs->contents_count; i++) {
-        s->fills += lacks_body(s, s->theirs->contents[i]) != NULL;
+        s->fills += lacks_body(s, s->theirs->contents[i], false) != NULL;
     }
     return CRDT_OK;
 }
@@ -251,7 +257,7 @@ static bool plan_contents(survey *s)
         s->content_at[i] = crdt__revs_find_content(s->mine, &rev->id, &theirs->key);
         if (s->content_at[i] != NULL) continue;
         crdt_view body = crdt_view_of(theirs->bytes, theirs->size);
-        bool      keeps = theirs->held && rev->children == 0;
+        bool      keeps = theirs->held && needs_body(s, rev, true);
         s->content_at[i] = crdt__rev_content_make(s->mem, rev, theirs->key, keeps ? &body : NULL);
         if (s->content_at[i] == NULL) return false;
         s->plan->contents[s->plan->contents_count++] = s->content_at[i];
@@ -261,9 +267,9 @@ static bool plan_contents(survey *s)
 
 static bool plan_fills(survey *s)
 {
-    for (uint32_t i = 0; s->fills > 0 && i < s->theirs->contents_count; i++) {
+    for (uint32_t i = 0; i < s->theirs->contents_count; i++) {
         const crdt__rev_content *theirs = s->theirs->contents[i];
-        crdt__rev_content       *mine = lacks_body(s, theirs);
+        crdt__rev_content       *mine = lacks_body(s, theirs, s->comes[i]);
         if (mine == NULL) continue;
         fill *f = &s->plan->fills[s->plan->fills_count];
         if (theirs->size > 0) {
@@ -456,10 +462,24 @@ static bool commit_deaths(const crdt_join *join, crdt__revs *mine, const crdt__r
     return true;
 }
 
+/* Bodies that came for leaves, where no child has died. */
+static void settle_bodies(const crdt_mem *mem, crdt__revs *mine, const crdt__revs *theirs)
+{
+    for (uint32_t i = 0; i < theirs->contents_count; i++) {
+        const crdt__rev_content *other = theirs->contents[i];
+        if (!other->held) continue;
+        crdt__rev_content *content = crdt__revs_find_content(mine, &other->rev->id, &other->key);
+        if (content == NULL || content->rev->children == 0) continue;
+        crdt__rev_drop_body(mem, content);
+    }
+}
+
 bool crdt__revs_commit(crdt_join *join, void *state, const void *other)
 {
     bool born = commit_plan(join->space->mem, state);
-    return commit_deaths(join, state, other) || born;
+    bool died = commit_deaths(join, state, other);
+    if (born) settle_bodies(join->space->mem, state, other);
+    return died || born;
 }
 
 /* -- Since a context, collection --------------------------------------------------------------- */
@@ -499,7 +519,8 @@ static void mark_stable(crdt__revs *revs, const crdt_context *cut)
 
 /* Whoever writes from now on has seen what is stable, so a stable revision with a stable child can
  * never again be a leaf, and a stable deletion has done its work. Its equals from other writers
- * were concurrent to it, so they are here too, and go with it. */
+ * were concurrent to it, so they are here too, and go with it. Who writes it again, after it was
+ * collected, writes another dot: that one stays. */
 static bool is_done(const crdt__rev_content *content)
 {
     const crdt__rev *rev = content->rev;

@@ -82,28 +82,46 @@ static bool next_dot(const crdt__over *over, uint32_t at[4], crdt_dot *ret_dot,
            next_visible(over->pending, NULL, at + 2, ret_dot, ret_value);
 }
 
+/* Each visible dot in dot order; *ret_from_state: it is not pending. */
+static bool next_ordered(const crdt__over *over, uint32_t at[4], crdt_dot *ret_dot,
+                         crdt_value *ret_value, bool *ret_from_state)
+{
+    crdt_dot   mine_dot, own_dot;
+    crdt_value mine, own;
+    uint32_t   mine_at[2] = {at[0], at[1]}, own_at[2] = {at[2], at[3]};
+    bool       from_mine = next_visible(over->state, over->gone, mine_at, &mine_dot, &mine);
+    bool       from_own = next_visible(over->pending, NULL, own_at, &own_dot, &own);
+    if (!from_mine && !from_own) return false;
+    if (from_mine && from_own) from_mine = crdt_dot_compare(mine_dot, own_dot) < 0;
+    *ret_dot = from_mine ? mine_dot : own_dot;
+    *ret_value = from_mine ? mine : own;
+    *ret_from_state = from_mine;
+    at[from_mine ? 0 : 2] = from_mine ? mine_at[0] : own_at[0];
+    at[from_mine ? 1 : 3] = from_mine ? mine_at[1] : own_at[1];
+    return true;
+}
+
+bool crdt__over_next_dot(const crdt__over *over, uint32_t at[4], crdt_dot *ret_dot,
+                         crdt_value *ret_value)
+{
+    bool from_state;
+    return next_ordered(over, at, ret_dot, ret_value, &from_state);
+}
+
 bool crdt__over_next(const crdt__over *over, uint32_t at[4], crdt_value *ret_value)
 {
-    const crdt__elems *state = over->state, *pending = over->pending;
-    if (pending != NULL && pending->dots == 0) pending = NULL;
-    for (;;) {
-        crdt_dot   mine_dot, own_dot;
-        crdt_value mine, own;
-        uint32_t   mine_at[2] = {at[0], at[1]}, own_at[2] = {at[2], at[3]};
-        bool       from_mine = next_visible(state, over->gone, mine_at, &mine_dot, &mine);
-        bool       from_own = next_visible(pending, NULL, own_at, &own_dot, &own);
-        if (!from_mine && !from_own) return false;
-        if (from_mine && from_own) from_mine = crdt_dot_compare(mine_dot, own_dot) < 0;
-        crdt_dot dot = from_mine ? mine_dot : own_dot;
-        *ret_value = from_mine ? mine : own;
-        at[from_mine ? 0 : 2] = from_mine ? mine_at[0] : own_at[0];
-        at[from_mine ? 1 : 3] = from_mine ? mine_at[1] : own_at[1];
-        bool in_state = state && !(from_mine && crdt__elems_is_plain(state));
-        bool in_pending = pending && (from_mine || !crdt__elems_is_plain(pending));
-        if (in_state && crdt__elems_has_before(state, dot, *ret_value, over->gone)) continue;
-        if (in_pending && crdt__elems_has_before(pending, dot, *ret_value, NULL)) continue;
+    crdt__over to = *over;
+    crdt_dot   dot;
+    bool       from_state;
+    if (to.pending != NULL && to.pending->dots == 0) to.pending = NULL;
+    while (next_ordered(&to, at, &dot, ret_value, &from_state)) {
+        bool in_state = to.state && !(from_state && crdt__elems_is_plain(to.state));
+        bool in_pending = to.pending && (from_state || !crdt__elems_is_plain(to.pending));
+        if (in_state && crdt__elems_has_before(to.state, dot, *ret_value, over->gone)) continue;
+        if (in_pending && crdt__elems_has_before(to.pending, dot, *ret_value, NULL)) continue;
         return true;
     }
+    return false;
 }
 
 /* -- Covering ---------------------------------------------------------------------------------- */

@@ -29,6 +29,9 @@ bool crdt__over_has(const crdt__over *over, crdt_value value);
 size_t crdt__over_count(const crdt__over *over);
 /* Each different value once, at its least visible dot, in dot order. at is zero at first. */
 bool crdt__over_next(const crdt__over *over, uint32_t at[4], crdt_value *ret_value);
+/* Each visible dot with its value, in dot order. */
+bool crdt__over_next_dot(const crdt__over *over, uint32_t at[4], crdt_dot *ret_dot,
+                         crdt_value *ret_value);
 
 /* The dots that an operation is going to cover: of value, or of all if that is NULL; those that its
  * transaction's removals may cover (crdt_target_sees), or all that show. */

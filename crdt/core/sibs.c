@@ -388,11 +388,31 @@ static crdt_err stash_blobs(const crdt_join *join, crdt__sibs *sibs, const crdt_
     return CRDT_OK;
 }
 
+/* One sibling on each side, as of nearly all registers, and what comes of them fits the state as it
+ * is: neither list nor blob is made. */
+typedef enum duel { DUEL_SAME, DUEL_STAYS, DUEL_DIES, DUEL_REPLACED, DUEL_NONE } duel;
+
+static duel duel_of(const crdt_join *join, const crdt__sibs *sibs, const crdt__sibs *other)
+{
+    if (!is_lone(sibs) || !is_lone(other)) return DUEL_NONE;
+    const crdt__sib *mine = &sibs->one, *theirs = &other->one;
+    if (crdt__sib_compare_dots(mine, theirs) == 0) return DUEL_SAME;
+    bool dies = crdt_cover_has(&join->theirs, crdt__sib_dot(mine));
+    bool born = !crdt_cover_has(&join->mine, crdt__sib_dot(theirs));
+    if (!born) return dies ? DUEL_DIES : DUEL_STAYS;
+    return dies && form_of(theirs) != FORM_BLOB ? DUEL_REPLACED : DUEL_NONE;
+}
+
 crdt_err crdt__sibs_prepare(crdt_join *join, void *state, const void *other)
 {
     crdt__sibs *sibs = state;
     size_t      total = 0, blobs = 0;
     crdt_err    err;
+    duel        d = duel_of(join, sibs, other);
+    if (d == DUEL_SAME) {
+        return same_content(&sibs->one, crdt__sibs_at(other, 0)) ? CRDT_OK : CRDT_EFORK;
+    }
+    if (d != DUEL_NONE) return CRDT_OK;
     drop_stash(join->space, sibs);
     if (crdt__sibs_count(other) == 0) return CRDT_OK; /* nothing is born */
     join_walk walk = walk_both(join, sibs, other);
@@ -477,9 +497,24 @@ static bool is_left_alone(const crdt_join *join, const crdt__sibs *sibs, const c
     return true;
 }
 
+/* The same as below where there is a duel. */
+static bool commit_duel(const crdt__shape *shape, crdt_join *join, crdt__sibs *sibs,
+                        const crdt__sibs *other, duel d)
+{
+    if (d == DUEL_SAME || d == DUEL_STAYS) return false;
+    crdt__sib_clear(join->space, &sibs->one);
+    if (d == DUEL_DIES) return true;
+    sibs->one = other->one;
+    bool clock = shape->stamps == CRDT__CLOCK_STAMPS;
+    if (clock && sibs->one.stamp > join->stamp_max) join->stamp_max = sibs->one.stamp;
+    return true;
+}
+
 bool crdt__sibs_commit(const crdt__shape *shape, crdt_join *join, void *state, const void *other)
 {
     crdt__sibs *sibs = state;
+    duel        d = duel_of(join, sibs, other);
+    if (d != DUEL_NONE) return commit_duel(shape, join, sibs, other, d);
     crdt__blob *stash = is_lone(sibs) ? NULL : sibs->many.stash;
     uint64_t    stamp_max = join->stamp_max;
     size_t      before = crdt__sibs_count(sibs), born, kept;

@@ -40,29 +40,29 @@ static bool is_plain(const crdt_ref *ref)
 
 size_t crdt__ref_count(const crdt_ref *ref)
 {
-    crdt__sibs_iter it = crdt__sibs_each(ref);
-    size_t          n = 0;
+    size_t n = 0;
     if (is_plain(ref)) return crdt__sibs_count(ref->state);
+    crdt__sibs_iter it = crdt__sibs_each(ref);
     while (crdt__sibs_next(&it) != NULL) n++;
     return n;
 }
 
 const crdt__sib *crdt__ref_at(const crdt_ref *ref, size_t i)
 {
-    crdt__sibs_iter  it = crdt__sibs_each(ref);
     const crdt__sib *sib;
     if (is_plain(ref)) {
         return i < crdt__sibs_count(ref->state) ? crdt__sibs_at(ref->state, i) : NULL;
     }
+    crdt__sibs_iter it = crdt__sibs_each(ref);
     while ((sib = crdt__sibs_next(&it)) != NULL && i > 0) i--;
     return sib;
 }
 
 const crdt__sib *crdt__ref_top(const crdt__shape *shape, const crdt_ref *ref)
 {
-    crdt__sibs_iter  it = crdt__sibs_each(ref);
     const crdt__sib *top = NULL, *sib;
     if (is_plain(ref)) return crdt__sibs_top(ref->state);
+    crdt__sibs_iter it = crdt__sibs_each(ref);
     while ((sib = crdt__sibs_next(&it)) != NULL) {
         if (top == NULL || shape->compare(sib, top) > 0) top = sib;
     }
@@ -83,6 +83,7 @@ static const crdt__sib *value_at(const crdt__shape *shape, const crdt_ref *ref, 
 bool crdt__ref_conflict(const crdt__shape *shape, const crdt_ref *ref, size_t i,
                         crdt_conflict *ret_conflict)
 {
+    if (is_plain(ref) && i >= crdt__sibs_count(ref->state)) return false;
     const crdt__sib *sib = value_at(shape, ref, i);
     if (sib == NULL) return false;
     ret_conflict->dot = crdt__sib_dot(sib);

@@ -1,4 +1,4 @@
-/* core/tally.h: a sum that several replicas add to, in exact decimals, with observed reset.
+/* core/tally.h: a sum that several replicas add to, of exact numbers, with observed reset.
  *
  * Shape       birth dot -> share {hi, total at hi, [lo, total at lo, reset]}, sorted by birth dot:
  *                 a1 -> {a9: 0.5}    b2 -> {b7: -3, floor b5: 1, by a6}      sum 0.5 + (-3 - 1)
@@ -6,7 +6,8 @@
  *             writers and amounts of either sign: a share is opened by its birth dot's addition and
  *             written by that replica alone: hi is the dot of its latest. The floor lo is what
  *             resets took away: hi as they saw it; reset is the dot of the one that set it.
- * Range       a total has an int64_t before the point and 17 digits behind it. Who would leave that
+ * Range       a total has an int64_t before the point and a fraction in units of 1/one, which the
+ *             caller says (core/decimal.h), behind it. Who would leave that
  *             opens another share, so a replica may have several: no addition is out of range, and
  *             no merge adds anything up.
  * Memory      rows of four words in one block, of ten as soon as a share has a floor or a fraction.
@@ -87,16 +88,19 @@ bool crdt__tally_stabilise(const crdt_space *space, crdt__tally *tally, const cr
 /* -- Bytes (tally_code.c) */
 void     crdt__tally_mark(const crdt__tally *tally, crdt_replicas *ids);
 void     crdt__tally_encode(const crdt__tally *tally, crdt_enc *enc);
-crdt_err crdt__tally_decode(const crdt_space *space, crdt__tally *tally, crdt_dec *dec);
+crdt_err crdt__tally_decode(const crdt_space *space, crdt__tally *tally, uint64_t one,
+                            crdt_dec *dec);
 void     crdt__tally_digest(const crdt__tally *tally, crdt_blocks *blocks);
-bool crdt__tally_check(const crdt__tally *tally, const crdt_context *seen, const char **ret_reason);
-void crdt__tally_stats(const crdt__tally *tally, crdt_stats *stats);
+bool     crdt__tally_check(const crdt__tally *tally, uint64_t one, const crdt_context *seen,
+                           const char **ret_reason);
+void     crdt__tally_stats(const crdt__tally *tally, crdt_stats *stats);
 
 /* -- What a transaction sees, and writes (tally_write.c) */
 /* The shares of state (NULL: none) that are not gone, joined with those of pending (NULL: none). */
 typedef struct crdt__tally_over {
     const crdt__tally  *state, *pending;
     const crdt_context *gone; /* NULL: nothing */
+    uint64_t            one;
 } crdt__tally_over;
 
 /* False: no share is visible. */

@@ -4,7 +4,7 @@
  *              varint place of the birth replica
  *              birth sequence: varint; long: 8 bytes
  *              varint hi - birth, varint zigzag of the total before the point
- *              long: varint of what is behind the point, in units of 10^-17; varint 0, or
+ *              long: varint of what is behind the point, in units of 1/one; varint 0, or
  *              lo - birth + 1 and the floor: varint zigzag, varint, place of the reset's replica,
  *              its sequence
  *          Long if any share has a floor or a fraction, and only then. So what is read takes at
@@ -73,17 +73,17 @@ void crdt__tally_encode(const crdt__tally *tally, crdt_enc *enc)
 /* -- Decoding ---------------------------------------------------------------------------------- */
 
 /* What makes a share one that the library could have made. NULL: nothing wrong. */
-static const char *fault_of(const crdt__share *share)
+static const char *fault_of(const crdt__share *share, uint64_t one)
 {
     if (share->birth.replica == 0 || share->birth.seq == 0) return "a share's birth is no dot";
     if (share->hi < share->birth.seq || share->hi - share->birth.seq > UINT32_MAX ||
         share->hi > CRDT_SEQ_MAX) {
         return "a share's latest dot is out of range";
     }
-    if (share->total.frac >= CRDT__DECIMAL_ONE) return "a share's fraction is out of range";
+    if (share->total.frac >= one) return "a share's fraction is out of range";
     if (share->lo == 0) return NULL;
     if (share->lo < share->birth.seq || share->lo > share->hi) return "a floor is out of range";
-    if (share->floor.frac >= CRDT__DECIMAL_ONE) return "a floor's fraction is out of range";
+    if (share->floor.frac >= one) return "a floor's fraction is out of range";
     if (share->reset.replica == 0 || share->reset.seq == 0 || share->reset.seq > CRDT_SEQ_MAX) {
         return "a floor's reset is no dot";
     }
@@ -127,14 +127,14 @@ static crdt__share get_share(crdt_dec *dec, bool longs)
     return share;
 }
 
-static void get_shares(crdt_dec *dec, size_t count, bool longs, crdt__tally *tally)
+static void get_shares(crdt_dec *dec, size_t count, bool longs, uint64_t one, crdt__tally *tally)
 {
     crdt_dot last = {0, 0};
     bool     needs_long = false;
     for (size_t i = 0; i < count; i++) {
         crdt__share share = get_share(dec, longs);
         if (crdt_dec_status(dec) != CRDT_OK) return;
-        const char *fault = fault_of(&share);
+        const char *fault = fault_of(&share, one);
         if (crdt_dot_compare(share.birth, last) <= 0) fault = "shares out of order";
         if (fault != NULL) {
             crdt_dec_fail(dec, CRDT_EMALFORMED, fault);
@@ -149,7 +149,8 @@ static void get_shares(crdt_dec *dec, size_t count, bool longs, crdt__tally *tal
     }
 }
 
-crdt_err crdt__tally_decode(const crdt_space *space, crdt__tally *tally, crdt_dec *dec)
+crdt_err crdt__tally_decode(const crdt_space *space, crdt__tally *tally, uint64_t one,
+                            crdt_dec *dec)
 {
     uint64_t head = crdt_dec_varint(dec), count = head >> 1;
     bool     longs = head & 1;
@@ -160,7 +161,7 @@ crdt_err crdt__tally_decode(const crdt_space *space, crdt__tally *tally, crdt_de
     if (count == 0 || crdt_dec_status(dec) != CRDT_OK) return crdt_dec_status(dec);
     tally->rows = crdt__rows_make(space->mem, (size_t)count, longs);
     if (tally->rows == NULL) return crdt_dec_fail(dec, CRDT_ENOMEM, "no memory for shares");
-    get_shares(dec, (size_t)count, longs, tally);
+    get_shares(dec, (size_t)count, longs, one, tally);
     if (crdt_dec_status(dec) != CRDT_OK) crdt__tally_clear(space->mem, tally);
     return crdt_dec_status(dec);
 }
@@ -185,7 +186,8 @@ void crdt__tally_digest(const crdt__tally *tally, crdt_blocks *blocks)
     }
 }
 
-bool crdt__tally_check(const crdt__tally *tally, const crdt_context *seen, const char **ret_reason)
+bool crdt__tally_check(const crdt__tally *tally, uint64_t one, const crdt_context *seen,
+                       const char **ret_reason)
 {
     const char *fault = NULL;
     crdt_dot    last = {0, 0};
@@ -194,7 +196,7 @@ bool crdt__tally_check(const crdt__tally *tally, const crdt_context *seen, const
     for (uint32_t i = 0; i < count && fault == NULL; i++) {
         crdt__share share = crdt__tally_get(tally, i);
         bool        known = crdt_context_has(seen, crdt__share_hi_dot(&share));
-        fault = fault_of(&share);
+        fault = fault_of(&share, one);
         if (crdt_dot_compare(last, share.birth) >= 0) fault = "shares out of order";
         if (!known && (share.lo == 0 || !crdt_context_has(seen, share.reset))) {
             fault = "a share that the context does not account for";

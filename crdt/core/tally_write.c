@@ -66,8 +66,8 @@ bool crdt__tally_sum(const crdt__tally_over *over, crdt__decimal *ret_sum)
     memset(ret_sum, 0, sizeof *ret_sum);
     while (view_next(&v)) {
         shows |= crdt__share_visible(&v.share);
-        crdt__decimal_add(ret_sum, v.share.total);
-        if (v.share.lo != 0) crdt__decimal_take(ret_sum, v.share.floor);
+        crdt__decimal_add(ret_sum, v.share.total, over->one);
+        if (v.share.lo != 0) crdt__decimal_take(ret_sum, v.share.floor, over->one);
     }
     return shows;
 }
@@ -153,7 +153,7 @@ crdt_err crdt__tally_add(crdt_target *target, const crdt__tally_over *over, crdt
     crdt__share     share;
     size_t          dead = own_shares(target, over, &share);
     crdt__amount    total = share.total;
-    bool            opens = share.birth.seq == 0 || !crdt__amount_add(&total, n);
+    bool            opens = share.birth.seq == 0 || !crdt__amount_add(&total, n, over->one);
     bool            is_long = n.frac != 0 || total.frac != 0;
     crdt__rows     *rows = room_beside(mem, delta, is_long);
     if (rows == NULL) return CRDT_ENOMEM;

@@ -92,21 +92,6 @@ static const char *hex(const crdt_buf *buf, size_t at, char *out, size_t size)
     return out;
 }
 
-/* Did the damage make it an object of a type that the store does not know? Those are kept in a
- * form of their own. */
-static bool has_unknown(const kit *k, const crdt_store *store)
-{
-    crdt_store_iter it = crdt_store_iterate(store);
-    crdt_view       name;
-    crdt_ref        ref;
-    while (crdt_store_next(&it, &name, &ref)) {
-        for (size_t i = 0; crdt_store_type_at(store, name, i) != NULL; i++) {
-            if (crdt_store_type_at(store, name, i) != k->type) return true;
-        }
-    }
-    return false;
-}
-
 /* What was accepted is sound, is canonical, and can be used. */
 static bool usable(kit *k, const kit_world *w, const kit_item *item, crdt_store *copy)
 {
@@ -114,7 +99,7 @@ static bool usable(kit *k, const kit_world *w, const kit_item *item, crdt_store 
     char   text[3][100];
     size_t at = 0;
     while (at < item->bytes.size && item->bytes.data[at] == k->c.data[at]) at++;
-    bool unknown = w->names > 0 && has_unknown(k, copy);
+    bool unknown = crdt_store_has_unknown(copy); /* which has a form of its own */
     HOLDS(
         k, CRDT_LAW_CORRUPTION,
         unknown || crdt_view_compare(crdt_buf_bytes(&k->a), crdt_buf_bytes(&k->c)) == 0,

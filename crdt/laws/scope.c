@@ -40,6 +40,7 @@ typedef struct scope {
     scope_event     at[SCOPE_MAX];
     crdt_laws_event events[SCOPE_MAX];
     crdt_store     *states[1u << SCOPE_MAX]; /* by set of events; NULL: not closed */
+    crdt_buf        bytes[1u << SCOPE_MAX];  /* of these states, once they were asked for */
     uint64_t        orders[1u << SCOPE_MAX]; /* in which the set can be delivered */
     uint64_t        told;
 } scope;
@@ -151,6 +152,15 @@ static bool make_state(scope *s, uint64_t set)
     return true;
 }
 
+/* The bytes of the set's state, which is there; encoded once, and compared with often. */
+static bool bytes_of(scope *s, uint64_t set, crdt_view *ret_bytes)
+{
+    crdt_buf *bytes = &s->bytes[set];
+    if (bytes->size == 0 && !crdt__laws_bytes(s->k, s->states[set], bytes)) return false;
+    *ret_bytes = crdt_buf_bytes(bytes);
+    return true;
+}
+
 /* The state of `before`, joined with the delta of event e, has these bytes. */
 static bool arrives(scope *s, uint64_t before, unsigned e, crdt_view bytes)
 {
@@ -174,12 +184,12 @@ static bool test_whole(scope *s)
     const char *reason = "";
     unsigned    newest = s->count - 1;
     uint64_t    set = BIT(s->count) - 1;
-    if (!make_state(s, set)) return false;
-    if (!crdt__laws_bytes(k, s->states[set], &k->c)) return false;
+    crdt_view   bytes;
+    if (!make_state(s, set) || !bytes_of(s, set, &bytes)) return false;
     for (uint64_t last = last_ones(s, set); last != 0; last &= last - 1) {
         unsigned e = (unsigned)__builtin_ctzll(last);
         bool     again = e == newest && (set ^ BIT(e)) != s->events[newest].seen;
-        if (!again && !arrives(s, set ^ BIT(e), e, crdt_buf_bytes(&k->c))) return false;
+        if (!again && !arrives(s, set ^ BIT(e), e, bytes)) return false;
     }
     HOLDS(k, CRDT_LAW_CHECK, crdt_store_check(s->states[set], &reason), "%s", reason);
     return reads_as_oracle(s, s->states[set], set);
@@ -188,14 +198,13 @@ static bool test_whole(scope *s)
 /* Is this the state of the set? Frees it. */
 static bool is_state_of(scope *s, crdt_store *store, uint64_t set, const char *otherwise)
 {
-    kit *k = s->k;
+    kit      *k = s->k;
+    crdt_view bytes;
     if (!make_state(s, set)) return false;
     k->report->checks[CRDT_LAW_DELIVERIES_AGREE]++;
-    if (!crdt__laws_bytes(k, store, &k->a) || !crdt__laws_bytes(k, s->states[set], &k->b)) {
-        return false;
-    }
+    if (!crdt__laws_bytes(k, store, &k->a) || !bytes_of(s, set, &bytes)) return false;
     crdt_store_free(store);
-    if (crdt_view_compare(crdt_buf_bytes(&k->a), crdt_buf_bytes(&k->b)) == 0) return true;
+    if (crdt_view_compare(crdt_buf_bytes(&k->a), bytes) == 0) return true;
     return wrong(s, CRDT_LAW_DELIVERIES_AGREE, set, otherwise);
 }
 
@@ -249,10 +258,11 @@ static bool test_merge(scope *s, const unsigned *order)
     for (unsigned i = 0; i < s->count; i++) {
         WORKS(k, CRDT_LAW_DELIVERIES_AGREE, crdt_store_merge(store, s->at[order[i]].delta));
     }
+    crdt_view bytes;
     if (!crdt__laws_bytes(k, store, &k->a)) return false;
-    if (!crdt__laws_bytes(k, s->states[BIT(s->count) - 1], &k->b)) return false;
+    if (!bytes_of(s, BIT(s->count) - 1, &bytes)) return false;
     crdt_store_free(store);
-    if (crdt_view_compare(crdt_buf_bytes(&k->a), crdt_buf_bytes(&k->b)) == 0) return true;
+    if (crdt_view_compare(crdt_buf_bytes(&k->a), bytes) == 0) return true;
     char     what[100] = "merged in the order";
     unsigned at = (unsigned)strlen(what);
     for (unsigned i = 0; i < s->count && i < SCOPE_MAX; i++) {
@@ -401,6 +411,7 @@ static void drop_states(scope *s)
     for (uint64_t set = newest; set < 2 * newest; set++) {
         crdt_store_free(s->states[set]);
         s->states[set] = NULL;
+        crdt_buf_reset(&s->bytes[set]);
     }
 }
 
@@ -655,8 +666,12 @@ bool crdt_laws_exhaust(const crdt_laws_options *options, crdt_laws_report *ret_r
         return false;
     }
     s->k = &k;
+    for (size_t i = 0; i < sizeof s->bytes / sizeof *s->bytes; i++) {
+        crdt_buf_init(&s->bytes[i], NULL);
+    }
     bool ok = play_lengths(s);
     if (!ok) tell(s, ret_report);
+    for (size_t i = 0; i < sizeof s->bytes / sizeof *s->bytes; i++) crdt_buf_clear(&s->bytes[i]);
     crdt__laws_kit_clear(&k);
     free(s);
     return ok;

@@ -25,27 +25,29 @@ crdt__walk_maps crdt__sight_seek(const crdt__sight *sight, crdt_view key, uint32
     return walk;
 }
 
+static crdt__both both_of(crdt__entry *mine, crdt__entry *own)
+{
+    const crdt__entry *e = mine != NULL ? mine : own;
+    if (e == NULL) return (crdt__both){NULL, NULL, NULL, 0};
+    return (crdt__both){e->type, mine, own, e->id};
+}
+
 crdt__both crdt__sight_next(const crdt__sight *sight, crdt__walk_maps *walk)
 {
     crdt__entry *a = sight->state == NULL ? NULL : crdt__map_at(sight->state, &walk->a);
     crdt__entry *b = sight->own == NULL ? NULL : crdt__map_at(sight->own, &walk->b);
     int          order = a == NULL ? 1 : b == NULL ? -1 : crdt__entry_compare(a, b);
-    crdt__both   both = {NULL, order <= 0 ? a : NULL, order >= 0 ? b : NULL};
+    crdt__both   both = both_of(order <= 0 ? a : NULL, order >= 0 ? b : NULL);
     walk->a.slot += both.mine != NULL;
     walk->b.slot += both.own != NULL;
-    if (both.mine != NULL) both.type = both.mine->type;
-    else if (both.own != NULL) both.type = both.own->type;
     return both;
 }
 
 crdt__both crdt__sight_find(const crdt__sight *sight, crdt_view key, uint16_t id)
 {
-    crdt__both both = {NULL, NULL, NULL};
-    if (sight->state != NULL) both.mine = crdt__map_find(sight->state, key, id);
-    if (sight->own != NULL) both.own = crdt__map_find(sight->own, key, id);
-    if (both.mine != NULL) both.type = both.mine->type;
-    else if (both.own != NULL) both.type = both.own->type;
-    return both;
+    crdt__entry *a = sight->state == NULL ? NULL : crdt__map_find(sight->state, key, id);
+    crdt__entry *b = sight->own == NULL ? NULL : crdt__map_find(sight->own, key, id);
+    return both_of(a, b);
 }
 
 crdt_view crdt__both_key(const crdt__both *both)
@@ -61,6 +63,13 @@ crdt_ref crdt__both_ref(const crdt__sight *sight, const crdt__both *both)
 
 /* -- How entries stand ------------------------------------------------------------------------- */
 
+/* Its content alone makes it show. Of an unknown type nobody can say. */
+static bool content_shows(const crdt__sight *sight, const crdt__both *both)
+{
+    crdt_ref ref = crdt__both_ref(sight, both);
+    return both->type != &crdt__opaque_type && both->type->alive(&ref);
+}
+
 crdt__standing crdt__both_look(const crdt__sight *sight, const crdt__both *both)
 {
     crdt__standing  s;
@@ -68,7 +77,6 @@ crdt__standing crdt__both_look(const crdt__sight *sight, const crdt__both *both)
     bool            latest_removed = false;
     crdt__sibs_iter it = crdt__sibs_over(both->mine == NULL ? NULL : &both->mine->marks,
                                          both->own == NULL ? NULL : &both->own->marks, sight->gone);
-    crdt_ref ref = crdt__both_ref(sight, both);
     memset(&s, 0, sizeof s);
     for (const crdt__sib *sib; (sib = crdt__sibs_next(&it)) != NULL; s.marks++) {
         bool tomb = crdt__sib_is_tomb(sib);
@@ -85,7 +93,7 @@ crdt__standing crdt__both_look(const crdt__sight *sight, const crdt__both *both)
         }
     }
     bool beaten = sight->policy == CRDT__LATEST_WINS ? latest_removed : s.removed;
-    s.shows = !beaten && (s.marked || both->type->alive(&ref));
+    s.shows = !beaten && (s.marked || content_shows(sight, both));
     return s;
 }
 
@@ -94,7 +102,7 @@ static bool shows_before(const crdt__both *a, const crdt__standing *s, const crd
                          const crdt__standing *t)
 {
     int order = crdt__sib_compare_stamps(&s->since, &t->since);
-    return order != 0 ? order > 0 : a->type->id < b->type->id;
+    return order != 0 ? order > 0 : a->id < b->id;
 }
 
 bool crdt__sight_shows(const crdt__sight *sight, crdt_view key, crdt__both *ret_both)
@@ -111,6 +119,26 @@ bool crdt__sight_shows(const crdt__sight *sight, crdt_view key, crdt__both *ret_
         shows = true;
     }
     return shows;
+}
+
+bool crdt__both_bars(const crdt__sight *sight, const crdt__both *both)
+{
+    const crdt__entry *e = both->mine;
+    if (e == NULL || !e->strange || !crdt__both_look(sight, both).shows) return false;
+    if (e->type == &crdt__opaque_type) return true;
+    crdt_ref    ref = crdt__both_ref(sight, both);
+    crdt__sight inner = crdt__map_sight(&ref);
+    return crdt__sight_bars(&inner);
+}
+
+bool crdt__sight_bars(const crdt__sight *sight)
+{
+    crdt__walk_maps walk = {{0, 0}, {0, 0}};
+    if (sight->state == NULL || sight->state->strangers == 0) return false;
+    for (crdt__both both; (both = crdt__sight_next(sight, &walk)).type != NULL;) {
+        if (crdt__both_bars(sight, &both)) return true;
+    }
+    return false;
 }
 
 /* -- The whole --------------------------------------------------------------------------------- */
@@ -164,7 +192,7 @@ static void print_key(const crdt__sight *sight, const crdt__both *first, crdt_bu
     first->type->print(&ref, out);
     for (crdt__both both; (both = crdt__sight_next(sight, &walk)).type != NULL;) {
         if (crdt_view_compare(crdt__both_key(&both), key) != 0) break;
-        if (both.type == first->type || !crdt__both_look(sight, &both).shows) continue;
+        if (both.id == first->id || !crdt__both_look(sight, &both).shows) continue;
         ref = crdt__both_ref(sight, &both);
         crdt_buf_text(out, " or ");
         crdt_buf_text(out, both.type->name);

@@ -7,11 +7,17 @@
  * Tree     leaves of up to 64 slots in order of key and type, and an array of the leaves. A slot
  *          has the key's first bytes and the entry's digest beside its pointer, so a join of two
  *          maps passes over equal entries, sub-trees too, without a look at them.
+ * Ranks    a sorted set (crdt/zset.h) is a map whose entries are scores, without marks, and stand
+ *          in a second order besides.
+ * Strange  an entry of a type that nobody here knows holds fragments (core/reading.h), and shows by
+ *          its marks alone. It counts in the digests of slots, and not in what stores compare; so
+ *          does a map that has such an entry in it.
  */
 #ifndef CRDT_MAP_MAP_H
 #define CRDT_MAP_MAP_H
 #include <stdalign.h>
 
+#include "crdt/core/reading.h"
 #include "crdt/core/sibs.h"
 #include "crdt/core/within.h"
 #include "crdt/type.h"
@@ -19,6 +25,8 @@
 #define CRDT__MAP_DEPTH_MAX 64u /* keys in a path, whatever the limits say */
 
 typedef enum crdt__policy { CRDT__UPDATE_WINS, CRDT__REMOVE_WINS, CRDT__LATEST_WINS } crdt__policy;
+
+#define CRDT__LEAF_MAX 64u /* slots: a bit each of a word */
 
 typedef struct crdt__leaf  crdt__leaf;
 typedef struct crdt__entry crdt__entry;
@@ -29,12 +37,15 @@ struct crdt__entry {
     crdt__entry     *next_touched;
     crdt__sibs       marks;
     uint32_t         key_size;
+    uint16_t         id;           /* of its type, also if that is unknown */
     bool             live : 1;     /* shows, were it alone under its key */
     bool             competes : 1; /* it is live, and contents compete in it */
     bool             dirty : 1;    /* its slot's digest is out of date */
     bool             touched : 1;  /* on the map's list */
+    bool             strange : 1;  /* it is of an unknown type, or something in it is */
     bool             born : 1;     /* made by the join being prepared, or for an open transaction */
     bool             mutated : 1;  /* in a transaction's delta: stays there */
+    bool             sealed : 1;   /* and is as its map's counts and order have it */
     alignas(max_align_t) unsigned char state[]; /* and behind it the key */
 };
 
@@ -67,20 +78,22 @@ typedef struct crdt__meeting {
 
 /* A state. */
 typedef struct crdt__map {
-    const crdt_type  *type; /* its own */
-    const crdt_space *space;
-    crdt__leaf      **leaves;
-    uint32_t          count, cap;       /* of leaves */
-    size_t            entries, keys;    /* keys: under which something shows */
-    size_t            lives, competing; /* entries that are live; that compete */
-    crdt_digest       sum;              /* of the digests of entries that are not dirty */
-    bool              dirty;            /* a leaf is */
-    bool              gaps;             /* there may be entries that hold nothing */
-    crdt__entry      *touched;          /* whose states were changed in place since the last keep */
-    crdt__meeting    *plan;             /* of the join that was prepared */
-    size_t            planned, plan_cap;
-    void             *bottom; /* for what the other lacks */
-    size_t            bottom_size;
+    const crdt_type   *type; /* its own */
+    const crdt_space  *space;
+    crdt__leaf       **leaves;
+    uint32_t           count, cap;       /* of leaves */
+    size_t             entries, keys;    /* keys: under which something shows */
+    size_t             lives, competing; /* entries that are live; that compete */
+    size_t             strangers;        /* entries that are strange */
+    crdt_digest        sum;              /* of the digests of entries that are not dirty */
+    bool               dirty;            /* a leaf is */
+    bool               gaps;             /* there may be entries that hold nothing */
+    struct crdt__rank *ranks;            /* of a sorted set: the root; else NULL */
+    crdt__entry       *touched; /* whose states were changed in place since the last keep */
+    crdt__meeting     *plan;    /* of the join that was prepared */
+    size_t             planned, plan_cap;
+    void              *bottom; /* for what the other lacks */
+    size_t             bottom_size;
 } crdt__map;
 
 /* A key is a name and an element. */
@@ -90,10 +103,13 @@ static inline size_t crdt__map_key_max(const crdt_limits *limits)
 }
 
 crdt__policy crdt__map_policy(const crdt_type *type);
+/* What all its entries are of; NULL: of any type. (ormap.c) */
+const crdt_type *crdt__map_only(const crdt_type *type);
 /* True for the types whose state is a crdt__map. */
 bool crdt__is_map(const crdt_type *type);
-/* What an entry may be of: built-in types and those of the store, but for types that stand beside
- * others. NULL: none of these. (ormap.c) */
+/* What an entry of this id is of: one of the built-in types and those of the store, or unknown (the
+ * opaque type). NULL: a type that no map holds: it stands beside others, or it is kept, and removing
+ * an entry takes all of it. (ormap.c) */
 const crdt_type *crdt__map_type(const crdt_space *space, uint16_t id);
 
 /* -- Entries and their tree (map_tree.c) ------------------------------------------------------- */
@@ -115,8 +131,10 @@ static inline crdt__entry *crdt__map_next(const crdt__map *map, crdt__place *pla
 crdt__entry *crdt__map_find(const crdt__map *map, crdt_view key, uint16_t id);
 /* ... made if there is none: empty. Errors: ENOMEM. */
 crdt_err crdt__map_make(const crdt_space *space, crdt__map *map, crdt_view key,
-                        const crdt_type *type, crdt__entry **ret_entry);
-void     crdt__map_drop(const crdt_space *space, crdt__map *map, crdt__entry *entry);
+                        const crdt_type *type, uint16_t id, crdt__entry **ret_entry);
+/* Let go of all entries but this one; what was counted of them stays. */
+void crdt__map_thin(const crdt_space *space, crdt__map *map, crdt__entry *entry);
+void crdt__map_drop(const crdt_space *space, crdt__map *map, crdt__entry *entry);
 /* Some entry, chosen by the random bits, about evenly; NULL: there is none. */
 const crdt__entry *crdt__map_some(const crdt__map *map, uint64_t random);
 int                crdt__entry_compare(const crdt__entry *a, const crdt__entry *b);
@@ -135,6 +153,28 @@ void crdt__map_clear(const crdt_space *space, void *state);
 /* See crdt_type.move. */
 uint64_t crdt__map_move(const crdt_space *space, void *state, void *other);
 size_t   crdt__map_memory(const crdt__map *map); /* but for what the entries hold */
+/* The same without the entries, in a tree that grew at its end. O(1). */
+size_t crdt__map_spine(const crdt__map *map);
+
+/* -- The order of sorted sets (map_ranks.c) ---------------------------------------------------- */
+
+static inline bool crdt__map_is_ranked(const crdt__map *map)
+{
+    return crdt__map_only(map->type) != NULL;
+}
+/* After its content changed; before it goes. */
+void crdt__ranks_touch(crdt__map *map, crdt__entry *e);
+void crdt__ranks_drop(crdt__map *map, crdt__entry *e);
+/* All entries but this one are gone. */
+void crdt__ranks_forget(crdt__map *map, crdt__entry *kept);
+/* The i-th; the one behind e; NULL past the end. */
+const crdt__entry *crdt__ranks_at(const crdt__map *map, size_t i);
+const crdt__entry *crdt__ranks_next(const crdt__entry *e);
+size_t             crdt__ranks_of(const crdt__entry *e);
+double             crdt__ranks_score(const crdt__entry *e);
+/* How many come before a score or, score being NULL, a member; with: and are equal to it. */
+size_t crdt__ranks_before(const crdt__map *map, const double *score, crdt_view member, bool with);
+bool   crdt__ranks_check(const crdt__map *map, const char **ret_reason);
 
 /* -- What shows (map.c) ------------------------------------------------------------------------ */
 
@@ -158,6 +198,7 @@ crdt__sight crdt__map_sight(const crdt_ref *ref);
 typedef struct crdt__both {
     const crdt_type *type; /* NULL: the end */
     crdt__entry     *mine, *own;
+    uint16_t         id;
 } crdt__both;
 /* Walks both trees in order. */
 typedef struct crdt__walk_maps {
@@ -180,6 +221,10 @@ crdt_ref       crdt__both_ref(const crdt__sight *sight, const crdt__both *both);
 crdt__standing crdt__both_look(const crdt__sight *sight, const crdt__both *both);
 /* What shows under a key, false: nothing. */
 bool crdt__sight_shows(const crdt__sight *sight, crdt_view key, crdt__both *ret_both);
+
+/* Something that shows in it is of an unknown type, so nobody here can take it away. */
+bool crdt__sight_bars(const crdt__sight *sight);
+bool crdt__both_bars(const crdt__sight *sight, const crdt__both *both);
 
 bool crdt__map_alive(const crdt_ref *ref);
 bool crdt__map_empty(const void *state);
@@ -206,7 +251,8 @@ bool     crdt__map_check(const crdt_space *space, const void *state, const crdt_
                          const char **ret_reason);
 bool     crdt__map_within(const void *state, const crdt_context *seen);
 size_t   crdt__map_bytes(const void *state);
-/* The digest of one entry's content under its key. */
+void     crdt__map_digest_of(const void *state, const crdt_types *types, crdt_blocks *blocks);
+/* The digest of one entry's content under its key, strange or not. */
 crdt_digest crdt__entry_digest(const crdt__map *map, const crdt__entry *e);
 
 /* -- Writing (map_write.c) --------------------------------------------------------------------- */
@@ -223,5 +269,22 @@ crdt_err crdt__map_create(crdt_txn *txn, const crdt__map_path *path, const crdt_
 /* What shows under the last key goes. Errors: ENOENT. */
 crdt_err crdt__map_remove(crdt_txn *txn, const crdt__map_path *path);
 crdt_err crdt__map_reset(crdt_target *target);
+/* Of a map whose entries are of one type: act on what is under the key, made where it must be; the
+ * key goes. Within whatever the transaction is. */
+typedef crdt_err crdt__map_act(crdt_target *target, void *with);
+crdt_err crdt__map_act_at(crdt_txn *txn, crdt_view name, const crdt_type *map, crdt_view key,
+                          crdt__map_act *act, void *with);
+crdt_err crdt__map_remove_at(crdt_txn *txn, crdt_view name, const crdt_type *map, crdt_view key);
+
+/* The slots that are the same for all types of maps. */
+#define CRDT__MAP_VTABLE                                                                    \
+    .size = sizeof(crdt__map), .holds = true, .clear = crdt__map_clear,                     \
+    .prepare = crdt__map_prepare, .commit = crdt__map_commit, .since = crdt__map_since,     \
+    .alive = crdt__map_alive, .empty = crdt__map_empty, .reset = crdt__map_reset,           \
+    .mark = crdt__map_mark, .encode = crdt__map_encode, .decode = crdt__map_decode,         \
+    .digest = crdt__map_digest, .check = crdt__map_check, .stats = crdt__map_stats,         \
+    .ready = crdt__map_ready, .stabilise = crdt__map_stabilise, .within = crdt__map_within, \
+    .keep = crdt__map_keep, .undo = crdt__map_undo, .seal = crdt__map_seal,                 \
+    .bytes = crdt__map_bytes, .move = crdt__map_move, .digest_of = crdt__map_digest_of
 
 #endif

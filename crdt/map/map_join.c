@@ -9,7 +9,8 @@
 #include "crdt/core/mem.h"
 #include "crdt/map/map.h"
 
-#define AHEAD 8u /* meetings */
+#define AHEAD 16u /* meetings */
+#define LINE 64u  /* bytes that memory comes in */
 
 /* -- The plan ---------------------------------------------------------------------------------- */
 
@@ -55,7 +56,8 @@ static crdt_err plan_theirs(crdt_join *join, crdt__map *map, crdt__entry *mine,
     bool     born = mine == NULL;
     crdt_err err = CRDT_OK;
     if (born) {
-        err = crdt__map_make(join->space, map, crdt__entry_key(theirs), theirs->type, &mine);
+        err = crdt__map_make(join->space, map, crdt__entry_key(theirs), theirs->type, theirs->id,
+                             &mine);
         if (err != CRDT_OK) return err;
         mine->born = true;
     }
@@ -70,7 +72,7 @@ static crdt_err plan_listed(crdt_join *join, crdt__map *map, const crdt__map *ot
     crdt__place place = {0, 0};
     crdt_err    err = CRDT_OK;
     for (const crdt__entry *e; err == CRDT_OK && (e = crdt__map_next(other, &place)) != NULL;) {
-        err = plan_theirs(join, map, crdt__map_find(map, crdt__entry_key(e), e->type->id), e);
+        err = plan_theirs(join, map, crdt__map_find(map, crdt__entry_key(e), e->id), e);
     }
     return err;
 }
@@ -79,17 +81,6 @@ static const crdt__leaf_slot *slot_at(const crdt__map *map, crdt__place *place)
 {
     if (crdt__map_at(map, place) == NULL) return NULL;
     return &map->leaves[place->leaf]->at[place->slot];
-}
-
-/* Both go on as long as they hold the same. */
-static void pass_equal(const crdt__map *a, crdt__place *i, const crdt__map *b, crdt__place *j)
-{
-    const crdt__leaf *x = a->leaves[i->leaf], *y = b->leaves[j->leaf];
-    while (i->slot < x->count && j->slot < y->count &&
-           crdt_digest_equal(x->at[i->slot].tag, y->at[j->slot].tag)) {
-        i->slot++;
-        j->slot++;
-    }
 }
 
 static int compare_slots(const crdt__leaf_slot *a, const crdt__leaf_slot *b)
@@ -101,9 +92,9 @@ static int compare_slots(const crdt__leaf_slot *a, const crdt__leaf_slot *b)
 
 static inline void fetch(const crdt__entry *e)
 {
-    __builtin_prefetch(e);
-    __builtin_prefetch((const char *)e + 64);
-    __builtin_prefetch((const char *)e + 128);
+    crdt__load_ahead(e);
+    crdt__load_ahead((const char *)e + LINE);
+    crdt__load_ahead((const char *)e + 2 * LINE);
 }
 
 /* -- Prepare and commit ------------------------------------------------------------------------ */
@@ -135,6 +126,7 @@ static crdt_err prepare_with(crdt_join *join, crdt__map *map, const crdt__meetin
     static const crdt__sibs none;
     crdt__entry            *e = m->mine;
     crdt_err                err = CRDT_OK;
+    if (m->theirs != NULL && m->theirs->type != e->type) return CRDT_EINVAL; /* other registries */
     if (!same_marks(m)) {
         err = crdt__sibs_prepare(join, &e->marks, m->theirs != NULL ? &m->theirs->marks : &none);
     }
@@ -158,41 +150,84 @@ static crdt_err prepare_one(crdt_join *join, crdt__map *map, const crdt__meeting
     return err;
 }
 
-/* Entries that differ are far apart in memory: those of the leaves that begin here, where they
- * stand side by side, are on their way before the walk comes to them. */
-static void fetch_ahead(const crdt__map *a, crdt__place i, const crdt__map *b, crdt__place j)
+/* A leaf of each side, slot by slot. */
+typedef struct facing {
+    uint32_t i, j, count; /* so many slots in each */
+    uint64_t differ;      /* bits of those that are not equal */
+} facing;
+
+/* What differs is far apart in memory: it is on its way before the walk comes to it. */
+static facing face(const crdt__map *a, uint32_t i, const crdt__map *b, uint32_t j)
 {
-    const crdt__leaf *x = a->leaves[i.leaf], *y = b->leaves[j.leaf];
-    uint32_t          left = x->count - i.slot, more = y->count - j.slot;
-    for (uint32_t n = 0; n < left && n < more; n++) {
-        const crdt__leaf_slot *p = &x->at[i.slot + n], *q = &y->at[j.slot + n];
+    facing f = {i, j, 0, 0};
+    if (i >= a->count || j >= b->count) return f;
+    const crdt__leaf *x = a->leaves[i], *y = b->leaves[j];
+    f.count = x->count < y->count ? x->count : y->count;
+    for (uint32_t n = 0; n < f.count; n++) {
+        const crdt__leaf_slot *p = &x->at[n], *q = &y->at[n];
         if (crdt_digest_equal(p->tag, q->tag)) continue;
+        f.differ |= UINT64_C(1) << n;
         fetch(p->entry);
         fetch(q->entry);
     }
+    return f;
+}
+
+/* Walks both maps. */
+typedef struct walk {
+    const crdt__map *a, *b;
+    crdt__place      i, j;
+    facing           now, next; /* of the leaves here, and behind them */
+} walk;
+
+static walk walk_of(const crdt__map *a, const crdt__map *b)
+{
+    return (walk){a, b, {0, 0}, {0, 0}, face(a, 0, b, 0), face(a, 1, b, 1)};
+}
+
+static void enter_leaves(walk *w)
+{
+    uint32_t i = w->i.leaf, j = w->j.leaf;
+    w->now = w->next.i == i && w->next.j == j ? w->next : face(w->a, i, w->b, j);
+    w->next = face(w->a, i + 1, w->b, j + 1);
+}
+
+/* Both go on as long as they hold the same. False: they do not here. There is something on both
+ * sides. */
+static inline bool pass_equal(walk *w)
+{
+    if (w->i.leaf != w->now.i || w->j.leaf != w->now.j) enter_leaves(w);
+    if (w->i.slot == w->j.slot) { /* known already */
+        uint64_t differ = w->now.differ >> w->i.slot;
+        uint32_t left = w->now.count - w->i.slot;
+        uint32_t same = differ == 0 ? left : (uint32_t)__builtin_ctzll(differ);
+        w->i.slot += same;
+        w->j.slot += same;
+        return same > 0;
+    }
+    const crdt__leaf *x = w->a->leaves[w->i.leaf], *y = w->b->leaves[w->j.leaf];
+    uint32_t          from = w->i.slot;
+    while (w->i.slot < x->count && w->j.slot < y->count &&
+           crdt_digest_equal(x->at[w->i.slot].tag, y->at[w->j.slot].tag)) {
+        w->i.slot++;
+        w->j.slot++;
+    }
+    return w->i.slot > from;
 }
 
 /* What both hold is prepared on the way; what is born comes into the tree once that is over. */
 static crdt_err plan_whole(crdt_join *join, crdt__map *map, const crdt__map *other)
 {
-    crdt__place i = {0, 0}, j = {0, 0};
-    uint32_t    leaf = UINT32_MAX;
-    crdt_err    err = CRDT_OK;
+    walk     w = walk_of(map, other);
+    crdt_err err = CRDT_OK;
     while (err == CRDT_OK) {
-        const crdt__leaf_slot *a = slot_at(map, &i), *b = slot_at(other, &j);
+        const crdt__leaf_slot *a = slot_at(map, &w.i), *b = slot_at(other, &w.j);
         if (a == NULL && b == NULL) break;
-        if (a != NULL && b != NULL && i.leaf != leaf) {
-            leaf = i.leaf;
-            fetch_ahead(map, i, other, j);
-        }
-        if (a != NULL && b != NULL && crdt_digest_equal(a->tag, b->tag)) {
-            pass_equal(map, &i, other, &j);
-            continue;
-        }
+        if (a != NULL && b != NULL && pass_equal(&w)) continue;
         int           order = compare_slots(a, b);
         crdt__meeting m = {order <= 0 ? a->entry : NULL, order >= 0 ? b->entry : NULL};
-        i.slot += order <= 0;
-        j.slot += order >= 0;
+        w.i.slot += order <= 0;
+        w.j.slot += order >= 0;
         err = plan(join->space, map, m.mine, m.theirs);
         if (err == CRDT_OK && order == 0) err = prepare_one(join, map, &m);
     }
@@ -201,7 +236,7 @@ static crdt_err plan_whole(crdt_join *join, crdt__map *map, const crdt__map *oth
         crdt__meeting m = map->plan[n];
         if (err == CRDT_OK && m.mine == NULL) {
             err = crdt__map_make(join->space, map, crdt__entry_key(m.theirs), m.theirs->type,
-                                 &m.mine);
+                                 m.theirs->id, &m.mine);
             if (err == CRDT_OK) m.mine->born = true;
         }
         if (m.mine != NULL) map->plan[met++] = m;
@@ -331,7 +366,7 @@ static crdt_err since_one(const crdt_space *space, const crdt__map *map, const c
                           const crdt_context *ctx, crdt__map *part, crdt_context *keep)
 {
     crdt__entry *into;
-    crdt_err     err = crdt__map_make(space, part, crdt__entry_key(e), e->type, &into);
+    crdt_err     err = crdt__map_make(space, part, crdt__entry_key(e), e->type, e->id, &into);
     if (err == CRDT_OK) err = e->type->since(space, e->state, ctx, into->state, keep);
     if (err == CRDT_OK) {
         err = crdt__sibs_since(crdt__map_shape(map), space, &e->marks, ctx, &into->marks, keep);
@@ -397,7 +432,7 @@ static bool collect_tombs(const crdt_space *space, crdt__map *map, crdt__entry *
     if (crdt__map_policy(map->type) == CRDT__LATEST_WINS && !crdt__sib_is_tomb(top)) {
         return crdt__sibs_drop(shape, space, &e->marks, has_tomb_in, cut);
     }
-    if (!all_within(map, e, cut)) return false;
+    if (e->strange || !all_within(map, e, cut)) return false;
     e->type->clear(space, e->state);
     crdt__sibs_clear(space, &e->marks);
     return true;
@@ -434,7 +469,7 @@ void crdt__map_undo(const crdt_space *space, void *state)
 
 static crdt_err seal_one(const crdt_space *space, crdt__map *map, crdt_dot first, crdt__entry *own)
 {
-    crdt__entry *mine = crdt__map_find(map, crdt__entry_key(own), own->type->id);
+    crdt__entry *mine = crdt__map_find(map, crdt__entry_key(own), own->id);
     if (mine == NULL) return CRDT_OK;
     if (!own->type->holds) own->type->clear(space, own->state);
     return own->type->seal(space, mine->state, first, own->state);

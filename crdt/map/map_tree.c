@@ -5,7 +5,6 @@
 #include "crdt/core/mem.h"
 #include "crdt/map/map.h"
 
-#define LEAF_MAX 64u
 #define LEAF_MIN 1u
 
 static size_t leaf_bytes(uint32_t cap)
@@ -27,14 +26,14 @@ static int compare_to(const crdt__leaf_slot *slot, uint64_t head, crdt_view key,
     if (slot->head != head) return slot->head < head ? -1 : 1;
     int order = crdt_view_compare(crdt__entry_key(slot->entry), key);
     if (order != 0) return order;
-    return slot->entry->type->id == id ? 0 : slot->entry->type->id < id ? -1 : 1;
+    return slot->entry->id == id ? 0 : slot->entry->id < id ? -1 : 1;
 }
 
 int crdt__entry_compare(const crdt__entry *a, const crdt__entry *b)
 {
     int order = crdt_view_compare(crdt__entry_key(a), crdt__entry_key(b));
     if (order != 0) return order;
-    return a->type->id == b->type->id ? 0 : a->type->id < b->type->id ? -1 : 1;
+    return a->id == b->id ? 0 : a->id < b->id ? -1 : 1;
 }
 
 /* In the last leaf that does not begin behind the key; so what is put in stays in order. */
@@ -72,7 +71,7 @@ crdt__entry *crdt__map_find(const crdt__map *map, crdt_view key, uint16_t id)
 {
     crdt__place  place = crdt__map_seek(map, key, id);
     crdt__entry *e = crdt__map_at(map, &place);
-    if (e == NULL || e->type->id != id || crdt_view_compare(crdt__entry_key(e), key) != 0) {
+    if (e == NULL || e->id != id || crdt_view_compare(crdt__entry_key(e), key) != 0) {
         return NULL;
     }
     return e;
@@ -87,7 +86,7 @@ const crdt__entry *crdt__map_some(const crdt__map *map, uint64_t random)
     for (int tries = 0; tries < 100; tries++) {
         random = random * 6364136223846793005u + 1442695040888963407u; /* Knuth's */
         leaf = map->leaves[(random >> 32) % map->count];
-        slot = (uint32_t)((random >> 8) % (map->count == 1 ? leaf->count : LEAF_MAX));
+        slot = (uint32_t)((random >> 8) % (map->count == 1 ? leaf->count : CRDT__LEAF_MAX));
         if (slot < leaf->count) return leaf->at[slot].entry;
     }
     return leaf->at[0].entry;
@@ -126,7 +125,7 @@ static void move_slots(crdt__leaf *to, uint32_t at, const crdt__leaf *from, uint
 static crdt_err grow_leaf(const crdt_mem *mem, crdt__leaf **leaf)
 {
     crdt__leaf *old = *leaf;
-    uint32_t    cap = old->cap * 4 > LEAF_MAX ? LEAF_MAX : old->cap * 4;
+    uint32_t    cap = old->cap * 4 > CRDT__LEAF_MAX ? CRDT__LEAF_MAX : old->cap * 4;
     crdt__leaf *next = crdt__resize(mem, old, leaf_bytes(old->cap), leaf_bytes(cap));
     if (next == NULL) return CRDT_ENOMEM;
     next->cap = cap;
@@ -141,10 +140,10 @@ static crdt_err make_room(const crdt_mem *mem, crdt__map *map, crdt__place *plac
     if (map->count == 0) return put_leaf(mem, map, 0, LEAF_MIN);
     crdt__leaf *leaf = map->leaves[place->leaf];
     if (leaf->count < leaf->cap) return CRDT_OK;
-    if (leaf->cap < LEAF_MAX) return grow_leaf(mem, &map->leaves[place->leaf]);
+    if (leaf->cap < CRDT__LEAF_MAX) return grow_leaf(mem, &map->leaves[place->leaf]);
     bool     last = place->leaf + 1 == map->count && place->slot == leaf->count;
     uint32_t half = last ? leaf->count : leaf->count / 2;
-    crdt_err err = put_leaf(mem, map, place->leaf + 1, last ? LEAF_MIN : LEAF_MAX);
+    crdt_err err = put_leaf(mem, map, place->leaf + 1, last ? LEAF_MIN : CRDT__LEAF_MAX);
     if (err != CRDT_OK) return err;
     crdt__leaf *next = map->leaves[place->leaf + 1];
     move_slots(next, 0, leaf, half, leaf->count - half);
@@ -159,12 +158,12 @@ static crdt_err make_room(const crdt_mem *mem, crdt__map *map, crdt__place *plac
 }
 
 crdt_err crdt__map_make(const crdt_space *space, crdt__map *map, crdt_view key,
-                        const crdt_type *type, crdt__entry **ret_entry)
+                        const crdt_type *type, uint16_t id, crdt__entry **ret_entry)
 {
-    crdt__place  place = crdt__map_seek(map, key, type->id);
+    crdt__place  place = crdt__map_seek(map, key, id);
     crdt__place  at = place;
     crdt__entry *e = crdt__map_at(map, &at);
-    if (e != NULL && e->type->id == type->id && crdt_view_compare(crdt__entry_key(e), key) == 0) {
+    if (e != NULL && e->id == id && crdt_view_compare(crdt__entry_key(e), key) == 0) {
         *ret_entry = e;
         return CRDT_OK;
     }
@@ -183,6 +182,7 @@ crdt_err crdt__map_make(const crdt_space *space, crdt__map *map, crdt_view key,
     }
     memset(e, 0, sizeof *e);
     e->type = type;
+    e->id = id;
     e->key_size = (uint32_t)key.size;
     type->init(space, e->state);
     if (key.size > 0) memcpy(e->state + type->size, key.data, key.size);
@@ -221,7 +221,7 @@ static void set_live(crdt__map *map, crdt__entry *e, bool live)
     e->live = live;
     if (live) map->lives++;
     else map->lives--;
-    if (shows_alike(map, e)) return;
+    if (crdt__map_only(map->type) == NULL && shows_alike(map, e)) return;
     if (live) map->keys++;
     else map->keys--;
 }
@@ -248,12 +248,28 @@ static void set_competes(crdt__map *map, crdt__entry *e, bool competes)
     else map->competing--;
 }
 
+static void set_strange(crdt__map *map, crdt__entry *e, bool strange)
+{
+    if (strange == e->strange) return;
+    e->strange = strange;
+    if (strange) map->strangers++;
+    else map->strangers--;
+}
+
+static bool is_strange(const crdt__entry *e)
+{
+    if (e->type == &crdt__opaque_type) return true;
+    return crdt__is_map(e->type) && ((const crdt__map *)(const void *)e->state)->strangers > 0;
+}
+
 void crdt__map_drop(const crdt_space *space, crdt__map *map, crdt__entry *e)
 {
-    crdt__place place = crdt__map_seek(map, crdt__entry_key(e), e->type->id);
+    crdt__place place = crdt__map_seek(map, crdt__entry_key(e), e->id);
     CRDT_ASSERT(crdt__map_at(map, &place) == e && !e->touched);
     set_live(map, e, false);
     set_competes(map, e, false);
+    set_strange(map, e, false);
+    crdt__ranks_drop(map, e);
     crdt__leaf *leaf = e->leaf;
     map->sum = crdt_digest_sub(map->sum, leaf->at[place.slot].tag);
     memmove(leaf->at + place.slot, leaf->at + place.slot + 1,
@@ -277,10 +293,12 @@ bool crdt__entry_is_empty(const crdt__entry *e)
 void crdt__map_touch(const crdt_space *space, crdt__map *map, crdt__entry *e)
 {
     crdt__sight sight = {space, map, NULL, NULL, crdt__map_policy(map->type)};
-    crdt__both  both = {e->type, e, NULL};
+    crdt__both  both = {e->type, e, NULL, e->id};
     bool        marked = sight.policy == CRDT__UPDATE_WINS && crdt__sibs_count(&e->marks) > 0;
     set_live(map, e, marked || crdt__both_look(&sight, &both).shows);
     set_competes(map, e, crdt__entry_competes(space, e));
+    set_strange(map, e, is_strange(e));
+    if (crdt__map_is_ranked(map)) crdt__ranks_touch(map, e);
     e->dirty = e->leaf->dirty = map->dirty = true;
 }
 
@@ -354,6 +372,24 @@ uint64_t crdt__map_move(const crdt_space *space, void *state, void *other)
     return stats.stamp_max > moved ? stats.stamp_max : moved;
 }
 
+void crdt__map_thin(const crdt_space *space, crdt__map *map, crdt__entry *entry)
+{
+    crdt__leaf *kept = entry->leaf;
+    if (crdt__map_is_ranked(map)) crdt__ranks_forget(map, entry);
+    for (uint32_t l = 0; l < map->count; l++) {
+        crdt__leaf *leaf = map->leaves[l];
+        for (uint32_t i = 0; i < leaf->count; i++) {
+            if (leaf->at[i].entry == entry) leaf->at[0] = leaf->at[i];
+            else free_entry(space, leaf->at[i].entry);
+        }
+        if (leaf != kept) crdt__release(space->mem, leaf, leaf_bytes(leaf->cap));
+    }
+    kept->count = 1;
+    map->leaves[0] = kept;
+    map->count = 1;
+    map->entries = 1;
+}
+
 void crdt__map_clear(const crdt_space *space, void *state)
 {
     crdt__map *map = state;
@@ -366,6 +402,13 @@ void crdt__map_clear(const crdt_space *space, void *state)
     crdt__release(space->mem, map->plan, map->plan_cap * sizeof *map->plan);
     crdt__release(space->mem, map->bottom, map->bottom_size);
     crdt__map_init(map->space, map->type, map);
+}
+
+size_t crdt__map_spine(const crdt__map *map)
+{
+    if (map->count == 0) return 0;
+    return map->cap * sizeof *map->leaves + (map->count - 1) * leaf_bytes(CRDT__LEAF_MAX) +
+           leaf_bytes(map->leaves[map->count - 1]->cap);
 }
 
 size_t crdt__map_memory(const crdt__map *map)

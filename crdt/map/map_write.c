@@ -49,7 +49,9 @@ static crdt_err reserve_steps(crdt_target *target, size_t *dots, size_t *covers)
 static void mutate_steps(crdt_target *target)
 {
     for (struct crdt_inside *at = target->inside; at != NULL; at = step_of(at)->outer) {
-        step_of(at)->both.own->mutated = true;
+        crdt__entry *own = step_of(at)->both.own;
+        own->mutated = true;
+        own->sealed = false;
     }
 }
 
@@ -135,11 +137,12 @@ static crdt_err take_step(const crdt_target *target, crdt_view key, const crdt_t
 {
     crdt__map *own = target->delta, *state = target->state;
     step       s = {.inside = {reserve_steps, mutate_steps, write_steps, hide_steps}};
-    crdt_err   err = crdt__map_make(target->space, own, key, type, &s.both.own);
+    crdt_err   err = crdt__map_make(target->space, own, key, type, type->id, &s.both.own);
     if (err != CRDT_OK) return err;
+    s.both.id = type->id;
     s.both.mine = known != NULL ? known->mine : crdt__map_find(state, key, type->id);
     if (type->undo != NULL && s.both.mine == NULL) {
-        err = crdt__map_make(state->space, state, key, type, &s.both.mine);
+        err = crdt__map_make(state->space, state, key, type, type->id, &s.both.mine);
         if (err != CRDT_OK) return err;
         s.both.mine->born = true;
     }
@@ -211,7 +214,7 @@ crdt_err crdt__map_reset(crdt_target *target)
     crdt__sight     sight = crdt__map_sight(&target->now);
     crdt__walk_maps walk = {{0, 0}, {0, 0}};
     uint64_t        before = crdt__txn_next(target->txn);
-    crdt_err        err = CRDT_OK;
+    crdt_err        err = crdt__sight_bars(&sight) ? CRDT_ETYPE : CRDT_OK;
     for (crdt__both both;
          err == CRDT_OK && (both = crdt__sight_next(&sight, &walk)).type != NULL;) {
         step      s;
@@ -219,8 +222,7 @@ crdt_err crdt__map_reset(crdt_target *target)
         if (!crdt__both_look(&sight, &both).shows) continue;
         err = take_step(target, key, both.type, &both, &s);
         if (err == CRDT_OK) err = wipe_entry(target, &s, WIPE_SEEN, 0);
-        walk =
-            crdt__sight_seek(&sight, key, (uint32_t)both.type->id + 1); /* trees may have grown */
+        walk = crdt__sight_seek(&sight, key, (uint32_t)both.id + 1); /* trees may have grown */
     }
     return err == CRDT_OK ? err : crdt__txn_failed(target->txn, before, err);
 }
@@ -248,7 +250,8 @@ static crdt_err step_in(crdt_target *map, crdt_view key, const crdt_type *type, 
     crdt__sight sight = crdt__map_sight(&map->now);
     bool        shows = crdt__sight_shows(&sight, key, &shown);
     if (type == NULL) type = shows && crdt__is_map(shown.type) ? shown.type : map->now.type;
-    if (shows && shown.type != type) return CRDT_ETYPE;
+    const crdt_type *only = crdt__map_only(map->now.type);
+    if ((shows && shown.type != type) || (only != NULL && type != only)) return CRDT_ETYPE;
     size_t keys = sight.state == NULL ? 0 : sight.state->keys;
     if (!shows && keys >= map->space->limits->elements) return CRDT_ELIMIT;
     crdt_err err = take_step(map, key, type, shows ? &shown : NULL, s);
@@ -263,7 +266,7 @@ static crdt_err step_in(crdt_target *map, crdt_view key, const crdt_type *type, 
         crdt_txn_at(map->txn, reader);
         if (err != CRDT_OK) return crdt__txn_failed(map->txn, before, err);
     }
-    s->wants_mark = !shows || sight.policy == CRDT__LATEST_WINS;
+    s->wants_mark = only == NULL && (!shows || sight.policy == CRDT__LATEST_WINS);
     return CRDT_OK;
 }
 
@@ -281,6 +284,19 @@ static crdt_err go_in(crdt_txn *txn, const crdt__map_path *path, crdt_view key,
     return err;
 }
 
+crdt_err crdt__map_act_at(crdt_txn *txn, crdt_view name, const crdt_type *map, crdt_view key,
+                          crdt__map_act *act, void *with)
+{
+    crdt_target target;
+    step        s;
+    if (key.size > crdt__map_key_max(crdt__txn_space(txn)->limits)) return CRDT_ELIMIT;
+    crdt_err err = crdt_target_open(txn, name, map, &target);
+    if (err == CRDT_OK) err = step_in(&target, key, crdt__map_only(map), &s);
+    if (err != CRDT_OK) return err;
+    target = target_at(&target, &s);
+    return act(&target, with);
+}
+
 /* A transaction's place: the path is copied behind it. */
 typedef struct place {
     crdt__within   within; /* first */
@@ -288,12 +304,17 @@ typedef struct place {
     step          *steps; /* of the operation opened last */
 } place;
 
+static bool may_hold(const crdt_space *space, const crdt_type *type)
+{
+    return type != &crdt__opaque_type && crdt__map_type(space, type->id) == type;
+}
+
 static crdt_err open_within(crdt__within *within, crdt_txn *txn, crdt_view key,
                             const crdt_type *type, crdt_target *ret_target)
 {
     const place      *p = (const place *)(const void *)within;
     const crdt_space *space = crdt__txn_space(txn);
-    if (crdt__map_type(space, type->id) != type) return CRDT_EINVAL;
+    if (!may_hold(space, type)) return CRDT_EINVAL;
     if (key.size > crdt__map_key_max(space->limits)) return CRDT_ELIMIT;
     return go_in(txn, &p->path, key, type, p->steps, ret_target);
 }
@@ -333,7 +354,7 @@ crdt_err crdt__map_create(crdt_txn *txn, const crdt__map_path *path, const crdt_
 {
     crdt_err err = check_path(txn, path, 0);
     if (err != CRDT_OK) return err;
-    if (crdt__map_type(crdt__txn_space(txn), type->id) != type) return CRDT_EINVAL;
+    if (!may_hold(crdt__txn_space(txn), type)) return CRDT_EINVAL;
     step           steps[CRDT__MAP_DEPTH_MAX];
     crdt_target    target;
     crdt__map_path to = *path;
@@ -378,18 +399,29 @@ static uint64_t stamp_over(crdt_target *map, const crdt__sight *sight, crdt_view
     return crdt_target_stamp(map, over);
 }
 
+/* What shows under the key cannot be taken away here, or something in it cannot. */
+static bool bars_at(const crdt__sight *sight, crdt_view key)
+{
+    crdt__walk_maps walk = crdt__sight_seek(sight, key, 0);
+    for (crdt__both both; (both = crdt__sight_next(sight, &walk)).type != NULL;) {
+        if (crdt_view_compare(crdt__both_key(&both), key) != 0) break;
+        if (crdt__both_bars(sight, &both)) return true;
+    }
+    return false;
+}
+
 static crdt_err wipe_key(crdt_target *map, crdt_view key)
 {
     crdt__sight     sight = crdt__map_sight(&map->now);
     crdt__walk_maps walk = crdt__sight_seek(&sight, key, 0);
     uint64_t        before = crdt__txn_next(map->txn), stamp = 0;
     wipe            how = sight.policy == CRDT__UPDATE_WINS ? WIPE_SEEN : WIPE_TOMB;
-    crdt_err        err = CRDT_OK;
+    crdt_err        err = bars_at(&sight, key) ? CRDT_ETYPE : CRDT_OK;
     if (how == WIPE_TOMB) stamp = stamp_over(map, &sight, key);
     for (crdt__both both;
          err == CRDT_OK && (both = crdt__sight_next(&sight, &walk)).type != NULL;) {
         step     s;
-        uint32_t next = (uint32_t)both.type->id + 1;
+        uint32_t next = (uint32_t)both.id + 1;
         if (crdt_view_compare(crdt__both_key(&both), key) != 0) break;
         if (crdt__both_look(&sight, &both).shows) {
             err = take_step(map, key, both.type, &both, &s);
@@ -418,4 +450,11 @@ crdt_err crdt__map_remove(crdt_txn *txn, const crdt__map_path *path)
         if (err == CRDT_OK) target = target_at(&target, &steps[i]);
     }
     return err == CRDT_OK ? wipe_key(&target, path->keys[to.depth]) : err;
+}
+
+crdt_err crdt__map_remove_at(crdt_txn *txn, crdt_view name, const crdt_type *map, crdt_view key)
+{
+    crdt_target target;
+    crdt_err    err = crdt_target_open(txn, name, map, &target);
+    return err == CRDT_OK ? wipe_key(&target, key) : err;
 }

@@ -195,6 +195,7 @@ crdt_err crdt_store_encode(const crdt_store *store, crdt_buf *out)
  * checked, but what the store gets in the end is a copy of the bytes, to make the objects from when
  * somebody looks at them. */
 typedef struct reading {
+    crdt__reading   shared; /* what objects that hold others are told of; first */
     crdt_store     *store;
     crdt_dec        dec;
     const uint8_t  *objects; /* where they, and before them the origins, begin */
@@ -204,11 +205,9 @@ typedef struct reading {
     uint64_t       *ids;        /* few, or allocated */
     size_t          ids_count;
     crdt__citations cited;
-    crdt__origin   *own;        /* of objects of unknown types in these bytes, once there is one */
-    crdt_view       keep_bytes; /* of the object being read */
-    bool            marks;      /* `used` is in use */
-    uint64_t        few[4];     /* from here on nothing is set at first */
-    crdt_replicas   used;       /* by the objects let go of */
+    bool            marks;  /* `used` is in use */
+    uint64_t        few[4]; /* from here on nothing is set at first */
+    crdt_replicas   used;   /* by the objects let go of */
 } reading;
 
 static crdt_err get_ids(reading *r)
@@ -339,20 +338,45 @@ static crdt_err get_object_head(reading *r, crdt__object *o, unsigned flags)
             err = crdt_dec_fail(&r->dec, CRDT_EMALFORMED, "an empty set of kept dots");
         }
     }
-    r->keep_bytes = crdt_view_of(start, (size_t)(r->dec.at - start));
+    r->shared.keep = crdt_view_of(start, (size_t)(r->dec.at - start));
     return err;
 }
 
-/* The body of an object of an unknown type, in the form of its own type. */
-static crdt_err get_foreign(reading *r, crdt__object *o, crdt_view body)
+/* -- What is too much ----------------------------------------------------------------------- */
+
+enum { RATIO = 8, SLACK = 32 * 1024 }; /* half of what decode may take beyond: for one object */
+
+/* Of a message, or of a part of it that stands in a fragment: both lie in the same bytes. */
+crdt_err crdt__reading_takes(crdt_dec *dec, size_t bytes)
 {
-    crdt_store *s = r->store;
-    crdt_err    err = CRDT_OK;
-    if (r->own == NULL) {
-        err = crdt__origin_make(s, r->ids, r->ids_count, &s->context, &r->own);
-    }
-    if (err != CRDT_OK) return err;
-    return crdt__opaque_add(&s->space, o->state, r->own, r->keep_bytes, body);
+    crdt__reading *r = dec->reading;
+    if (r == NULL || r->from == NULL || r->thin) return CRDT_OK;
+    r->held += bytes;
+    if (r->held <= RATIO * (size_t)(dec->at - r->from) + SLACK) return CRDT_OK;
+    if (r->strict) return crdt_dec_fail(dec, CRDT_ELIMIT, "more memory than the bytes allow");
+    r->thin = true;
+    r->held = 0;
+    return CRDT_OK;
+}
+
+static crdt_replicas *used_ids(reading *r)
+{
+    if (!r->marks) crdt_replicas_init(&r->used, r->store->space.mem);
+    r->marks = true;
+    return &r->used;
+}
+
+crdt_replicas *crdt__reading_used(crdt_dec *dec)
+{
+    CRDT_ASSERT(!dec->reading->strict); /* else it is that of a fragment */
+    return used_ids((reading *)(void *)dec->reading);
+}
+
+/* Memory in use by what was read so far. */
+static size_t held_by(const reading *r)
+{
+    const crdt_store *s = r->store;
+    return r->held + s->objects.bytes + s->index.bytes + crdt__origins_bytes(s) + r->cited.held;
 }
 
 static crdt_err get_fragments(reading *r, crdt__object *o, crdt_dec *dec)
@@ -369,12 +393,15 @@ static crdt_err get_body(reading *r, crdt__object *o, unsigned flags)
     crdt_view         body = crdt__dec_view(&r->dec, SIZE_MAX, "an object's body");
     if (r->dec.err != CRDT_OK) return r->dec.err;
     if (o->type == &crdt__opaque_type && (flags & FLAG_FRAGMENTS) == 0) {
-        return get_foreign(r, o, body);
+        return crdt__foreign_get(space, o->state, &r->dec, body);
     }
     crdt_dec dec;
     crdt_dec_init(&dec, body, &s->limits);
     dec.dict = r->ids;
     dec.dict_count = r->ids_count;
+    dec.reading = &r->shared;
+    r->shared.from = r->may_pack ? r->objects : NULL;
+    r->shared.held = held_by(r);
     dec.form = s->kind == CRDT__STATE ? CRDT_OF_STATE : CRDT_OF_DELTA;
     if (s->kind != CRDT__STATE) dec.later = CRDT_LATER;
     else if (s->solo == NULL) dec.later = CRDT_LATER_IF_SMALL;
@@ -422,25 +449,18 @@ static bool comes_to_nothing(const crdt_store *s, const crdt__object *o)
     return s->kind != CRDT__DELTA && o->keep == NULL && crdt__object_is_empty(o);
 }
 
-static crdt_replicas *used_ids(reading *r)
-{
-    if (!r->marks) crdt_replicas_init(&r->used, r->store->space.mem);
-    r->marks = true;
-    return &r->used;
-}
-
 /* Let go of the objects made, once they take more than they may. */
 static void pack_if_many(reading *r)
 {
-    enum { RATIO = 8, SLACK = 32 * 1024 }; /* half of what decode may take beyond: for one object */
     crdt_store *s = r->store;
     size_t      bytes = (size_t)(r->dec.at - r->objects);
-    size_t      held =
-        r->held + s->objects.bytes + s->index.bytes + crdt__origins_bytes(s) + r->cited.held;
-    if (!r->packs && held <= RATIO * bytes + SLACK) return;
+    bool        many = r->shared.thin || held_by(r) > RATIO * bytes + SLACK;
+    r->shared.thin = false;
+    if (!r->packs && !many) return;
     crdt__objects it = crdt__objects_of(s);
     for (crdt__object *o; (o = crdt__objects_next(&it)) != NULL;) mark_object(o, used_ids(r));
     crdt__objects_drop(s);
+    r->held = 0;
     if (!r->packs) crdt__citations_check_only(s, &r->cited);
     r->packs = true;
 }
@@ -454,7 +474,7 @@ static void count_object(reading *r, crdt__object *o, bool same_name)
     crdt__object_touched(s, o, true);
     if (lived) s->names = names;
     r->name_lives = lived || o->live;
-    r->held += r->may_pack ? crdt__object_held(o) : 0;
+    r->held += r->may_pack && s->only == NULL ? crdt__object_held(o) : 0;
 }
 
 /* An object up to its body. *ret_same: it has the name of the last. */
@@ -497,6 +517,8 @@ static crdt_err get_object(reading *r, crdt_view *last, uint32_t *last_id)
     if (err == CRDT_OK) err = get_body(r, o, flags);
     if (err != CRDT_OK) return err;
     bool replayed = (flags & FLAG_FRAGMENTS) && o->type != &crdt__opaque_type;
+    replayed |= r->shared.replayed;
+    r->shared.replayed = false;
     if (!(replayed && comes_to_nothing(s, o))) err = check_object(r, o);
     if (err == CRDT_OK) count_object(r, o, same_name);
     if (err == CRDT_OK && replayed && comes_to_nothing(s, o)) crdt__object_prune(s, o);
@@ -513,7 +535,7 @@ static crdt_err check_ids(reading *r)
         count += i == 0 || seen->runs[i].replica != seen->runs[i - 1].replica;
     }
     /* The context alone uses them all, as it mostly does; or what is unknown here may. */
-    if (count == r->ids_count || r->own != NULL) return CRDT_OK;
+    if (count == r->ids_count || r->shared.own != NULL) return CRDT_OK;
     (void)mark_all(r->store, used_ids(r));
     crdt_err err = crdt_replicas_seal(&r->used);
     if (err == CRDT_OK && r->used.count != r->ids_count) {
@@ -579,8 +601,10 @@ static crdt_err read_head(reading *r, crdt_store *store, crdt_view in, unsigned 
 {
     memset(r, 0, offsetof(reading, few));
     r->store = store;
-    r->may_pack = store->only == NULL;
+    r->shared.seen = &store->context;
+    r->may_pack = store->only == NULL || store->solo->holds;
     crdt_dec_init(&r->dec, in, &store->limits);
+    r->dec.reading = &r->shared;
     if (in.size > store->limits.message_bytes) {
         return crdt_dec_fail(&r->dec, CRDT_ELIMIT, "longer than limits.message_bytes");
     }
@@ -594,7 +618,7 @@ static crdt_err read_head(reading *r, crdt_store *store, crdt_view in, unsigned 
 static void reading_end(reading *r)
 {
     crdt_store *s = r->store;
-    if (r->own != NULL) crdt__origin_drop(s, r->own);
+    crdt__origin_drop(s, r->shared.own);
     if (r->cited.count > 0) crdt__citations_end(s, &r->cited);
     if (r->ids != r->few) crdt__release(s->space.mem, r->ids, r->ids_count * sizeof *r->ids);
     if (r->marks) crdt_replicas_clear(&r->used);
@@ -711,8 +735,9 @@ crdt_err crdt__objects_make(const crdt_store *store)
     if (err != CRDT_OK) return err;
     err = read_head(&r, head, in, &kind); /* the store has it already */
     r.store = s;
+    r.shared.seen = &s->context;
     r.may_pack = false;
-    s->names = 0;
+    if (s->only == NULL) s->names = 0;
     if (err == CRDT_OK) err = read_objects(&r, kind);
     reading_end(&r);
     crdt_store_free(head);

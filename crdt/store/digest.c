@@ -5,13 +5,15 @@
 
 #define PRESENCE_SECTION UINT64_MAX
 
-static crdt_digest object_digest(const crdt__object *o)
+/* types NULL: of all that is known here. */
+static crdt_digest object_digest(const crdt__object *o, const crdt_types *types)
 {
     if (o->type == &crdt__opaque_type) return (crdt_digest){0, 0}; /* R8: not comparable */
     crdt_blocks blocks;
     crdt_digest name = crdt_digest_of(o->key.bytes.data, o->key.bytes.size);
     crdt_blocks_init(&blocks, crdt_digest_block(name, o->key.minor, 0, name));
-    o->type->digest(o->state, &blocks);
+    if (types != NULL) o->type->digest_of(o->state, types, &blocks);
+    else o->type->digest(o->state, &blocks);
     crdt_blocks_section(&blocks, PRESENCE_SECTION);
     crdt__sibs_digest(&crdt__presence, &o->presence, &blocks);
     return crdt_blocks_end(&blocks);
@@ -49,7 +51,7 @@ void crdt__store_clean(crdt_store *store)
 {
     while (store->dirty != NULL) {
         crdt__object *o = store->dirty;
-        crdt_digest   digest = object_digest(o);
+        crdt_digest   digest = object_digest(o, NULL);
         store->sum = crdt_digest_add(store->sum, digest);
         crdt__object_clean(store, o);
         o->digest = digest;
@@ -64,8 +66,10 @@ crdt_digest crdt_store_digest(crdt_store *store, const crdt_types *types)
     if (types != NULL) {
         crdt__objects it = crdt__objects_of(store);
         for (crdt__object *o; (o = crdt__objects_next(&it)) != NULL;) {
-            if (crdt_types_by_id(types, (uint16_t)o->key.minor) != NULL) continue;
+            bool known = crdt_types_by_id(types, (uint16_t)o->key.minor) != NULL;
+            if (known && o->type->digest_of == NULL) continue;
             sum = crdt_digest_sub(sum, o->digest);
+            if (known) sum = crdt_digest_add(sum, object_digest(o, types));
         }
     }
     return crdt_digest_add(sum, rest_digest(store));

@@ -4,6 +4,7 @@
 #include "crdt/core/hindex.h"
 #include "crdt/core/mem.h"
 #include "crdt/core/omap.h"
+#include "crdt/core/reading.h"
 #include "crdt/core/sibs.h"
 #include "crdt/core/within.h"
 #include "crdt/store.h"
@@ -106,7 +107,6 @@ struct crdt_store {
     struct crdt__saving *saving; /* its bytes are asked for in slices (saving.c); NULL: not */
 };
 
-extern const crdt_type crdt__opaque_type;
 /* Of presence dots: stamps by the clock, no values, the greatest shows. */
 extern const crdt__shape crdt__presence;
 
@@ -223,8 +223,6 @@ size_t   crdt__origins_bytes(const crdt_store *store); /* memory in use by all o
 /* keep: the bytes of its context of kept dots, or nothing. */
 crdt_err crdt__opaque_add(const crdt_space *space, void *state, crdt__origin *origin,
                           crdt_view keep, crdt_view body);
-/* prepare. other NULL: they lack the object. whole: what they have seen, they have seen whole. */
-crdt_err crdt__opaque_prepare(crdt_join *join, void *state, const void *other, bool whole);
 
 /* The origin whose objects can be told of in a delta just as they came: that has the delta's very
  * context and all of ids, which get the rest of its ids. NULL: none, or several. Errors: ENOMEM. */

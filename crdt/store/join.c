@@ -58,15 +58,6 @@ static bool moves(const pass *p, const crdt__object *mine)
            mine->type->empty(mine->state);
 }
 
-/* theirs NULL: they lack it; then bottom is what they would have. */
-static crdt_err prepare_one(pass *p, crdt__object *mine, const void *theirs, const void *bottom)
-{
-    if (mine->type != &crdt__opaque_type) {
-        return mine->type->prepare(&p->join, mine->state, bottom);
-    }
-    return crdt__opaque_prepare(&p->join, mine->state, theirs, whole(p->other));
-}
-
 /* What is given away is made what it will be here: ready to be read. */
 static crdt_err ready_to_move(const pass *p, const crdt__object *theirs)
 {
@@ -83,7 +74,7 @@ static crdt_err prepare_pair(pass *p, crdt__object *mine, const crdt__object *th
     crdt__object_before(p->store, mine);
     crdt_err err = CRDT_OK;
     if (!holds_all(p, mine) && !moves(p, mine))
-        err = prepare_one(p, mine, theirs->state, theirs->state);
+        err = mine->type->prepare(&p->join, mine->state, theirs->state);
     if (moves(p, mine)) err = ready_to_move(p, theirs);
     if (err != CRDT_OK || p->store->only != NULL) return err; /* a solo object has no presence */
     return crdt__sibs_prepare(&p->join, &mine->presence, &theirs->presence);
@@ -196,7 +187,7 @@ static crdt_err prepare_lacking(pass *p)
         cover_of(p, o, NULL);
         crdt__object_before(p->store, o);
         o->type->init(&p->store->space, p->bottom);
-        err = prepare_one(p, o, NULL, p->bottom);
+        err = o->type->prepare(&p->join, o->state, p->bottom);
         if (err == CRDT_OK) err = crdt__sibs_prepare(&p->join, &o->presence, &none);
     }
     return err;

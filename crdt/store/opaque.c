@@ -7,7 +7,7 @@
  *          seen of it, they had seen removed.
  *              {origin 1: "body", origin 2: keep {r1: 3} "body"} gone {r1: 1..9}
  * Merge    union, of gone too; and more is gone as each side has seen removed. Never collected,
- *          never digested.
+ *          never part of what stores compare.
  * Replay   by a library that knows the type: the bodies are joined, each under the context of its
  *          origin, and at last nothing under gone.
  */
@@ -228,8 +228,8 @@ static crdt_err hear_theirs(const crdt_space *space, crdt__opaque *mine, const c
 }
 
 /* To what they say is gone: what their news tell of and mine has seen otherwise; what mine tells of
- * and they have seen otherwise. */
-static crdt_err find_gone(const crdt_join *join, bool whole, meeting *m)
+ * and they have seen otherwise, and do not keep. */
+static crdt_err find_gone(const crdt_join *join, meeting *m)
 {
     crdt_context dots;
     crdt_err     err = CRDT_OK;
@@ -240,9 +240,11 @@ static crdt_err find_gone(const crdt_join *join, bool whole, meeting *m)
         if (err == CRDT_OK) err = crdt_context_subtract(&dots, &m->mine);
         if (err == CRDT_OK) err = crdt_context_union(&m->gone, &dots);
     }
-    if (err == CRDT_OK && whole) {
+    if (err == CRDT_OK && !join->listed && join->theirs.seen != NULL) {
+        const crdt_context *keep = join->theirs.keep;
         err = crdt_context_copy(&dots, &m->mine);
         if (err == CRDT_OK) err = crdt_context_intersect(&dots, join->theirs.seen);
+        if (err == CRDT_OK && keep != NULL) err = crdt_context_subtract(&dots, keep);
         if (err == CRDT_OK) err = crdt_context_subtract(&dots, &m->theirs);
         if (err == CRDT_OK) err = crdt_context_union(&m->gone, &dots);
     }
@@ -275,7 +277,9 @@ static crdt_err prepare_told(const crdt_space *space, crdt__opaque *o, meeting *
     return o->fresh_told == NULL ? CRDT_ENOMEM : crdt_context_copy(o->fresh_told, &m->mine);
 }
 
-crdt_err crdt__opaque_prepare(crdt_join *join, void *state, const void *other, bool whole)
+/* Where they lack it, the other is empty. Unless they list what they touch, what they have seen
+ * they have seen whole. */
+static crdt_err opaque_prepare(crdt_join *join, void *state, const void *other)
 {
     crdt__opaque     *mine = state;
     const crdt_space *space = join->space;
@@ -286,8 +290,8 @@ crdt_err crdt__opaque_prepare(crdt_join *join, void *state, const void *other, b
     crdt_context_init(&m.theirs, space->mem);
     crdt_context_init(&m.gone, space->mem);
     crdt_err err = hear_mine(space, mine, &m);
-    if (err == CRDT_OK && other != NULL) err = hear_theirs(space, mine, other, &m);
-    if (err == CRDT_OK) err = find_gone(join, whole, &m);
+    if (err == CRDT_OK) err = hear_theirs(space, mine, other, &m);
+    if (err == CRDT_OK) err = find_gone(join, &m);
     if (err == CRDT_OK) err = prepare_gone(space, mine, &m.gone);
     if (err == CRDT_OK) err = prepare_told(space, mine, &m);
     crdt_context_clear(&m.mine);
@@ -320,10 +324,10 @@ static bool opaque_commit(crdt_join *join, void *state, const void *other)
 static crdt_err opaque_since(const crdt_space *space, const void *state, const crdt_context *ctx,
                              void *ret_part, crdt_context *keep)
 {
-    crdt_join join = {space, {NULL, NULL}, {NULL, NULL}, 0, false, false, false};
+    crdt_join join = {space, {NULL, NULL}, {NULL, NULL}, 0, true, false, false};
     (void)ctx;
     (void)keep;
-    crdt_err err = crdt__opaque_prepare(&join, ret_part, state, false);
+    crdt_err err = opaque_prepare(&join, ret_part, state);
     if (err == CRDT_OK) (void)opaque_commit(&join, ret_part, state);
     return err;
 }
@@ -353,10 +357,25 @@ static void opaque_mark(const void *state, crdt_replicas *ids)
     (void)ids;
 }
 
+static void digest_text(crdt_blocks *blocks, crdt_view text)
+{
+    crdt_value value = {CRDT_BYTES, 0, text};
+    crdt_blocks_value(blocks, value);
+}
+
+/* That the same was kept: no store compares it with what another one tells of. */
 static void opaque_digest(const void *state, crdt_blocks *blocks)
 {
-    (void)state;
-    (void)blocks;
+    const crdt__opaque *o = state;
+    crdt_dot            first = {1, 1};
+    crdt_blocks_atom(blocks, first);
+    if (o->gone != NULL) digest_text(blocks, o->gone->key.bytes);
+    for (uint32_t i = 0; i < o->count; i++) {
+        crdt__fragment_key key = crdt__fragment_key_of(o->list[i]);
+        digest_text(blocks, key.origin);
+        digest_text(blocks, key.keep);
+        digest_text(blocks, key.body);
+    }
 }
 
 static void opaque_print(const crdt_ref *ref, crdt_buf *out)
@@ -393,7 +412,7 @@ static void opaque_stats(const void *state, crdt_stats *stats)
     if (o->told) stats->metadata += sizeof *o->told + o->told->cap * sizeof(crdt_run);
 }
 
-/* Without decode and prepare: crdt__opaque_read and crdt__opaque_prepare are told more. */
+/* Without decode: crdt__opaque_read is told more. */
 const crdt_type crdt__opaque_type = {
     .name = "opaque",
     .summary = "an object of a type that this library does not know, kept verbatim",
@@ -401,6 +420,7 @@ const crdt_type crdt__opaque_type = {
     .size = sizeof(crdt__opaque),
     .init = opaque_init,
     .clear = opaque_clear,
+    .prepare = opaque_prepare,
     .commit = opaque_commit,
     .since = opaque_since,
     .alive = opaque_alive,

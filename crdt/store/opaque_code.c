@@ -114,6 +114,106 @@ void crdt__opaque_encode(const void *state, crdt_enc *enc)
     }
 }
 
+/* -- In objects that hold others ---------------------------------------------------------------
+ *
+ * There the table of origins stands before the fragments: it is part of a body that those who do
+ * not know the outer type either keep as it is. */
+
+/* Goes through the origins of an object, in order. */
+typedef struct telling {
+    const crdt__opaque *o;
+    uint32_t            at;
+    bool                gone_told;
+} telling;
+
+static const crdt__origin *next_origin(telling *t)
+{
+    const crdt__origin *next = t->at < t->o->count ? t->o->list[t->at].origin : NULL;
+    const crdt__origin *gone = t->gone_told ? NULL : t->o->gone;
+    if (next == NULL && gone == NULL) return NULL;
+    int order = next == NULL   ? 1
+                : gone == NULL ? -1
+                               : crdt_view_compare(next->key.bytes, gone->key.bytes);
+    while (order <= 0 && t->at < t->o->count && t->o->list[t->at].origin == next) t->at++;
+    t->gone_told |= order >= 0;
+    return order <= 0 ? next : gone;
+}
+
+/* The place of one that comes next, or after others. */
+static uint64_t place_from(telling *t, uint64_t *place, const crdt__origin *origin)
+{
+    while (next_origin(t) != origin) ++*place;
+    return (*place)++;
+}
+
+void crdt__foreign_encode(const void *state, crdt_enc *enc)
+{
+    const crdt__opaque *o = state;
+    telling             t = {o, 0, false};
+    uint64_t            count = 0, place = 0;
+    while (next_origin(&t) != NULL) count++;
+    crdt_buf_varint(enc->out, count);
+    t = (telling){o, 0, false};
+    for (const crdt__origin *origin; (origin = next_origin(&t)) != NULL;) {
+        crdt_buf_put(enc->out, origin->bytes, origin->key.bytes.size);
+    }
+    crdt_buf_varint(enc->out, (uint64_t)o->count << 1 | (o->gone != NULL));
+    t = (telling){o, 0, false};
+    if (o->gone != NULL) crdt_buf_varint(enc->out, place_from(&t, &place, o->gone));
+    t = (telling){o, 0, false};
+    uint64_t next = 0;
+    for (uint32_t i = 0; i < o->count; i++) {
+        bool again = i > 0 && o->list[i].origin == o->list[i - 1].origin;
+        if (!again) place = place_from(&t, &next, o->list[i].origin);
+        crdt_buf_varint(enc->out, place);
+        crdt_buf_view(enc->out, crdt__fragment_keep(o->list[i]));
+        crdt_buf_view(enc->out, crdt__fragment_body(o->list[i]));
+    }
+}
+
+crdt_err crdt__foreign_get(const crdt_space *space, void *state, crdt_dec *dec, crdt_view body)
+{
+    crdt__reading *r = dec->reading;
+    crdt_err       err = CRDT_OK;
+    if (r == NULL) return crdt_dec_fail(dec, CRDT_EVERSION, "a type that this library lacks");
+    if (r->own == NULL) {
+        err =
+            crdt__origin_make(crdt__store_of(space), dec->dict, dec->dict_count, r->seen, &r->own);
+    }
+    return err == CRDT_OK ? crdt__opaque_add(space, state, r->own, r->keep, body) : err;
+}
+
+/* With the table before them; type NULL: as fragments. */
+static crdt_err read_told(const crdt_space *space, const crdt_type *type, void *state,
+                          crdt_dec *dec)
+{
+    crdt_store     *store = crdt__store_of(space);
+    crdt__citations cited;
+    if (dec->reading == NULL) return crdt_dec_fail(dec, CRDT_EVERSION, "fragments in an object");
+    memset(&cited, 0, sizeof cited);
+    crdt_err err = crdt__citations_read(store, dec, &cited);
+    if (err == CRDT_OK && type == NULL) err = crdt__opaque_read(space, state, dec, &cited);
+    else if (err == CRDT_OK) err = crdt__opaque_replay(space, type, state, dec, &cited);
+    if (err == CRDT_OK && !crdt__citations_used(&cited)) {
+        err = crdt_dec_fail(dec, CRDT_EMALFORMED, "an unused origin");
+    }
+    crdt__citations_end(store, &cited);
+    return err;
+}
+
+crdt_err crdt__foreign_read(const crdt_space *space, void *state, crdt_dec *dec)
+{
+    return read_told(space, NULL, state, dec);
+}
+
+crdt_err crdt__foreign_replay(const crdt_space *space, const crdt_type *type, void *state,
+                              crdt_dec *dec)
+{
+    crdt_err err = read_told(space, type, state, dec);
+    if (err == CRDT_OK) dec->reading->replayed = true;
+    return err;
+}
+
 /* -- The table of origins ---------------------------------------------------------------------- */
 
 static size_t heard_bytes(const crdt__heard *h)

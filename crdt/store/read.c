@@ -100,6 +100,7 @@ crdt_err crdt_store_object(const crdt_store *store, crdt_view name, const crdt_t
 crdt_ref crdt_store_solo(const crdt_store *store)
 {
     CRDT_ASSERT(store->only != NULL);
+    (void)!crdt__objects_ready(store); /* without memory it is empty */
     return crdt__object_ref(store, store->only);
 }
 
@@ -181,6 +182,11 @@ const crdt_type *crdt_store_knows(const crdt_store *store, size_t i)
 {
     if (store->solo != NULL) return i == 0 ? store->solo : NULL;
     return i < store->types->count ? store->types->list[i] : NULL;
+}
+
+bool crdt_store_has_unknown(const crdt_store *store)
+{
+    return crdt__objects_ready(store) == CRDT_OK && store->origins != NULL;
 }
 
 const crdt_context *crdt_delta_brought(const crdt_delta *delta)

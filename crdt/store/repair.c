@@ -133,7 +133,8 @@ crdt_err crdt_store_object_replace(crdt_store *store, crdt_view name, uint16_t t
     if (store->txn.delta != NULL) return CRDT_EBUSY;
     crdt_err err = read_one(store, name, type, in, &one, &fresh);
     if (err != CRDT_OK) return err;
-    if (fresh != NULL) err = rehome(store, one, fresh);
+    if (one->origins != NULL) err = CRDT_ETYPE; /* something in it is of an unknown type */
+    if (err == CRDT_OK && fresh != NULL) err = rehome(store, one, fresh);
     if (err != CRDT_OK) {
         crdt_store_free(one);
         return err;

@@ -5,7 +5,9 @@
  * is their join. Contexts may be long, and many fragments may share one, so nothing here goes
  * through a context again and again: first the dots that any body tells of are gathered, and each
  * context is cut down to those; then parts are joined in pairs, and pairs of pairs, so that n of
- * them cost n log n. Those of one origin share its context, and are joined first.
+ * them cost n log n. Those of one origin share its context, and are joined first. Only types that
+ * hold others get all of each context: what lies in them may be of types that are unknown, so
+ * nobody can gather its dots.
  */
 #include <string.h>
 
@@ -32,6 +34,8 @@ typedef struct replay {
     const crdt_space *space;
     const crdt_type  *type;
     crdt__citations  *cited;
+    const uint8_t    *from; /* what is held is measured by the bytes from here on; NULL: not */
+    size_t            held; /* memory, by the parts that were read */
     crdt_context      told; /* the dots that any body tells of */
     crdt_context      seen; /* of the origin whose parts are in `group` */
     pile              all, group;
@@ -121,17 +125,23 @@ static crdt_dec heard_dec(const replay *r, const crdt__heard *h, crdt_view in)
 }
 
 /* Its body, and what it keeps (keep NULL: not asked for), in terms of its origin. */
-static crdt_err read_fragment(const replay *r, crdt__cited *c, const crdt__fragment_key *key,
-                              void *state, crdt_context *keep)
+static crdt_err read_fragment(replay *r, crdt__cited *c, const crdt__fragment_key *key, void *state,
+                              crdt_context *keep)
 {
     crdt_context none;
     crdt_err     err = crdt__cited_hear(r->space, r->cited, c);
     if (err != CRDT_OK) return err;
-    crdt_dec body = heard_dec(r, c->heard, key->body), kept = heard_dec(r, c->heard, key->keep);
+    crdt_dec      body = heard_dec(r, c->heard, key->body);
+    crdt_dec      kept = heard_dec(r, c->heard, key->keep);
+    crdt_context  seen = crdt__heard_seen(r->space, c->heard);
+    crdt__reading inner = {&seen, key->keep, NULL, r->from, r->held, true, false, false};
+    body.reading = &inner;
     crdt_context_init(&none, r->space->mem);
     if (key->keep.size > 0) err = crdt_context_get(keep != NULL ? keep : &none, &kept);
     if (err == CRDT_OK) err = r->type->decode(r->space, state, &body);
     if (err == CRDT_OK && (body.at != body.end || kept.at != kept.end)) err = CRDT_EMALFORMED;
+    if (keep != NULL) r->held = inner.held; /* it stays */
+    crdt__origin_drop(crdt__store_of(r->space), inner.own);
     crdt_context_clear(&none);
     return err;
 }
@@ -172,7 +182,7 @@ static crdt_err gather(replay *r, crdt_dec *dec, size_t count)
 static crdt_err narrow(const replay *r, const crdt__heard *h, crdt_context *ret_seen)
 {
     crdt_context seen = crdt__heard_seen(r->space, h);
-    if (seen.count <= r->told.count) return crdt_context_copy(ret_seen, &seen);
+    if (r->type->holds || seen.count <= r->told.count) return crdt_context_copy(ret_seen, &seen);
     crdt_err err = crdt_context_copy(ret_seen, &r->told);
     return err == CRDT_OK ? crdt_context_intersect(ret_seen, &seen) : err;
 }
@@ -230,7 +240,7 @@ static crdt_err join_all(replay *r, crdt_dec *dec, size_t count, crdt__cited *go
 }
 
 /* A lone body is the object: nothing takes anything from it. */
-static crdt_err read_lone(const replay *r, crdt_dec *dec, void *state)
+static crdt_err read_lone(replay *r, crdt_dec *dec, void *state)
 {
     crdt__fragment_key key = {{NULL, 0}, {NULL, 0}, {NULL, 0}};
     crdt__cited       *c = crdt__fragment_get(dec, r->cited, &key);
@@ -274,6 +284,7 @@ crdt_err crdt__opaque_replay(const crdt_space *space, const crdt_type *type, voi
     r.space = space;
     r.type = type;
     r.cited = cited;
+    if (dec->reading != NULL && dec->reading->from != NULL) r.from = dec->at;
     r.state = state;
     r.lists = dec->form == CRDT_OF_DELTA;
     if (head.count == 0) return CRDT_OK; /* all of it is gone */

@@ -140,8 +140,19 @@ void crdt__object_free(crdt_store *store, crdt__object *object)
     crdt__release(store->space.mem, object, bytes);
 }
 
+/* The object of a stand-alone store stays, empty. */
+static void empty_only(crdt_store *store)
+{
+    crdt__object *o = store->only;
+    object_clear(store, o);
+    o->dirty = o->listed = o->told = false;
+    o->digest = (crdt_digest){0, 0};
+    o->next_change = NULL;
+}
+
 void crdt__objects_drop(crdt_store *store)
 {
+    if (store->only != NULL) empty_only(store);
     crdt__omap_iter it = crdt__omap_first(&store->objects);
     for (crdt__object *o; (o = crdt__omap_next(&it)) != NULL;) crdt__object_free(store, o);
     crdt__omap_clear(&store->objects);
@@ -166,8 +177,7 @@ void crdt_store_free(crdt_store *store)
     if (store->txn.delta != NULL) crdt_store_rollback(store);
     crdt_store_free(store->txn.spare);
     crdt_store_save_end(store);
-    if (store->only != NULL) object_clear(store, store->only);
-    else crdt__objects_drop(store);
+    crdt__objects_drop(store);
     crdt__release(mem, store->packed, store->packed_size);
     drop_context(&store->context);
     drop_context(&store->brought);

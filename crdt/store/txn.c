@@ -239,6 +239,7 @@ static under look_under(const crdt_txn *txn, crdt_view name)
     }
     o = may_be_opened(txn, name) ? crdt__objects_named(txn->delta, name, &it) : NULL;
     for (; o != NULL; o = crdt__objects_named_next(&it)) {
+        if (o->mine != NULL) continue;
         if (crdt__object_get(txn->store, name, (uint16_t)o->key.minor) != NULL) continue;
         see(txn, &u, o->type, o->key.minor, (pair){NULL, o});
     }
@@ -291,12 +292,12 @@ static crdt_err open_found(crdt_txn *txn, crdt_view name, const crdt_type *type,
                            pair p, crdt_target *ret_target)
 {
     crdt_err err = CRDT_OK;
+    mark_opened(txn, name); /* what the delta gets stays there, whatever fails then */
     if (p.own == NULL) err = crdt__object_add(txn->delta, name, type, id, &p.own);
     if (err == CRDT_OK && type->undo != NULL && p.mine == NULL) {
         err = crdt__object_make(txn->store, name, type, id, &p.mine);
     }
     if (err != CRDT_OK) return err;
-    mark_opened(txn, name);
     txn->shown = NULL;
     txn->sealed = false;
     p.own->mine = p.mine != NULL && p.mine->live ? p.mine : NULL;
@@ -607,6 +608,18 @@ static crdt_err remove_one(crdt_txn *txn, crdt_view name, const crdt_type *type,
     return err;
 }
 
+/* Something under the name may not be removed with it: known before anything is. */
+static bool is_kept(const crdt_txn *txn, crdt_view name)
+{
+    seen now;
+    for (uint32_t last = 0; next_type(txn, name, last, &now); last = (uint32_t)now.id + 1) {
+        if (!now.type->kept) continue;
+        crdt_ref ref = ref_in_txn(txn, now.type, pair_of(txn, name, now.id));
+        if (now.type->alive(&ref)) return true;
+    }
+    return false;
+}
+
 crdt_err crdt_txn_remove(crdt_txn *txn, crdt_view name)
 {
     if (txn->failed != CRDT_OK) return txn->failed;
@@ -618,6 +631,7 @@ crdt_err crdt_txn_remove(crdt_txn *txn, crdt_view name)
     under u = look_under(txn, name);
     if (!u.shows) return CRDT_ENOENT;
     if (u.first.type == &crdt__opaque_type) return CRDT_ETYPE; /* nothing of it was seen */
+    if (is_kept(txn, name)) return CRDT_ERIGHTS;
     uint64_t before = txn->next;
     seen     now;
     for (uint32_t last = 0; next_type(txn, name, last, &now); last = (uint32_t)now.id + 1) {

@@ -2,7 +2,6 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
-#include <xxhash.h>
 
 #include "crdt/types.h"
 #include "examples/scenarios/hospital.h"
@@ -43,20 +42,31 @@ static prescription *find(hospital *h, const char *text)
 
 /* -- Looking ----------------------------------------------------------------------------------- */
 
+static bool is_right(hospital *h, const crdt_outcome *record, uint32_t drug)
+{
+    char dose[40];
+    for (size_t i = 0; i < record->count; i++) {
+        crdt_view text = record->items[i].value.bytes;
+        snprintf(dose, sizeof dose, "%.*s", (int)text.size, (const char *)text.data);
+        const prescription *g = find(h, dose);
+        if (g->drug != drug || g->superseded) return false;
+    }
+    return record->count == truth_count(h, drug);
+}
+
 static void look_at_drugs(hospital *h, const node *n, looked *ret)
 {
-    char shown[200];
     for (uint32_t drug = 0; drug < PATIENTS * DRUGS; drug++) {
-        uint32_t truth = truth_count(h, drug), count = (uint32_t)hospital_shown(n, drug, shown);
-        bool     right = count == truth;
-        for (char *at = shown; at != NULL && count > 0; at = strchr(at, ',')) {
-            if (*at == ',') at++;
-            const prescription *g = find(h, at);
-            right = right && g->drug == drug && !g->superseded;
+        crdt_outcome record;
+        if (!hospital_read(h, n, drug, &record)) {
+            ret->wrong++;
+            continue;
         }
-        ret->wrong += !right;
-        ret->flagged += count > 1;
-        ret->hidden += count > 1 ? count - 1 : 0;
+        ret->wrong += !is_right(h, &record, drug);
+        ret->flagged += record.needs_review;
+        ret->kept += record.competing > 0 && !record.needs_review;
+        ret->hidden += (uint32_t)record.count - 1;
+        crdt_outcome_clear(&record);
     }
 }
 
@@ -83,46 +93,63 @@ static void look_at_pulses(const hospital *h, const node *n, looked *ret)
     }
 }
 
-/* One record: it follows the one before, and says what happened. */
-static bool is_record_right(hospital *h, const char *record, uint32_t author, uint32_t number,
-                            uint64_t chain)
+/* Of the doses before this one of its drug those that the record says it superseded. Returns how
+ * many. */
+static size_t name_superseded(hospital *h, const prescription *g, const crdt_audit_record *r)
 {
-    uint32_t who, which, drug;
-    uint64_t ms, before;
-    int      used = 0;
-    if (sscanf(record, "%u %u %" SCNu64 " %u %" SCNx64 "%n", &who, &which, &ms, &drug, &before,
-               &used) != 5) {
-        return false;
+    size_t count = 0;
+    for (uint32_t k = g->before; k != 0; k = h->given[k - 1].before) {
+        char            text[40];
+        prescription   *old = &h->given[k - 1];
+        crdt_view       dose = hospital_dose(text, old->author, old->number);
+        crdt_audit_hash digest = crdt_audit_digest(crdt_bytes(dose.data, dose.size));
+        for (size_t i = 0; i < r->superseded_count; i++) {
+            crdt_audit_hash named = crdt_audit_superseded(r, i);
+            if (memcmp(&named, &digest, sizeof named) != 0) continue;
+            old->named = true;
+            count++;
+        }
     }
-    const prescription *g = &h->given[h->index[author][number]];
-    for (const char *at = record + used; (at = strpbrk(at, " ,")) != NULL && at[1] != 0;) {
-        find(h, ++at)->named = true;
-    }
-    return who == author && which == number && drug == g->drug && before == chain &&
-           ms == WORLD_MS + h->w.history.entries[g->entry].at / 1000;
+    return count;
 }
 
-/* spoilt: as if somebody had changed a byte of a record of each author. */
-static void look_at_audit(hospital *h, const node *n, looked *ret, bool spoilt)
+/* One record of a dose: it says what happened. */
+static bool is_record_right(hospital *h, const prescription *g, const crdt_audit_record *r)
 {
-    char       name[40], record[400];
-    crdt_ref   audit;
-    crdt_value value;
-    for (uint32_t author = 0; author < NODES; author++) {
-        uint64_t  chain = 0;
-        uint32_t  number = 0;
-        crdt_view records = HOSPITAL_NAME(name, "audit/%u", author);
-        if (crdt_store_find(n->store, records, &crdt_gset_type, &audit) != CRDT_OK) continue;
-        crdt_gset_iter it = crdt_gset_iterate(audit); /* each author's in its order */
-        while (crdt_gset_next(&it, &value) && number < h->written[author]) {
-            snprintf(record, sizeof record, "%.*s", (int)value.bytes.size,
-                     (const char *)value.bytes.data);
-            if (spoilt && number == 0) record[value.bytes.size - 1] ^= 1;
-            ret->broken += !is_record_right(h, record, author, ++number, chain);
-            chain = XXH3_64bits(record, value.bytes.size);
-        }
-        ret->records += number;
-        ret->broken += chain != h->chain[author];
+    char            text[40], name[40];
+    crdt_view       dose = hospital_dose(text, g->author, g->number);
+    crdt_audit_hash digest = crdt_audit_digest(crdt_bytes(dose.data, dose.size));
+    return name_superseded(h, g, r) == r->superseded_count && r->stamp == g->stamp &&
+           crdt_view_compare(r->subject, hospital_drug(name, g->drug)) == 0 && r->has_body &&
+           memcmp(&r->body, &digest, sizeof digest) == 0;
+}
+
+static size_t faults_of(crdt_ref audit)
+{
+    crdt_audit_finding *findings;
+    size_t              count;
+    hospital_ok(crdt_audit_verify(audit, NULL, &findings, &count));
+    crdt_audit_findings_free(NULL, findings, count);
+    return count;
+}
+
+static void look_at_audit(hospital *h, const node *n, looked *ret)
+{
+    crdt_ref          audit;
+    crdt_audit_record r;
+    uint32_t          met[NODES] = {0};
+    hospital_ok(crdt_store_find(n->store, HOSPITAL_AUDIT, &crdt_audit_type, &audit));
+    ret->broken = (uint32_t)faults_of(audit);
+    crdt_audit_iter it = crdt_audit_iterate(audit);
+    for (; crdt_audit_next(&it, &r); ret->records++) {
+        char     who[40];
+        unsigned author;
+        snprintf(who, sizeof who, "%.*s", (int)r.author.size, (const char *)r.author.data);
+        if (sscanf(who, "node %u", &author) != 1 || author >= NODES) give_up("author %s", who);
+        if (!r.has_body) continue; /* an acknowledgement */
+        if (met[author] == h->written[author]) give_up("%s: a record too many", who);
+        const prescription *g = &h->given[h->index[author][++met[author]]];
+        ret->broken += !is_record_right(h, g, &r);
     }
 }
 
@@ -140,14 +167,29 @@ looked hospital_look(hospital *h, const node *n)
     find_truth(h);
     look_at_drugs(h, n, &l);
     look_at_pulses(h, n, &l);
-    look_at_audit(h, n, &l, false);
+    look_at_audit(h, n, &l);
     l.untold = count_untold(h);
     return l;
 }
 
-looked hospital_look_spoilt(hospital *h, const node *n)
+size_t hospital_look_spoilt(const node *n)
 {
-    looked l = {0};
-    look_at_audit(h, n, &l, true);
-    return l;
+    crdt_buf    bytes;
+    crdt_delta *copy;
+    crdt_ref    audit;
+    uint8_t    *at = NULL;
+    const char  word[] = "prescribe";
+    crdt_buf_init(&bytes, NULL);
+    hospital_ok(crdt_store_object_encode(n->store, HOSPITAL_AUDIT, crdt_audit_type.id, &bytes));
+    for (size_t i = 0; i + sizeof word <= bytes.size && at == NULL; i++) {
+        if (memcmp(bytes.data + i, word, sizeof word - 1) == 0) at = bytes.data + i;
+    }
+    if (at == NULL) give_up("no record in the audit's bytes");
+    *at ^= 1;
+    hospital_ok(crdt_delta_decode(n->store, crdt_buf_bytes(&bytes), &copy, NULL));
+    hospital_ok(crdt_store_find(copy, HOSPITAL_AUDIT, &crdt_audit_type, &audit));
+    size_t count = faults_of(audit);
+    crdt_store_free(copy);
+    crdt_buf_clear(&bytes);
+    return count;
 }

@@ -309,13 +309,20 @@ crdt_err gossip__chunk_in(gossip_engine *engine, uint64_t ms, gossip__peer *peer
     return is_whole(fetched) ? join(engine, ms, peer) : CRDT_OK;
 }
 
+/* It is the pin that keeps the log beyond its bound. What else does, such as entries of this node's
+ * own that nobody has, would stay without it: and they may be waiting for just this snapshot. */
+static bool holds_too_much(const gossip__log *log, uint64_t log_bytes)
+{
+    return log->first == log->pinned && log->bytes / 2 > log_bytes;
+}
+
 crdt_err gossip__snap_tick(gossip_engine *engine, uint64_t ms)
 {
     struct gossip__links *links = engine->links;
     gossip__fetched      *fetched = &links->fetched;
     gossip__peer         *peer = gossip__peer_get(engine, fetched->peer);
     bool                  idle = engine->now >= links->served.used + GOSSIP__SNAPSHOT_IDLE_US;
-    bool                  costly = engine->log.bytes / 2 > engine->config.log_bytes;
+    bool                  costly = holds_too_much(&engine->log, engine->config.log_bytes);
     bool                  made = engine->making.maker == GOSSIP__FOR_PEERS;
     if (engine->log.pinned != GOSSIP_NEVER && (idle || costly)) {
         let_go(engine);

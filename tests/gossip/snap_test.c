@@ -72,6 +72,51 @@ TEST(snap, one_that_nobody_can_go_on_from_is_not_served)
     cluster_free(c);
 }
 
+/* What node 0 wrote since node 1 went away is more than its log may hold, and is kept, for nobody
+ * else has it. It is not for a snapshot's sake, so the snapshot is served: node 2 can get what lies
+ * below the log in no other way, and what lies in the log not before. */
+TEST(snap, is_served_though_own_entries_fill_the_log)
+{
+    cluster *c = one_behind();
+    cluster_stop(c, 1);
+    cluster_fill(c, 0, "s", "nobody-else-has-this-", 1000);
+    cluster_run(c, 100 * MS);
+    CHECK(gossip_engine_stats(c->nodes[0].engine).log_bytes > 3 * c->nodes[0].config.log_bytes);
+    cluster_meet(c, 2, 0);
+    CHECK(cluster_settle(c, 10 * SECOND));
+    CHECK_EQ_INT(c->nodes[2].notices[GOSSIP_SNAPSHOT_IN], 1);
+    cluster_run(c, 120 * SECOND);
+    CHECK(gossip_engine_stats(c->nodes[0].engine).log_bytes <= c->nodes[0].config.log_bytes);
+    cluster_free(c);
+}
+
+static bool loses_later_pieces(cluster *c, uint32_t from, uint32_t to, const gossip_msg *msg)
+{
+    (void)c, (void)from, (void)to;
+    return msg->kind != GOSSIP_CHUNK || msg->offset == 0;
+}
+
+/* Node 2 asks for pieces again and again and gets none: node 0 does not keep its log for that. */
+TEST(snap, does_not_hold_the_log_for_ever)
+{
+    cluster *c = one_behind();
+    uint64_t most = 0;
+    c->filter = loses_later_pieces;
+    cluster_meet(c, 2, 0);
+    cluster_run(c, SECOND);
+    for (uint32_t i = 0; i < 20; i++) {
+        cluster_fill(c, 0, "s", "which-node-1-has-", 100);
+        cluster_run(c, SECOND);
+        uint64_t bytes = gossip_engine_stats(c->nodes[0].engine).log_bytes;
+        if (bytes > most) most = bytes;
+    }
+    CHECK(most > c->nodes[0].config.log_bytes); /* it does for a while */
+    CHECK(most < 4 * c->nodes[0].config.log_bytes);
+    c->filter = NULL;
+    CHECK(cluster_settle(c, 30 * SECOND));
+    cluster_free(c);
+}
+
 TEST(snap, two_askers_share_one)
 {
     cluster *c = one_behind();

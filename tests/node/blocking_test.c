@@ -7,18 +7,6 @@
 
 #define CROWD 40
 
-/* Until so many clients of the node wait. */
-static void until_blocked(talk *t, int count)
-{
-    char wanted[32];
-    snprintf(wanted, sizeof wanted, "blocked_clients:%d\\r", count);
-    for (int i = 0; i < 2000; i++) {
-        if (strstr(talk_say(t, "INFO clients"), wanted) != NULL) return;
-        nodes_sleep_ms(5);
-    }
-    CHECK_MSG(false, "never %s", wanted);
-}
-
 /* One node, with more arguments. */
 static nodes *start_flagged(const char *const *flags)
 {

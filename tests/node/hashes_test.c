@@ -61,6 +61,64 @@ TEST(hashes, of_two_values_the_later_shows_and_the_other_is_listed)
     close_pair(&p);
 }
 
+/* The hash of the set that competes at the first field of h, and whether it needs review. */
+static void review_of(talk *node, char set[33], char *ret_needs)
+{
+    const char *told = talk_say(node, "CRDT.CONFLICTS h");
+    const char *at = strstr(told, "'set', '"), *needs = strstr(told, "'needs-review', :");
+    CHECK_MSG(at != NULL && needs != NULL && at < needs, "%s", told);
+    snprintf(set, 33, "%.32s", at + 8);
+    *ret_needs = needs[17];
+}
+
+TEST(hashes, a_conflict_that_is_acknowledged_is_so_everywhere_until_another_comes)
+{
+    pair p = open_pair();
+    char set[33], newer[33], needs, say[100], reply[100];
+    cut(&p);
+    expect(p.at[0], "HSET h a here", ":1");
+    expect(p.at[1], "HSET h a there", ":1");
+    heal(&p);
+    review_of(p.at[1], set, &needs);
+    CHECK_EQ_INT(needs, '1');
+    snprintf(reply, sizeof reply, "-STALE other contents compete there now: set %s", set);
+    expect(p.at[1], "CRDT.ACK h 0123 a", reply);
+    snprintf(say, sizeof say, "CRDT.ACK h %s a", set);
+    expect(p.at[1], say, "+OK");
+    settle(p.cluster);
+    for (int i = 0; i < 2; i++) {
+        review_of(p.at[i], newer, &needs);
+        CHECK_EQ_STR(newer, set);
+        CHECK_EQ_INT(needs, '0');
+    }
+    both(&p, "CRDT.CONFLICTS", "[['key', 'h', 'type', 'ormap', 'types', :1, 'contents', :2]]");
+    cut(&p); /* two more, of which this acknowledgement knows nothing */
+    expect(p.at[0], "HSET h a now", ":0");
+    expect(p.at[1], "HSET h a then", ":0");
+    heal(&p);
+    for (int i = 0; i < 2; i++) {
+        review_of(p.at[i], newer, &needs);
+        CHECK_EQ_INT(needs, '1');
+        snprintf(reply, sizeof reply, "-STALE other contents compete there now: set %s", newer);
+        expect(p.at[i], say, reply);
+    }
+    expect(p.at[0], "HSET h a last", ":0");
+    expect(p.at[0], say, "-ERR nothing competes there");
+    expect(p.at[0], "CRDT.ACK none 0123", "-ERR nothing competes there");
+    cut(&p); /* with the next one the old acknowledgement goes, for its conflict is over */
+    expect(p.at[0], "SET k here", "+OK");
+    expect(p.at[1], "SET k there", "+OK");
+    heal(&p);
+    both(&p, "HLEN crdt:acks", ":1");
+    const char *told = talk_say(p.at[1], "CRDT.CONFLICTS k"), *at = strstr(told, "'set', '");
+    CHECK_MSG(at != NULL, "%s", told);
+    snprintf(say, sizeof say, "CRDT.ACK k %.32s", at + 8);
+    expect(p.at[1], say, "+OK");
+    settle(p.cluster);
+    both(&p, "HLEN crdt:acks", ":1");
+    close_pair(&p);
+}
+
 TEST(hashes, fields_of_both_sides_are_there)
 {
     pair p = open_pair();

@@ -1,6 +1,9 @@
 /* pair.h: two nodes with a client each, and a network between them that can be cut. */
 #ifndef TESTS_NODE_PAIR_H
 #define TESTS_NODE_PAIR_H
+#include <stdio.h>
+#include <string.h>
+
 #include "tests/node/checked.h"
 
 typedef struct pair {
@@ -39,6 +42,18 @@ static inline void both(pair *p, const char *say, const char *expected)
 {
     expect(p->at[0], say, expected);
     expect(p->at[1], say, expected);
+}
+
+/* Until so many clients of the node wait. */
+static inline void until_blocked(talk *t, int count)
+{
+    char wanted[32];
+    snprintf(wanted, sizeof wanted, "blocked_clients:%d\\r", count);
+    for (int i = 0; i < 2000; i++) {
+        if (strstr(talk_say(t, "INFO clients"), wanted) != NULL) return;
+        nodes_sleep_ms(5);
+    }
+    CHECK_MSG(false, "never %s", wanted);
 }
 
 #endif

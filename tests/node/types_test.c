@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "crdt/types.h"
-#include "tests/node/checked.h"
+#include "tests/node/pair.h"
 
 static void converse_alone(const said *lines, size_t count)
 {
@@ -257,6 +257,106 @@ TEST(types, revisions_and_rights)
         {"TYPE n", "+bcounter"},
     };
     CONVERSE_ALONE(lines);
+}
+
+#define KEPT                                                                                     \
+    "-KEPT an audit keeps its records: its key cannot be removed, replaced or given a deadline " \
+    "(CRDT.AUDIT.RETAIN and CRDT.AUDIT.KEEP drop old records)"
+
+/* How often the word is in what the audit `log` reads as. */
+static void expect_records(talk *t, const char *word, int expected)
+{
+    const char *at = talk_say(t, "CRDT.AUDIT.GET log");
+    int         count = 0;
+    CHECK_MSG(at[0] == '\'', "%s", at);
+    for (; (at = strstr(at, word)) != NULL; at += strlen(word)) count++;
+    CHECK_EQ_INT(count, expected);
+}
+
+TEST(types, an_audit_stays)
+{
+    static const said lines[] = {
+        {"CRDT.AUDIT.APPEND log ann set dose 1", "+OK"},
+        {"CRDT.AUDIT.APPEND log ann set dose 2", "+OK"},
+        {"CRDT.AUDIT.SUPERSEDE log bob dose 3 2", "+OK"},
+        {"SET a 1", "+OK"},
+        {"DEL a log", KEPT},
+        {"EXISTS a", ":1"}, /* not half of it */
+        {"UNLINK log", KEPT},
+        {"SET log x", KEPT},
+        {"RENAME a log", KEPT},
+        {"RENAME log b", "-ERR a name of type 'audit' cannot be renamed: its history stands under "
+                         "its name"},
+        {"SINTERSTORE log a1 a2", NULL},
+        {"EXPIRE log 100", KEPT},
+        {"EXPIRE log -1", KEPT},
+        {"PEXPIREAT log 1", KEPT},
+        {"CRDT.EXPIRY.EXPIRE_AT log 1", NULL}, /* beside it; and no deadline of it */
+        {"TTL log", ":-1"},
+        {"SADD log x", WRONG_TYPE},
+        {"GET log", WRONG_TYPE},
+        {"CRDT.AUDIT.KEEP log cy 0",
+         "-ERR amount must be an integer from 1 to 9223372036854775807"},
+        {"TYPE log", "+audit"},
+    };
+    nodes *cluster = start_in_memory(1);
+    talk  *t = connect_to(cluster, 0);
+    for (size_t i = 0; i < sizeof lines / sizeof lines[0]; i++) {
+        if (lines[i].expect != NULL) expect(t, lines[i].say, lines[i].expect);
+        else talk_say(t, lines[i].say);
+    }
+    expect_records(t, "\"ann\"", 2);
+    expect_records(t, "\"bob\"", 1);
+    expect(t, "CRDT.AUDIT.KEEP log cy 1", "+OK"); /* the only way */
+    expect_records(t, "\"ann\"", 0);
+    expect_records(t, "dropped to", 1);
+    talk_free(t);
+    nodes_free(cluster);
+}
+
+/* More names than go into one entry, on both sides of the logs. */
+TEST(types, flushall_leaves_the_audits_and_nothing_else)
+{
+    nodes *cluster = start_in_memory(1);
+    talk  *t = connect_to(cluster, 0);
+    char   say[600];
+    expect(t, "CRDT.AUDIT.APPEND log ann set dose 1", "+OK");
+    expect(t, "CRDT.AUDIT.APPEND a ann set dose 1", "+OK");
+    for (int i = 0; i < 1200; i += 20) {
+        size_t used = (size_t)snprintf(say, sizeof say, "MSET");
+        for (int k = i; k < i + 20; k++) {
+            used += (size_t)snprintf(say + used, sizeof say - used, " %c%d x", "bz"[k % 2], k);
+        }
+        expect(t, say, "+OK");
+    }
+    expect(t, "DBSIZE", ":1202");
+    for (int i = 0; i < 2; i++) {
+        expect(t, "FLUSHALL", "+OK");
+        expect(t, "DBSIZE", ":2");
+        expect(t, "KEYS *", "['a', 'log']");
+        expect_records(t, "\"ann\"", 1);
+    }
+    expect(t, "SET b x", "+OK");
+    expect(t, "FLUSHDB ASYNC", "+OK");
+    expect(t, "DBSIZE", ":2");
+    talk_free(t);
+    nodes_free(cluster);
+}
+
+/* One node gives the name a deadline, which has passed when the other's records arrive. */
+TEST(types, no_deadline_hides_an_audit)
+{
+    pair p = open_pair();
+    cut(&p);
+    expect(p.at[0], "SET log x PX 1", "+OK");
+    expect(p.at[1], "CRDT.AUDIT.APPEND log ann set dose 1", "+OK");
+    heal(&p);
+    both(&p, "TTL log", ":-1");
+    both(&p, "EXISTS log", ":1");
+    both(&p, "DEL log", KEPT);
+    both(&p, "FLUSHALL", "+OK");
+    both(&p, "EXISTS log", ":1");
+    close_pair(&p);
 }
 
 /* Each operation of each type has its command, with just the arity of its arguments; each type can

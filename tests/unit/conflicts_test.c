@@ -210,7 +210,7 @@ TEST(surfaced, registers_in_maps_and_columns_have_paths_of_their_own)
         DO(both[i], "m", &crdt_ormap_type, "set_in", "home", "city", who);
         DO(both[i], "m", &crdt_ormap_type, "set", "name", who);
         DO(both[i], "m", &crdt_ormap_type, "set", "same", "same");
-        DO(both[i], "max", &crdt_max_type, "write", (int64_t)i); /* merges by itself */
+        DO(both[i], "max", &crdt_max_type, "write", i); /* merges by itself */
         crdt_view rows = name_of("rows");
         crdt_txn *txn = begin(both[i]);
         CHECK_OK(crdt_lwwmap_put(txn, name_of("row"), name_of("mail"), crdt_text(who), 4, 0));

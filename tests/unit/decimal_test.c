@@ -182,8 +182,8 @@ TEST(decimal, sums_are_those_of_128_bit_integers)
             i128 n = random_units();
             bool take = random_below(&seed, 3) == 0;
             exact += take ? -n : n;
-            if (take) crdt__decimal_take(&sum, amount_of(n));
-            else crdt__decimal_add(&sum, amount_of(n));
+            if (take) crdt__decimal_take(&sum, amount_of(n), CRDT__DECIMAL_ONE);
+            else crdt__decimal_add(&sum, amount_of(n), CRDT__DECIMAL_ONE);
             CHECK(sum.frac < CRDT__DECIMAL_ONE);
             CHECK(units_of(sum) == exact);
             crdt_i128 fixed;
@@ -202,7 +202,7 @@ TEST(decimal, an_amount_never_leaves_64_bits)
         i128         a = random_units(), b = random_units();
         crdt__amount sum = amount_of(a), before = sum;
         bool         fits = a + b >= least && a + b <= most;
-        CHECK(crdt__amount_add(&sum, amount_of(b)) == fits);
+        CHECK(crdt__amount_add(&sum, amount_of(b), CRDT__DECIMAL_ONE) == fits);
         CHECK(crdt__amount_equal(sum, fits ? amount_of(a + b) : before));
         kept += fits;
         refused += !fits;
@@ -218,7 +218,7 @@ TEST(decimal, what_fixed_point_holds)
     CHECK_OK(crdt__decimal_parse(crdt_text_view(most), &n));
     CHECK_OK(crdt__decimal_to_fixed(n, &fixed));
     CHECK(fixed.lo == UINT64_MAX && fixed.hi == INT64_MAX);
-    crdt__decimal_add(&n, (crdt__amount){0, 1});
+    crdt__decimal_add(&n, (crdt__amount){0, 1}, CRDT__DECIMAL_ONE);
     CHECK_ERR(crdt__decimal_to_fixed(n, &fixed), CRDT_ERANGE);
     CHECK_OK(crdt__decimal_parse(crdt_text_view("-1701411834604692317316.87303715884105727"), &n));
     CHECK_OK(crdt__decimal_to_fixed(n, &fixed));

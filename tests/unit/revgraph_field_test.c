@@ -314,6 +314,66 @@ TEST(revgraph_field, an_edit_over_what_was_forgotten_is_a_leaf_and_not_two)
     free_all(a, b, late, NULL);
 }
 
+static void stabilise_at(crdt_store *s, const crdt_store *seen)
+{
+    CHECK_OK(crdt_store_stabilise(s, crdt_store_context(seen)));
+    check_store(s);
+}
+
+/* A first revision that was forgotten is written again by one who still holds a child of it, while
+ * another forgets the child: both end alike, and the deleted document does not come back. */
+TEST(revgraph_field, an_ancestor_written_again_does_not_come_back_with_its_child_forgotten)
+{
+    crdt_store *a = solo_of(TYPE, 1), *b = solo_of(TYPE, 2), *early = solo_of(TYPE, 3);
+    DO(a, SOLO, TYPE, "edit", "one");
+    DO(a, SOLO, TYPE, "edit", "two");
+    join(early, a);
+    DO(a, SOLO, TYPE, "remove");
+    join(b, a);
+    stabilise_at(a, early);
+    stabilise_at(b, early);
+    CHECK_EQ_INT(count_of(a, CRDT_REVS_ALL), 2);
+    crdt_context all;
+    crdt_context_init(&all, NULL);
+    CHECK_OK(crdt_context_copy(&all, crdt_store_context(a)));
+    crdt_delta *again = apply(a, SOLO, TYPE, "put", "", "one");
+    CHECK_OK(crdt_store_stabilise(b, &all));
+    CHECK_OK(crdt_store_stabilise(a, &all));
+    CHECK_OK(crdt_store_merge(b, again));
+    check_store(a);
+    CHECK(same_bytes(a, b));
+    CHECK_EQ_INT(count_of(a, CRDT_REVS_LEAVES), 0);
+    CHECK_EQ_STR(shown(b, SOLO), "none");
+    /* Whoever has seen all that and writes it now, means it. */
+    DO(b, SOLO, TYPE, "put", "", "one");
+    join(a, b);
+    check_store(a);
+    CHECK(same_bytes(a, b));
+    CHECK_EQ_INT(count_of(a, CRDT_REVS_LIVE), 1);
+    CHECK(strstr(shown(a, SOLO), "\"one\"") != NULL);
+    crdt_store_free(again);
+    crdt_context_clear(&all);
+    free_all(a, b, early, NULL);
+}
+
+/* A state tells of a revision that is written again and of the death of its child at once. */
+TEST(revgraph_field, a_body_stays_when_the_child_over_it_dies_in_the_same_join)
+{
+    crdt_store *a = solo_of(TYPE, 1), *b = solo_of(TYPE, 2);
+    DO(a, SOLO, TYPE, "edit", "one");
+    DO(a, SOLO, TYPE, "edit", "two");
+    DO(a, SOLO, TYPE, "remove");
+    join(b, a);
+    stabilise_at(a, b);
+    CHECK_EQ_INT(count_of(a, CRDT_REVS_ALL), 0);
+    DO(a, SOLO, TYPE, "put", "", "one");
+    join(b, a);
+    check_store(b);
+    CHECK(same_bytes(a, b));
+    CHECK(strstr(shown(b, SOLO), "\"one\"") != NULL);
+    free_all(a, b, NULL);
+}
+
 /* pouchdb#7491, #8409: every edit carries the whole history. Here a delta is one revision, and the
  * ancestors of a thousand edits are some 30 bytes each, without their bodies. */
 TEST(revgraph_field, an_edit_carries_one_revision)

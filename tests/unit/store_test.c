@@ -616,6 +616,34 @@ TEST(store, every_failing_allocation_leaves_the_store_unchanged)
     }
 }
 
+/* An operation that was refused memory is done again within the same transaction. */
+TEST(store, an_operation_without_memory_can_be_done_again)
+{
+    bool refused = true;
+    for (uint64_t n = 1; refused; n++) {
+        testmem      tm;
+        crdt_options o = crdt_options_default(1, crdt_types_builtin());
+        testmem_init(&tm);
+        o.mem = &tm.mem;
+        crdt_store *a;
+        CHECK_OK(crdt_store_new(&o, &a));
+        crdt_txn *txn = begin(a);
+        testmem_fail_nth(&tm, n);
+        crdt_text_edit edit;
+        crdt_err       err = crdt_text_open(txn, name_of("t"), &crdt_text_type, &edit);
+        refused = testmem_refused(&tm);
+        testmem_fail_never(&tm);
+        if (err == CRDT_ENOMEM) err = crdt_text_open(txn, name_of("t"), &crdt_text_type, &edit);
+        CHECK_OK(err);
+        CHECK_OK(crdt_text_insert(&edit, CRDT_CODE_POINTS, 0, crdt_text_view("word")));
+        crdt_store_free(commit(a));
+        check_store(a);
+        CHECK_EQ_STR(shown(a, "t"), "\"word\"");
+        crdt_store_free(a);
+        TESTMEM_DONE(&tm);
+    }
+}
+
 #define CYCLES (T_SLOW ? 20000 : 1000000)
 
 /* A name that is created and removed again and again leaves nothing behind but the count of

@@ -40,14 +40,15 @@ static uint64_t triples_of(const char *name, uint64_t triples)
 /* Types whose histories are many or long: how many operations are taken, and how many by `make
  * soak`. What is wrong with the classic order alone, or with lists alone, shows in four. Of cells
  * there are 110,000 histories of four, and forty times that of five; of revision graphs 11,000 of
- * three; of maps 54,000 of three, of rows more than 200,000. */
+ * three; of maps 54,000 of three, of rows more than 200,000, of audits even more. */
 static const struct bound {
     const char *name;
     unsigned    most, soaked;
 } bounds[] = {
     {"rga", 4, 6},      {"rga_classic", 4, 6}, {"text_classic", 4, 6}, {"cell", 4, 5},
     {"bcounter", 4, 6}, {"revgraph", 3, 4},    {"lwwmap", 2, 3},       {"ormap", 2, 3},
-    {"ormap_rw", 2, 3}, {"ormap_lww", 2, 3},   {"marks", 4, 5},
+    {"ormap_rw", 2, 3}, {"ormap_lww", 2, 3},   {"score", 3, 4},        {"zset", 3, 3},
+    {"audit", 2, 3},    {"marks", 4, 5},
 };
 
 static unsigned scope_of(const char *name, unsigned scope)
@@ -67,7 +68,8 @@ static unsigned flags_of(const char *name)
     if (is_sequence(name)) flags |= CRDT_LAWS_KEEPS_RESIDUES; /* ids of what is deleted stay */
     /* Those of the lists in them; one dot at two keys is no more found out than at two names. */
     if (is_map(name)) flags |= CRDT_LAWS_KEEPS_RESIDUES | CRDT_LAWS_HIDES_FORKS;
-    if (strcmp(name, "cell") == 0) flags |= CRDT_LAWS_ORDERED; /* a number, or not */
+    if (strcmp(name, "cell") == 0) flags |= CRDT_LAWS_ORDERED;     /* a number, or not */
+    if (strcmp(name, "zset") == 0) flags |= CRDT_LAWS_HIDES_FORKS; /* one dot at two members */
     /* Revisions are ordered by their hashes; after a deletion is forgotten they begin anew. */
     if (strcmp(name, "revgraph") == 0) flags |= CRDT_LAWS_ORDERED | CRDT_LAWS_FORGETS;
     if (strcmp(name, "lwwmap") == 0) flags |= CRDT_LAWS_ORDERED | CRDT_LAWS_FORGETS;

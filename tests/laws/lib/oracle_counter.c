@@ -7,17 +7,12 @@
  * sees. Setting a register is a reset of what is counted. Cells that would leave 64 bits are ended
  * by their writer; it goes on with the one that it began last.
  */
-#include "tests/laws/lib/oracle.h"
+#include "tests/laws/lib/oracle_counter.h"
 
 #include <string.h>
 
-__extension__ typedef __int128          i128;
+typedef oracle_int                      i128;
 __extension__ typedef unsigned __int128 u128;
-
-typedef struct counter {
-    const crdt_laws_event *events;
-    size_t                 cell[CRDT_LAWS_EVENTS_MAX]; /* the first event in the cell of a change */
-} counter;
 
 static bool is_change(const crdt_laws_event *e)
 {
@@ -90,43 +85,53 @@ static i128 amount_of(const crdt_laws_event *e)
 /* -- Cells ---------------------------------------------------------------------------------- */
 
 /* Does reset r take change i away? */
-static bool takes(const counter *c, size_t r, size_t i)
+static bool takes(const oracle_counter *c, size_t r, size_t i)
 {
     size_t last = i;
     if (!in_set(c->events[r].seen, i)) return false;
     for (size_t j = i; j < r; j++) {
-        bool same = !is_reset(&c->events[j]) && c->cell[j] == c->cell[i];
+        bool same = c->change[j] && c->cell[j] == c->cell[i];
         if (same && in_set(c->events[r].seen, j)) last = j;
     }
     return in_set(c->events[r].covers, last);
 }
 
-static bool is_taken(const counter *c, size_t count, uint64_t present, size_t i)
+static bool is_taken(const oracle_counter *c, size_t count, uint64_t present, size_t i)
 {
     for (size_t r = i + 1; r < count; r++) {
-        if (in_set(present, r) && is_reset(&c->events[r]) && takes(c, r, i)) return true;
+        if (in_set(present, r) && c->reset[r] && takes(c, r, i)) return true;
     }
     return false;
 }
 
-/* The first event in the cell that change i belongs to. */
-static size_t cell_of(const counter *c, size_t i)
+void oracle_counter_place(oracle_counter *c, size_t i)
 {
     const crdt_laws_event *e = &c->events[i];
     size_t                 open = i;
-    i128                   total = amount_of(e);
+    i128                   total = c->amount[i];
     for (size_t before = 0; before < i; before++) {
         const crdt_laws_event *b = &c->events[before];
-        if (b->replica != e->replica || is_reset(b) || !in_set(e->seen, before)) continue;
+        if (b->replica != e->replica || !c->change[before] || !in_set(e->seen, before)) continue;
         bool begins = c->cell[before] == before;
         if (begins && !is_taken(c, i, e->seen, before)) open = before;
     }
     for (size_t j = open; j < i; j++) {
-        if (is_change(&c->events[j]) && c->cell[j] == open) total += amount_of(&c->events[j]);
+        if (c->change[j] && c->cell[j] == open) total += c->amount[j];
     }
-    bool wide = is_op(e, "incr") || is_op(e, "incrfloat");
-    bool fits = total >= INT64_MIN * UNITS && total < (INT64_MAX + (i128)1) * UNITS;
-    return wide && !fits ? i : open;
+    bool fits = total >= INT64_MIN * c->one && total < (INT64_MAX + (i128)1) * c->one;
+    c->cell[i] = c->one == 0 || fits ? open : i;
+}
+
+size_t oracle_counter_sum(const oracle_counter *c, size_t count, uint64_t present, i128 *ret_sum)
+{
+    size_t left = 0;
+    *ret_sum = 0;
+    for (size_t i = 0; i < count; i++) {
+        if (!in_set(present, i) || !c->change[i] || is_taken(c, count, present, i)) continue;
+        *ret_sum += c->amount[i];
+        left++;
+    }
+    return left;
 }
 
 static void print_wide(i128 n, crdt_buf *out)
@@ -146,19 +151,20 @@ static void print_wide(i128 n, crdt_buf *out)
 /* The sum of the changes that are left; returns how many. */
 static size_t sum_of(const crdt_laws_event *events, size_t count, uint64_t present, i128 *ret_sum)
 {
-    counter c = {events, {0}};
-    size_t  left = 0;
-    *ret_sum = 0;
+    oracle_counter c;
+    memset(&c, 0, sizeof c);
+    c.events = events;
     for (size_t i = 0; i < count; i++) {
-        if (!is_reset(&events[i])) c.cell[i] = cell_of(&c, i);
+        c.change[i] = is_change(&events[i]);
+        c.reset[i] = is_reset(&events[i]);
+        if (is_op(&events[i], "incr") || is_op(&events[i], "incrfloat")) c.one = UNITS;
     }
     for (size_t i = 0; i < count; i++) {
-        if (!in_set(present, i) || is_reset(&events[i]) || is_taken(&c, count, present, i))
-            continue;
-        *ret_sum += amount_of(&events[i]);
-        left++;
+        if (!c.change[i]) continue;
+        c.amount[i] = amount_of(&events[i]);
+        oracle_counter_place(&c, i);
     }
-    return left;
+    return oracle_counter_sum(&c, count, present, ret_sum);
 }
 
 static void sum(const crdt_laws_event *events, size_t count, uint64_t present, crdt_buf *out)
