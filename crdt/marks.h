@@ -115,8 +115,8 @@ typedef struct crdt_spans crdt_spans;
 
 typedef struct crdt_span {
     uint64_t         start, count; /* in the unit asked for; count is never 0 */
-    const crdt_mark *marks;        /* those that show here, ascending by key; borrowed until the ... */
-    size_t           marks_count;  /* ... next call; their bytes until the store changes */
+    const crdt_mark *marks; /* those that show here, ascending by key; borrowed until the ... */
+    size_t           marks_count; /* ... next call; their bytes until the store changes */
 } crdt_span;
 
 /* Read the marks of the text `name`, in one sweep: O(marks * log n). Freed by crdt_marks_free;

@@ -109,8 +109,7 @@ static crdt_err insert_among(crdt_txn *txn, crdt_view name, crdt_ref text, crdt_
     for (size_t i = 0; i < laying->count; i++) {
         const crdt__laid *l = &laying->at[i];
         bool              begins = is_left(l->said.start, l->start, range.start);
-        d->all[i] =
-            (inserted){l, begins && !is_left(l->said.end, l->end, range.start), false};
+        d->all[i] = (inserted){l, begins && !is_left(l->said.end, l->end, range.start), false};
     }
     crdt_err err = insert_plain(txn, name, text, range, utf8);
     if (err == CRDT_OK) err = crdt__marks_text(txn, name, &text);
@@ -147,8 +146,7 @@ crdt_err crdt_marks_insert(crdt_txn *txn, crdt_view name, crdt_unit unit, uint64
     size_t bytes = laying.count * (sizeof(inserted) + sizeof(telling));
     desk   d = {.all = crdt__alloc(laying.mem, bytes)};
     d.tellings = (telling *)(void *)(d.all + laying.count);
-    err = d.all == NULL ? CRDT_ENOMEM
-                        : insert_among(txn, name, text, range, utf8, &laying, &d);
+    err = d.all == NULL ? CRDT_ENOMEM : insert_among(txn, name, text, range, utf8, &laying, &d);
     if (d.all != NULL) crdt__release(laying.mem, d.all, bytes);
     crdt__laying_free(&laying);
     return err == CRDT_OK ? CRDT_OK : crdt__txn_failed(txn, next, err);

@@ -89,7 +89,7 @@ crdt_err crdt__lay_all(const crdt_txn *txn, crdt_view name, crdt_unit unit, crdt
 static int compare_laid(const void *x, const void *y)
 {
     const crdt__laid *const *a = x, *const *b = y;
-    int order = crdt_view_compare((*a)->said.key, (*b)->said.key);
+    int                      order = crdt_view_compare((*a)->said.key, (*b)->said.key);
     return order != 0 ? order : crdt__said_compare(&(*b)->said, &(*a)->said);
 }
 
@@ -160,7 +160,7 @@ static void set_desk(desk *d, crdt__laid *const *laid, uint32_t first, uint32_t 
 static void settle_key(crdt_spans *s, desk *d, uint32_t first, uint32_t end)
 {
     crdt__laid *const *laid = s->order;
-    const crdt_value *before = NULL; /* NULL: nothing shows */
+    const crdt_value  *before = NULL; /* NULL: nothing shows */
     set_desk(d, laid, first, end);
     for (uint32_t m = first; m < end; m++) {
         if (laid[m]->start >= laid[m]->end) continue;
@@ -175,9 +175,8 @@ static void settle_key(crdt_spans *s, desk *d, uint32_t first, uint32_t end)
         uint32_t          owner = d->owners[i];
         bool              shows = owner != NONE && laid[owner]->said.has_value;
         const crdt_value *now = shows ? &laid[owner]->said.value : NULL;
-        bool              same = before == NULL || now == NULL
-                                     ? before == now
-                                     : crdt_value_compare(*before, *now) == 0;
+        bool              same =
+            before == NULL || now == NULL ? before == now : crdt_value_compare(*before, *now) == 0;
         before = now;
         if (same) continue;
         s->changes[s->changes_count++] = (change){d->places[i], first, shows ? owner : NONE};

@@ -108,9 +108,9 @@ static size_t find_hidden(desk *d)
 {
     size_t hidden = 0, first = 0;
     for (size_t i = 0; i <= d->count; i++) {
-        bool same = i < d->count && i > first &&
-                    crdt_view_compare(d->marks[first].laid->said.key,
-                                      d->marks[i].laid->said.key) == 0;
+        bool same =
+            i < d->count && i > first &&
+            crdt_view_compare(d->marks[first].laid->said.key, d->marks[i].laid->said.key) == 0;
         if (i > first && !same) { /* the next key begins */
             for (size_t m = first; m < i; m++) reach_to(d, d->marks[m].start, 0);
             first = i;
@@ -186,7 +186,8 @@ static crdt_err renew_one(crdt_txn *txn, crdt_view name, crdt_ref text, const cr
     crdt__said  said;
     crdt_err    err = survivor(text, &start, laid->start, &moves);
     if (err == CRDT_OK) err = survivor(text, &end, laid->end, &moves);
-    if (err != CRDT_OK || !moves || !crdt__marks_fetch(txn, name, laid->said.dot, &said)) return err;
+    if (err != CRDT_OK || !moves || !crdt__marks_fetch(txn, name, laid->said.dot, &said))
+        return err;
     said.start = start;
     said.end = end;
     return crdt__marks_move(txn, name, &said);

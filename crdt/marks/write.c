@@ -26,8 +26,8 @@ static crdt_err put_record(crdt_target *target, const crdt__said *said, const cr
     err = crdt_target_value_ok(target, value);
     if (err != CRDT_OK) return err;
     if (instead == NULL && crdt__over_full(&over, target)) return CRDT_ELIMIT;
-    err = crdt__elems_reserve(target->space->mem, &delta->elems, crdt_target_replica(target),
-                              value);
+    err =
+        crdt__elems_reserve(target->space->mem, &delta->elems, crdt_target_replica(target), value);
     if (err == CRDT_OK) err = crdt_target_reserve(target, 1, instead != NULL);
     if (err != CRDT_OK) return err;
     crdt_dot dot = crdt_target_dot(target);

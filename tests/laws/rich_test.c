@@ -113,8 +113,8 @@ static void look(world *w, unsigned r)
     print_store(w->s[r], &shown);
     rich_text(&w->model, w->seen[r], &told);
     CHECK_MSG(crdt_view_compare(crdt_buf_bytes(&shown), crdt_buf_bytes(&told)) == 0,
-              "SEED=%llu: replica %u shows\n%.*s\nnot\n%.*s", (unsigned long long)w->seed, r, (int)shown.size, (const char *)shown.data,
-              (int)told.size, (const char *)told.data);
+              "SEED=%llu: replica %u shows\n%.*s\nnot\n%.*s", (unsigned long long)w->seed, r,
+              (int)shown.size, (const char *)shown.data, (int)told.size, (const char *)told.data);
     crdt_buf_clear(&shown);
     crdt_buf_clear(&told);
 }

@@ -67,8 +67,8 @@ static bool is_behind(const rich *r, const rich_edge *e, size_t item)
     return r->text.place[item] > r->text.place[e->item];
 }
 
-void rich_say(rich *r, uint64_t seen, unsigned event, uint64_t replica, uint64_t stamp, unsigned key,
-              int value, size_t pos, size_t count)
+void rich_say(rich *r, uint64_t seen, unsigned event, uint64_t replica, uint64_t stamp,
+              unsigned key, int value, size_t pos, size_t count)
 {
     if (count == 0) return;
     if (r->count == RICH_MARKS_MAX) abort();
@@ -134,8 +134,8 @@ static bool covers_gap(const rich *r, const rich_said *s, const void *with)
 size_t rich_mend(rich *r, uint64_t before, uint64_t seen, unsigned event, uint64_t replica,
                  uint64_t stamp, size_t pos, size_t first, size_t n)
 {
-    gap    g = {pos == 0 ? LINE_NONE : line_at(&r->text, seen, pos - 1),
-                line_at(&r->text, seen, pos + n)};
+    gap g = {pos == 0 ? LINE_NONE : line_at(&r->text, seen, pos - 1),
+             line_at(&r->text, seen, pos + n)};
     size_t count = 0;
     int    wanted[RICH_KEYS];
     bool   differs[RICH_KEYS];

@@ -46,8 +46,8 @@ const char *rich_key(unsigned key);
 size_t rich_put(rich *r, uint64_t seen, unsigned event, uint64_t replica, size_t pos, size_t n,
                 char letter);
 /* It marks (value 0: takes the key away) so many characters from pos on. */
-void rich_say(rich *r, uint64_t seen, unsigned event, uint64_t replica, uint64_t stamp, unsigned key,
-              int value, size_t pos, size_t count);
+void rich_say(rich *r, uint64_t seen, unsigned event, uint64_t replica, uint64_t stamp,
+              unsigned key, int value, size_t pos, size_t count);
 /* Having typed n characters from number `first` on as an editor does, it says what the rules say of
  * the place where the place says otherwise. before: what it saw, without what it typed. The keys it
  * had to speak of are counted; each gets the next stamp, the last one `stamp`. */
