@@ -76,10 +76,10 @@ CRDT_MUST_CHECK CRDT_API crdt_err crdt_marks_new(uint64_t replica, const crdt_me
 /* -- Writing ----------------------------------------------------------------------------------- */
 
 /* Mark a stretch of the text `name`; key and value are copied. Nothing happens to a stretch of 0
- * units. O(log n), and now and then, once in about as many calls as there are marks, what
- * crdt_marks_tidy does. Errors: ENOENT (no such name), ETYPE (it shows no text), ERANGE (the range
- * ends past the text, or inside a code point), EINVAL (empty key, expand), ELIMIT (key and value
- * together about limits.value_bytes; limits.elements marks), ENOMEM. */
+ * units. O(log n), and a few times in as many calls as there are marks what crdt_marks_tidy does.
+ * Errors: ENOENT (no such name), ETYPE (it shows no text), ERANGE (the range ends past the text, or
+ * inside a code point), EINVAL (empty key, expand), ELIMIT (key and value together above about
+ * limits.value_bytes; limits.elements marks), ENOMEM. */
 CRDT_MUST_CHECK CRDT_API crdt_err crdt_marks_set(crdt_txn *txn, crdt_view name, crdt_range range,
                                                  crdt_mark mark);
 /* The same for taking the key away; mark.value is not looked at. */
@@ -95,8 +95,8 @@ CRDT_MUST_CHECK CRDT_API crdt_err crdt_marks_put(crdt_txn *txn, crdt_view name, 
  * stood at their edges was deleted: a link whose last letter is gone takes in nothing that is typed
  * in its place. Where the place alone does not say so, marks over what is inserted do, in the same
  * transaction. Beside nothing deleted it costs what crdt_text_insert does, else O(marks). Errors:
- * those of crdt_text_insert; ENOENT, ETYPE. After an error of this call alone (ENOMEM, ELIMIT) the
- * text may be there without its marks: roll back. */
+ * those of crdt_text_insert; ENOENT, ETYPE. Where it failed after the text was inserted (ENOMEM,
+ * ELIMIT) the transaction can only be rolled back; so it is with the next two. */
 CRDT_MUST_CHECK CRDT_API crdt_err crdt_marks_insert(crdt_txn *txn, crdt_view name, crdt_unit unit,
                                                     uint64_t pos, crdt_view utf8);
 /* Forget marks over the whole of which a later one of their key lies: nothing changes in what

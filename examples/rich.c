@@ -1,5 +1,5 @@
-/* Rich text: Ann and Ben mark one text at the same time; what is typed at the edge of a mark is part
- * of it or not, as its kind says. Text and marks are one delta. */
+/* Rich text: Ann and Ben mark one text at the same time; what is typed at the edge of a mark is
+ * part of it or not, as its kind says. Text and marks are one delta. */
 #include <crdt/types.h>
 #include <inttypes.h>
 #include <stdio.h>

@@ -12,8 +12,8 @@ static bool side_ok(crdt_cursor cursor)
     return cursor.side == CRDT_LEFT || cursor.side == CRDT_RIGHT;
 }
 
-/* The record of said under a fresh dot, stamped if it is new; it takes the place of `instead`, which
- * shows (NULL: of none). */
+/* The record of said under a fresh dot, stamped if it is new; it takes the place of `instead`,
+ * which shows (NULL: of none). */
 static crdt_err put_record(crdt_target *target, const crdt__said *said, const crdt_dot *instead,
                            crdt_buf *record)
 {
@@ -148,16 +148,19 @@ crdt_err crdt__marks_over(crdt_txn *txn, crdt_view name, crdt_range range, crdt_
     return crdt_marks_put(txn, name, start, end, mark.key, value);
 }
 
-#define FEW 64u /* so many are never tidied unasked */
+#define FEW 64u  /* so many are never tidied unasked */
+#define OFTEN 8u /* times in as many marks as there are */
 
-/* Once in about as many marks as there are, so that tidying costs little a mark. */
+/* Now and then, so that tidying costs little a mark. Chance is the dot's: mixed, for dots and marks
+ * grow side by side. */
 static bool is_due(const crdt_txn *txn, crdt_view name)
 {
     crdt_ref marks;
     if (crdt_txn_beside(txn, name, &crdt_marks_type, &marks) != CRDT_OK) return false;
     const crdt__marks *state = marks.state;
     if (state == NULL || state->elems.dots < FEW) return false;
-    return crdt__txn_next(txn) % state->elems.dots == 0;
+    uint64_t mixed = crdt__txn_next(txn) * UINT64_C(0x9e3779b97f4a7c15);
+    return (mixed >> 32) % state->elems.dots < OFTEN;
 }
 
 static crdt_err mark_stretch(crdt_txn *txn, crdt_view name, crdt_range range, crdt_mark mark,

@@ -1,5 +1,5 @@
-/* rich_test.c: random histories of edits and marks of one text by three replicas, which hear of each
- * other by operations, deltas and states, against the plain model of tests/laws/lib/rich.h.
+/* rich_test.c: random histories of edits and marks of one text by three replicas, which hear of
+ * each other by operations, deltas and states, against the plain model of tests/laws/lib/rich.h.
  *
  * CRDT_SCHEDULES sets their number, SEED repeats a failure; `make soak` plays a hundred thousand.
  */

@@ -1,6 +1,7 @@
 /* rich.c: see rich.h. */
 #include "tests/lib/rich.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "tests/lib/t.h"
@@ -70,7 +71,7 @@ void rich_meet(crdt_store *a, crdt_store *b)
     check_store(a);
     check_store(b);
     CHECK(same_bytes(a, b));
-    strcpy(text, rich_shown(a));
+    snprintf(text, sizeof text, "%s", rich_shown(a));
     CHECK_EQ_STR(rich_shown(b), text);
     crdt_store *copy = recoded(a);
     CHECK_EQ_STR(rich_shown(copy), text);

@@ -30,7 +30,7 @@ static void done(crdt_store *r[2], const char *shown)
     free_all(r[0], r[1], NULL);
 }
 
-/* -- The nine published examples ---------------------------------------------------------------- */
+/* -- The nine published examples --------------------------------------------------------------- */
 
 TEST(peritext, example_1_text_inserted_in_a_range_while_it_becomes_bold_is_bold)
 {
@@ -135,7 +135,7 @@ TEST(peritext, example_9_at_a_link_s_end_that_was_deleted_nothing_is_taken_in)
     done(r, "AH[link=w]C[/]FGE");
 }
 
-/* -- Its tests ----------------------------------------------------------------------------------- */
+/* -- Its tests --------------------------------------------------------------------------------- */
 
 TEST(peritext, at_one_place_bold_takes_in_and_a_link_does_not)
 {
@@ -244,8 +244,8 @@ TEST(peritext, of_two_links_over_one_range_one_shows)
     done(r, "[link=third]The fox[/] jumped.");
 }
 
-/* What an editor does when it pastes: the text, then the marks of its stretches; what the place gave
- * it goes. */
+/* What an editor does when it pastes: the text, then the marks of its stretches; what the place
+ * gave it goes. */
 static void paste(crdt_store *store, uint64_t from, uint64_t count, uint64_t to)
 {
     crdt_spans *copied, *given;

@@ -1,5 +1,6 @@
-/* oracle_marks.c: marks that stand alone: all that were said and not taken away by a removal that saw
- * them, in the order of their writing. What they do to a text is told by tests/laws/lib/rich.h. */
+/* oracle_marks.c: marks that stand alone: all that were said and not taken away by a removal that
+ * saw them, in the order of their writing. What they do to a text is told by
+ * tests/laws/lib/rich.h. */
 #include "tests/laws/lib/oracle.h"
 
 #include "crdt/cursor.h"
