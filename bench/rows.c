@@ -41,6 +41,8 @@ static const goal goals[] = {
     {"text/file-full-zstd/automerge-paper", 84997, false, false},
     {"text/file-state/automerge-paper", 63970, false, false},
     {"text/update-bytes/automerge-paper", 12, false, false},
+    {"text/undo/automerge-paper", 50, false, false},
+    {"text/undo/gen-random", 50, false, false},
 };
 
 bool bench_wants(const bench *b, const char *name)

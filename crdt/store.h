@@ -49,7 +49,7 @@ CRDT_MUST_CHECK CRDT_API crdt_err crdt_store_new_solo(const crdt_type *type, uin
                                                       const crdt_mem *mem, crdt_store **ret_store);
 /* An open transaction is rolled back; NULL is fine. */
 CRDT_API void crdt_store_free(crdt_store *store);
-/* An independent copy, written by `replica`. Errors: ENOMEM, EBUSY. */
+/* An independent copy, written by `replica`; a join into an empty store. Errors: ENOMEM, EBUSY. */
 CRDT_MUST_CHECK CRDT_API crdt_err crdt_store_clone(const crdt_store *store, uint64_t replica,
                                                    crdt_store **ret_store);
 

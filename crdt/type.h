@@ -30,6 +30,7 @@ typedef struct crdt_store crdt_store;
 typedef struct crdt_space {
     const crdt_mem          *mem;
     const crdt_limits       *limits;
+    const crdt_context      *seen;       /* the store's context */
     const crdt_context      *cut;        /* the store's stable cut; NULL: none */
     const struct crdt_types *types;      /* that the store knows; NULL: the stand-alone one alone */
     bool                     forget_ids; /* crdt_options.forget_ids */

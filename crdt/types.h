@@ -9,6 +9,7 @@
 #include "crdt/expiry.h"
 #include "crdt/gcounter.h"
 #include "crdt/gset.h"
+#include "crdt/history.h"
 #include "crdt/lww.h"
 #include "crdt/lwwmap.h"
 #include "crdt/lwwts.h"
@@ -26,6 +27,7 @@
 #include "crdt/store.h"
 #include "crdt/text.h"
 #include "crdt/twopset.h"
+#include "crdt/undo.h"
 #include "crdt/zset.h"
 #ifdef __cplusplus
 extern "C" {

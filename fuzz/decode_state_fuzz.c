@@ -5,6 +5,7 @@
  *          decode; every read and one operation on it work, and the result is as sound.
  * Memory   within fuzz_budget.
  */
+#include "crdt/undo.h"
 #include "fuzz/form.h"
 
 static crdt_err decode_in_budget(const crdt_options *options, testmem *m, crdt_view in,
@@ -21,6 +22,60 @@ static crdt_err decode_in_budget(const crdt_options *options, testmem *m, crdt_v
     return err;
 }
 
+/* What a clone of it is. Bytes may hold what their own stable cut covers, as no store's do: the
+ * next join forgets it, and a clone is one. */
+static crdt_store *forgetful(const crdt_options *options, crdt_view in)
+{
+    crdt_context nothing;
+    crdt_store  *store;
+    crdt_context_init(&nothing, options->mem);
+    CHECK_OK(crdt_store_decode(options, in, &store, NULL));
+    crdt_err err = crdt_store_stabilise(store, &nothing);
+    CHECK(err == CRDT_OK || err == CRDT_EINVAL); /* of a delta */
+    return store;
+}
+
+static void read_text(const crdt_store *store, crdt_view name, crdt_buf *out)
+{
+    crdt_ref ref;
+    crdt_err err = crdt_store_object(store, name, &crdt_text_type, &ref);
+    crdt_buf_reset(out);
+    if (err == CRDT_ENOENT) return;
+    CHECK_OK(err);
+    CHECK_OK(crdt_text_read(ref, CRDT_CODE_POINTS, 0, UINT64_MAX, out));
+}
+
+/* What the operation did to a text is undone: it reads as before. */
+static void undo(crdt_store *store, const crdt_options *options, const fuzz_op *op)
+{
+    crdt_undo *undo;
+    crdt_buf   before, after;
+    crdt_err   err = crdt_undo_new(store, op->name, &crdt_text_type, 1, &undo);
+    CHECK_OK(err);
+    crdt_buf_init(&before, NULL);
+    crdt_buf_init(&after, NULL);
+    read_text(store, op->name, &before);
+    err = fuzz_apply(store, op, NULL);
+    if (err == CRDT_OK) CHECK_OK(crdt_undo_note(undo, false));
+    if (crdt_undo_count(undo) == 1) {
+        err = crdt_undo_back(undo, FUZZ_NOW, NULL);
+        read_text(store, op->name, &after);
+        bool same = crdt_view_compare(crdt_buf_bytes(&before), crdt_buf_bytes(&after)) == 0;
+        CHECK_MSG(err != CRDT_OK || same, "what was undone is not undone");
+        CHECK_MSG(fuzz_op_may_give(err) || err == CRDT_ESTALE || err == CRDT_ERETIRED,
+                  "undo gave %s", crdt_err_name(err));
+        fuzz_sound(store, options, "the store after an undo");
+        err = crdt_undo_again(undo, FUZZ_NOW, NULL);
+        CHECK_MSG(fuzz_op_may_give(err) || err == CRDT_ENOENT || err == CRDT_ESTALE ||
+                      err == CRDT_ERETIRED,
+                  "redo gave %s", crdt_err_name(err));
+        fuzz_sound(store, options, "the store after a redo");
+    }
+    crdt_undo_free(undo);
+    crdt_buf_clear(&before);
+    crdt_buf_clear(&after);
+}
+
 /* An operation chosen by the bytes, by a replica that they name or by another. */
 static void operate(const crdt_options *options, const crdt_store *store, crdt_view in)
 {
@@ -28,10 +83,10 @@ static void operate(const crdt_options *options, const crdt_store *store, crdt_v
     const crdt_context *ctx = crdt_store_context(store);
     uint64_t            replica = 77;
     fuzz_in             script = fuzz_input((const uint8_t *)&dice, sizeof dice);
-    crdt_store         *copy;
+    crdt_store         *copy, *expected = forgetful(options, in);
     if (ctx->count > 0 && (dice.hi & 1)) replica = ctx->runs[dice.lo % ctx->count].replica;
     CHECK_OK(crdt_store_clone(store, replica, &copy));
-    fuzz_same(store, copy, "a clone of the decoded store");
+    fuzz_same(expected, copy, "a clone of the decoded store");
     fuzz_op     op = fuzz_op_read(&script, options->solo);
     crdt_delta *delta = NULL;
     crdt_err    err = fuzz_apply(copy, &op, &delta);
@@ -41,9 +96,13 @@ static void operate(const crdt_options *options, const crdt_store *store, crdt_v
         fuzz_sound(copy, options, "the store after an operation");
         fuzz_sound(delta, options, "the delta of an operation");
     } else {
-        fuzz_same(store, copy, "the store after a refused operation");
+        fuzz_same(expected, copy, "the store after a refused operation");
     }
     crdt_store_free(delta);
+    crdt_store_free(copy);
+    crdt_store_free(expected);
+    CHECK_OK(crdt_store_clone(store, replica, &copy));
+    undo(copy, options, &op);
     crdt_store_free(copy);
 }
 

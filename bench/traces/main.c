@@ -2,7 +2,7 @@
  *
  *      traces [--only PART] [--json] [--samples] [--runs N] [--size N] [--seed N] [TRACE...]
  *      traces --make SHAPE SIZE FILE     write a generated trace
- *      traces --once local|merge|load-edit TRACE [TIMES]
+ *      traces --once local|merge|load-edit|undo|history TRACE [TIMES]
  *                                        one row's work for a profiler: see bench/traces/growth
  *      traces --orders N [TRACE...]      no rows: each history in N random orders of each delivery
  *
@@ -100,6 +100,41 @@ static double run_load_edit(const work *w)
     return finish(w, start, store, true);
 }
 
+/* Microseconds an undo. */
+static void undo_row(const work *w)
+{
+    bench_samples s = {{0}, 0};
+    char          name[NAME_MAX_];
+    if (!wants(w, "undo")) return;
+    size_t n = 0;
+    for (double seconds = 0; s.count < w->runs && bench_more(&s, seconds);) {
+        crdt_store *store = play_new(1, NULL);
+        crdt_undo  *undo = play_undoable(w->t, store);
+        double      start = bench_seconds();
+        n = play_undo(undo);
+        seconds = bench_seconds() - start;
+        bench_sample(&s, seconds * 1e6 / (double)n);
+        crdt_undo_free(undo);
+        crdt_store_free(store);
+    }
+    bench_row(w->b, row_name(w, "undo", name), n, &s, "us");
+}
+
+/* Of the whole text: what the second half of the history did, and who. */
+static double run_history(const work *w)
+{
+    crdt_store *store = play_new(PLAY_READER, NULL);
+    crdt_steps  steps;
+    crdt_steps_init(&steps, NULL);
+    play_join(store, w->h->state);
+    double start = bench_seconds();
+    play_past(store, &steps);
+    double seconds = bench_seconds() - start;
+    crdt_steps_clear(&steps);
+    crdt_store_free(store);
+    return seconds;
+}
+
 /* -- Rows -------------------------------------------------------------------------------------- */
 
 static void times(const work *w, const char *what, run_fn run)
@@ -166,7 +201,7 @@ static bool wants_history(const work *w)
     static const char *const rows[] = {
         "merge",           "merge-deltas",     "load-view",      "load-edit",       "memory",
         "memory-loaded",   "file-full",        "file-full-zstd", "file-full-plain", "file-state",
-        "file-state-zstd", "file-state-plain", "update-bytes"};
+        "file-state-zstd", "file-state-plain", "update-bytes",   "history"};
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         if (wants(w, rows[i])) return true;
     }
@@ -179,6 +214,7 @@ static void trace_rows(bench *b, const trace *t, size_t runs)
     work         w = {b, t, &h, {NULL, 0}, runs};
     bench_say("%s: %u patches, %u agents", t->name, t->patches_count, t->agents);
     if (t->kind == TRACE_SEQUENTIAL) times(&w, "local", run_local);
+    if (t->kind == TRACE_SEQUENTIAL) undo_row(&w);
     if (!wants_history(&w)) return;
     play_make(t, &h);
     w.file = play_pack(crdt_codec_lz4(), h.state);
@@ -186,6 +222,7 @@ static void trace_rows(bench *b, const trace *t, size_t runs)
     times(&w, "merge-deltas", run_merge_deltas);
     times(&w, "load-view", run_load_view);
     times(&w, "load-edit", run_load_edit);
+    times(&w, "history", run_history);
     memory_rows(&w);
     size_rows(&w);
     free(w.file.data);
@@ -217,38 +254,64 @@ static int make_file(const char *name, const char *size, const char *path)
     return 2;
 }
 
+typedef enum once_job { LOCAL, MERGE, LOAD_EDIT, UNDO, HISTORY, JOBS } once_job;
+
+static const char *const job_names[] = {"local", "merge", "load-edit", "undo", "history"};
+
+/* What a run works on. */
+typedef struct once {
+    const trace *t;
+    play_bytes   file; /* as what reads it needs it */
+    crdt_store  *store;
+    crdt_undo   *undo;
+    crdt_steps   steps;
+} once;
+
 /* Callgrind counts in here alone, by the name: what is set up is not counted. */
-__attribute__((noinline)) static crdt_store *counted(const char *what, const trace *t,
-                                                     crdt_store *store, play_bytes file)
+__attribute__((noinline)) static void counted(once_job job, once *o)
 {
-    if (strcmp(what, "local") == 0) {
-        play_local(t, store);
-    } else if (strcmp(what, "merge") == 0) {
-        play_join(store, file);
-    } else {
-        store = play_load(file, NULL);
-        play_touch(t, store);
+    switch (job) {
+    case LOCAL: play_local(o->t, o->store); break;
+    case MERGE: play_join(o->store, o->file); break;
+    case LOAD_EDIT:
+        o->store = play_load(o->file, NULL);
+        play_touch(o->t, o->store);
+        break;
+    case UNDO: (void)play_undo(o->undo); break;
+    default: play_past(o->store, &o->steps); break;
     }
-    return store;
 }
 
-static int once(const char *what, const char *path, unsigned long times)
+static void run_once(once_job job, once *o, bool verify)
 {
+    crdt_steps_init(&o->steps, NULL);
+    o->undo = NULL;
+    if (job != LOAD_EDIT) o->store = play_new(job == UNDO ? 1 : PLAY_READER, NULL);
+    if (job == UNDO) o->undo = play_undoable(o->t, o->store);
+    if (job == HISTORY) play_join(o->store, o->file);
+    counted(job, o);
+    if (verify && job != UNDO) play_verify(o->t, o->store, job == LOAD_EDIT);
+    crdt_steps_clear(&o->steps);
+    crdt_undo_free(o->undo);
+    crdt_store_free(o->store);
+}
+
+static int do_once(const char *name, const char *path, unsigned long times)
+{
+    once_job w = LOCAL;
+    while (w < JOBS && strcmp(job_names[w], name) != 0) w++;
+    if (w == JOBS) {
+        fprintf(stderr, "traces: no work %s\n", name);
+        return 2;
+    }
     trace        t = read_trace(path);
     play_history h;
-    bool         load = strcmp(what, "load-edit") == 0;
-    play_bytes   packed = {NULL, 0};
-    crdt_store  *store = NULL;
     memset(&h, 0, sizeof h);
-    if (strcmp(what, "local") != 0) play_make(&t, &h);
-    if (load) packed = play_pack(crdt_codec_lz4(), h.state);
-    for (unsigned long i = 0; i < times; i++) {
-        if (!load) store = play_new(PLAY_READER, NULL);
-        store = counted(what, &t, store, load ? packed : h.state);
-        if (i == 0) play_verify(&t, store, load);
-        crdt_store_free(store);
-    }
-    free(packed.data);
+    if (w != LOCAL && w != UNDO) play_make(&t, &h);
+    once o = {.t = &t, .file = h.state};
+    if (w == LOAD_EDIT) o.file = play_pack(crdt_codec_lz4(), h.state);
+    for (unsigned long i = 0; i < times; i++) run_once(w, &o, i == 0);
+    if (w == LOAD_EDIT) free(o.file.data);
     play_clear(&h);
     trace_clear(&t);
     return 0;
@@ -284,7 +347,7 @@ static int usage(const char *program)
         stderr,
         "usage: %s [--only PART] [--json] [--samples] [--runs N] [--size N] [--seed N] [TRACE...]\n"
         "       %s --make SHAPE SIZE FILE\n"
-        "       %s --once local|merge|load-edit TRACE [TIMES]\n"
+        "       %s --once local|merge|load-edit|undo|history TRACE [TIMES]\n"
         "       %s --orders N [--seed N] [TRACE...]\n",
         program, program, program, program);
     return 2;
@@ -309,7 +372,7 @@ int main(int argc, char **argv)
     int   i = 1;
     if (argc == 5 && strcmp(argv[1], "--make") == 0) return make_file(argv[2], argv[3], argv[4]);
     if ((argc == 4 || argc == 5) && strcmp(argv[1], "--once") == 0) {
-        return once(argv[2], argv[3], argc == 5 ? strtoul(argv[4], NULL, 10) : 1);
+        return do_once(argv[2], argv[3], argc == 5 ? strtoul(argv[4], NULL, 10) : 1);
     }
     b.seed = 1;
     for (; i < argc && argv[i][0] == '-'; i++) {

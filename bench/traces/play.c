@@ -44,6 +44,37 @@ void play_local(const trace *t, crdt_store *store)
     bench_must(crdt_store_commit(store, NULL), "commit");
 }
 
+crdt_undo *play_undoable(const trace *t, crdt_store *store)
+{
+    crdt_undo *undo;
+    bench_must(crdt_undo_new(store, CRDT_SOLO, &crdt_text_type, PLAY_UNDOS, &undo), "undo");
+    for (uint32_t i = 0; i < t->patches_count; i++) {
+        crdt_text_edit edit = begin(store);
+        apply(t, &t->patches[i], &edit);
+        bench_must(crdt_store_commit(store, NULL), "commit");
+        bench_must(crdt_undo_note(undo, false), "note");
+    }
+    return undo;
+}
+
+size_t play_undo(crdt_undo *undo)
+{
+    size_t n = crdt_undo_count(undo);
+    for (size_t i = 0; i < n; i++) bench_must(crdt_undo_back(undo, BENCH_NOW, NULL), "undo");
+    return n;
+}
+
+void play_past(const crdt_store *store, crdt_steps *ret_steps)
+{
+    crdt_context half;
+    crdt_context_init(&half, NULL);
+    bench_must(crdt_context_copy(&half, crdt_store_context(store)), "context");
+    for (uint32_t i = 0; i < half.count; i++) half.runs[i].hi = half.runs[i].hi / 2 + 1;
+    crdt_ref text = crdt_store_solo(store);
+    bench_must(crdt_text_diff(text, &half, NULL, CRDT_CODE_POINTS, true, ret_steps), "diff");
+    crdt_context_clear(&half);
+}
+
 void play_touch(const trace *t, crdt_store *store)
 {
     crdt_text_edit edit = begin(store);

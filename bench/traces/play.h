@@ -4,7 +4,8 @@
 #include "bench/bench.h"
 #include "bench/traces/trace.h"
 #include "crdt/codec.h"
-#include "crdt/text.h"
+#include "crdt/history.h"
+#include "crdt/undo.h"
 
 #define PLAY_READER UINT64_C(0x7265616465720001) /* the replica that loads and merges */
 
@@ -24,6 +25,13 @@ typedef struct play_history {
 crdt_store *play_new(uint64_t replica, const crdt_mem *mem);
 /* All patches of a sequential trace in one transaction. */
 void play_local(const trace *t, crdt_store *store);
+/* The same, each patch a transaction of its own that can be undone: the last PLAY_UNDOS of them. */
+#define PLAY_UNDOS 20000u
+crdt_undo *play_undoable(const trace *t, crdt_store *store);
+/* Undo all that can be; returns how many. */
+size_t play_undo(crdt_undo *undo);
+/* What was written since about the first half of what each replica did, and by whom. */
+void play_past(const crdt_store *store, crdt_steps *ret_steps);
 /* One replica an agent, each brought to where its transactions begin. */
 void play_make(const trace *t, play_history *ret);
 void play_clear(play_history *h);

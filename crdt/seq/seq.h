@@ -179,6 +179,11 @@ void        crdt__families_drop(crdt__seq *seq);
 crdt_err crdt__seq_insert(crdt_target *target, uint32_t pos, const uint8_t *bytes, size_t size,
                           uint32_t count, uint32_t instead);
 crdt_err crdt__seq_delete(crdt_target *target, uint32_t pos, uint32_t count);
+/* Insert right of a dead element, as it stands. Where ids are forgotten that may not be named: then
+ * between the visible elements around it, but not before position `least`. What is pending is what
+ * was inserted. Errors: as insert. */
+crdt_err crdt__seq_insert_beside(crdt_target *target, uint32_t cid, uint32_t least,
+                                 const uint8_t *bytes, size_t size, uint32_t count);
 
 /* The hot paths of editors: one ASCII character typed on, one more element deleted beside those
  * pending. False: not that case, or no room; nothing is changed. */

@@ -93,9 +93,23 @@ static crdt_err name_neighbours(crdt__seq *seq, uint32_t author, uint32_t pos, c
     return CRDT_OK;
 }
 
-/* A new run: everything that may fail, then its row. */
-static crdt_err begin_typing(crdt_target *target, crdt__seq *seq, uint32_t pos, size_t size,
-                             uint32_t count)
+/* The same right of an element, dead or alive: *pos is where that is. */
+static crdt_err name_beside(crdt__seq *seq, uint32_t beside, crdt__ins *row, crdt__place *ret_place,
+                            uint32_t *pos)
+{
+    crdt_err err = crdt__order_want_index(&seq->order);
+    if (err != CRDT_OK) return err;
+    *ret_place = crdt__order_of(&seq->order, beside);
+    ret_place->offset++;
+    row->left = beside;
+    set_right(seq, row, *ret_place);
+    *pos = crdt__order_rank(&seq->order, *ret_place);
+    return CRDT_OK;
+}
+
+/* A new run: everything that may fail, then its row. beside: not at pos, but there; or NO_CID. */
+static crdt_err begin_typing(crdt_target *target, crdt__seq *seq, uint32_t pos, uint32_t beside,
+                             size_t size, uint32_t count)
 {
     crdt__pending *p = &seq->pending;
     uint32_t       author;
@@ -106,7 +120,8 @@ static crdt_err begin_typing(crdt_target *target, crdt__seq *seq, uint32_t pos, 
     crdt__place place;
     crdt__ins   row = {.ctr = seq->log.authors[author].count};
     if (seq->classic) row.lamport = seq->lamport == 0 ? 1 : crdt__lamport_on(seq->lamport, 1);
-    err = name_neighbours(seq, author, pos, &row, &place);
+    if (beside == CRDT__NO_CID) err = name_neighbours(seq, author, pos, &row, &place);
+    else err = name_beside(seq, beside, &row, &place, &pos);
     if (err == CRDT_OK && row.lamport == CRDT__LAMPORT_END) {
         err = place_at_end(seq, author, &row, &place, &pos);
     }
@@ -141,8 +156,27 @@ crdt_err crdt__seq_insert(crdt_target *target, uint32_t pos, const uint8_t *byte
         err = crdt__atoms_reserve(&seq->atoms, size, count);
     } else {
         crdt__seq_settle(seq);
-        err = begin_typing(target, seq, pos, size, count);
+        err = begin_typing(target, seq, pos, CRDT__NO_CID, size, count);
     }
+    if (err != CRDT_OK) return err;
+    crdt__atoms_append(&seq->atoms, bytes, size, count);
+    seq->pending.count += count;
+    return CRDT_OK;
+}
+
+crdt_err crdt__seq_insert_beside(crdt_target *target, uint32_t cid, uint32_t least,
+                                 const uint8_t *bytes, size_t size, uint32_t count)
+{
+    crdt__seq *seq = crdt__seq_in(target);
+    crdt__seq_settle(seq);
+    crdt_err err = crdt__order_want_index(&seq->order);
+    if (err == CRDT_OK) err = check_room(target, seq, count, 0);
+    if (err != CRDT_OK) return err;
+    if (seq->space->forget_ids) {
+        uint32_t pos = crdt__order_rank(&seq->order, crdt__order_of(&seq->order, cid));
+        return crdt__seq_insert(target, pos < least ? least : pos, bytes, size, count, 0);
+    }
+    err = begin_typing(target, seq, 0, cid, size, count);
     if (err != CRDT_OK) return err;
     crdt__atoms_append(&seq->atoms, bytes, size, count);
     seq->pending.count += count;

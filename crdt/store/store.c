@@ -52,6 +52,7 @@ static crdt_store *store_make(const crdt_mem *mem, const crdt_types *types, cons
     s->bytes = bytes;
     s->space.mem = mem;
     s->space.limits = &s->limits;
+    s->space.seen = &s->context;
     s->space.cut = &s->cut;
     s->space.types = types;
     s->types = types;

@@ -74,6 +74,14 @@ static const char *const words[] = {
     "all",
     "gossip",
     "withvalues",
+    "withscores",
+    "byscore",
+    "bylex",
+    "(1",
+    "[a",
+    "weights",
+    "aggregate",
+    "min",
     "sync",
     "async",
     "parent",
@@ -107,6 +115,18 @@ static bool is_left_out(const char *name)
     return false;
 }
 
+/* Of those that wait the argument that says how long; 0: there is none. */
+static int place_of_time(const char *name, int count)
+{
+    static const char *const last[] = {"blpop",      "brpop",    "blmove",
+                                       "brpoplpush", "bzpopmin", "bzpopmax"};
+    for (size_t i = 0; i < sizeof last / sizeof last[0]; i++) {
+        if (strcmp(name, last[i]) == 0) return count - 1;
+    }
+    bool first = strcmp(name, "blmpop") == 0 || strcmp(name, "bzmpop") == 0;
+    return first && count > 1 ? 1 : 0;
+}
+
 static void shoot(nodes *cluster, uint64_t *random, const redisReply *names)
 {
     const char *args[ARGS_MAX];
@@ -118,6 +138,11 @@ static void shoot(nodes *cluster, uint64_t *random, const redisReply *names)
     args[0] = name;
     sizes[0] = strlen(name);
     for (int i = 1; i < count; i++) pick(random, &args[i], &sizes[i]);
+    int time = place_of_time(name, count);
+    if (time > 0) {
+        args[time] = "0.001";
+        sizes[time] = 5;
+    }
     redisReply *reply = nodes_command_argv(cluster, 0, count, args, sizes);
     CHECK_MSG(reply != NULL, "%s with %d arguments, the first %.100s: %s", name, count - 1,
               count > 1 ? args[1] : "none", nodes_problem(cluster));

@@ -133,13 +133,12 @@ static size_t right_parent(const line *l, uint64_t seen, size_t left)
     return LINE_NONE;
 }
 
-size_t line_insert(line *l, uint64_t seen, unsigned event, uint64_t replica, size_t pos, size_t n)
+/* Between left and what is right of it in view. */
+static size_t insert_after(line *l, uint64_t seen, unsigned event, uint64_t replica, size_t left,
+                           size_t n)
 {
-    line_item item = {replica, 0, 0, 0, LINE_NONE, LINE_NONE, event};
-    seen |= BIT(event);
-    if (pos > 0) item.left = line_at(l, seen, pos - 1);
-    if (pos > 0 && item.left == LINE_NONE) return LINE_NONE;
-    if (!l->classic) item.right = right_parent(l, seen, item.left);
+    line_item item = {replica, 0, 0, 0, left, LINE_NONE, event};
+    if (!l->classic) item.right = right_parent(l, seen, left);
     for (size_t i = 0; i < l->count; i++) {
         const line_item *o = &l->items[i];
         if (holds(o, seen) && o->lamport > item.lamport) item.lamport = o->lamport;
@@ -154,6 +153,20 @@ size_t line_insert(line *l, uint64_t seen, unsigned event, uint64_t replica, siz
         item.right = LINE_NONE;
     }
     return first;
+}
+
+size_t line_insert(line *l, uint64_t seen, unsigned event, uint64_t replica, size_t pos, size_t n)
+{
+    seen |= BIT(event);
+    size_t left = pos > 0 ? line_at(l, seen, pos - 1) : LINE_NONE;
+    if (pos > 0 && left == LINE_NONE) return LINE_NONE;
+    return insert_after(l, seen, event, replica, left, n);
+}
+
+size_t line_insert_beside(line *l, uint64_t seen, unsigned event, uint64_t replica, size_t left,
+                          size_t n)
+{
+    return insert_after(l, seen | BIT(event), event, replica, left, n);
 }
 
 bool line_delete(line *l, uint64_t seen, uint64_t covers, unsigned event, uint64_t pos, uint64_t n)

@@ -41,6 +41,9 @@ size_t line_add(line *l, line_item item);
 /* The event, having seen `seen` and then itself, inserts n elements before the pos-th that it sees.
  * Returns the first one's number, the others follow; LINE_NONE: pos is past the end. */
 size_t line_insert(line *l, uint64_t seen, unsigned event, uint64_t replica, size_t pos, size_t n);
+/* The same right of an element that it holds, whether that shows or not. */
+size_t line_insert_beside(line *l, uint64_t seen, unsigned event, uint64_t replica, size_t left,
+                          size_t n);
 /* It deletes n elements from the pos-th on, but those only that events in `covers` inserted. False:
  * there are fewer. */
 bool line_delete(line *l, uint64_t seen, uint64_t covers, unsigned event, uint64_t pos, uint64_t n);
