@@ -3,7 +3,7 @@
  * Units      cp: code points (if none is told), utf16: as JavaScript and Java count, byte
  * Positions  from 0; below 0 they count from the end. TEXT.GET and TEXT.DELETE name a unit: -1 is
  *            the last. TEXT.INSERT names a place between units: -1 is behind the last.
- * Marks      between two such places; a name, as "bold" or "comment:7", tells the rule at its edges.
+ * Marks      between two such places; a name, as "bold" or "comment:7", tells the rule at edges.
  *            TEXT.INSERT keeps the rules where text at an edge was deleted, too.
  * Cursors    tokens that stay where they were put: TEXT.AT tells where that is now.
  */
