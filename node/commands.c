@@ -446,6 +446,11 @@ static const command list[] = {
             "The id of the revision that shows."),
 
     /* -- Texts --------------------------------------------------------------------------------- */
+    COMMAND("text.at", command_text_at, -3, READ | OURS, 1, 1, 1, "text", "key cursor [UNIT unit]",
+            "Where a cursor that TEXT.CURSOR gave stands now."),
+    COMMAND("text.cursor", command_text_cursor, -4, READ | OURS, 1, 1, 1, "text",
+            "key position <LEFT | RIGHT> [UNIT unit]",
+            "A cursor that stays beside what is left, or right, of it."),
     COMMAND("text.delete", command_text_delete, -4, WRITE | OURS, 1, 1, 1, "text",
             "key position count [UNIT unit]",
             "Delete from a text. A position below 0 counts from the end; unit: cp (code points, "
@@ -457,6 +462,13 @@ static const command list[] = {
             "Insert into a text. Position -1: at the end, -2: before what comes last ..."),
     COMMAND("text.length", command_text_length, -2, READ | FAST | OURS, 1, 1, 1, "text",
             "key [UNIT unit]", "The length of the text."),
+    COMMAND("text.mark", command_text_mark, -5, WRITE | OURS, 1, 1, 1, "text",
+            "key start end mark [value] [UNIT unit]",
+            "Mark a stretch: bold, link, comment:7. Without a value: 1."),
+    COMMAND("text.marks", command_text_marks, -2, READ | OURS, 1, 1, 1, "text", "key [UNIT unit]",
+            "The stretches that have marks: start, count, marks and values."),
+    COMMAND("text.unmark", command_text_unmark, -5, WRITE | OURS, 1, 1, 1, "text",
+            "key start end mark [UNIT unit]", "Take a mark away from a stretch."),
 
     /* -- The cluster --------------------------------------------------------------------------- */
     COMMAND("crdt.ack", command_crdt_ack, -3, WRITE | OURS | NO_MULTI, 1, 1, 1, "crdt",

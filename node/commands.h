@@ -87,7 +87,8 @@ void command_rev_put(call *c), command_rev_get(call *c), command_rev_winner(call
     command_rev_del(call *c), command_rev_accept(call *c), command_rev_tree(call *c);
 /* texts.c */
 void command_text_insert(call *c), command_text_delete(call *c), command_text_get(call *c),
-    command_text_length(call *c);
+    command_text_length(call *c), command_text_mark(call *c), command_text_unmark(call *c),
+    command_text_marks(call *c), command_text_cursor(call *c), command_text_at(call *c);
 /* pubsub.c */
 void command_publish(call *c), command_subscribe(call *c), command_psubscribe(call *c),
     command_unsubscribe(call *c), command_punsubscribe(call *c);

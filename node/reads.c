@@ -188,7 +188,7 @@ bool reads_part(const crdt_type *type)
 static bool look(call *c, crdt_view name, const crdt_type *type, crdt_ref *ret_ref)
 {
     *ret_ref = (crdt_ref){.type = type};
-    if (type == &crdt_expiry_type) { /* it stands beside what shows */
+    if (type->beside) { /* it stands beside what shows */
         crdt_err err = c->txn != NULL ? crdt_txn_beside(c->txn, name, type, ret_ref)
                                       : crdt_store_beside(c->node->store, name, type, ret_ref);
         if (err != CRDT_OK) *ret_ref = (crdt_ref){.type = type};

@@ -3,6 +3,9 @@
  * Units      cp: code points (if none is told), utf16: as JavaScript and Java count, byte
  * Positions  from 0; below 0 they count from the end. TEXT.GET and TEXT.DELETE name a unit: -1 is
  *            the last. TEXT.INSERT names a place between units: -1 is behind the last.
+ * Marks      between two such places; a name, as "bold" or "comment:7", tells the rule at edges.
+ *            TEXT.INSERT keeps the rules where text at an edge was deleted, too.
+ * Cursors    tokens that stay where they were put: TEXT.AT tells where that is now.
  */
 #include <inttypes.h>
 
@@ -109,7 +112,9 @@ void command_text_insert(call *c)
     length = length_of(text, there, o.unit);
     if (!place(c, &o, position, length, length + 1, &at)) return;
     if (!open_text(c, text, there, &edit)) return;
-    if (!text_fails(c, &o, crdt_text_insert(&edit, o.unit, at, c->args[3]))) reply_length(c, &o);
+    crdt_err err = there ? crdt_marks_insert(c->txn, c->args[1], o.unit, at, c->args[3])
+                         : crdt_text_insert(&edit, o.unit, at, c->args[3]);
+    if (!text_fails(c, &o, err)) reply_length(c, &o);
 }
 
 /* The arguments position and count, as those of units that are there. False: an error was
@@ -195,4 +200,172 @@ void command_text_length(call *c)
     if (find_text(c, &text, &there)) {
         reply_int(c->reply, (int64_t)length_of(text, there, o.unit));
     }
+}
+
+/* -- Marks ------------------------------------------------------------------------------------- */
+
+/* The arguments start and end, places between units. False: an error was replied. */
+static bool parse_stretch(call *c, const text_args *o, uint64_t length, crdt_range *ret_range)
+{
+    int64_t  start, end;
+    uint64_t from, to;
+    if (!call_int(c, 2, &start) || !call_int(c, 3, &end)) return false;
+    if (!place(c, o, start, length, length + 1, &from)) return false;
+    if (!place(c, o, end, length, length + 1, &to)) return false;
+    if (to < from) {
+        call_error(c, "ERR the end lies before the start");
+        return false;
+    }
+    *ret_range = (crdt_range){o->unit, from, to - from};
+    return true;
+}
+
+static void mark_or_unmark(call *c, bool unmark)
+{
+    text_args  o;
+    crdt_ref   text;
+    crdt_range range;
+    bool       there;
+    if (!parse_unit(c, &o)) return;
+    if (o.count != 5 && (unmark || o.count != 6)) {
+        call_wrong_arity(c);
+        return;
+    }
+    if (!find_text(c, &text, &there)) return;
+    if (!parse_stretch(c, &o, length_of(text, there, o.unit), &range)) return;
+    crdt_mark mark = {c->args[4], crdt_int(1), crdt_mark_expand(c->args[4])};
+    if (o.count == 6) mark.value = number_value(c->args[5]);
+    if (mark.key.size == 0) {
+        call_error(c, "ERR a mark must have a name");
+        return;
+    }
+    if (range.count > 0) {
+        crdt_txn *txn = key_write(c, c->args[1], text.type);
+        if (txn == NULL) return;
+        crdt_err err = unmark ? crdt_marks_unset(txn, c->args[1], range, mark)
+                              : crdt_marks_set(txn, c->args[1], range, mark);
+        if (text_fails(c, &o, err)) return;
+    }
+    reply_ok(c->reply);
+}
+
+void command_text_mark(call *c)
+{
+    mark_or_unmark(c, false);
+}
+
+void command_text_unmark(call *c)
+{
+    mark_or_unmark(c, true);
+}
+
+static void reply_span(reply *r, const crdt_span *span)
+{
+    reply_array(r, 3);
+    reply_int(r, (int64_t)span->start);
+    reply_int(r, (int64_t)span->count);
+    reply_map(r, span->marks_count);
+    for (size_t i = 0; i < span->marks_count; i++) {
+        crdt_value value = span->marks[i].value;
+        reply_bulk(r, span->marks[i].key);
+        if (value.kind == CRDT_INT) reply_bulk_int(r, value.i);
+        else reply_bulk(r, value.bytes);
+    }
+}
+
+/* Those stretches that have marks; their number. */
+static size_t walk_spans(crdt_spans *spans, reply *r)
+{
+    crdt_span span;
+    size_t    count = 0;
+    while (crdt_marks_next(spans, &span)) {
+        if (span.marks_count == 0) continue;
+        count++;
+        if (r != NULL) reply_span(r, &span);
+    }
+    crdt_marks_free(spans);
+    return count;
+}
+
+void command_text_marks(call *c)
+{
+    text_args   o;
+    crdt_ref    text;
+    crdt_spans *counted, *spans;
+    bool        there;
+    if (!parse_unit(c, &o)) return;
+    if (o.count != 2) {
+        call_wrong_arity(c);
+        return;
+    }
+    if (!find_text(c, &text, &there)) return;
+    if (!there) {
+        reply_array(c->reply, 0);
+        return;
+    }
+    const crdt_store *store = c->node->store;
+    if (call_fails(c, crdt_marks_read(store, c->args[1], o.unit, NULL, &counted))) return;
+    size_t count = walk_spans(counted, NULL);
+    if (call_fails(c, crdt_marks_read(store, c->args[1], o.unit, NULL, &spans))) return;
+    reply_array(c->reply, count);
+    (void)walk_spans(spans, c->reply);
+}
+
+/* -- Cursors ----------------------------------------------------------------------------------- */
+
+void command_text_cursor(call *c)
+{
+    text_args   o;
+    crdt_ref    text;
+    crdt_cursor cursor;
+    crdt_buf    token;
+    int64_t     position;
+    uint64_t    at, length;
+    bool        there;
+    if (!parse_unit(c, &o)) return;
+    if (o.count != 4) {
+        call_wrong_arity(c);
+        return;
+    }
+    bool left = call_is(c, 3, "left");
+    if (!left && !call_is(c, 3, "right")) {
+        call_error(c, "ERR a cursor sticks to what is LEFT or RIGHT of it");
+        return;
+    }
+    if (!call_int(c, 2, &position) || !find_text(c, &text, &there)) return;
+    length = length_of(text, there, o.unit);
+    if (!place(c, &o, position, length, length + 1, &at)) return;
+    cursor = crdt_cursor_end(left ? CRDT_LEFT : CRDT_RIGHT);
+    crdt_side side = left ? CRDT_RIGHT : CRDT_LEFT; /* of the element that it sticks to */
+    crdt_err  err = there ? crdt_text_cursor(text, o.unit, at, side, &cursor) : CRDT_OK;
+    if (text_fails(c, &o, err)) return;
+    crdt_buf_init(&token, NULL);
+    crdt_cursor_print(cursor, &token);
+    if (!call_fails(c, crdt_buf_status(&token))) reply_bulk(c->reply, crdt_buf_bytes(&token));
+    crdt_buf_clear(&token);
+}
+
+void command_text_at(call *c)
+{
+    text_args   o;
+    crdt_ref    text;
+    crdt_cursor cursor;
+    uint64_t    at = 0;
+    bool        there;
+    if (!parse_unit(c, &o)) return;
+    if (o.count != 3) {
+        call_wrong_arity(c);
+        return;
+    }
+    if (crdt_cursor_parse(c->args[2], &cursor) != CRDT_OK) {
+        call_error(c, "ERR no cursor: TEXT.CURSOR gives them");
+        return;
+    }
+    if (!find_text(c, &text, &there)) return;
+    crdt_err err = there                 ? crdt_text_find(text, cursor, o.unit, &at)
+                   : cursor.replica == 0 ? CRDT_OK
+                                         : CRDT_ENOENT;
+    if (err == CRDT_ENOENT) call_error(c, "ERR what the cursor stands at has not come here");
+    else if (err == CRDT_ESTALE) call_error(c, "STALE what the cursor stands at was forgotten");
+    else if (!text_fails(c, &o, err)) reply_int(c->reply, (int64_t)at);
 }

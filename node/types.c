@@ -95,6 +95,8 @@ static void reply_result(call *c, const crdt_op *op, crdt_err err)
         call_error(c, "ERR the audit has faults, which must not be wiped away");
     } else if (err == CRDT_EINVAL && takes(op, 'd')) {
         call_error(c, "ERR value is not a valid float");
+    } else if (err == CRDT_EINVAL && takes(op, 'c')) {
+        call_error(c, "ERR cursors must be as TEXT.CURSOR gives them, and the key not empty");
     } else if (err == CRDT_EINVAL && takes(op, 'b')) {
         call_error(c, "ERR value is not valid UTF-8");
     } else if (!call_fails(c, err)) {
@@ -108,8 +110,8 @@ static void run_operation(call *c)
     crdt_value  args[CRDT_OP_ARGS_MAX];
     crdt_view   name = c->args[1];
     if (!parse(c, m->op, args)) return;
-    bool beside = m->type == &crdt_expiry_type; /* it shows under no name of its own */
-    if (beside) c->deadlines = true;
+    bool beside = m->type->beside; /* it shows under no name of its own */
+    if (m->type == &crdt_expiry_type) c->deadlines = true;
     if (m->type == &crdt_revgraph_type) c->conflicts = true;
     crdt_txn *txn = beside ? call_write(c) : key_write(c, name, m->type);
     if (txn == NULL) return;

@@ -219,6 +219,55 @@ TEST(types, text_in_three_units)
     CONVERSE_ALONE(lines);
 }
 
+TEST(types, marks_and_cursors_of_a_text)
+{
+    static const said lines[] = {
+        {"TEXT.MARKS t", "[]"},
+        {"TEXT.MARK t 0 1 bold", "-ERR position 1 is out of range: the text has 0 code points"},
+        {"TEXT.INSERT t 0 'The fox'", ":7"},
+        {"TEXT.MARK t 0 3 bold", "+OK"},
+        {"TEXT.MARK t 4 -1 link w.org", "+OK"},
+        {"TEXT.MARK t 2 5 comment:7 42", "+OK"},
+        {"TEXT.MARK t 3 2 bold", "-ERR the end lies before the start"},
+        {"TEXT.MARK t 0 8 bold", "-ERR position 8 is out of range: the text has 7 code points"},
+        {"TEXT.MARK t 0 1 ''", "-ERR a mark must have a name"},
+        {"TEXT.MARK t 0 1", "-ERR wrong number of arguments for 'text.mark' command"},
+        {"TEXT.UNMARK t 0 1 bold x", "-ERR wrong number of arguments for 'text.unmark' command"},
+        {"TEXT.MARKS t",
+         "[[:0, :2, ['bold', '1']], [:2, :1, ['bold', '1', 'comment:7', '42']], "
+         "[:3, :1, ['comment:7', '42']], "
+         "[:4, :1, ['comment:7', '42', 'link', 'w.org']], [:5, :2, ['link', 'w.org']]]"},
+        {"TEXT.UNMARK t 2 5 comment:7", "+OK"},
+        {"TEXT.INSERT t 3 !", ":8"}, /* bold takes it in, a link does not */
+        {"TEXT.INSERT t -1 €", ":9"},
+        {"TEXT.MARKS t", "[[:0, :4, ['bold', '1']], [:5, :3, ['link', 'w.org']]]"},
+        {"TEXT.DELETE t 7 1", ":8"}, /* nor where its end was deleted */
+        {"TEXT.INSERT t 7 ?", ":9"},
+        {"TEXT.MARKS t", "[[:0, :4, ['bold', '1']], [:5, :2, ['link', 'w.org']]]"},
+        {"TEXT.GET t", "'The! fo?€'"},
+        {"TEXT.CURSOR t 0 LEFT", "'start'"},
+        {"TEXT.CURSOR t -1 RIGHT", "'end'"},
+        {"TEXT.CURSOR t 3 UP", "-ERR a cursor sticks to what is LEFT or RIGHT of it"},
+        {"TEXT.AT t start", ":0"},
+        {"TEXT.AT t end", ":9"},
+        {"TEXT.AT t end UNIT byte", ":11"},
+        {"TEXT.AT t 3", "-ERR no cursor: TEXT.CURSOR gives them"},
+        {"TEXT.AT t '3@00000000000000aa>'", "-ERR what the cursor stands at has not come here"},
+        {"CRDT.MARKS.MARK t start end em 1", "+OK"},
+        {"CRDT.MARKS.MARK t start 4 em 1",
+         "-ERR cursors must be as TEXT.CURSOR gives them, and the key not empty"},
+        {"TEXT.MARKS t", "[[:0, :4, ['bold', '1', 'em', '1']], [:4, :1, ['em', '1']], "
+                         "[:5, :2, ['em', '1', 'link', 'w.org']], [:7, :2, ['em', '1']]]"},
+        {"DEL t", ":1"},
+        {"TEXT.INSERT t 0 new", ":3"},
+        {"TEXT.MARKS t", "[]"},
+        {"SADD s x", ":1"},
+        {"TEXT.MARK s 0 1 bold", WRONG_TYPE},
+        {"TEXT.MARKS s", WRONG_TYPE},
+    };
+    CONVERSE_ALONE(lines);
+}
+
 TEST(types, bytes_that_are_no_text_are_refused)
 {
     static const char bad[] = "*4\r\n$11\r\nTEXT.INSERT\r\n$1\r\nt\r\n$1\r\n0\r\n$2\r\n\xc3(\r\n";
