@@ -253,7 +253,7 @@ $(B)/concur-demo: $(DEMO_OBJ) $(NODELIB_SRC:%.c=$(OBJ)/%.o)
 	$(Q)$(LINK) -pthread -o $@ $^ -lhiredis
 
 # ---- Dependencies: tools/deps, once per checkout and target -------------------------------------
-DEPS_TARGETS = build node demo bench-node test lint sanitize format fuzz bench coverage clang install-check traces peers redis
+DEPS_TARGETS = build node demo bench-node test lint sanitize format fuzz bench coverage clang clients install-check traces peers redis
 .PHONY: $(DEPS_TARGETS:%=deps-%)
 $(DEPS_TARGETS:%=deps-%): deps-%: build/.deps/%
 $(DEPS_TARGETS:%=build/.deps/%): build/.deps/%: tools/deps
@@ -364,6 +364,12 @@ canary: | deps-test deps-sanitize
 .PHONY: compare-redis
 compare-redis: $(B)/concurd | deps-redis
 	@tools/compare-redis --node $< $(call only,$(wildcard tests/node/replies/*.txt))
+
+# What people's clients print with redis-server and with concurd, in each protocol they speak: the
+# same. ONLY=ioredis; npm and Go packages come to build/clients.
+.PHONY: test-clients
+test-clients: $(B)/concurd | deps-clients
+	@tools/test-clients --node $< $(if $(ONLY),--only '$(ONLY)')
 
 # ---- Examples: against the public headers and the shared libraries only, warnings are errors ----
 PUBLIC      = build/include
@@ -676,6 +682,7 @@ help:
 	@echo 'make lint        layers, symbols, headers, tidy, format, cppcheck, generated docs'
 	@echo 'make sanitize    the tests under ASan+UBSan+LSan, TSan, valgrind (also sanitize-asan, ...)'
 	@echo 'make compare-redis  the replies of concurd beside those of redis-server; ONLY='
+	@echo 'make test-clients  redis-cli, redis-py, hiredis, node-redis, ioredis, go-redis; ONLY='
 	@echo 'make canary      shows that leaks, overflows, races and so on are found'
 	@echo 'make soak        the law tests at full length'
 	@echo 'make sim         concur-sim, a world in virtual time: build/gcc/concur-sim --help'
