@@ -219,12 +219,12 @@ void oracle_audit(const crdt_laws_event *events, size_t count, uint64_t present,
     uint64_t left = standing(&t, count, present), last = 0;
     crdt_buf_text(out, "{");
     for (;;) { /* the next replica above the last one */
-        uint64_t next = UINT64_MAX;
+        uint64_t next = 0;
         for (size_t i = 0; i < count; i++) {
             uint64_t replica = events[i].replica;
-            if (in_set(left, i) && replica > last && replica < next) next = replica;
+            if (in_set(left, i) && replica > last && (next == 0 || replica < next)) next = replica;
         }
-        if (next == UINT64_MAX) break;
+        if (next == 0) break;
         for (size_t i = 0; i < count; i++) {
             if (!in_set(left, i) || events[i].replica != next) continue;
             crdt_buf_text(out, between);
