@@ -197,6 +197,7 @@ TEST(history, of_forgotten_content_is_stale)
     check_told(text, &before, NULL, CRDT_CODE_POINTS, true, "=1:a -2:a/a =1:a");
     check_told(text, NULL, NULL, CRDT_UTF8_BYTES, false, "+ad");
     CHECK_EQ_INT(out.size, 0);
+    crdt_buf_clear(&out);
     crdt_steps_clear(&steps);
     crdt_context_clear(&before);
     free_all(store, NULL);

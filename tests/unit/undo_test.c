@@ -2,8 +2,6 @@
  * tests/laws/history_test.c. */
 #include "crdt/undo.h"
 
-#include <string.h>
-
 #include "tests/lib/random.h"
 #include "tests/lib/stores.h"
 #include "tests/lib/testmem.h"
@@ -469,7 +467,7 @@ static void go_back_and_forth(const crdt_type *type, uint64_t *rand)
         if (crdt_store_is_empty(delta)) { /* it took away all that it wrote: no step any more */
             crdt_buf same = then[at + 1];
             CHECK(kind == 1);
-            memmove(&then[at + 1], &then[at + 2], (STEPS - at - 1) * sizeof same);
+            for (size_t k = at + 1; k < STEPS; k++) then[k] = then[k + 1];
             then[STEPS] = same;
             end--;
         }
