@@ -113,6 +113,7 @@ static crdt_value argument(choice *c, size_t at, char letter, uint64_t elements)
     case 'd': return decimal(c, c->bytes[at]);
     case 'b': return bytes_value(c, c->bytes[at], true);
     case 'r': return revisions(c);
+    case 'c': return crdt_text(at == 0 ? "start" : "end");
     case 'i': return crdt_int((int64_t)random_below(&c->rand, 2000) - 1000);
     case 'n': return crdt_int((int64_t)random_scale(&c->rand, 1, 8));
     case 'p': return crdt_int((int64_t)random_below(&c->rand, elements + 1));

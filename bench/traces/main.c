@@ -347,14 +347,9 @@ static int usage(const char *program)
         stderr,
         "usage: %s [--only PART] [--json] [--samples] [--runs N] [--size N] [--seed N] [TRACE...]\n"
         "       %s --make SHAPE SIZE FILE\n"
-<<<<<<< HEAD
-        "       %s --once local|merge|load-edit|undo|history TRACE [TIMES]\n",
-        program, program, program);
-=======
-        "       %s --once local|merge|load-edit TRACE [TIMES]\n"
+        "       %s --once local|merge|load-edit|undo|history TRACE [TIMES]\n"
         "       %s --orders N [--seed N] [TRACE...]\n",
         program, program, program, program);
->>>>>>> main
     return 2;
 }
 
