@@ -8,7 +8,8 @@
 
 #include "tests/laws/lib/oracle.h"
 
-#define IDS_MAX 16 /* replicas, and strangers that were given rights */
+/* Replicas, and strangers that were given rights: an event names one of each at most. */
+#define IDS_MAX (2 * CRDT_LAWS_EVENTS_MAX)
 
 __extension__ typedef __int128 i128;
 
