@@ -22,8 +22,8 @@ static crdt_err decode_in_budget(const crdt_options *options, testmem *m, crdt_v
     return err;
 }
 
-/* What a clone of it is. Bytes may hold what their own stable cut covers, as no store's do: the next
- * join forgets it, and a clone is one. */
+/* What a clone of it is. Bytes may hold what their own stable cut covers, as no store's do: the
+ * next join forgets it, and a clone is one. */
 static crdt_store *forgetful(const crdt_options *options, crdt_view in)
 {
     crdt_context nothing;
