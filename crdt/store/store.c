@@ -444,3 +444,15 @@ crdt_err crdt_store_renew(crdt_store *store, uint64_t replica)
     store->replica = replica;
     return CRDT_OK;
 }
+
+crdt_err crdt_store_apply(crdt_store *store, uint64_t now_ms, crdt_view name, const crdt_op *op,
+                          const crdt_value *args, size_t argc, crdt_delta **ret_delta)
+{
+    crdt_txn *txn;
+    crdt_err  err = crdt_store_begin(store, now_ms, &txn);
+    if (err != CRDT_OK) return err;
+    err = crdt_txn_apply(txn, name, op, args, argc);
+    if (err == CRDT_OK) err = crdt_store_commit(store, ret_delta);
+    if (err != CRDT_OK) crdt_store_rollback(store);
+    return err;
+}
