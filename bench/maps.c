@@ -10,6 +10,7 @@
 #define CHANGED 10000u
 #define DEPTH 4u
 #define NESTED 20000u
+#define FIELDS 1000u
 
 static uint64_t replica_id(unsigned r)
 {
@@ -147,6 +148,48 @@ static void nested_row(bench *b, const char *name, bool again)
     bench_row(b, name, NESTED, &t, "ns");
 }
 
+/* One access to a field of a hash: as the node's HSET, HINCRBY and HGET. */
+typedef enum access { HASH_SET, HASH_INCR, HASH_GET } access;
+
+static void use_field(crdt_store *hash, access kind, uint64_t i)
+{
+    char       text[32];
+    crdt_txn  *txn;
+    crdt_view  field = key_of(i, text);
+    crdt_ref   ref;
+    crdt_value got;
+    if (kind == HASH_GET) {
+        bench_must(crdt_ormap_get(crdt_store_solo(hash), &field, 1, &crdt_cell_type, &ref), "get");
+        if (!crdt_cell_peek(ref, &got)) bench_die("a field has no value", CRDT_ENOENT);
+        return;
+    }
+    bench_must(crdt_store_begin(hash, BENCH_NOW, &txn), "begin");
+    bench_must(crdt_ormap_enter(txn, CRDT_SOLO, &crdt_ormap_type, NULL, 0), "enter");
+    if (kind == HASH_SET) bench_must(crdt_cell_set(txn, field, crdt_text("0123456789")), "set");
+    else bench_must(crdt_cell_incr(txn, field, 1), "incr");
+    bench_must(crdt_store_commit(hash, NULL), "commit");
+}
+
+/* A hash of 1,000 fields that are there; each field 20 times. */
+static void hash_row(bench *b, const char *name, access kind)
+{
+    bench_samples t = {{0}, 0};
+    double        took = 0;
+    if (!bench_wants(b, name)) return;
+    for (int run = -1; bench_more(&t, took); run++) {
+        crdt_store *hash = bench_store(&crdt_ormap_type, replica_id(1), NULL);
+        for (uint64_t i = 0; i < FIELDS; i++) {
+            use_field(hash, kind == HASH_INCR ? HASH_INCR : HASH_SET, i);
+        }
+        double start = bench_seconds();
+        for (uint64_t i = 0; i < NESTED; i++) use_field(hash, kind, i % FIELDS);
+        took = bench_seconds() - start;
+        if (run >= 0) bench_sample(&t, took / NESTED * 1e9);
+        crdt_store_free(hash);
+    }
+    bench_row(b, name, FIELDS, &t, "ns");
+}
+
 static void size_rows(bench *b, crdt_store *base)
 {
     double payload = KEYS * (12.0 + 3.0);
@@ -180,4 +223,7 @@ void bench_maps(bench *b)
     }
     nested_row(b, "ormap/nested-new", false);
     nested_row(b, "ormap/nested-again", true);
+    hash_row(b, "hash/set", HASH_SET);
+    hash_row(b, "hash/incr", HASH_INCR);
+    hash_row(b, "hash/get", HASH_GET);
 }

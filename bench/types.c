@@ -56,6 +56,7 @@ static crdt_err run_op(const subject *s, crdt_store *store, const crdt_op *op, u
             break;
         case 't': args[argc] = crdt_int((int64_t)i + 1); break;
         case 'r': args[argc] = crdt_text(""); break;
+        case 'c': args[argc] = crdt_text(argc == 0 ? "start" : "end"); break;
         case 'b':
             snprintf(text, sizeof text, "element %llu", (unsigned long long)i);
             args[argc] = crdt_text(text);

@@ -36,6 +36,11 @@ static inline crdt_cursor crdt_cursor_end(crdt_side side)
 CRDT_API void                     crdt_cursor_encode(crdt_cursor cursor, crdt_buf *out);
 CRDT_MUST_CHECK CRDT_API crdt_err crdt_cursor_decode(crdt_view in, crdt_cursor *ret_cursor);
 
+/* As text: "start", "end", or counter, '@', replica in 16 digits of hex, '<' (left) or '>':
+ * "12@00000000000000a1>". parse: EMALFORMED unless it is just what print writes. */
+CRDT_API void                     crdt_cursor_print(crdt_cursor cursor, crdt_buf *out);
+CRDT_MUST_CHECK CRDT_API crdt_err crdt_cursor_parse(crdt_view in, crdt_cursor *ret_cursor);
+
 #ifdef __cplusplus
 }
 #endif

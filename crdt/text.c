@@ -297,6 +297,26 @@ crdt_err crdt_text_find(crdt_ref text, crdt_cursor cursor, crdt_unit unit, uint6
     return CRDT_OK;
 }
 
+crdt_err crdt_text_compare(crdt_ref text, crdt_cursor a, crdt_cursor b, int *ret_order)
+{
+    const crdt__seq *seq = crdt__seq_of(&text);
+    if (seq != NULL) return crdt__seq_compare_cursors(seq, a, b, ret_order);
+    if (a.replica != 0 || b.replica != 0) return CRDT_ENOENT;
+    *ret_order = (int)a.side - (int)b.side;
+    return CRDT_OK;
+}
+
+crdt_err crdt_text_gap(crdt_ref text, crdt_unit unit, uint64_t pos, bool *ret_gap)
+{
+    crdt__seq *seq = (crdt__seq *)(uintptr_t)crdt__seq_of(&text);
+    uint32_t   at = 0;
+    *ret_gap = false;
+    if (seq == NULL) return pos == 0 ? CRDT_OK : CRDT_ERANGE;
+    crdt_err err = position(seq, unit, pos, &at);
+    if (err == CRDT_OK) *ret_gap = crdt__seq_has_gap(seq, at);
+    return err;
+}
+
 uint64_t crdt_text_waiting(crdt_ref text)
 {
     const crdt__seq *seq = crdt__seq_of(&text);

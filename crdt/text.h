@@ -106,6 +106,15 @@ CRDT_MUST_CHECK CRDT_API crdt_err crdt_text_cursor(crdt_ref text, crdt_unit unit
 CRDT_MUST_CHECK CRDT_API crdt_err crdt_text_find(crdt_ref text, crdt_cursor cursor, crdt_unit unit,
                                                  uint64_t *ret_pos);
 
+/* How two cursors stand to each other, in what was deleted, too: *ret_order is below 0, 0 or above
+ * 0 as a stands before, at or after b. Errors: those of crdt_text_find. O(log n). */
+CRDT_MUST_CHECK CRDT_API crdt_err crdt_text_compare(crdt_ref text, crdt_cursor a, crdt_cursor b,
+                                                    int *ret_order);
+/* Does something that was deleted stand between the units pos - 1 and pos? Errors: ERANGE,
+ * ENOMEM. O(log n). */
+CRDT_MUST_CHECK CRDT_API crdt_err crdt_text_gap(crdt_ref text, crdt_unit unit, uint64_t pos,
+                                                bool *ret_gap);
+
 /* Insertions and deletions that wait for what they refer to: not shown yet. 0 unless deltas were
  * merged out of order or a peer sent a reference to nothing. */
 CRDT_API uint64_t crdt_text_waiting(crdt_ref text);

@@ -108,9 +108,9 @@ typedef struct crdt_conflict {
 } crdt_conflict;
 
 /* An operation as data. args: one letter an argument: v value, b bytes, d decimal number (as
- * bytes), r revision ids (as bytes: "N-hash N-hash"), i int64, n amount (1..2^63-1, an INT), p
- * position (an INT from 0), t stamp (an INT, 0..CRDT_STAMP_MAX). apply is all or nothing on the
- * transaction. */
+ * bytes), r revision ids (as bytes: "N-hash N-hash"), c cursor (as bytes: crdt_cursor_print), i
+ * int64, n amount (1..2^63-1, an INT), p position (an INT from 0), t stamp (an INT,
+ * 0..CRDT_STAMP_MAX). apply is all or nothing on the transaction. */
 typedef struct crdt_op {
     const char *name, *args, *help;
     crdt_err (*apply)(crdt_txn *txn, crdt_view name, const crdt_value *args);

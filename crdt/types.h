@@ -13,6 +13,7 @@
 #include "crdt/lww.h"
 #include "crdt/lwwmap.h"
 #include "crdt/lwwts.h"
+#include "crdt/marks.h"
 #include "crdt/max.h"
 #include "crdt/min.h"
 #include "crdt/mvreg.h"

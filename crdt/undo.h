@@ -32,7 +32,7 @@ typedef struct crdt_undo crdt_undo;
 /* For the text `name` (CRDT_SOLO in a stand-alone store; it need not exist yet; not one that lies
  * in a map), of one of the two types of text, as the store's own replica edits it from now on.
  * Keeps the last steps_max steps. The name is copied, the store borrowed: it must outlive this.
- * Memory is of the store's. Errors: ENOMEM, EINVAL (another type, or steps_max 0). */
+ * Memory is the store's. Errors: ENOMEM, EINVAL (another type, or steps_max 0). */
 CRDT_MUST_CHECK CRDT_API crdt_err crdt_undo_new(crdt_store *store, crdt_view name,
                                                 const crdt_type *type, size_t steps_max,
                                                 crdt_undo **ret_undo);

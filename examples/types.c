@@ -643,6 +643,26 @@ static void lwwmap(void)
 }
 /* end doc */
 
+/* doc: marks */
+/* Their text is another object of the same name: see examples/rich.c. Here they stand alone. */
+static void marks(void)
+{
+    crdt_store *r[3];
+    crdt_cursor first = crdt_cursor_end(CRDT_LEFT), last = crdt_cursor_end(CRDT_RIGHT);
+    crdt_value  on = crdt_int(1), to = crdt_text("w.org");
+    start(&crdt_marks_type, r);
+    ok(crdt_marks_put(begin(r[0]), CRDT_SOLO, first, last, crdt_text_view("bold"), &on));
+    crdt_delta *bold = commit(r[0]); /* at the same time ... */
+    ok(crdt_marks_put(begin(r[1]), CRDT_SOLO, first, last, crdt_text_view("link"), &to));
+    crdt_delta *link = commit(r[1]);
+
+    send(bold, r[1]);             /* as an operation */
+    send_since(r[1], r[0]);       /* as a delta: what r[0] lacks */
+    send_group(bold, link, r[2]); /* as a delta: a group */
+    finish(r, bold, link);
+}
+/* end doc */
+
 /* doc: audit */
 static void audit(void)
 {
@@ -680,6 +700,7 @@ int main(void)
     text_classic();
     cell();
     expiry();
+    marks();
     revgraph();
     bcounter();
     ormap();

@@ -146,6 +146,15 @@ static const crdt_value revisions[] = {
     TEXT("4294967295-eeeeeeeeeeeeeeeeeeeeeeeeeeeeeeee"),
     TEXT("1-a")};
 
+static const crdt_value cursors[] = {TEXT("start"),
+                                     TEXT("end"),
+                                     TEXT("1@00000000000000a1<"),
+                                     TEXT("3@00000000000000a1>"),
+                                     TEXT("2@00000000000000b2<"),
+                                     TEXT("18446744073709551615@ffffffffffffffff>"),
+                                     TEXT("1@0000000000000000<"),
+                                     TEXT("1@1<")};
+
 #define COUNT(list) (sizeof(list) / sizeof *(list))
 
 /* Positions, and amounts beside one, are mostly small, so that they lie inside. */
@@ -154,6 +163,7 @@ static crdt_value argument(char letter, uint8_t byte, bool at_position)
     crdt_value v;
     if (letter == 'd') return decimals[byte % COUNT(decimals)];
     if (letter == 'r') return revisions[byte % COUNT(revisions)];
+    if (letter == 'c') return cursors[byte % COUNT(cursors)];
     if (letter == 'b') return utf8[byte % COUNT(utf8)];
     if (letter == 'v' && (byte & 1)) return texts[byte / 2 % COUNT(texts)];
     if (letter == 'v') byte /= 2;

@@ -27,7 +27,7 @@ bool key_kept(const node *n, crdt_view name)
     const crdt_type *type;
     crdt_ref         ref;
     for (size_t i = 0; (type = crdt_store_type_at(n->store, name, i)) != NULL; i++) {
-        bool found = type->kept && crdt_store_find(n->store, name, type, &ref) == CRDT_OK;
+        bool found = type->kept && crdt_store_object(n->store, name, type, &ref) == CRDT_OK;
         if (found && type->alive(&ref)) return true;
     }
     return false;

@@ -35,6 +35,7 @@ static const char *word_of(char letter)
 {
     switch (letter) {
     case 'b': return "bytes";
+    case 'c': return "cursor";
     case 'd': return "number";
     case 'i': return "integer";
     case 'n': return "amount";
@@ -65,6 +66,7 @@ static bool parse(call *c, const crdt_op *op, crdt_value *args)
         switch (op->args[i]) {
         case 'v': args[i] = number_value(view); break;
         case 'b':
+        case 'c':
         case 'd':
         case 'r': args[i] = crdt_bytes(view.data, view.size); break;
         default:

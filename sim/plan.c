@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "crdt/types.h"
 #include "sim/must.h"
 #include "sim/random.h"
 
@@ -27,6 +28,14 @@ const char *plan_topology_name(plan_topology topology)
     return topology < PLAN_TOPOLOGIES ? names[topology] : "none";
 }
 
+uint64_t plan_types(void)
+{
+    const crdt_types *types = crdt_types_builtin();
+    uint64_t          mask = 0;
+    for (size_t i = 0; i < types->count; i++) mask |= UINT64_C(1) << types->list[i]->id % 64;
+    return mask;
+}
+
 void plan_init(plan *p, uint64_t seed)
 {
     memset(p, 0, sizeof *p);
@@ -34,7 +43,7 @@ void plan_init(plan *p, uint64_t seed)
     p->nodes = 3;
     p->persist = 1;
     p->segment_bytes = 64u << 20;
-    p->types = UINT64_MAX;
+    p->types = plan_types();
     p->objects = 4;
     p->ops_max = 3;
     p->value_max = 16;
@@ -290,7 +299,8 @@ void plan_make(plan *p, uint64_t seed)
     p->persist = random_between(&s.rand, 1, 2);
     if (p->persist == 2 && half(&s)) p->sync = random_between(&s.rand, 1, 2);
     p->segment_bytes = half(&s) ? random_scale(&s.rand, 4096, 1 << 20) : 64u << 20;
-    p->types = random_next(&s.rand) | UINT64_C(1) << random_below(&s.rand, 16);
+    p->types = random_next(&s.rand) & plan_types();
+    if (p->types == 0) p->types = plan_types();
     p->objects = random_between(&s.rand, 1, 6);
     p->ops_max = random_between(&s.rand, 1, 5);
     p->value_max = half(&s) ? 16 : random_scale(&s.rand, 16, 4096);

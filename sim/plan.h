@@ -42,6 +42,8 @@ typedef struct plan {
 const char *plan_kind_name(plan_kind kind);
 const char *plan_topology_name(plan_topology topology);
 
+/* The bits, by id, of all types of objects. */
+uint64_t plan_types(void);
 /* Everything calm: the engine's defaults, no events. */
 void plan_init(plan *p, uint64_t seed);
 /* The plan of a seed: each fault is switched on in about half of them. */

@@ -30,7 +30,7 @@ static bool read_types(const char *text, uint64_t *ret_mask)
             fputc('\n', stderr);
             return false;
         }
-        *ret_mask |= UINT64_C(1) << at;
+        *ret_mask |= UINT64_C(1) << types->list[at]->id % 64;
         text += size + (text[size] == ',');
     }
     return true;

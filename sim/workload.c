@@ -21,20 +21,34 @@ static bool is_named(const world *w, size_t count, const char *name, const crdt_
     return false;
 }
 
-void work_begin(world *w)
+static bool has_type(uint64_t mask, const crdt_type *type)
+{
+    return mask >> type->id % 64 & 1;
+}
+
+/* One of those in the mask. What other types there are does not matter to the draw: so a replay
+ * stays what it was when types are added. */
+static const crdt_type *draw_type(uint64_t *rand, uint64_t mask)
 {
     const crdt_types *types = crdt_types_builtin();
-    const plan       *p = w->plan;
-    uint64_t          rand = random_stream(p->seed, 5);
-    size_t            count = p->objects < HISTORY_OBJECTS ? p->objects : HISTORY_OBJECTS;
+    uint64_t          among = 0;
+    for (size_t i = 0; i < types->count; i++) among += has_type(mask, types->list[i]);
+    if (among == 0) must_fail("the plan names no type that there is");
+    uint64_t skip = random_below(rand, among);
+    size_t   at = 0;
+    while (!has_type(mask, types->list[at]) || skip-- > 0) at++;
+    return types->list[at];
+}
+
+void work_begin(world *w)
+{
+    const plan *p = w->plan;
+    uint64_t    rand = random_stream(p->seed, 5);
+    size_t      count = p->objects < HISTORY_OBJECTS ? p->objects : HISTORY_OBJECTS;
     w->history.objects_count = count;
     for (size_t i = 0; i < count; i++) {
         history_object *o = &w->history.objects[i];
-        size_t          at = (size_t)random_below(&rand, types->count);
-        for (size_t k = 0; k < types->count && !(p->types >> at % 64 & 1); k++) {
-            at = (at + 1) % types->count;
-        }
-        o->type = types->list[at];
+        o->type = draw_type(&rand, p->types);
         o->oracle = oracle_of(o->type);
         snprintf(o->name, sizeof o->name, "%s%zu", o->type->name, i);
         const history_object *before = i ? &w->history.objects[i - 1] : NULL;
@@ -99,6 +113,7 @@ static crdt_value argument(choice *c, size_t at, char letter, uint64_t elements)
     case 'd': return decimal(c, c->bytes[at]);
     case 'b': return bytes_value(c, c->bytes[at], true);
     case 'r': return revisions(c);
+    case 'c': return crdt_text(at == 0 ? "start" : "end");
     case 'i': return crdt_int((int64_t)random_below(&c->rand, 2000) - 1000);
     case 'n': return crdt_int((int64_t)random_scale(&c->rand, 1, 8));
     case 'p': return crdt_int((int64_t)random_below(&c->rand, elements + 1));

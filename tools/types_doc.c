@@ -71,6 +71,7 @@ static const char *arg_text(char letter)
     case 'b': return "bytes";
     case 'd': return "decimal number";
     case 'r': return "revision ids";
+    case 'c': return "cursor";
     case 'i': return "integer";
     case 'n': return "amount from 1 up";
     case 'p': return "position from 0";

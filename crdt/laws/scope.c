@@ -537,10 +537,10 @@ static bool small_arg(const scope *s, char letter, unsigned index, unsigned elem
         *ret_value = crdt_text(halves[s->count - 1]);
         return index == 0;
     }
-    if (letter == 'r') {
+    if (letter == 'r' || letter == 'c') {
         const crdt_op *op = s->events[s->count - 1].op;
         *ret_value = crdt__laws_arg(op, (size_t)(strchr(op->args, letter) - op->args), index);
-        return index < 3;
+        return index < (letter == 'r' ? 3 : 1);
     }
     bool symmetric = !(s->k->o->flags & CRDT_LAWS_ORDERED) && letter != 'i' && letter != 't';
     if (letter == 'n') {

@@ -98,6 +98,18 @@ static const crdt_value revisions[] = {B(""),
                                        B(REV("2", "bbbb") " " REV("2", "cccc")),
                                        B("1-a")};
 
+/* Of three replicas' elements, and the ends. */
+#define ELEM(number, digit, side) number "@00000000000000" digit digit side
+static const crdt_value cursors[] = {B("start"),
+                                     B("end"),
+                                     B(ELEM("1", "a", "<")),
+                                     B(ELEM("1", "a", ">")),
+                                     B(ELEM("2", "b", "<")),
+                                     B(ELEM("1073741823", "c", ">")),
+                                     B(ELEM("18446744073709551615", "a", ">")),
+                                     B(ELEM("01", "a", "<")),
+                                     B("1@a<")};
+
 typedef struct domain {
     char              letter;
     bool              placed; /* for operations that take a position */
@@ -110,6 +122,7 @@ static const domain domains[] = {{'v', false, any_values, COUNT(any_values), 4},
                                  {'b', false, byte_values, COUNT(byte_values), 3},
                                  {'d', false, decimals, COUNT(decimals), 3},
                                  {'r', false, revisions, COUNT(revisions), 5},
+                                 {'c', false, cursors, COUNT(cursors), 4},
                                  {'i', false, int_values, COUNT(int_values), 3},
                                  {'n', false, amounts, COUNT(amounts), 3},
                                  {'t', false, stamps, COUNT(stamps), 3},

@@ -108,8 +108,8 @@ const crdt_type *crdt__map_only(const crdt_type *type);
 /* True for the types whose state is a crdt__map. */
 bool crdt__is_map(const crdt_type *type);
 /* What an entry of this id is of: one of the built-in types and those of the store, or unknown (the
- * opaque type). NULL: a type that no map holds: it stands beside others, or it is kept, and
- * removing an entry takes all of it. (ormap.c) */
+ * opaque type). NULL: a type that no map holds, for it stands beside others, or is kept, while the
+ * removal of an entry takes all of it. (ormap.c) */
 const crdt_type *crdt__map_type(const crdt_space *space, uint16_t id);
 
 /* -- Entries and their tree (map_tree.c) ------------------------------------------------------- */

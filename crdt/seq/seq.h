@@ -263,6 +263,11 @@ crdt_err crdt__seq_unpark(crdt__seq *seq);
 bool crdt__seq_cursor(const crdt__seq *seq, uint32_t pos, crdt_side side, crdt_cursor *ret_cursor);
 /* ... and where it stands. Errors: ENOENT, ESTALE, ENOMEM. */
 crdt_err crdt__seq_cursor_pos(const crdt__seq *seq, crdt_cursor cursor, uint32_t *ret_pos);
+/* <0, 0, >0 in *ret_order as cursor a stands before, at or after b. Errors: the same. */
+crdt_err crdt__seq_compare_cursors(const crdt__seq *seq, crdt_cursor a, crdt_cursor b,
+                                   int *ret_order);
+/* Something deleted stands just before the visible element pos (or the end). */
+bool crdt__seq_has_gap(const crdt__seq *seq, uint32_t pos);
 /* Make ready all that forgetting what the cut covers takes, so that it is done whole or not at all;
  * until it is done, or made unready, nothing may change. Errors: ENOMEM. */
 crdt_err crdt__seq_ready(crdt__seq *seq, const crdt_context *cut);

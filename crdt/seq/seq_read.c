@@ -21,25 +21,58 @@ bool crdt__seq_cursor(const crdt__seq *seq, uint32_t pos, crdt_side side, crdt_c
     return true;
 }
 
-crdt_err crdt__seq_cursor_pos(const crdt__seq *seq, crdt_cursor cursor, uint32_t *ret_pos)
+/* Where the element of a cursor that is no end stands. Errors: ENOENT, ESTALE, ENOMEM. */
+static crdt_err place_of(const crdt__seq *seq, crdt_cursor cursor, crdt__place *ret_place)
 {
     crdt__seq *s = (crdt__seq *)(uintptr_t)seq; /* for the index */
-    if (cursor.replica == 0) {
-        *ret_pos = cursor.side == CRDT_LEFT ? 0 : seq->order.visible;
-        return CRDT_OK;
-    }
     crdt__elem elem = {cursor.replica, (uint32_t)cursor.counter};
     uint32_t   cid;
     if (cursor.counter >= CRDT__SPAN_MAX) return CRDT_ENOENT;
     if (crdt__seq_is_gone(seq, elem)) return CRDT_ESTALE;
     if (!crdt__seq_find(seq, elem, &cid)) return CRDT_ENOENT;
     crdt_err err = crdt__order_want_index(&s->order);
+    if (err == CRDT_OK) *ret_place = crdt__order_of(&seq->order, cid);
+    return err;
+}
+
+crdt_err crdt__seq_cursor_pos(const crdt__seq *seq, crdt_cursor cursor, uint32_t *ret_pos)
+{
+    if (cursor.replica == 0) {
+        *ret_pos = cursor.side == CRDT_LEFT ? 0 : seq->order.visible;
+        return CRDT_OK;
+    }
+    crdt__place place;
+    crdt_err    err = place_of(seq, cursor, &place);
     if (err != CRDT_OK) return err;
-    crdt__place place = crdt__order_of(&seq->order, cid);
-    bool        dead = place.leaf->spans[place.index].dead;
+    bool dead = place.leaf->spans[place.index].dead;
     *ret_pos = crdt__order_rank(&seq->order, place);
     if (!dead && cursor.side == CRDT_RIGHT) (*ret_pos)++;
     return CRDT_OK;
+}
+
+crdt_err crdt__seq_compare_cursors(const crdt__seq *seq, crdt_cursor a, crdt_cursor b,
+                                   int *ret_order)
+{
+    crdt__place x, y;
+    crdt_err    err = a.replica == 0 ? CRDT_OK : place_of(seq, a, &x);
+    if (err == CRDT_OK && b.replica != 0) err = place_of(seq, b, &y);
+    if (err != CRDT_OK) return err;
+    if (a.replica == 0 || b.replica == 0) {
+        int left = a.replica != 0 ? 0 : a.side == CRDT_LEFT ? -1 : 1;
+        int right = b.replica != 0 ? 0 : b.side == CRDT_LEFT ? -1 : 1;
+        *ret_order = left - right;
+        return CRDT_OK;
+    }
+    *ret_order = crdt__order_compare(&seq->order, x, y);
+    if (*ret_order == 0) *ret_order = (int)a.side - (int)b.side;
+    return CRDT_OK;
+}
+
+bool crdt__seq_has_gap(const crdt__seq *seq, uint32_t pos)
+{
+    crdt__seq  *s = (crdt__seq *)(uintptr_t)seq; /* for the finger */
+    crdt__place place = crdt__order_after(&s->order, pos);
+    return crdt__order_settle(&place) && place.leaf->spans[place.index].dead;
 }
 
 /* -- Stability --------------------------------------------------------------------------------- */

@@ -651,7 +651,7 @@ crdt_err crdt_txn_apply(crdt_txn *txn, crdt_view name, const crdt_op *op, const 
     if (op == NULL || strlen(op->args) != argc) return CRDT_EINVAL;
     for (size_t i = 0; i < argc; i++) {
         char kind = op->args[i];
-        if (strchr("bdr", kind) != NULL && args[i].kind != CRDT_BYTES) return CRDT_EINVAL;
+        if (strchr("bcdr", kind) != NULL && args[i].kind != CRDT_BYTES) return CRDT_EINVAL;
         if (strchr("inpt", kind) != NULL && args[i].kind != CRDT_INT) return CRDT_EINVAL;
         if (kind == 'n' && args[i].i < 1) return CRDT_EINVAL;
         if ((kind == 't' || kind == 'p') && args[i].i < 0) return CRDT_EINVAL;

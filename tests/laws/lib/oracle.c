@@ -48,7 +48,7 @@ static const struct bound {
     {"rga", 4, 6},      {"rga_classic", 4, 6}, {"text_classic", 4, 6}, {"cell", 4, 5},
     {"bcounter", 4, 6}, {"revgraph", 3, 4},    {"lwwmap", 2, 3},       {"ormap", 2, 3},
     {"ormap_rw", 2, 3}, {"ormap_lww", 2, 3},   {"score", 3, 4},        {"zset", 3, 3},
-    {"audit", 2, 3},
+    {"audit", 2, 3},    {"marks", 4, 5},
 };
 
 static unsigned scope_of(const char *name, unsigned scope)

@@ -1,0 +1,288 @@
+/* rich_test.c: random histories of edits and marks of one text by three replicas, which hear of
+ * each other by operations, deltas and states, against the plain model of tests/laws/lib/rich.h.
+ *
+ * CRDT_SCHEDULES sets their number, SEED repeats a failure; `make soak` plays a hundred thousand.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "crdt/types.h"
+#include "tests/laws/lib/rich.h"
+#include "tests/lib/random.h"
+#include "tests/lib/t.h"
+
+#define NOW UINT64_C(1700000000000)
+#define REPLICAS 3u
+#define EVENTS_MAX 64u
+#define ENTRIES_MAX 64u
+#define STEPS 48u
+#define BIT(i) (UINT64_C(1) << (i))
+
+/* A transaction: of one author, with one event for each operation. */
+typedef struct entry {
+    crdt_delta *delta;
+    uint64_t    past, events; /* entries that its author held, itself included; its own events */
+} entry;
+
+typedef struct world {
+    uint64_t         seed, rand;
+    bool             classic;
+    const crdt_type *type;
+    rich             model;
+    crdt_store      *s[REPLICAS];
+    uint64_t         have[REPLICAS], seen[REPLICAS]; /* entries, events */
+    unsigned         entry_count, event_count;
+    entry            entries[ENTRIES_MAX];
+} world;
+
+static unsigned below(world *w, unsigned n)
+{
+    return (unsigned)random_below(&w->rand, n);
+}
+
+static crdt_view doc(void)
+{
+    return crdt_text_view("doc");
+}
+
+static uint64_t replica_id(unsigned r)
+{
+    return 10 * (r + 1);
+}
+
+static crdt_store *new_store(unsigned r)
+{
+    crdt_options o = crdt_options_default(replica_id(r), crdt_types_builtin());
+    crdt_store  *store;
+    CHECK_OK(crdt_store_new(&o, &store));
+    return store;
+}
+
+static void world_init(world *w, uint64_t seed)
+{
+    memset(w, 0, sizeof *w);
+    w->seed = w->rand = seed;
+    w->classic = seed % 4 == 0;
+    w->type = w->classic ? &crdt_text_classic_type : &crdt_text_type;
+    rich_init(&w->model, w->classic);
+    for (unsigned r = 0; r < REPLICAS; r++) w->s[r] = new_store(r);
+}
+
+static void world_clear(world *w)
+{
+    rich_clear(&w->model);
+    for (unsigned r = 0; r < REPLICAS; r++) crdt_store_free(w->s[r]);
+    for (unsigned e = 0; e < w->entry_count; e++) crdt_store_free(w->entries[e].delta);
+}
+
+/* -- Reading ----------------------------------------------------------------------------------- */
+
+static void print_span(crdt_ref text, const crdt_span *span, crdt_buf *out)
+{
+    for (uint64_t i = 0; i < span->count; i++) {
+        CHECK_OK(crdt_text_read(text, CRDT_CODE_POINTS, span->start + i, 1, out));
+        for (size_t m = 0; m < span->marks_count; m++) {
+            crdt_buf_text(out, "{");
+            crdt_buf_put(out, span->marks[m].key.data, span->marks[m].key.size);
+            crdt_buf_text(out, "=");
+            crdt_buf_decimal(out, span->marks[m].value.i);
+            crdt_buf_text(out, "}");
+        }
+    }
+}
+
+static void print_store(const crdt_store *store, crdt_buf *out)
+{
+    crdt_spans *spans;
+    crdt_span   span;
+    crdt_ref    text;
+    if (crdt_store_find(store, doc(), NULL, &text) == CRDT_ENOENT) return;
+    CHECK_OK(crdt_marks_read(store, doc(), CRDT_CODE_POINTS, NULL, &spans));
+    CHECK_EQ_INT(crdt_marks_waiting(spans), 0);
+    CHECK_EQ_INT(crdt_marks_stale(spans), 0);
+    while (crdt_marks_next(spans, &span)) print_span(text, &span, out);
+    crdt_marks_free(spans);
+}
+
+static void look(world *w, unsigned r)
+{
+    crdt_buf shown, told;
+    crdt_buf_init(&shown, NULL);
+    crdt_buf_init(&told, NULL);
+    print_store(w->s[r], &shown);
+    rich_text(&w->model, w->seen[r], &told);
+    CHECK_MSG(crdt_view_compare(crdt_buf_bytes(&shown), crdt_buf_bytes(&told)) == 0,
+              "SEED=%llu: replica %u shows\n%.*s\nnot\n%.*s", (unsigned long long)w->seed, r,
+              (int)shown.size, (const char *)shown.data, (int)told.size, (const char *)told.data);
+    crdt_buf_clear(&shown);
+    crdt_buf_clear(&told);
+}
+
+/* -- Operations -------------------------------------------------------------------------------- */
+
+static void type_some(world *w, crdt_txn *txn, unsigned r, uint64_t seen, bool as_editor)
+{
+    unsigned event = w->event_count++, n = 1 + below(w, 3);
+    size_t   length = line_length(&w->model.text, seen), pos = below(w, (unsigned)length + 1);
+    char     letter = (char)('a' + event % 26), text[3] = {letter, letter, letter};
+    if (as_editor && length > 0) {
+        CHECK_OK(crdt_marks_insert(txn, doc(), CRDT_CODE_POINTS, pos, crdt_view_of(text, n)));
+    } else {
+        crdt_text_edit edit;
+        as_editor = false;
+        CHECK_OK(crdt_text_open(txn, doc(), w->type, &edit));
+        CHECK_OK(crdt_text_insert(&edit, CRDT_CODE_POINTS, pos, crdt_view_of(text, n)));
+    }
+    size_t first = rich_put(&w->model, seen, event, replica_id(r), pos, n, letter);
+    if (!as_editor) return;
+    (void)rich_mend(&w->model, seen, seen | BIT(event), event, replica_id(r), crdt_txn_stamp(txn),
+                    pos, first, n);
+}
+
+static void delete_some(world *w, crdt_txn *txn, uint64_t seen)
+{
+    size_t         length = line_length(&w->model.text, seen);
+    size_t         pos = below(w, (unsigned)length), n = 1 + below(w, 4);
+    crdt_text_edit edit;
+    if (n > length - pos) n = length - pos;
+    CHECK_OK(crdt_text_open(txn, doc(), w->type, &edit));
+    CHECK_OK(crdt_text_delete(&edit, CRDT_CODE_POINTS, pos, n));
+    CHECK(line_delete(&w->model.text, seen, seen, w->event_count++, pos, n));
+}
+
+static void mark_some(world *w, crdt_txn *txn, unsigned r, uint64_t seen)
+{
+    size_t     length = line_length(&w->model.text, seen), pos = below(w, (unsigned)length);
+    size_t     n = 1 + below(w, (unsigned)(length - pos));
+    unsigned   key = below(w, RICH_KEYS), event = w->event_count++;
+    int        value = below(w, 3) == 0 ? 0 : 1 + (int)below(w, 2);
+    crdt_range range = {CRDT_CODE_POINTS, pos, n};
+    crdt_mark  mark = crdt_mark_of(rich_key(key), crdt_int(value));
+    if (value == 0) CHECK_OK(crdt_marks_unset(txn, doc(), range, mark));
+    else CHECK_OK(crdt_marks_set(txn, doc(), range, mark));
+    rich_say(&w->model, seen, event, replica_id(r), crdt_txn_stamp(txn), key, value, pos, n);
+}
+
+static void operate(world *w, crdt_txn *txn, unsigned r, uint64_t seen)
+{
+    size_t   length = line_length(&w->model.text, seen);
+    unsigned what = below(w, 20);
+    if (length == 0 || what < 6) type_some(w, txn, r, seen, true);
+    else if (what < 7) type_some(w, txn, r, seen, false);
+    else if (what < 11) delete_some(w, txn, seen);
+    else if (what < 19) mark_some(w, txn, r, seen);
+    else CHECK_OK(crdt_marks_tidy(txn, doc()));
+}
+
+static void write_entry(world *w, unsigned r)
+{
+    unsigned  first = w->event_count, ops = 1 + below(w, 3);
+    crdt_txn *txn;
+    if (w->entry_count == ENTRIES_MAX || w->event_count + ops > EVENTS_MAX) return;
+    CHECK_OK(crdt_store_begin(w->s[r], NOW + below(w, 3), &txn));
+    for (; ops > 0; ops--) {
+        uint64_t own = (w->event_count == 64 ? 0 : BIT(w->event_count)) - BIT(first);
+        operate(w, txn, r, w->seen[r] | (w->event_count > first ? own : 0));
+    }
+    unsigned e = w->entry_count++;
+    CHECK_OK(crdt_store_commit(w->s[r], &w->entries[e].delta));
+    for (unsigned i = first; i < w->event_count; i++) w->entries[e].events |= BIT(i);
+    w->seen[r] |= w->entries[e].events;
+    w->have[r] |= BIT(e);
+    w->entries[e].past = w->have[r];
+}
+
+/* -- Deliveries -------------------------------------------------------------------------------- */
+
+static void deliver(world *w, unsigned r)
+{
+    for (unsigned e = 0; e < w->entry_count; e++) {
+        if ((w->entries[e].past & ~w->have[r]) != BIT(e) || below(w, 3) == 0) continue;
+        CHECK_OK(crdt_store_join(w->s[r], w->entries[e].delta, NOW));
+        w->have[r] |= BIT(e);
+        w->seen[r] |= w->entries[e].events;
+        return;
+    }
+}
+
+static void take(world *w, unsigned r, unsigned from)
+{
+    crdt_delta *what;
+    if (below(w, 2) == 0) {
+        CHECK_OK(crdt_store_since(w->s[from], crdt_store_context(w->s[r]), &what));
+    } else {
+        CHECK_OK(crdt_store_clone(w->s[from], 0, &what));
+    }
+    CHECK_OK(crdt_store_join(w->s[r], what, NOW));
+    crdt_store_free(what);
+    w->have[r] |= w->have[from];
+    w->seen[r] |= w->seen[from];
+}
+
+static void settle(world *w)
+{
+    for (unsigned r = 1; r < REPLICAS; r++) take(w, 0, r);
+    for (unsigned r = 1; r < REPLICAS; r++) {
+        crdt_buf x, y;
+        take(w, r, 0);
+        crdt_buf_init(&x, NULL);
+        crdt_buf_init(&y, NULL);
+        CHECK_OK(crdt_store_encode(w->s[0], &x));
+        CHECK_OK(crdt_store_encode(w->s[r], &y));
+        CHECK_MSG(crdt_view_compare(crdt_buf_bytes(&x), crdt_buf_bytes(&y)) == 0,
+                  "SEED=%llu: replicas 0 and %u differ", (unsigned long long)w->seed, r);
+        crdt_buf_clear(&x);
+        crdt_buf_clear(&y);
+        look(w, r);
+    }
+}
+
+/* At rest, moving marks from deleted elements changes nothing in what shows. */
+static void renew(world *w)
+{
+    crdt_ref  text;
+    crdt_txn *txn;
+    if (crdt_store_find(w->s[0], doc(), NULL, &text) != CRDT_OK) return;
+    CHECK_OK(crdt_store_begin(w->s[0], NOW, &txn));
+    CHECK_OK(crdt_marks_renew(txn, doc()));
+    CHECK_OK(crdt_store_commit(w->s[0], NULL));
+    look(w, 0);
+    const char *reason = "";
+    CHECK_MSG(crdt_store_check(w->s[0], &reason), "%s", reason);
+}
+
+static void play(uint64_t seed)
+{
+    static world w;
+    world_init(&w, seed);
+    for (unsigned i = 0; i < STEPS; i++) {
+        unsigned r = below(&w, REPLICAS), what = below(&w, 8);
+        if (what < 4) write_entry(&w, r);
+        else if (what < 7) deliver(&w, r);
+        else take(&w, r, (r + 1 + below(&w, REPLICAS - 1)) % REPLICAS);
+        if (below(&w, 3) == 0) look(&w, r);
+    }
+    settle(&w);
+    renew(&w);
+    world_clear(&w);
+}
+
+static uint64_t rounds(void)
+{
+    const char *text = getenv("CRDT_SCHEDULES");
+    if (text != NULL) return strtoull(text, NULL, 0);
+    if (getenv("CRDT_SOAK") != NULL) return 100000;
+    return T_SLOW ? 500 : 10000;
+}
+
+TEST(rich, edits_and_marks_by_three_replicas_show_what_the_model_says)
+{
+    uint64_t n = rounds(), seed = seed_or(1);
+    bool     one = getenv("SEED") != NULL && getenv("CRDT_SCHEDULES") == NULL;
+    for (uint64_t i = 0; i < (one ? 1 : n); i++) {
+        if (i > 0 && i % 10000 == 0) printf("rich: %llu histories\n", (unsigned long long)i);
+        play(seed + i);
+    }
+    printf("marks: %llu histories of edits and marks\n", (unsigned long long)(one ? 1 : n));
+}
