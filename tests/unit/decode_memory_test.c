@@ -97,6 +97,7 @@ static crdt_err write_little(crdt_txn *txn, crdt_view name, const crdt_type *typ
         args[i] = crdt_int(op->args[i] == 'p' ? 0 : 1 + round);
         if (op->args[i] == 'b') args[i] = crdt_text("x");
         if (op->args[i] == 'd') args[i] = crdt_text(round == 0 ? "1" : "2");
+        if (op->args[i] == 'c') args[i] = crdt_text(i == 0 ? "start" : "end");
         if (type == &crdt_min_type) args[i] = crdt_int(2 - round);
     }
     return crdt_txn_apply(txn, name, op, args, strlen(op->args));
@@ -111,6 +112,10 @@ static crdt_err create(crdt_txn *txn, crdt_view name, const crdt_type *type, int
 static crdt_err empty(crdt_txn *txn, crdt_view name, const crdt_type *type, int round)
 {
     (void)round;
+    crdt_value all[] = {crdt_text("start"), crdt_text("end"), crdt_text("x")};
+    if (type == &crdt_marks_type) {
+        return crdt_txn_apply(txn, name, crdt_type_op(type, "unmark"), all, 3);
+    }
     if (type->beside) return crdt_txn_apply(txn, name, crdt_type_op(type, "clear"), NULL, 0);
     if (type == &crdt_audit_type) return crdt_audit_retain(txn, name, name, UINT64_MAX, 1);
     return crdt_txn_remove(txn, name);
