@@ -121,15 +121,18 @@ void command_randomkey(call *c)
     crdt_ref  ref;
     for (int tries = 0; tries < 100; tries++) {
         crdt_store_iter it = crdt_store_iterate_some(c->node->store, node_random(c->node));
-        if (!crdt_store_next(&it, &name, &ref)) break;
+        if (!crdt_store_next(&it, &name, &ref)) { /* only what is gone lies behind */
+            it = crdt_store_iterate(c->node->store);
+            if (!crdt_store_next(&it, &name, &ref)) break;
+        }
         if (!key_find(c, name, &ref)) continue;
         reply_bulk(c->reply, name);
         return;
     }
     key_walk walk = key_walk_from(c, crdt_view_of(NULL, 0));
     bool     found = false;
-    while (c->txn != NULL && !found && key_next(&walk, &name, &ref)) {
-        found = !key_hidden(c, name, &ref); /* perhaps one that EXEC has just written */
+    while (!found && key_next(&walk, &name, &ref)) { /* nearly all are hidden, or EXEC wrote one */
+        found = !key_hidden(c, name, &ref);
     }
     if (found) reply_bulk(c->reply, name);
     else reply_null(c->reply);

@@ -428,6 +428,25 @@ TEST(command, describes_itself)
     nodes_free(cluster);
 }
 
+/* What is left of names that are gone stands behind the only one there is. */
+TEST(keys, a_random_key_is_found_in_front_of_what_is_gone)
+{
+    nodes *cluster = start_in_memory(1);
+    talk  *t = connect_to(cluster, 0);
+    for (char c = 'o'; c <= 'z'; c++) {
+        char say[40];
+        snprintf(say, sizeof say, "RPUSH %c x", c);
+        expect(t, say, ":1");
+    }
+    expect(t, "FLUSHALL", "+OK");
+    expect(t, "SET first 1", "+OK");
+    for (int i = 0; i < 40; i++) expect(t, "RANDOMKEY", "'first'");
+    expect(t, "DEL first", ":1");
+    expect(t, "RANDOMKEY", "nil");
+    talk_free(t);
+    nodes_free(cluster);
+}
+
 /* Every command has words for people, and a syntax that can be taken apart. */
 TEST(command, all_are_documented)
 {
