@@ -1,0 +1,317 @@
+/* people_test.c: several people in one text: nodes and editors as processes, each editor in a
+ * terminal of its own. What is checked is what they see, and what all nodes hold in the end. */
+#include <locale.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+
+#include "tests/edit/lib/term.h"
+#include "tests/node/checked.h"
+
+#define PATIENCE 20000 /* ms: machines are slow at times */
+
+/* The editor stands where the node does: in the folder of this program, or above it. */
+static const char *editor(void)
+{
+    static char path[600];
+    char        self[512];
+    ssize_t     size = readlink("/proc/self/exe", self, sizeof self - 1);
+    CHECK(size > 0);
+    self[size] = 0;
+    for (char *end; (end = strrchr(self, '/')) != NULL; *end = 0) {
+        snprintf(path, sizeof path, "%.*s/concur-edit", (int)(end - self), self);
+        if (access(path, X_OK) == 0) return path;
+    }
+    FAIL("no concur-edit beside, or above, %s", self);
+}
+
+static term *open_editor(nodes *cluster, uint32_t node, const char *name, int rows, int columns)
+{
+    char port[16];
+    snprintf(port, sizeof port, "%u", nodes_port(cluster, node));
+    term *t =
+        term_start(rows, columns,
+                   (const char *const[]){editor(), "--port", port, "--name", name, "page", NULL});
+    CHECK(t != NULL);
+    return t;
+}
+
+static void see(term *t, const char *words)
+{
+    CHECK_MSG(term_until(t, words, PATIENCE), "never %s on\n%s", words, term_screen(t));
+}
+
+static void see_no(term *t, const char *words)
+{
+    CHECK_MSG(term_until_not(t, words, PATIENCE), "always %s on\n%s", words, term_screen(t));
+}
+
+static void type(term *t, const char *keys)
+{
+    CHECK(term_type(t, keys));
+}
+
+/* TEXT.GET at the node is this, soon. */
+static void holds(nodes *cluster, uint32_t node, const char *expected)
+{
+    char last[4096] = "";
+    for (int i = 0; i < PATIENCE / 20; i++) {
+        redisReply *r = nodes_command(cluster, node, "TEXT.GET page");
+        CHECK_MSG(r != NULL, "%s", nodes_problem(cluster));
+        snprintf(last, sizeof last, "%s", r->str != NULL ? r->str : "nil");
+        freeReplyObject(r);
+        if (strcmp(last, expected) == 0) return;
+        term_look(20);
+    }
+    CHECK_MSG(false, "node %u holds %s\nexpected %s", node, last, expected);
+}
+
+static nodes *start_pair(void)
+{
+    setlocale(LC_ALL, "C.UTF-8");
+    return start_in_memory(2);
+}
+
+/* Both editors, at a node each, that see one another. */
+typedef struct people {
+    nodes *cluster;
+    term  *ann, *ben;
+} people;
+
+static people meet(void)
+{
+    people p = {.cluster = start_pair()};
+    p.ann = open_editor(p.cluster, 0, "ann", 10, 70);
+    p.ben = open_editor(p.cluster, 1, "ben", 10, 70);
+    see(p.ann, "online");
+    see(p.ben, "online");
+    see(p.ann, "  ben");
+    see(p.ben, "  ann");
+    return p;
+}
+
+static void part(people *p)
+{
+    term_free(p->ann);
+    term_free(p->ben);
+    nodes_free(p->cluster);
+}
+
+static void both_hold(people *p, const char *expected)
+{
+    holds(p->cluster, 0, expected);
+    holds(p->cluster, 1, expected);
+}
+
+/* The text of the first rows, all but the line that tells what goes on. */
+static const char *rows_of(term *t, char out[8192])
+{
+    const vt *v = term_vt(t);
+    size_t    used = 0;
+    for (int row = 0; row + 1 < v->rows; row++) {
+        used += (size_t)snprintf(out + used, 8192 - used, "%s\n", vt_row(v, row));
+        CHECK(used < 8192);
+    }
+    return out;
+}
+
+static void see_the_same(people *p)
+{
+    char a[8192], b[8192];
+    for (int i = 0; i < PATIENCE / 20; i++) {
+        if (strcmp(rows_of(p->ann, a), rows_of(p->ben, b)) == 0) return;
+        term_look(20);
+    }
+    CHECK_MSG(false, "one sees\n%s\nthe other\n%s", term_screen(p->ann), b);
+}
+
+/* Somebody else's cursor shows there. */
+static void see_cursor(term *t, int row, int column)
+{
+    for (int i = 0; i < PATIENCE / 20; i++) {
+        const vt *v = term_vt(t);
+        if (v->at[row * v->columns + column].back >= 0) return;
+        term_look(20);
+    }
+    CHECK_MSG(false, "no cursor in row %d, column %d of\n%s", row, column, term_screen(t));
+}
+
+TEST(people, type_into_one_text_and_see_one_another)
+{
+    people p = meet();
+    int    status;
+    type(p.ann, "Hello world");
+    see(p.ben, "Hello world");
+    see_cursor(p.ben, 0, 11);
+    type(p.ben, "\x1b[4~!");
+    see(p.ann, "Hello world!");
+    type(p.ben, "\x1b[D\x1b[D\x1b[D\x1b[D\x1b[D\x1b[D"); /* at the w */
+    see_cursor(p.ann, 0, 6);
+    type(p.ann, "\x1b[1~Oh: ");
+    see(p.ben, "Oh: Hello world!");
+    see_cursor(p.ann, 0, 10); /* it has moved with the text */
+    type(p.ben, "big ");
+    see(p.ann, "Oh: Hello big world!");
+    both_hold(&p, "Oh: Hello big world!");
+    type(p.ben, "\x11"); /* ^Q */
+    CHECK(term_ended(p.ben, PATIENCE, &status));
+    CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+    see_no(p.ann, "  ben");
+    CHECK_EQ_INT(term_vt(p.ann)->unknown, 0);
+    part(&p);
+}
+
+TEST(people, go_on_where_the_network_is_cut_and_agree_once_it_heals)
+{
+    people p = meet();
+    type(p.ann, "one two three");
+    see(p.ben, "one two three");
+    both_hold(&p, "one two three");
+    CHECK_MSG(nodes_cut(p.cluster, 1), "%s", nodes_problem(p.cluster));
+    type(p.ann, " four");
+    see(p.ann, "one two three four");
+    type(p.ben, "\x1b[1~zero \x1b[C\x1b[C\x1b[C\x1b[C\x1b[3~\x1b[3~\x1b[3~\x1b[3~");
+    see(p.ben, "zero one three");
+    holds(p.cluster, 0, "one two three four");
+    holds(p.cluster, 1, "zero one three");
+    CHECK_MSG(nodes_heal(p.cluster), "%s", nodes_problem(p.cluster));
+    see(p.ann, "zero one three four");
+    see(p.ben, "zero one three four");
+    both_hold(&p, "zero one three four");
+    see_the_same(&p);
+    part(&p);
+}
+
+TEST(people, undo_their_own_work)
+{
+    people p = meet();
+    type(p.ann, "good morning");
+    see(p.ben, "good morning");
+    type(p.ben, "\x1b[1~\x1b[C\x1b[C\x1b[C\x1b[C very");
+    see(p.ann, "good very morning");
+    both_hold(&p, "good very morning");
+    type(p.ann, "\x1a"); /* ^Z */
+    see_no(p.ann, "good");
+    see(p.ben, " very");
+    both_hold(&p, " very");
+    type(p.ann, "\x19"); /* ^Y */
+    see(p.ben, "good very morning");
+    type(p.ben, "\x1a");
+    see(p.ann, "good morning");
+    both_hold(&p, "good morning");
+    type(p.ben, "\x1a");
+    see(p.ben, "nothing to undo");
+    see_the_same(&p);
+    part(&p);
+}
+
+/* Wide and combining characters, controls, and what turns directions: both see the same cells. */
+TEST(people, see_all_scripts)
+{
+    people p = meet();
+    type(p.ann, "\u65e5\u672c e\u0301 \u05e9\u05dc \U0001f600.");
+    see(p.ben, "\u65e5\u672c e\u0301 \u05e9\u05dc \U0001f600.");
+    see_cursor(p.ben, 0, 13);
+    type(p.ann,
+         "\x7f\x7f\x7f\x7f\x7f\x7f\x7f"); /* back to behind the accent, which goes with its e */
+    see(p.ben, "\u65e5\u672c");
+    both_hold(&p, "\u65e5\u672c ");
+    redisReply *r = nodes_command(p.cluster, 1, "TEXT.INSERT page 0 %s", "\x01\t\u202e\u0301|");
+    CHECK(r != NULL && r->type == REDIS_REPLY_INTEGER);
+    freeReplyObject(r);
+    see(p.ann, "^A      \ufffd\u0301|\u65e5\u672c");
+    see(p.ben, "^A      \ufffd\u0301|\u65e5\u672c");
+    part(&p);
+}
+
+TEST(people, wrap_lines_anew_when_a_terminal_is_resized)
+{
+    people p = meet();
+    type(p.ann, "0123456789abcdefghij\rsecond");
+    see(p.ben, "second");
+    CHECK(term_resize(p.ben, 6, 8));
+    see(p.ben, "89abcdef");
+    see(p.ben, "second");
+    CHECK_EQ_INT(term_find(p.ben, "ghij"), 2);
+    CHECK(term_resize(p.ben, 1, 1));
+    type(p.ben, "x");
+    holds(p.cluster, 0, "x0123456789abcdefghij\nsecond");
+    CHECK(term_resize(p.ben, 12, 90));
+    see(p.ben, "x0123456789abcdefghij");
+    see(p.ben, "page @");
+    CHECK(term_resize(p.ann, 12, 90));
+    see(p.ann, "page @");
+    see_the_same(&p);
+    part(&p);
+}
+
+/* What was typed while the node was away arrives, once, when it is there again. */
+TEST(people, keep_what_they_type_while_the_node_is_gone)
+{
+    people        p;
+    nodes_options options = nodes_options_default();
+    setlocale(LC_ALL, "C.UTF-8");
+    options.count = 2;
+    p.cluster = start_with(&options);
+    p.ann = open_editor(p.cluster, 0, "ann", 10, 70);
+    p.ben = open_editor(p.cluster, 1, "ben", 10, 70);
+    see(p.ann, "  ben");
+    type(p.ann, "before");
+    see(p.ben, "before");
+    nodes_kill(p.cluster, 0);
+    see(p.ann, "OFFLINE");
+    type(p.ann, " during");
+    see(p.ann, "before during");
+    see(p.ann, "7 bytes not sent");
+    type(p.ann, "\x11");
+    see(p.ann, "^Q again to lose them");
+    type(p.ben, "\x1b[1~> ");
+    holds(p.cluster, 1, "> before");
+    CHECK_MSG(nodes_start(p.cluster, 0), "%s", nodes_problem(p.cluster));
+    see(p.ann, "> before during");
+    see(p.ben, "> before during");
+    see(p.ann, "online");
+    both_hold(&p, "> before during");
+    see_the_same(&p);
+    part(&p);
+}
+
+/* 10 MB between brackets, in lines, of which some are no UTF-8 and some end in CR LF. */
+static char *much(size_t size)
+{
+    char *bytes = malloc(size + 64);
+    CHECK(bytes != NULL);
+    size_t at = (size_t)sprintf(bytes, "\x1b[200~");
+    for (unsigned line = 0; at < size; line++) {
+        at += (size_t)sprintf(bytes + at, "line %u, \u20ac%s", line, line % 3 == 0 ? "\r\n" : "\r");
+    }
+    sprintf(bytes + at, "end\x1b[201~");
+    return bytes;
+}
+
+TEST(people, paste_ten_megabytes)
+{
+    people  p = meet();
+    char   *bytes = much(10000000);
+    int64_t length[2] = {0, 1};
+    type(p.ann, bytes);
+    see(p.ann, "sending");
+    see(p.ann, "online");
+    free(bytes);
+    settle(p.cluster);
+    for (uint32_t i = 0; i < 2; i++) {
+        CHECK(nodes_integer(p.cluster, i, &length[i], "TEXT.LENGTH page"));
+    }
+    CHECK_EQ_INT(length[0], length[1]);
+    CHECK_MSG(length[0] > 8000000, "%lld", (long long)length[0]);
+    type(p.ben, "\x1b[1;5F!"); /* to the end */
+    see(p.ben, "end!");
+    see(p.ann, "end!");
+    see_the_same(&p);
+    type(p.ann, "\x1a");
+    holds(p.cluster, 1, "!");
+    see_the_same(&p);
+    part(&p);
+}
