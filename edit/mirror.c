@@ -39,7 +39,7 @@ static void look(mirror *s, uint64_t now_ms)
     const char *key = s->options.key;
     s->look = false;
     s->looked_ms = now_ms;
-    s->watched = doc_wants_send(&s->doc) || s->doc.state == DOC_REFUSED;
+    s->watched = !delta_is_empty(&s->doc.pending) || s->doc.state == DOC_REFUSED;
     if (s->watched) SAY(s, MIRROR_NOTHING, "WATCH", key);
     SAY(s, MIRROR_CHANGES, "TEXT.CHANGES", key, s->token == NULL || s->replaces ? "0" : s->token,
         "UNIT", "byte");

@@ -281,13 +281,14 @@ TEST(people, keep_what_they_type_while_the_node_is_gone)
 /* 10 MB between brackets, in lines, of which some are no UTF-8 and some end in CR LF. */
 static char *much(size_t size)
 {
-    char *bytes = malloc(size + 64);
+    char *bytes = malloc(size + 256);
     CHECK(bytes != NULL);
-    size_t at = (size_t)sprintf(bytes, "\x1b[200~");
+    size_t at = (size_t)snprintf(bytes, 64, "\x1b[200~");
     for (unsigned line = 0; at < size; line++) {
-        at += (size_t)sprintf(bytes + at, "line %u, \u20ac%s", line, line % 3 == 0 ? "\r\n" : "\r");
+        at += (size_t)snprintf(bytes + at, 64, "line %u, \u20ac%s", line,
+                               line % 3 == 0 ? "\r\n" : "\r");
     }
-    sprintf(bytes + at, "end\x1b[201~");
+    snprintf(bytes + at, 64, "end\x1b[201~");
     return bytes;
 }
 
