@@ -93,7 +93,7 @@ HARNESS_SRC := $(wildcard fuzz/*_fuzz.c)
 FUZZLIB_SRC := $(filter-out fuzz/standalone.c $(HARNESS_SRC),$(wildcard fuzz/*.c))
 BENCH_SRC   := $(wildcard bench/*.c)
 TRACE_SRC   := $(wildcard $(addprefix bench/traces/,trace.c model.c generate.c))
-C_FILES     := $(wildcard $(foreach d,crdt crdt/* gossip gossip/* node edit demo sim tests/* tests/*/lib fuzz bench \
+C_FILES     := $(wildcard $(foreach d,crdt crdt/* gossip gossip/* node edit demo demo/* sim tests/* tests/*/lib fuzz bench \
                bench/* examples examples/* tools,$(d)/*.c $(d)/*.h))
 
 OBJ       = $(B)/obj
@@ -272,6 +272,18 @@ $(B)/concur-edit: $(OBJ)/edit/main.o $(EDIT_A)
 	$(call say,LD,$@)
 	$(Q)$(LINK) -o $@ $^ $(EDIT_LIBS)
 
+# Two people in one text, a cut, a node that dies: played, and printed. ARGS=--slow to watch.
+demo-edit: | deps-edit deps-demo
+	@$(MAKE) --no-print-directory $(if $(findstring -j,$(MAKEFLAGS)),,-j$(JOBS)) run-demo-edit
+run-demo-edit: $(B)/concur-edit-demo
+	@$(B)/concur-edit-demo $(ARGS)
+$(OBJ)/demo/edit/main.o: override CPPFLAGS += -D_GNU_SOURCE
+$(OBJ)/demo/edit/main.o: | deps-demo
+$(B)/concur-edit-demo: $(OBJ)/demo/edit/main.o $(EDITLIB_SRC:%.c=$(OBJ)/%.o) $(NODELIB_SRC:%.c=$(OBJ)/%.o) \
+    | $(B)/concurd $(B)/concur-edit
+	$(call say,LD,$@)
+	$(Q)$(LINK) -o $@ $^ -lhiredis -lutil
+
 # ---- Dependencies: tools/deps, once per checkout and target -------------------------------------
 DEPS_TARGETS = build node demo edit bench-node test lint sanitize format fuzz bench coverage clang clients install-check traces peers redis
 .PHONY: $(DEPS_TARGETS:%=deps-%)
@@ -332,7 +344,8 @@ $(NODE_TESTS): LDLIBS += -lhiredis -lm
 # Those of the editor link its pure parts, and run it, and nodes, as processes.
 $(EDITLIB_SRC:%.c=$(OBJ)/%.o) $(TEST_OBJ)/tests/edit/%.o: override CPPFLAGS += -D_GNU_SOURCE
 EDIT_TESTS := $(filter $(B)/$(MODE)/edit/%,$(ALL_TEST_BIN))
-$(EDIT_TESTS): $(EDIT_A) $(EDITLIB_SRC:%.c=$(OBJ)/%.o) $(NODELIB_SRC:%.c=$(OBJ)/%.o) | $(B)/concurd $(B)/concur-edit
+$(EDIT_TESTS): $(EDIT_A) $(EDITLIB_SRC:%.c=$(OBJ)/%.o) $(NODELIB_SRC:%.c=$(OBJ)/%.o) | $(B)/concurd $(B)/concur-edit \
+    $(B)/concur-edit-demo
 $(EDIT_TESTS): LDLIBS += $(EDIT_LIBS) -lutil
 # One runs an example as processes.
 $(filter %/gossip/maelstrom_test,$(ALL_TEST_BIN)): $(B)/examples/maelstrom

@@ -1,5 +1,5 @@
-/* cells.c: see cells.h. Widths are those of wcwidth(3), which ncurses goes by, too: the program sets
- * a locale of UTF-8. */
+/* cells.c: see cells.h. Widths are those of wcwidth(3), as ncurses takes them: the program sets a
+ * locale of UTF-8. */
 #include "edit/cells.h"
 
 #define UNKNOWN ((wchar_t)0xfffd)

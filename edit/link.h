@@ -1,6 +1,5 @@
 /* link.h: a connection to a node that nobody waits for: commands go out, and replies come in, when
- * poll(2) says that they can. RESP2, by hiredis. Once it is lost it is opened again, later and later.
- */
+ * poll(2) says that they can. RESP2, by hiredis. Once lost it is opened again, later and later. */
 #ifndef EDIT_LINK_H
 #define EDIT_LINK_H
 #include <hiredis/hiredis.h>

@@ -188,12 +188,20 @@ static void write_state(const editor *e, char out[320])
     size_t        unsent = doc_unsent(&s->doc);
     char          size[32];
     write_size(e->keys.pasting ? e->paste.size : unsent, size);
-    if (e->keys.pasting) snprintf(out, 320, "pasting %s", size);
-    else if (!mirror_online(s) && unsent > 0) snprintf(out, 320, "OFFLINE, %s not sent", size);
-    else if (!mirror_online(s)) snprintf(out, 320, "OFFLINE %s", s->commands.problem);
-    else if (s->problem[0] != 0) snprintf(out, 320, "%s", s->problem);
-    else if (unsent > 0) snprintf(out, 320, "sending %s", size);
-    else snprintf(out, 320, "online");
+    if (e->keys.pasting) {
+        snprintf(out, 320, "pasting %s", size);
+    } else if (!mirror_online(s) && unsent > 0) {
+        snprintf(out, 320, "OFFLINE, %s not sent", size);
+    } else if (!mirror_online(s)) {
+        snprintf(out, 320, "OFFLINE %.64s:%d %s", s->options.host, s->options.port,
+                 s->commands.problem);
+    } else if (s->problem[0] != 0) {
+        snprintf(out, 320, "%s", s->problem);
+    } else if (unsent > 0) {
+        snprintf(out, 320, "sending %s", size);
+    } else {
+        snprintf(out, 320, "online");
+    }
 }
 
 static void draw(editor *e, uint64_t at)
@@ -208,9 +216,8 @@ static void draw(editor *e, uint64_t at)
     if (news) {
         snprintf(status, sizeof status, " %s ", e->news);
     } else {
-        snprintf(status, sizeof status, " %.40s @%.40s:%d %zu:%zu %s ", s->options.key,
-                 s->options.host, s->options.port, text_count_lines(t, e->cursor) + 1,
-                 e->cursor - line + 1, state);
+        snprintf(status, sizeof status, " %.40s %zu:%zu %s ", s->options.key,
+                 text_count_lines(t, e->cursor) + 1, e->cursor - line + 1, state);
     }
     screen_view view = {.text = t,
                         .window = &e->window,

@@ -119,7 +119,7 @@ static void draw_text(const screen_view *v, int *ret_row, int *ret_column)
     bool   more = true;
     *ret_row = *ret_column = 0;
     for (int row = 0; more && row < v->window->rows; row++) {
-        size_t next = cells_row(v->text, at, v->window->columns, &more);
+        size_t next = window_row(v->window, v->text, at, &more);
         int    column = 0;
         cell   c;
         for (; at <= next; at += c.size) {

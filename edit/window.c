@@ -1,13 +1,35 @@
 /* window.c: see window.h. */
 #include "edit/window.h"
 
-/* Where the line of the place begins, or what stands for it: rows are counted from there. */
+/* Where the block of the place begins, at a whole character. */
+static size_t block_start(const text *t, size_t at)
+{
+    size_t start = at / WINDOW_LINE * WINDOW_LINE;
+    while (start < t->size && ((unsigned char)text_byte(t, start) & 0xc0) == 0x80) start++;
+    return start;
+}
+
+/* No line ends in the block before that start of one: a row begins there. */
+static bool is_broken(const text *t, size_t start)
+{
+    size_t before = (start / WINDOW_LINE - 1) * WINDOW_LINE;
+    return start >= WINDOW_LINE && text_line_start(t, start, before) == before;
+}
+
+/* Where the line of the place begins, or its part. */
 static size_t line_start(const text *t, size_t at)
 {
-    size_t block = at / WINDOW_LINE, limit = block > 1 ? (block - 1) * WINDOW_LINE : 0;
-    size_t start = text_line_start(t, at, limit);
-    if (start > limit || limit == 0) return start;
-    return text_next(t, text_previous(t, limit)); /* the line is longer: a whole character */
+    size_t block = block_start(t, at), start = text_line_start(t, at, block);
+    if (start > block || block == 0 || is_broken(t, block)) return start;
+    return text_line_start(t, block, (block / WINDOW_LINE - 1) * WINDOW_LINE);
+}
+
+size_t window_row(const window *w, const text *t, size_t at, bool *ret_more)
+{
+    size_t end = cells_row(t, at, w->columns, ret_more), block = block_start(t, at + WINDOW_LINE);
+    if (block >= end || block <= at || !is_broken(t, block)) return end;
+    *ret_more = true;
+    return block;
 }
 
 /* Where the row that the place is in begins. At the end of a full row it is in the next one. */
@@ -16,7 +38,7 @@ static size_t row_start(const window *w, const text *t, size_t at)
     size_t row = line_start(t, at);
     for (;;) {
         bool   more;
-        size_t next = cells_row(t, row, w->columns, &more);
+        size_t next = window_row(w, t, row, &more);
         if (!more || next > at) return row;
         row = next;
     }
@@ -39,7 +61,7 @@ static size_t at_column(const window *w, const text *t, size_t row, int column)
     cell   c;
     bool   more;
     int    at = 0;
-    size_t end = cells_row(t, row, w->columns, &more);
+    size_t end = window_row(w, t, row, &more);
     while (row < end && cells_at(t, row, at, &c) && !c.breaks && at + c.width <= column) {
         if (more && row + c.size == end) break; /* behind it the next row begins */
         at += c.width;
@@ -57,7 +79,7 @@ static size_t row_before(const window *w, const text *t, size_t row)
 static size_t row_behind(const window *w, const text *t, size_t row)
 {
     bool   more;
-    size_t next = cells_row(t, row, w->columns, &more);
+    size_t next = window_row(w, t, row, &more);
     return more ? next : row;
 }
 
@@ -117,7 +139,7 @@ bool window_find(const window *w, const text *t, size_t at, int *ret_row, int *r
     if (at < row) return false;
     for (*ret_row = 0; *ret_row < w->rows; ++*ret_row) {
         bool   more;
-        size_t next = cells_row(t, row, w->columns, &more);
+        size_t next = window_row(w, t, row, &more);
         if (!more || next > at) {
             *ret_column = column_of(t, row, at);
             return true;

@@ -1,14 +1,14 @@
 /* window.h: the part of a text that is on the screen, and moves of the cursor in it.
  *
- * Rows     begin at line feeds, or where the row before is full. Of a very long line
- *          no more than two blocks of WINDOW_LINE bytes are looked back at, so that moving costs the
- *          same wherever one is.
+ * Rows     begin at line feeds, or where the row before is full. A line that fills a block of
+ *          WINDOW_LINE bytes is broken at the block's end, too: so moving costs the same wherever
+ *          one is.
  */
 #ifndef EDIT_WINDOW_H
 #define EDIT_WINDOW_H
 #include "edit/cells.h"
 
-#define WINDOW_LINE 16384u
+#define WINDOW_LINE 4096u
 
 typedef struct window {
     int    rows, columns; /* at least 1 */
@@ -29,6 +29,8 @@ typedef enum window_move {
     WINDOW_LAST
 } window_move;
 
+/* cells_row, as wide as the window, with such breaks. */
+size_t window_row(const window *w, const text *t, size_t at, bool *ret_more);
 /* Where the cursor is after the move. Left and right go by characters with their marks. */
 size_t window_go(window *w, const text *t, size_t cursor, window_move move);
 /* The character with its marks that stands before the place begins there. */

@@ -1,10 +1,10 @@
 /* term.h: programs that run in a terminal, one each, and what it shows.
  *
- *      term *t = term_start(24, 80, (const char *const[]){"build/gcc/concur-edit", ..., NULL});
+ *      term *t = term_start(24, 80, (const char *const[]){"build/gcc/concur-edit", "page", NULL});
  *      term_type(t, "hello");
  *      term_until(t, "hello", 10000)            // a row that has it, within 10 s
  *
- * While one is waited for all are read, so that none waits for us. A program ends with its terminal,
+ *      term *t = term_start(24, 80, argv);        // argv: {"build/gcc/concur-edit", "page", NULL}
  * and with this process.
  */
 #ifndef TESTS_EDIT_LIB_TERM_H

@@ -1,5 +1,5 @@
-/* vt.h: what a terminal shows that is written to: the part of ECMA-48 and xterm that ncurses uses for
- * TERM=xterm. */
+/* vt.h: what a terminal shows that is written to: the part of ECMA-48 and xterm that ncurses uses
+ * for TERM=xterm. */
 #ifndef TESTS_EDIT_LIB_VT_H
 #define TESTS_EDIT_LIB_VT_H
 #include <stdbool.h>
