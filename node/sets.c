@@ -32,7 +32,7 @@ static bool remove_if_empty(call *c, crdt_view name)
 {
     crdt_ref set;
     crdt_err err = crdt_txn_find(c->txn, name, &crdt_orset_type, &set);
-    if (err == CRDT_OK && crdt_orset_count(set) > 0) return true;
+    if (err == CRDT_OK && crdt_orset_type.alive(&set)) return true;
     notify(c, EVENTS_GENERIC, "del", name);
     if (err == CRDT_OK) return key_wipe_empty(c, name);
     return err == CRDT_ENOENT || !call_fails(c, err);
