@@ -140,8 +140,6 @@ void crdt__map_thin(const crdt_space *space, crdt__map *map, crdt__entry *entry)
 void crdt__map_drop(const crdt_space *space, crdt__map *map, crdt__entry *entry);
 /* Some entry, chosen by the random bits, about evenly; NULL: there is none. */
 const crdt__entry *crdt__map_some(const crdt__map *map, uint64_t random);
-/* The heads of both maps are in the order of their keys. O(1). */
-bool crdt__map_heads_alike(const crdt__map *a, const crdt__map *b);
 /* For checks: the slot's head is that of its key. */
 bool crdt__map_head_ok(const crdt__map *map, const crdt__leaf_slot *slot);
 int  crdt__entry_compare(const crdt__entry *a, const crdt__entry *b);

@@ -39,12 +39,6 @@ static int beside(const crdt__map *map, crdt_view key)
     return order == 0 && size < map->skip ? -1 : order;
 }
 
-bool crdt__map_heads_alike(const crdt__map *a, const crdt__map *b)
-{
-    if (a->skip != b->skip) return false;
-    return a->skip == 0 || a->count == 0 || b->count == 0 || beside(a, first_key(b)) == 0;
-}
-
 bool crdt__map_head_ok(const crdt__map *map, const crdt__leaf_slot *slot)
 {
     crdt_view key = crdt__entry_key(slot->entry);

@@ -138,15 +138,10 @@ TEST(map_heads, long_beginnings_and_emptied_maps)
     fill(s, with, 300, &random);
     check_filled(s, with, 300);
     check_whole(s, 300);
-    for (uint32_t i = 0; i < 299; i++) {
+    for (uint32_t i = 0; i < 300; i++) {
         snprintf(key, sizeof key, "%s%06u", with, i);
         remove_now(s, key);
     }
-    check_whole(s, 1);
-    set_now(s, "a", 1);
-    snprintf(key, sizeof key, "%s%06u", with, 299u);
-    remove_now(s, key);
-    remove_now(s, "a");
     fill(s, "b", 300, &random);
     check_filled(s, "b", 300);
     check_whole(s, 300);
