@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "crdt/map/map.h"
 #include "crdt/types.h"
 #include "tests/lib/random.h"
 #include "tests/lib/stores.h"
@@ -170,4 +171,44 @@ TEST(map_heads, maps_that_begin_otherwise_join)
         crdt_store_free(a);
         crdt_store_free(b);
     }
+}
+
+static void make(crdt__map *map, const char *with, uint32_t n)
+{
+    char         key[ROOM];
+    crdt__entry *e;
+    snprintf(key, sizeof key, "%s%03u", with, n);
+    CHECK_OK(crdt__map_make(map->space, map, name_of(key), &crdt_cell_type, crdt_cell_type.id, &e));
+}
+
+/* They are looked for when the leaves double, given up with a key that begins otherwise, not looked
+ * for again until the leaves have doubled once more, and forgotten when there is no key left. */
+TEST(map_heads, skip_what_all_keys_begin_with)
+{
+    crdt_store *s = store_of(1);
+    crdt__map   map;
+    crdt__place first = {0, 0};
+    set_now(s, "a", 1);
+    const crdt_space *space = map_of(s).space;
+    crdt__map_init(space, &crdt_ormap_type, &map);
+    for (uint32_t i = 0; i < 64; i++) make(&map, "element:", i);
+    CHECK_EQ_INT(map.skip, 0);
+    make(&map, "element:", 64);
+    CHECK_EQ_INT(map.count, 2);
+    CHECK_EQ_INT(map.skip, strlen("element:0"));
+    make(&map, "element:", 100);
+    CHECK_EQ_INT(map.skip, 0);
+    for (uint32_t i = 101; map.count < 4; i++) {
+        CHECK_EQ_INT(map.skip, 0);
+        make(&map, "element:", i);
+    }
+    CHECK_EQ_INT(map.skip, strlen("element:"));
+    for (crdt__entry *e; (e = crdt__map_at(&map, &first)) != NULL;) {
+        crdt__map_drop(space, &map, e);
+    }
+    make(&map, "b", 1);
+    CHECK_EQ_INT(map.skip, 0);
+    CHECK_EQ_INT(map.tried, 0);
+    crdt__map_clear(space, &map);
+    crdt_store_free(s);
 }
