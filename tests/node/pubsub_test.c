@@ -158,7 +158,8 @@ TEST(pubsub, a_burst_is_bounded)
     for (int i = 0; i < COUNT; i++) CHECK(strcmp(talk_read(speaks), "+QUEUED") == 0);
     expect(speaks, "EXEC", "[:8, :8, :8...");
     expect(speaks, "PUBSUB NUMSUB c", "['c', :0]");
-    CHECK(rss_peak(cluster, 0) < (200u << 20)); /* what was queued, once */
+    /* What was queued, once; a sanitizer keeps what was freed, too. */
+    CHECK(T_SLOW || rss_peak(cluster, 0) < (200u << 20));
     for (int i = 0; i < DEAF; i++) talk_free(deaf[i]);
     talk_free(speaks);
     nodes_free(cluster);

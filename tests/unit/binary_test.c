@@ -70,7 +70,7 @@ TEST(binary, prints_as_the_c_library_does)
 /* whole * 2^62 + frac, of numbers that are small enough. */
 static i128 units_of(crdt__decimal n)
 {
-    return ((i128)(int64_t)n.whole.lo << 62) + (i128)n.frac;
+    return (int64_t)n.whole.lo * ((i128)1 << 62) + (i128)n.frac;
 }
 
 TEST(binary, what_is_exact_comes_back)
