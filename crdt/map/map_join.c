@@ -80,13 +80,15 @@ static crdt_err plan_listed(crdt_join *join, crdt__map *map, const crdt__map *ot
 static const crdt__leaf_slot *slot_at(const crdt__map *map, crdt__place *place)
 {
     if (crdt__map_at(map, place) == NULL) return NULL;
-    return &map->leaves[place->leaf]->at[place->slot];
+    return &map->leaves[place->leaf].leaf->at[place->slot];
 }
 
-static int compare_slots(const crdt__leaf_slot *a, const crdt__leaf_slot *b)
+/* heads: both maps skip as many bytes. If these are not the same, there is no key in both, and any
+ * order will do. */
+static int compare_slots(const crdt__leaf_slot *a, const crdt__leaf_slot *b, bool heads)
 {
     if (a == NULL || b == NULL) return a == NULL ? 1 : -1;
-    if (a->head != b->head) return a->head < b->head ? -1 : 1;
+    if (heads && a->head != b->head) return a->head < b->head ? -1 : 1;
     return crdt__entry_compare(a->entry, b->entry);
 }
 
@@ -161,7 +163,7 @@ static facing face(const crdt__map *a, uint32_t i, const crdt__map *b, uint32_t 
 {
     facing f = {i, j, 0, 0};
     if (i >= a->count || j >= b->count) return f;
-    const crdt__leaf *x = a->leaves[i], *y = b->leaves[j];
+    const crdt__leaf *x = a->leaves[i].leaf, *y = b->leaves[j].leaf;
     f.count = x->count < y->count ? x->count : y->count;
     for (uint32_t n = 0; n < f.count; n++) {
         const crdt__leaf_slot *p = &x->at[n], *q = &y->at[n];
@@ -178,11 +180,12 @@ typedef struct walk {
     const crdt__map *a, *b;
     crdt__place      i, j;
     facing           now, next; /* of the leaves here, and behind them */
+    bool             heads;     /* of the one and the other can be compared */
 } walk;
 
 static walk walk_of(const crdt__map *a, const crdt__map *b)
 {
-    return (walk){a, b, {0, 0}, {0, 0}, face(a, 0, b, 0), face(a, 1, b, 1)};
+    return (walk){a, b, {0, 0}, {0, 0}, face(a, 0, b, 0), face(a, 1, b, 1), a->skip == b->skip};
 }
 
 static void enter_leaves(walk *w)
@@ -205,7 +208,7 @@ static inline bool pass_equal(walk *w)
         w->j.slot += same;
         return same > 0;
     }
-    const crdt__leaf *x = w->a->leaves[w->i.leaf], *y = w->b->leaves[w->j.leaf];
+    const crdt__leaf *x = w->a->leaves[w->i.leaf].leaf, *y = w->b->leaves[w->j.leaf].leaf;
     uint32_t          from = w->i.slot;
     while (w->i.slot < x->count && w->j.slot < y->count &&
            crdt_digest_equal(x->at[w->i.slot].tag, y->at[w->j.slot].tag)) {
@@ -224,7 +227,7 @@ static crdt_err plan_whole(crdt_join *join, crdt__map *map, const crdt__map *oth
         const crdt__leaf_slot *a = slot_at(map, &w.i), *b = slot_at(other, &w.j);
         if (a == NULL && b == NULL) break;
         if (a != NULL && b != NULL && pass_equal(&w)) continue;
-        int           order = compare_slots(a, b);
+        int           order = compare_slots(a, b, w.heads);
         crdt__meeting m = {order <= 0 ? a->entry : NULL, order >= 0 ? b->entry : NULL};
         w.i.slot += order <= 0;
         w.j.slot += order >= 0;
