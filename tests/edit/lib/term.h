@@ -1,11 +1,11 @@
 /* term.h: programs that run in a terminal, one each, and what it shows.
  *
- *      term *t = term_start(24, 80, (const char *const[]){"build/gcc/concur-edit", "page", NULL});
+ *      term *t = term_start(24, 80, argv);      // argv: {"build/gcc/concur-edit", "page", NULL}
  *      term_type(t, "hello");
  *      term_until(t, "hello", 10000)            // a row that has it, within 10 s
  *
- *      term *t = term_start(24, 80, argv);        // argv: {"build/gcc/concur-edit", "page", NULL}
- * and with this process.
+ * While one is waited for all are read, so that none waits for us. A program ends with its
+ * terminal, and with this process.
  */
 #ifndef TESTS_EDIT_LIB_TERM_H
 #define TESTS_EDIT_LIB_TERM_H
