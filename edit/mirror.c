@@ -429,7 +429,8 @@ void mirror_moved(mirror *s, size_t cursor)
 
 bool mirror_online(const mirror *s)
 {
-    return s->commands.state == LINK_ON && !s->hello && s->token != NULL;
+    bool heard = s->token != NULL || s->problem[0] != 0;
+    return s->commands.state == LINK_ON && !s->hello && heard;
 }
 
 void mirror_leave(mirror *s)

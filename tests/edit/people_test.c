@@ -278,6 +278,92 @@ TEST(people, keep_what_they_type_while_the_node_is_gone)
     part(&p);
 }
 
+/* Connections break at any moment, also between what is sent and its reply: nothing is lost, and
+ * nothing is there twice. */
+TEST(people, type_on_while_connections_break)
+{
+    people p = meet();
+    char   all[512] = "";
+    size_t size = 0;
+    for (int i = 0; i < 120; i++) {
+        char word[8];
+        snprintf(word, sizeof word, "%d,", i);
+        type(p.ann, word);
+        memcpy(all + size, word, strlen(word) + 1);
+        size += strlen(word);
+        term_look(2);
+        if (i % 3 != 0) continue;
+        redisReply *r = nodes_command(p.cluster, 0, "CLIENT KILL TYPE normal SKIPME yes");
+        CHECK_MSG(r != NULL && r->type == REDIS_REPLY_INTEGER, "%s", nodes_problem(p.cluster));
+        freeReplyObject(r);
+    }
+    both_hold(&p, all);
+    see(p.ann, "online");
+    see_the_same(&p);
+    part(&p);
+}
+
+/* Both at one node, at the same time, each at a place of its own. */
+TEST(people, type_at_once_and_undo_apart_at_one_node)
+{
+    people p = {.cluster = start_pair()};
+    p.ann = open_editor(p.cluster, 0, "ann", 10, 70);
+    p.ben = open_editor(p.cluster, 0, "ben", 10, 70);
+    see(p.ann, "  ben");
+    type(p.ann, "[]\r[]");
+    see(p.ben, "[]");
+    both_hold(&p, "[]\n[]");
+    type(p.ann, "\x1b[D");
+    type(p.ben, "\x1b[1;5H\x1b[C");
+    for (int i = 0; i < 40; i++) {
+        char letter[2] = {(char)('a' + i % 26)};
+        type(p.ann, letter);
+        letter[0] = (char)('A' + i % 26);
+        type(p.ben, letter);
+        if (i % 10 == 0) term_look(5);
+    }
+    both_hold(&p, "[ABCDEFGHIJKLMNOPQRSTUVWXYZABCDEFGHIJKLMN]\n"
+                  "[abcdefghijklmnopqrstuvwxyzabcdefghijklmn]");
+    see_the_same(&p);
+    type(p.ann, "\x1a");
+    both_hold(&p, "[ABCDEFGHIJKLMNOPQRSTUVWXYZABCDEFGHIJKLMN]\n[]");
+    type(p.ben, "\x1a");
+    both_hold(&p, "[]\n[]");
+    see_the_same(&p);
+    part(&p);
+}
+
+/* A node without a disk that starts anew: its peers tell it what it had told. */
+TEST(people, survive_a_node_that_has_lost_all)
+{
+    people p = meet();
+    type(p.ann, "before");
+    see(p.ben, "before");
+    both_hold(&p, "before");
+    nodes_kill(p.cluster, 0);
+    see(p.ann, "OFFLINE");
+    type(p.ann, " and after");
+    CHECK_MSG(nodes_start(p.cluster, 0), "%s", nodes_problem(p.cluster));
+    both_hold(&p, "before and after");
+    see(p.ann, "online");
+    see_the_same(&p);
+    part(&p);
+}
+
+TEST(people, wait_where_the_key_is_no_text)
+{
+    people p = {.cluster = start_pair()};
+    CHECK_MSG(nodes_ok(p.cluster, 0, "SET page x"), "%s", nodes_problem(p.cluster));
+    p.ann = open_editor(p.cluster, 0, "ann", 10, 70);
+    type(p.ann, "typed");
+    see(p.ann, "WRONGTYPE");
+    see(p.ann, "typed");
+    CHECK_MSG(nodes_ok(p.cluster, 0, "DEL page"), "%s", nodes_problem(p.cluster));
+    both_hold(&p, "typed");
+    see(p.ann, "online");
+    part(&p);
+}
+
 /* 10 MB between brackets, in lines, some of which end in CR LF; *ret_length: of the text, in
  * characters. */
 static char *much(size_t size, int64_t *ret_length)
