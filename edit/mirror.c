@@ -161,9 +161,6 @@ static void apply_changes(mirror *s, const delta *told)
         doc_merge(&s->doc, told, &seen);
     }
     s->replaces = false;
-    for (size_t i = 0; i < s->others.count; i++) {
-        s->others.at[i].place = delta_place(&seen, s->others.at[i].place);
-    }
     if (!delta_is_empty(&seen)) s->seen(s->user, &seen, s->undoing);
     s->undoing = false;
     delta_clear(&seen);
