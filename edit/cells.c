@@ -56,7 +56,7 @@ static void show(wchar_t c, int column, cell *ret)
         ret->show[0] = L' ';
         ret->show[1] = c;
     } else {
-        int width = turns(c) ? -1 : wcwidth(c);
+        int width = wcwidth(c); /* of what turns directions: not above 0 */
         ret->show[0] = width < 1 ? UNKNOWN : c;
         ret->width = width < 1 ? 1 : width;
     }

@@ -175,6 +175,23 @@ TEST(window, looks_at_a_part_of_a_long_line)
     text_clear(&t);
 }
 
+/* Lines that are not that long are not broken where blocks end. */
+TEST(window, wraps_no_line_that_fits)
+{
+    static const char line[] = "\u20ac 56789 123456789 123456789 1234567\n";
+    size_t            size = sizeof line - 1;
+    text              t = text_of("");
+    window            w = {.rows = 20, .columns = 77, .wanted = -1};
+    bool              more = true;
+    for (int i = 0; i < 300; i++) text_insert(&t, t.size, line, size);
+    for (size_t at = 0; more && at < t.size; at += size) {
+        CHECK_EQ_INT(window_row(&w, &t, at, &more), at + size);
+        CHECK_EQ_INT(window_go(&w, &t, at, WINDOW_DOWN), at + size);
+        CHECK_EQ_INT(window_go(&w, &t, at + size, WINDOW_UP), at);
+    }
+    text_clear(&t);
+}
+
 /* -- Keys -------------------------------------------------------------------------------------- */
 
 /* All keys so far: what tests compare. */
@@ -372,6 +389,9 @@ TEST(groups, hold_what_is_typed_in_one_go)
     groups_taken(&g);
     groups_edit(&g, GROUPS_PASTED, 10, 1000, 1500);
     for (int i = 0; i < 40; i++) groups_taken(&g); /* in pieces */
+    groups_edit(&g, GROUPS_PASTED, 1000, 2000, 1501);
+    groups_taken(&g);
+    CHECK_EQ_INT(groups_undo(&g), 1);
     CHECK_EQ_INT(groups_undo(&g), 40);
     CHECK_EQ_INT(groups_undo(&g), 1);
     CHECK_EQ_INT(groups_undo(&g), 1);

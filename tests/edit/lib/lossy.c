@@ -65,7 +65,9 @@ static bool carry(route *r, bool from_client, unsigned every, unsigned *count)
     ssize_t got = read(from_client ? r->client : r->node, bytes, sizeof bytes);
     if (got <= 0) return false;
     if (from_client && memmem(bytes, (size_t)got, "\r\nEXEC\r\n", 8) != NULL) {
-        r->loses = ++*count % every == 0;
+        bool breaks = ++*count % every == 0;
+        if (breaks && *count / every % 2 == 0) return false; /* the node hears nothing of it */
+        r->loses = breaks;
     }
     if (!from_client && r->loses) return false; /* it has done it, and nobody hears of it */
     return write_all(from_client ? r->node : r->client, bytes, (size_t)got);

@@ -1,6 +1,5 @@
-/* lossy.h: a way to a node on which replies get lost: of every so many transactions one is handed to
- * the node and done, but its reply never arrives, and the connection breaks.
- */
+/* lossy.h: a way to a node that breaks: of every so many transactions one never arrives at the
+ * node, or is done, and its reply never arrives; in turn. The connection is gone then. */
 #ifndef TESTS_EDIT_LIB_LOSSY_H
 #define TESTS_EDIT_LIB_LOSSY_H
 #include <stdint.h>
