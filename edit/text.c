@@ -93,8 +93,14 @@ size_t text_line_end(const text *t, size_t at)
 
 size_t text_line_start(const text *t, size_t at, size_t limit)
 {
-    while (at > limit && text_byte(t, at - 1) != '\n') at--;
-    return at > limit ? at : limit;
+    while (at > limit) { /* the part behind the gap, then that before it */
+        size_t      part = at > t->gap && t->gap > limit ? t->gap : limit;
+        size_t      skip = part >= t->gap ? t->gap_size : 0;
+        const char *found = memrchr(t->bytes + skip + part, '\n', at - part);
+        if (found != NULL) return (size_t)(found - t->bytes) - skip + 1;
+        at = part;
+    }
+    return limit;
 }
 
 static bool goes_on(const text *t, size_t at)

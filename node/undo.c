@@ -33,9 +33,11 @@ struct node_undoables {
 
 /* -- The table --------------------------------------------------------------------------------- */
 
+/* Of a very long name this much counts. */
 static crdt_view who_of(const client *who)
 {
-    return crdt_text_view(who->name != NULL ? who->name : "");
+    crdt_view name = crdt_text_view(who->name != NULL ? who->name : "");
+    return crdt_view_of(name.data, name.size < UNDO_NAME ? name.size : UNDO_NAME);
 }
 
 static uint64_t hash_of(crdt_view key, crdt_view who)

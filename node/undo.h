@@ -11,6 +11,7 @@
 
 #define UNDO_STEPS 1000u
 #define UNDO_TEXTS 1000u
+#define UNDO_NAME 255u /* bytes of a connection's name */
 
 /* The call is about to write to the text under its first key, of that type. */
 void undo_before(call *c, const crdt_type *type);

@@ -54,6 +54,47 @@ static void some_change(uint64_t *seed, const text *t, delta *d)
     }
 }
 
+/* -- Texts ------------------------------------------------------------------------------------- */
+
+static void check_lines(const text *t, const char *flat, size_t size, size_t at, size_t limit)
+{
+    size_t start = at, end = at, lines = 0;
+    while (start > limit && flat[start - 1] != '\n') start--;
+    while (end < size && flat[end] != '\n') end++;
+    for (size_t i = 0; i < at; i++) lines += flat[i] == '\n';
+    CHECK_EQ_INT(text_line_start(t, at, limit), start);
+    CHECK_EQ_INT(text_line_end(t, at), end);
+    CHECK_EQ_INT(text_count_lines(t, at), lines);
+}
+
+TEST(text, is_what_was_put_into_it)
+{
+    uint64_t seed = seed_or(3);
+    char     flat[8192], bytes[64], read[8192];
+    for (int round = 0; round < (T_SLOW ? 20 : 200); round++) {
+        text   t = {0};
+        size_t size = 0;
+        for (int i = 0; i < 200; i++) {
+            size_t at = random_below(&seed, size + 1),
+                   gone = random_below(&seed, size - at + 1) % 20;
+            size_t more = some_text(&seed, bytes, 12);
+            text_delete(&t, at, gone);
+            memmove(flat + at, flat + at + gone, size - at - gone);
+            size -= gone;
+            text_insert(&t, at, bytes, more);
+            memmove(flat + at + more, flat + at, size - at);
+            memcpy(flat + at, bytes, more);
+            size += more;
+            size_t place = random_below(&seed, size + 1);
+            check_lines(&t, flat, size, place, random_below(&seed, place + 1));
+            CHECK_EQ_MEM(read, text_read(&t, place, read, sizeof read), flat + place, size - place);
+        }
+        text_clear(&t);
+    }
+}
+
+/* -- Changes ----------------------------------------------------------------------------------- */
+
 /* Two that do not know of one another: the same text in either order. */
 static void check_rebase(uint64_t *seed, const text *base)
 {

@@ -371,6 +371,43 @@ TEST(presence, takes_no_harm_from_what_is_no_message)
     CHECK_EQ_INT(p.count, PRESENCE_MAX);
 }
 
+/* Whatever comes, it is taken piece by piece. */
+TEST(parts, take_any_bytes)
+{
+    static presence p;
+    uint64_t        seed = seed_or(11);
+    (void)text_of("");
+    for (int round = 0; round < (T_SLOW ? 2000 : 20000); round++) {
+        static const char likely[] = "\x1b[O~;0152\xc3\xa9\xe2\x82\xac\r\n -";
+        char              bytes[64], name[PRESENCE_NAME + 1];
+        size_t            size = random_below(&seed, sizeof bytes + 1), at = 0, n;
+        keys              state = {false};
+        paste             pasted = {0};
+        key               k;
+        cell              c;
+        text              t = {0};
+        for (size_t i = 0; i < size; i++) {
+            bool any = random_below(&seed, 4) == 0;
+            bytes[i] =
+                any ? (char)next_random(&seed) : likely[random_below(&seed, sizeof likely - 1)];
+        }
+        for (; (n = keys_next(&state, bytes + at, size - at, &k)) > 0; at += n) {
+            CHECK(n <= size - at);
+            if (k.kind == KEY_PASTE) paste_add(&pasted, k.text, k.size);
+        }
+        CHECK(size - at <= 32); /* what is not whole is short */
+        paste_add(&pasted, bytes, size);
+        const char *whole = paste_whole(&pasted, &n);
+        text_insert(&t, 0, whole, n);
+        for (at = 0; cells_at(&t, at, (int)(at % 8), &c); at += c.size) CHECK(c.size > 0);
+        CHECK_EQ_INT(at, t.size);
+        presence_name(bytes, size, name);
+        (void)presence_hear(&p, "me", bytes, size, 0);
+        paste_clear(&pasted);
+        text_clear(&t);
+    }
+}
+
 /* -- Groups ------------------------------------------------------------------------------------ */
 
 TEST(groups, hold_what_is_typed_in_one_go)

@@ -305,7 +305,7 @@ TEST(people, type_on_while_replies_get_lost)
     p.ben = open_editor(p.cluster, 1, "ben", 10, 70);
     see(p.ann, "  ben");
     for (int i = 0; i < 60; i++) {
-        char word[8];
+        char word[16];
         snprintf(word, sizeof word, "%d,", i);
         type(p.ann, word);
         memcpy(all + size, word, strlen(word) + 1);
