@@ -59,17 +59,30 @@ static inline size_t crdt__entry_bytes(const crdt__entry *e)
     return sizeof *e + e->type->size + e->key_size;
 }
 
-typedef struct crdt__slot_of_leaf {
-    uint64_t     head; /* 8 bytes of the key, behind what the map skips */
-    crdt_digest  tag;  /* of the entry, if not dirty */
-    crdt__entry *entry;
-} crdt__leaf_slot;
-
+/* Its slots, a column for each part: of a search, the heads come from memory, of a join, the tags.
+ */
 struct crdt__leaf {
-    uint32_t        count, cap;
-    bool            dirty; /* an entry here is */
-    crdt__leaf_slot at[];
+    uint32_t count, cap;
+    bool     dirty; /* an entry here is */
+    uint64_t columns[];
 };
+
+#define CRDT__LEAF_WORDS 4u /* of a slot in all columns */
+
+/* 8 bytes of the key, behind what the map skips. */
+static inline uint64_t *crdt__leaf_heads(const crdt__leaf *leaf)
+{
+    return (uint64_t *)(uintptr_t)leaf->columns;
+}
+/* Of the entry, if it is not dirty. */
+static inline crdt_digest *crdt__leaf_tags(const crdt__leaf *leaf)
+{
+    return (crdt_digest *)(uintptr_t)(leaf->columns + leaf->cap);
+}
+static inline crdt__entry **crdt__leaf_entries(const crdt__leaf *leaf)
+{
+    return (crdt__entry **)(uintptr_t)(leaf->columns + (size_t)leaf->cap * 3);
+}
 
 /* A leaf, beside what its first key begins with, so that a search reads one array. */
 typedef struct crdt__branch {
