@@ -149,6 +149,9 @@ CRDT_MUST_CHECK CRDT_API crdt_err crdt_store_part(const crdt_store *store, size_
 /* These names will be looked up next: what that will touch is loaded meanwhile. A hint, for who
  * knows several at once, and changes nothing. */
 CRDT_API void crdt_store_expect(const crdt_store *store, const crdt_view *names, size_t count);
+/* The same of elements of the set, or keys (bytes) of the map, that is under name. */
+CRDT_API void crdt_store_expect_in(const crdt_store *store, crdt_view name, const crdt_value *elems,
+                                   size_t count);
 /* The object that shows under name. type NULL: any. Errors: ENOENT, ETYPE (another type shows);
  * ENOMEM: what decoding left for the first read is made ready (see crdt_store_decode). A list or
  * text that is reached otherwise makes itself ready, and reads as empty while memory for that is

@@ -143,6 +143,8 @@ const crdt_type *crdt__map_type(const crdt_space *space, uint16_t id);
 
 /* The first entry not before (key, id). */
 crdt__place crdt__map_seek(const crdt__map *map, crdt_view key, uint32_t id);
+/* See crdt_type.expect_in: keys that are bytes. */
+void crdt__map_expect_in(const void *state, const crdt_value *keys, size_t count);
 /* The entry there, or NULL at the end; a place behind a leaf's last goes to the next leaf. */
 crdt__entry               *crdt__map_at(const crdt__map *map, crdt__place *place);
 static inline crdt__entry *crdt__map_next(const crdt__map *map, crdt__place *place)
@@ -310,6 +312,7 @@ crdt_err crdt__map_remove_at(crdt_txn *txn, crdt_view name, const crdt_type *map
     .digest = crdt__map_digest, .check = crdt__map_check, .stats = crdt__map_stats,         \
     .ready = crdt__map_ready, .stabilise = crdt__map_stabilise, .within = crdt__map_within, \
     .keep = crdt__map_keep, .undo = crdt__map_undo, .seal = crdt__map_seal,                 \
-    .bytes = crdt__map_bytes, .move = crdt__map_move, .digest_of = crdt__map_digest_of
+    .bytes = crdt__map_bytes, .move = crdt__map_move, .digest_of = crdt__map_digest_of,     \
+    .expect_in = crdt__map_expect_in
 
 #endif

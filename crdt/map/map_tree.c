@@ -118,15 +118,9 @@ static bool is_recent(const crdt__map *map, uint64_t head, crdt_view key, uint32
            (order > 0 && r.slot > 0 && compare_to(leaf, r.slot - 1, head, key, id) < 0);
 }
 
-/* In the last leaf that does not begin behind the key; so what is put in stays in order. */
-crdt__place crdt__map_seek(const crdt__map *map, crdt_view key, uint32_t id)
+/* The last leaf that does not begin behind the key; so what is put in stays in order. */
+static uint32_t leaf_of(const crdt__map *map, uint64_t head, crdt_view key, uint32_t id)
 {
-    if (map->count == 0) return (crdt__place){0, 0};
-    int side = beside(map, key);
-    if (side < 0) return (crdt__place){0, 0};
-    if (side > 0) return (crdt__place){map->count - 1, map->leaves[map->count - 1].leaf->count};
-    uint64_t head = head_of(map, key);
-    if (is_recent(map, head, key, id)) return map->recent;
     uint32_t lo = 0, hi = map->count;
     while (hi - lo > 1) {
         uint32_t            mid = lo + (hi - lo) / 2;
@@ -135,14 +129,31 @@ crdt__place crdt__map_seek(const crdt__map *map, crdt_view key, uint32_t id)
         if (before) lo = mid;
         else hi = mid;
     }
-    crdt__place       place = {lo, 0};
-    const crdt__leaf *leaf = map->leaves[lo].leaf;
-    uint32_t          end = leaf->count;
-    while (place.slot < end) {
-        uint32_t mid = place.slot + (end - place.slot) / 2;
-        if (compare_to(leaf, mid, head, key, id) < 0) place.slot = mid + 1;
+    return lo;
+}
+
+/* The first slot that is not before the key. */
+static uint32_t slot_in(const crdt__leaf *leaf, uint64_t head, crdt_view key, uint32_t id)
+{
+    uint32_t at = 0, end = leaf->count;
+    while (at < end) {
+        uint32_t mid = at + (end - at) / 2;
+        if (compare_to(leaf, mid, head, key, id) < 0) at = mid + 1;
         else end = mid;
     }
+    return at;
+}
+
+crdt__place crdt__map_seek(const crdt__map *map, crdt_view key, uint32_t id)
+{
+    if (map->count == 0) return (crdt__place){0, 0};
+    int side = beside(map, key);
+    if (side < 0) return (crdt__place){0, 0};
+    if (side > 0) return (crdt__place){map->count - 1, map->leaves[map->count - 1].leaf->count};
+    uint64_t head = head_of(map, key);
+    if (is_recent(map, head, key, id)) return map->recent;
+    uint32_t    l = leaf_of(map, head, key, id);
+    crdt__place place = {l, slot_in(map->leaves[l].leaf, head, key, id)};
     ((crdt__map *)(uintptr_t)map)->recent = place;
     return place;
 }
@@ -166,6 +177,77 @@ crdt__entry *crdt__map_find(const crdt__map *map, crdt_view key, uint16_t id)
     }
     return e;
 }
+
+/* -- What will be sought ----------------------------------------------------------------------- */
+
+#define EXPECTS 16u
+#define LINE 64u
+
+/* A key, and how far it is known where it stands. */
+typedef struct expected {
+    uint64_t            head;
+    const crdt__leaf   *leaf;
+    crdt__entry *const *entry; /* NULL: none begins as it does */
+} expected;
+
+static size_t expect_leaves(const crdt__map *map, const crdt_value *keys, size_t count,
+                            expected *ret_all)
+{
+    size_t known = 0;
+    for (size_t i = 0; i < count; i++) {
+        if (keys[i].kind != CRDT_BYTES || beside(map, keys[i].bytes) != 0) continue;
+        uint64_t head = head_of(map, keys[i].bytes);
+        uint32_t l = leaf_of(map, head, keys[i].bytes, 0);
+        ret_all[known++] = (expected){head, map->leaves[l].leaf, NULL};
+        crdt__load_ahead(map->leaves[l].leaf);
+    }
+    return known;
+}
+
+static void expect_heads(const expected *all, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        const char *heads = (const char *)crdt__leaf_heads(all[i].leaf);
+        size_t      size = all[i].leaf->count * sizeof(uint64_t);
+        for (size_t at = 0; at < size; at += LINE) crdt__load_ahead(heads + at);
+    }
+}
+
+/* By heads alone: of several keys that begin alike one is meant at best. */
+static void expect_entries(expected *all, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        const uint64_t *heads = crdt__leaf_heads(all[i].leaf);
+        uint32_t        at = 0, n = all[i].leaf->count;
+        while (at < n && heads[at] < all[i].head) at++;
+        if (at == n || heads[at] != all[i].head) continue;
+        all[i].entry = crdt__leaf_entries(all[i].leaf) + at;
+        crdt__load_ahead(all[i].entry);
+    }
+    for (size_t i = 0; i < count; i++) {
+        if (all[i].entry == NULL) continue;
+        for (size_t n = 0; n < 3; n++) crdt__load_ahead((const char *)*all[i].entry + n * LINE);
+    }
+}
+
+/* In rounds: what the next needs to know comes while one asks for the others. */
+void crdt__map_expect_in(const void *state, const crdt_value *keys, size_t count)
+{
+    const crdt__map *map = state;
+    expected         all[EXPECTS];
+    if (map->count < 2) return;
+    count = expect_leaves(map, keys, count < EXPECTS ? count : EXPECTS, all);
+    expect_heads(all, count);
+    expect_entries(all, count);
+    for (size_t i = 0; i < count; i++) {
+        if (all[i].entry == NULL) continue;
+        const crdt__entry *e = *all[i].entry;
+        crdt__sibs_ahead(&e->marks);
+        if (e->type->expect != NULL) e->type->expect(e->state);
+    }
+}
+
+/* -- Some entry -------------------------------------------------------------------------------- */
 
 /* Leaves are of different sizes: what is beyond the end of one is drawn again. */
 const crdt__entry *crdt__map_some(const crdt__map *map, uint64_t random)
