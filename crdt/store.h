@@ -207,7 +207,8 @@ CRDT_API const crdt_context *crdt_delta_brought(const crdt_delta *delta);
 CRDT_API crdt_clock         *crdt_store_clock(crdt_store *store);
 /* The store that this transaction writes to. */
 CRDT_API const crdt_store *crdt_txn_store(const crdt_txn *txn);
-/* The last stamp that this transaction gave; 0: none. */
+/* The last stamp that an operation of this transaction asked the clock for; 0: none did. Names that
+ * appear are stamped, and do not count; keys of maps that appear do. */
 CRDT_API uint64_t crdt_txn_stamp(const crdt_txn *txn);
 
 /* One name that a commit or join changed. */
