@@ -71,8 +71,9 @@ crdt_err crdt__marks_text(const crdt_txn *txn, crdt_view name, crdt_ref *ret_tex
 bool crdt__marks_is_text(const crdt_type *type);
 
 /* -- tidy.c */
-/* Tell of each mark whether it is hidden for good: a later one of its key lies over the whole of it,
- * deleted elements told apart, or it has no whole. O(n log n). Errors: ENOMEM. */
+/* Tell of each mark whether it is hidden for good: a later one of its key lies over the whole of
+ * it, deleted elements told apart, or its end is not behind its start. O(n log n). Errors:
+ * ENOMEM. */
 crdt_err crdt__lay_hide(crdt_ref text, crdt__laying *laying);
 
 /* -- write.c */
