@@ -1,4 +1,4 @@
-/* expect_test.c: hints of what will be looked up (crdt_store_expect_in): for whatever is asked, they
+/* expect_test.c: hints of what will be looked up (crdt_store_expect_in): whatever is asked for, they
  * change nothing, and read only what is there. */
 #include <stdio.h>
 #include <string.h>
@@ -9,9 +9,10 @@
 #include "tests/lib/t.h"
 
 #define ASKED 40u /* more than are taken at once */
+#define TEXT 40u
 
 typedef struct asked {
-    char       text[ASKED][40];
+    char       text[ASKED][TEXT];
     crdt_value of[ASKED];
 } asked;
 
@@ -19,8 +20,8 @@ typedef struct asked {
 static crdt_value element(uint64_t n, char *text)
 {
     if (n % 3 == 0) return crdt_int((int64_t)n);
-    if (n % 3 == 1) sprintf(text, "member:%llu", (unsigned long long)n);
-    else sprintf(text, "member:%llu:a longer one", (unsigned long long)n);
+    if (n % 3 == 1) snprintf(text, TEXT, "member:%llu", (unsigned long long)n);
+    else snprintf(text, TEXT, "member:%llu:a longer one", (unsigned long long)n);
     return crdt_text(text);
 }
 
@@ -72,7 +73,7 @@ static void grow(const char *name, const crdt_type *type, uint64_t most)
 {
     uint64_t    random = seed_or(5);
     crdt_store *s = store_of(1);
-    char        text[40];
+    char        text[TEXT];
     crdt_store_expect_in(s, name_of(name), NULL, 0);
     for (uint64_t n = 0, next = 1; n < most; n++) {
         crdt_txn *txn = begin(s);
