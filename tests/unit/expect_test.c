@@ -1,5 +1,5 @@
-/* expect_test.c: hints of what will be looked up (crdt_store_expect_in): whatever is asked for, they
- * change nothing, and read only what is there. */
+/* expect_test.c: hints of what will be looked up (crdt_store_expect_in). Whatever is asked, they
+ * change nothing and read only what is there. */
 #include <stdio.h>
 #include <string.h>
 
