@@ -262,6 +262,7 @@ void crdt__seq_stats(const crdt__seq *seq, crdt_stats *stats)
     stats->payload += bytes;
     stats->metadata += seq->atoms.memory - bytes + seq->log.memory + seq->order.memory;
     stats->metadata += seq->parked.bytes + seq->needs.bytes + seq->sets.bytes;
+    stats->metadata += crdt__families_bytes(seq);
     stats->metadata += seq->top_cap * sizeof *seq->tops;
     stats->metadata += seq->sets.count * sizeof(crdt__set);
     stats->dots += count_dots(seq);

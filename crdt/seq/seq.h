@@ -172,6 +172,7 @@ void crdt__family_make(crdt__seq *seq, uint32_t left);
 void        crdt__family_note(crdt__seq *seq, const crdt__ins *row);
 crdt__place crdt__family_place(crdt__seq *seq, uint32_t author, const crdt__ins *row);
 void        crdt__families_drop(crdt__seq *seq);
+size_t      crdt__families_bytes(const crdt__seq *seq); /* memory in use */
 
 /* -- seq_edit.c: operations; pos and count in visible elements, checked by the caller */
 /* `count` atoms of `size` bytes before the visible element pos; `instead` others will be deleted at

@@ -76,7 +76,7 @@ static bool is_over(const load *l)
     const crdt__seq *seq = l->seq;
     uint64_t         bytes = l->base + seq->atoms.memory + seq->log.memory + seq->order.memory +
                      seq->parked.bytes + seq->needs.bytes + seq->sets.bytes +
-                     seq->sets.count * (sizeof(crdt__set) + 16);
+                     crdt__families_bytes(seq) + seq->sets.count * (sizeof(crdt__set) + 16);
     return bytes + seq->parked.count * sizeof(crdt__parked) > l->budget;
 }
 

@@ -157,6 +157,7 @@ size_t crdt__slot_bytes(const void *state)
     size_t            bytes = crdt__pack_bytes(slot->pack);
     if (seq == NULL) return bytes;
     bytes += sizeof *seq + seq->atoms.memory + seq->log.memory + seq->order.memory;
+    bytes += crdt__families_bytes(seq) + seq->top_cap * sizeof *seq->tops;
     return bytes + seq->parked.bytes + seq->needs.bytes + seq->sets.bytes;
 }
 
