@@ -97,6 +97,14 @@ static void free_heard(const crdt_mem *mem, crdt__heard *h)
     crdt__release(mem, h, sizeof *h);
 }
 
+size_t crdt__tops_bytes(const crdt__seq *seq)
+{
+    const crdt__heard *h = seq->heard;
+    size_t             bytes = seq->top_cap * sizeof *seq->tops;
+    if (h == NULL) return bytes;
+    return bytes + sizeof *h + h->gap_cap * sizeof *h->gaps + h->top_cap * sizeof *h->tops;
+}
+
 void crdt__seq_unhear(crdt__seq *seq)
 {
     if (seq->heard == NULL) return;

@@ -187,7 +187,7 @@ crdt_err crdt__order_reserve(crdt__order *order, crdt__place place)
 
 crdt_err crdt__order_reserve_kill(crdt__order *order, uint32_t pieces, uint32_t ranges)
 {
-    size_t need = (size_t)order->journal_count + pieces;
+    size_t need = order->for_good ? 1 : (size_t)order->journal_count + pieces;
     if (need > order->journal_cap) {
         size_t        cap = crdt__grow(order->journal_cap, need);
         crdt__killed *journal =
@@ -391,6 +391,7 @@ static bool note_killed(crdt__order *order, uint32_t cid, uint32_t len)
         last->len += len;
         return true;
     }
+    if (order->for_good) order->journal_count = 0;
     CRDT_ASSERT(order->journal_count < order->journal_cap);
     order->journal[order->journal_count++] = (crdt__killed){cid, len};
     return false;

@@ -603,6 +603,13 @@ static crdt_err read_all(reader *r)
     return err;
 }
 
+void crdt__snap_untime(crdt__snap *snap)
+{
+    size_t size = snap->unit_cap * sizeof *snap->lamports;
+    crdt__release(snap->seq->space->mem, snap->lamports, size);
+    snap->lamports = NULL;
+}
+
 crdt_err crdt__snap_read(crdt__seq *seq, crdt_dec *dec, size_t replicas)
 {
     reader          r;
@@ -617,9 +624,7 @@ crdt_err crdt__snap_read(crdt__seq *seq, crdt_dec *dec, size_t replicas)
     crdt_err err = read_all(&r);
     if (err == CRDT_OK) err = crdt__snap_build(&r.snap);
     crdt__release(mem, r.snap.units, r.snap.unit_cap * sizeof *r.snap.units);
-    if (seq->classic) {
-        crdt__release(mem, r.snap.lamports, r.snap.unit_cap * sizeof *r.snap.lamports);
-    }
+    crdt__snap_untime(&r.snap);
     crdt__release(mem, r.snap.words, r.snap.word_cap * sizeof *r.snap.words);
     crdt__release(mem, r.snap.ranks, r.snap.rank_cap * sizeof *r.snap.ranks);
     if (r.in.in.err != CRDT_OK) return crdt_dec_fail(dec, r.in.in.err, r.in.in.reason);

@@ -111,5 +111,7 @@ static inline uint64_t crdt__snap_lamport(const crdt__snap *snap, uint32_t cid)
 
 /* Errors: ENOMEM. */
 crdt_err crdt__snap_build(crdt__snap *snap);
+/* Times are not needed any more. */
+void crdt__snap_untime(crdt__snap *snap);
 
 #endif

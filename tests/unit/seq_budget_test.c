@@ -11,7 +11,7 @@
 #include "tests/lib/testmem.h"
 
 #define SLACK 65536u
-#define MANY (T_SLOW ? 600 : 12000)
+static size_t many; /* elements, more or less */
 
 static const crdt_type *const types[4] = {&crdt_text_type, &crdt_text_classic_type, &crdt_rga_type,
                                           &crdt_rga_classic_type};
@@ -64,7 +64,7 @@ static uint64_t length_of(const crdt_store *s)
 static crdt_store *at_random(const crdt_type *type, uint64_t *random)
 {
     crdt_store *s = solo_of(type, 1);
-    for (uint64_t i = 0; i < MANY; i++) insert_one(s, random_below(random, i + 1), 1);
+    for (uint64_t i = 0; i < many; i++) insert_one(s, random_below(random, i + 1), 1);
     return s;
 }
 
@@ -72,7 +72,7 @@ static crdt_store *at_front(const crdt_type *type, uint64_t *random)
 {
     crdt_store *s = solo_of(type, 1);
     (void)random;
-    for (uint64_t i = 0; i < MANY; i++) insert_one(s, 0, 1);
+    for (uint64_t i = 0; i < many; i++) insert_one(s, 0, 1);
     return s;
 }
 
@@ -81,8 +81,8 @@ static crdt_store *into_a_run(const crdt_type *type, uint64_t *random)
 {
     crdt_store *s = solo_of(type, 1);
     (void)random;
-    insert_one(s, 0, MANY);
-    for (uint64_t i = 0; i < MANY; i++) insert_one(s, 2 * i + 1, 1);
+    insert_one(s, 0, many);
+    for (uint64_t i = 0; i < many; i++) insert_one(s, 2 * i + 1, 1);
     return s;
 }
 
@@ -90,15 +90,15 @@ static crdt_store *every_other_deleted(const crdt_type *type, uint64_t *random)
 {
     crdt_store *s = solo_of(type, 1);
     (void)random;
-    insert_one(s, 0, 2 * MANY);
-    for (uint64_t i = 0; i < MANY; i++) delete_one(s, i, 1);
+    insert_one(s, 0, 2 * many);
+    for (uint64_t i = 0; i < many; i++) delete_one(s, i, 1);
     return s;
 }
 
 static crdt_store *typed_and_deleted(const crdt_type *type, uint64_t *random)
 {
     crdt_store *s = solo_of(type, 1);
-    for (uint64_t i = 0; i < MANY / 2; i++) {
+    for (uint64_t i = 0; i < many / 2; i++) {
         uint64_t length = length_of(s);
         insert_one(s, random_below(random, length + 1), 2);
         if (i > 0) delete_one(s, random_below(random, length), 1);
@@ -109,7 +109,7 @@ static crdt_store *typed_and_deleted(const crdt_type *type, uint64_t *random)
 static crdt_store *two_in_turn(const crdt_type *type, uint64_t *random)
 {
     crdt_store *s[2] = {solo_of(type, 1), solo_of(type, 2)};
-    for (uint64_t i = 0; i < MANY / 4; i++) {
+    for (uint64_t i = 0; i < many / 4; i++) {
         crdt_store *author = s[i % 2];
         crdt_delta *delta =
             apply(author, "", type, "insert", (int)random_below(random, i + 1), "x");
@@ -124,7 +124,7 @@ static crdt_store *two_in_turn(const crdt_type *type, uint64_t *random)
 static crdt_store *many_authors(const crdt_type *type, uint64_t *random)
 {
     crdt_store *all = solo_of(type, 1);
-    for (uint64_t r = 2; r < MANY / 8; r++) {
+    for (uint64_t r = 2; r < many / 8; r++) {
         crdt_store *s;
         CHECK_OK(crdt_store_clone(all, r * 77777777777u, &s));
         insert_one(s, random_below(random, length_of(s) + 1), 1);
@@ -134,6 +134,20 @@ static crdt_store *many_authors(const crdt_type *type, uint64_t *random)
         join(all, delta);
         free_all(s, delta, NULL);
         if (r >= 400) break;
+    }
+    return all;
+}
+
+/* Three who do not see each other, all at one place: siblings. */
+static crdt_store *three_at_the_front(const crdt_type *type, uint64_t *random)
+{
+    crdt_store *all = solo_of(type, 1);
+    (void)random;
+    for (uint64_t r = 2; r < 5; r++) {
+        crdt_store *s = solo_of(type, r * 77777777777u);
+        for (uint64_t i = 0; i < many / 3; i++) insert_one(s, 0, 1);
+        join(all, s);
+        crdt_store_free(s);
     }
     return all;
 }
@@ -156,10 +170,10 @@ static crdt_store *nothing_ready(const crdt_type *type, uint64_t *random)
 static crdt_store *with_sets(const crdt_type *type, uint64_t *random)
 {
     crdt_store *s = solo_of(type, 1);
-    insert_one(s, 0, MANY / 2);
+    insert_one(s, 0, many / 2);
     if (is_text(type)) return s;
-    for (int i = 0; i < MANY / 2; i++) {
-        crdt_value args[2] = {crdt_int((int64_t)random_below(random, MANY / 2)), crdt_bytes("", 0)};
+    for (size_t i = 0; i < many / 2; i++) {
+        crdt_value args[2] = {crdt_int((int64_t)random_below(random, many / 2)), crdt_bytes("", 0)};
         CHECK_OK(crdt_store_apply(s, 1, CRDT_SOLO, &type->ops[2], args, 2, NULL));
     }
     return s;
@@ -177,6 +191,7 @@ static const shape shapes[] = {
     {"every other deleted", every_other_deleted},
     {"typed and deleted", typed_and_deleted},
     {"two in turn", two_in_turn},
+    {"three at the front", three_at_the_front},
     {"many authors", many_authors},
     {"nothing is ready", nothing_ready},
     {"with sets", with_sets},
@@ -212,6 +227,45 @@ static void check_decode(const char *what, const char *form, const crdt_store *f
     TESTMEM_DONE(&m);
 }
 
+static void check_since_none(const char *what, const char *form, const crdt_store *s)
+{
+    crdt_context none;
+    crdt_delta  *all;
+    crdt_context_init(&none, NULL);
+    CHECK_OK(crdt_store_since(s, &none, &all));
+    check_decode(what, form, all);
+    crdt_store_free(all);
+}
+
+/* One transaction deletes every other element, a second one the rest: what they send, what it comes
+ * to, and all of it as a delta. */
+static void check_removals(const char *what, const crdt_store *from)
+{
+    crdt_store *s;
+    CHECK_OK(crdt_store_clone(from, 99, &s));
+    const crdt_type *type = crdt_store_solo(s).type;
+    for (int all = 0; all < 2; all++) {
+        crdt_txn      *txn = begin(s);
+        crdt_text_edit text;
+        crdt_rga_edit  list;
+        crdt_err       err = all ? crdt_txn_remove(txn, CRDT_SOLO) : CRDT_OK;
+        CHECK(err == CRDT_OK || err == CRDT_ENOENT);
+        if (is_text(type)) CHECK_OK(crdt_text_open(txn, CRDT_SOLO, type, &text));
+        else CHECK_OK(crdt_rga_open(txn, CRDT_SOLO, type, &list));
+        for (uint64_t i = 0, n = all ? 0 : length_of(s) / 2; i < n; i++) {
+            if (is_text(type)) CHECK_OK(crdt_text_delete(&text, CRDT_CODE_POINTS, i, 1));
+            else CHECK_OK(crdt_rga_delete(&list, i, 1));
+        }
+        crdt_delta *delta = commit(s);
+        check_decode(what, all ? "removal" : "scattered", delta);
+        check_decode(what, all ? "removed" : "half left", s);
+        check_since_none(what, all ? "removed since" : "half since", s);
+        crdt_store_free(delta);
+    }
+    CHECK_EQ_INT(length_of(s), 0);
+    crdt_store_free(s);
+}
+
 static void check_shape(const shape *sh, const crdt_type *type, uint64_t seed)
 {
     uint64_t     random = seed;
@@ -233,6 +287,7 @@ static void check_shape(const shape *sh, const crdt_type *type, uint64_t seed)
         CHECK_OK(crdt_store_since(s, &half, &part));
         check_decode(sh->name, "since half", part);
         crdt_store_free(part);
+        check_removals(sh->name, s);
         CHECK_OK(crdt_store_stabilise(s, crdt_store_context(s)));
         check_decode(sh->name, "stable", s);
     }
@@ -245,8 +300,16 @@ TEST(seq_budget, whatever_the_shape)
     uint64_t seed = seed_or(5);
     for (int t = 0; t < 4; t++) {
         for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++) {
+            many = 1000;
+            check_shape(&shapes[i], types[t], seed);
+            many = T_SLOW ? 600 : 12000;
             check_shape(&shapes[i], types[t], seed);
         }
+        many = T_SLOW ? 1000 : 100000;
+        uint64_t    random = seed;
+        crdt_store *siblings = three_at_the_front(types[t], &random);
+        check_removals("three at the front", siblings);
+        crdt_store_free(siblings);
     }
 }
 
