@@ -69,12 +69,20 @@ crdt_store *bench_clone(const crdt_store *store, uint64_t replica);
 void        bench_join(crdt_store *store, const crdt_store *other);
 size_t      bench_encoded(const crdt_store *store);
 
+/* Mark stretches of up to 50 letters of the text BENCH_TEXT, one a transaction: half with one of
+ * three kinds, which cover each other in time, half with comments, which do not. */
+#define BENCH_TEXT crdt_text_view("text")
+void bench_mark(crdt_store *store, uint32_t count, uint64_t seed);
+/* Read all spans; how many there are. */
+size_t bench_spans(const crdt_store *store);
+
 const crdt_op *bench_op(const crdt_type *type, const char *name);
 
 /* -- The groups of rows */
 void bench_orset(bench *b);
 void bench_counters(bench *b);
 void bench_maps(bench *b);
+void bench_marks(bench *b);
 void bench_types(bench *b);
 void bench_revgraph(bench *b);
 void bench_queue(bench *b);

@@ -110,6 +110,39 @@ const crdt_op *bench_op(const crdt_type *type, const char *name)
     bench_die(name, CRDT_ENOENT);
 }
 
+/* -- Marks ------------------------------------------------------------------------------------- */
+
+void bench_mark(crdt_store *store, uint32_t count, uint64_t seed)
+{
+    static const char *const kinds[] = {"bold", "em", "link"};
+    crdt_ref                 text;
+    bench_must(crdt_store_find(store, BENCH_TEXT, &crdt_text_type, &text), "find the text");
+    uint64_t length = crdt_text_length(text, CRDT_CODE_POINTS);
+    for (uint32_t i = 0; i < count; i++) {
+        char       key[32];
+        crdt_txn  *txn;
+        uint64_t   kind = bench_rand(&seed) % 6, start = bench_rand(&seed) % length;
+        uint64_t   most = length - start < 50 ? length - start : 50;
+        crdt_range range = {CRDT_CODE_POINTS, start, 1 + bench_rand(&seed) % most};
+        if (kind < 3) snprintf(key, sizeof key, "%s", kinds[kind]);
+        else snprintf(key, sizeof key, "comment:%u", i);
+        bench_must(crdt_store_begin(store, BENCH_NOW, &txn), "begin");
+        bench_must(crdt_marks_set(txn, BENCH_TEXT, range, crdt_mark_of(key, crdt_int(i))), "mark");
+        bench_must(crdt_store_commit(store, NULL), "commit");
+    }
+}
+
+size_t bench_spans(const crdt_store *store)
+{
+    crdt_spans *spans;
+    crdt_span   span;
+    size_t      count = 0;
+    bench_must(crdt_marks_read(store, BENCH_TEXT, CRDT_CODE_POINTS, NULL, &spans), "read marks");
+    while (crdt_marks_next(spans, &span)) count++;
+    crdt_marks_free(spans);
+    return count;
+}
+
 /* -- Deltas ------------------------------------------------------------------------------------ */
 
 static void *grown(void *p, size_t *cap, size_t need, size_t item)

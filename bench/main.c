@@ -32,6 +32,7 @@ int main(int argc, char **argv)
     bench_counters(&b);
     bench_orset(&b);
     bench_maps(&b);
+    bench_marks(&b);
     bench_types(&b);
     bench_revgraph(&b);
     bench_queue(&b);

@@ -153,6 +153,9 @@ static const crdt_value cursors[] = {TEXT("start"),
                                      TEXT("2@00000000000000b2<"),
                                      TEXT("18446744073709551615@ffffffffffffffff>"),
                                      TEXT("1@0000000000000000<"),
+                                     TEXT("1@0000000000000001<"), /* of what fuzz_base writes */
+                                     TEXT("4@0000000000000002>"),
+                                     TEXT("2@0000000000000003<"),
                                      TEXT("1@1<")};
 
 #define COUNT(list) (sizeof(list) / sizeof *(list))
@@ -351,6 +354,27 @@ static void read_past(const crdt_ref *ref)
     crdt_buf_clear(&shows);
 }
 
+/* The stretches lie one behind the other, from the text's beginning to its end, each with marks in
+ * the order of their keys. */
+static void read_marks(const crdt_store *store, crdt_view name, const crdt_ref *text)
+{
+    crdt_spans *spans;
+    crdt_span   span;
+    uint64_t    at = 0;
+    crdt_err    err = crdt_marks_read(store, name, CRDT_CODE_POINTS, NULL, &spans);
+    if (err == CRDT_ETYPE || err == CRDT_ENOENT) return; /* another type shows there */
+    CHECK_OK(err);
+    while (crdt_marks_next(spans, &span)) {
+        CHECK(span.start == at && span.count > 0);
+        for (size_t i = 1; i < span.marks_count; i++) {
+            CHECK(crdt_view_compare(span.marks[i - 1].key, span.marks[i].key) < 0);
+        }
+        at += span.count;
+    }
+    CHECK(at == crdt_text_length(*text, CRDT_CODE_POINTS));
+    crdt_marks_free(spans);
+}
+
 static void read_object(const crdt_ref *ref, crdt_buf *text)
 {
     if (is_text(ref)) read_past(ref);
@@ -379,6 +403,7 @@ void fuzz_read_all(const crdt_store *store)
         CHECK(found.state == ref.state);
         CHECK(crdt_store_type_at(store, name, 0) == ref.type);
         read_object(&ref, &text);
+        if (ref.type == &crdt_text_type) read_marks(store, name, &ref);
         last = name;
     }
     CHECK_EQ_INT(count, crdt_store_count(store));

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "crdt/types.h"
 #include "fuzz/fuzz.h"
 #include "gossip/disk.h"
 #include "sim/files.h"
@@ -173,6 +174,51 @@ static void join_pair_seeds(maker *m)
     crdt_store_free(b);
     crdt_store_free(c);
     crdt_store_free(d);
+}
+
+/* -- Marks beside their text ------------------------------------------------------------------- */
+
+static void mark(crdt_txn *txn, uint64_t start, uint64_t count, const char *key)
+{
+    crdt_range range = {CRDT_CODE_POINTS, start, count};
+    CHECK_OK(crdt_marks_set(txn, crdt_text_view("a"), range, crdt_mark_of(key, crdt_int(1))));
+}
+
+/* A stretch of a text is marked, and something is deleted at its edge. */
+static void edit_rich(crdt_store *store, uint64_t at, const char *key)
+{
+    crdt_txn      *txn;
+    crdt_text_edit edit;
+    CHECK_OK(crdt_store_begin(store, FUZZ_NOW, &txn));
+    CHECK_OK(crdt_text_open(txn, crdt_text_view("a"), &crdt_text_type, &edit));
+    CHECK_OK(crdt_text_insert(&edit, CRDT_CODE_POINTS, at, crdt_text_view("so\xc3\xa9 it is ")));
+    mark(txn, at, 5, key);
+    mark(txn, at + 2, 6, "link");
+    CHECK_OK(crdt_text_delete(&edit, CRDT_CODE_POINTS, at + 4, 2));
+    CHECK_OK(crdt_store_commit(store, NULL));
+}
+
+/* One alone; two that were marked apart; one of whose marks waits for the text. */
+static void rich_seeds(maker *m)
+{
+    crdt_store  *a, *b, *part;
+    crdt_context had;
+    if (m->solo != NULL) return;
+    CHECK_OK(crdt_store_new(&m->options, &a));
+    edit_rich(a, 0, "bold");
+    CHECK_OK(crdt_store_clone(a, 5, &b));
+    edit_rich(a, 3, "bold");
+    crdt_context_init(&had, NULL);
+    CHECK_OK(crdt_context_copy(&had, crdt_store_context(b)));
+    edit_rich(b, 2, "comment:1");
+    write_store(m, "decode_state", 6, a);
+    write_pair(m, 3, a, b);
+    CHECK_OK(crdt_store_since(b, &had, &part));
+    write_store(m, "decode_state", 7, part);
+    crdt_context_clear(&had);
+    crdt_store_free(part);
+    crdt_store_free(a);
+    crdt_store_free(b);
 }
 
 /* -- Schedules --------------------------------------------------------------------------------- */
@@ -459,6 +505,7 @@ int fuzz_make_corpus(const char *directory)
         decode_state_seeds(&m);
         decode_delta_seeds(&m);
         join_pair_seeds(&m);
+        rich_seeds(&m);
         schedule_seeds(&m);
     }
     return m.failed ? 1 : 0;

@@ -474,6 +474,8 @@ static const command list[] = {
     COMMAND("crdt.ack", command_crdt_ack, -3, WRITE | OURS | NO_MULTI, 1, 1, 1, "crdt",
             "key set [field ...]",
             "Somebody has reviewed the contents that CRDT.CONFLICTS lists under this set."),
+    COMMAND("crdt.audit.verify", command_crdt_audit_verify, 2, READ | OURS, 1, 1, 1, "crdt", "key",
+            "OK, or the records that break the audit's chains, and how."),
     COMMAND("crdt.conflicts", command_crdt_conflicts, -1, READ | OURS | NO_MULTI, 0, 0, 0, "crdt",
             "[key]", "The keys for which several contents compete; or those of one key."),
     COMMAND("crdt.diff", command_crdt_diff, 2, READ | OURS | NO_MULTI | COMMAND_BLOCKING, 0, 0, 0,

@@ -101,6 +101,8 @@ void command_wait(call *c), command_crdt_peers(call *c), command_crdt_lag(call *
     command_crdt_explain(call *c), command_crdt_log(call *c), command_crdt_partition(call *c),
     command_crdt_heal(call *c), command_crdt_types(call *c);
 extern const command crdt_peer_commands[];
+/* types.c */
+void command_crdt_audit_verify(call *c);
 /* review.c */
 void command_crdt_ack(call *c);
 

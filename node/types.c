@@ -2,6 +2,7 @@
  *
  *      CRDT.ORSET.ADD key value            one for each operation, with its arguments
  *      CRDT.ORSET.GET key                  and one for each type that reads it (reads.c)
+ *      CRDT.AUDIT.VERIFY key               what is no operation (audits.c)
  *
  * Values   what is an integer in its usual form ("10", not "010" or "+10") goes in as an integer:
  *          SADD, CRDT.ORSET.ADD and a program that embeds the library mean the same element.
@@ -12,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "node/audits.h"
 #include "node/commands.h"
 #include "node/keys.h"
 #include "node/number.h"
@@ -202,6 +204,20 @@ void commands_free_made(command *cmd)
 {
     free((void *)(uintptr_t)cmd->detail);
     cmd->detail = NULL;
+}
+
+/* -- CRDT.AUDIT.VERIFY ------------------------------------------------------------------------- */
+
+void command_crdt_audit_verify(call *c)
+{
+    crdt_ref audit;
+    switch (key_typed(c, c->args[1], &crdt_audit_type, &audit)) {
+    case KEY_THERE: (void)call_fails(c, audits_reply(audit, c->reply)); break;
+    case KEY_ABSENT:
+        if (!c->failed) reply_ok(c->reply);
+        break;
+    default: break;
+    }
 }
 
 /* -- CRDT.TYPES -------------------------------------------------------------------------------- */

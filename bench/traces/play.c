@@ -28,20 +28,37 @@ static void apply(const trace *t, const trace_patch *p, crdt_text_edit *edit)
     }
 }
 
-static crdt_text_edit begin(crdt_store *store)
+static crdt_text_edit open_text(crdt_store *store, crdt_view name)
 {
     crdt_txn      *txn;
     crdt_text_edit edit;
     bench_must(crdt_store_begin(store, BENCH_NOW, &txn), "begin");
-    bench_must(crdt_text_open(txn, CRDT_SOLO, &crdt_text_type, &edit), "open");
+    bench_must(crdt_text_open(txn, name, &crdt_text_type, &edit), "open");
     return edit;
+}
+
+static crdt_text_edit begin(crdt_store *store)
+{
+    return open_text(store, CRDT_SOLO);
+}
+
+static void apply_all(const trace *t, crdt_store *store, crdt_view name)
+{
+    crdt_text_edit edit = open_text(store, name);
+    for (uint32_t i = 0; i < t->patches_count; i++) apply(t, &t->patches[i], &edit);
+    bench_must(crdt_store_commit(store, NULL), "commit");
 }
 
 void play_local(const trace *t, crdt_store *store)
 {
-    crdt_text_edit edit = begin(store);
-    for (uint32_t i = 0; i < t->patches_count; i++) apply(t, &t->patches[i], &edit);
-    bench_must(crdt_store_commit(store, NULL), "commit");
+    apply_all(t, store, CRDT_SOLO);
+}
+
+crdt_store *play_named(const trace *t)
+{
+    crdt_store *store = bench_store(NULL, 1, NULL);
+    apply_all(t, store, BENCH_TEXT);
+    return store;
 }
 
 crdt_undo *play_undoable(const trace *t, crdt_store *store)

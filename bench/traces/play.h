@@ -30,6 +30,8 @@ void play_local(const trace *t, crdt_store *store);
 crdt_undo *play_undoable(const trace *t, crdt_store *store);
 /* Undo all that can be; returns how many. */
 size_t play_undo(crdt_undo *undo);
+/* The text that a sequential trace ends in, under BENCH_TEXT, to be marked. */
+crdt_store *play_named(const trace *t);
 /* What was written since about the first half of what each replica did, and by whom. */
 void play_past(const crdt_store *store, crdt_steps *ret_steps);
 /* One replica an agent, each brought to where its transactions begin. */

@@ -6,7 +6,8 @@
  *          Where removals win, or the latest write, a removal leaves a mark too, a residue.
  * Tree     leaves of up to 64 slots in order of key and type, and an array of the leaves. A slot
  *          has the key's first bytes and the entry's digest beside its pointer, so a join of two
- *          maps passes over equal entries, sub-trees too, without a look at them.
+ *          maps passes over equal entries, sub-trees too, without a look at them. First are those
+ *          behind what all keys of a large map begin with ("user:"), so a search stays in slots.
  * Ranks    a sorted set (crdt/zset.h) is a map whose entries are scores, without marks, and stand
  *          in a second order besides.
  * Strange  an entry of a type that nobody here knows holds fragments (core/reading.h), and shows by
@@ -59,7 +60,7 @@ static inline size_t crdt__entry_bytes(const crdt__entry *e)
 }
 
 typedef struct crdt__slot_of_leaf {
-    uint64_t     head; /* the first 8 bytes of the key */
+    uint64_t     head; /* 8 bytes of the key, behind what the map skips */
     crdt_digest  tag;  /* of the entry, if not dirty */
     crdt__entry *entry;
 } crdt__leaf_slot;
@@ -88,6 +89,8 @@ typedef struct crdt__map {
     crdt_digest        sum;              /* of the digests of entries that are not dirty */
     bool               dirty;            /* a leaf is */
     bool               gaps;             /* there may be entries that hold nothing */
+    uint8_t            skip;             /* bytes that all keys begin with: not in heads */
+    uint8_t            tried;            /* looked for at 2^tried leaves */
     struct crdt__rank *ranks;            /* of a sorted set: the root; else NULL */
     crdt__entry       *touched; /* whose states were changed in place since the last keep */
     crdt__meeting     *plan;    /* of the join that was prepared */
@@ -137,8 +140,10 @@ void crdt__map_thin(const crdt_space *space, crdt__map *map, crdt__entry *entry)
 void crdt__map_drop(const crdt_space *space, crdt__map *map, crdt__entry *entry);
 /* Some entry, chosen by the random bits, about evenly; NULL: there is none. */
 const crdt__entry *crdt__map_some(const crdt__map *map, uint64_t random);
-int                crdt__entry_compare(const crdt__entry *a, const crdt__entry *b);
-bool               crdt__entry_is_empty(const crdt__entry *e);
+/* For checks: the slot's head is that of its key. */
+bool crdt__map_head_ok(const crdt__map *map, const crdt__leaf_slot *slot);
+int  crdt__entry_compare(const crdt__entry *a, const crdt__entry *b);
+bool crdt__entry_is_empty(const crdt__entry *e);
 /* After its content changed: what shows under its key, digest. */
 void crdt__map_touch(const crdt_space *space, crdt__map *map, crdt__entry *e);
 /* Contents or types compete somewhere in it; O(1). In an entry. */

@@ -313,6 +313,8 @@ bool crdt__map_check(const crdt_space *space, const void *state, const crdt_cont
     for (const crdt__entry *e; (e = crdt__map_next(map, &place)) != NULL; last = e, entries++) {
         *ret_reason = "a map's entries are out of order";
         if (last != NULL && crdt__entry_compare(last, e) >= 0) return false;
+        *ret_reason = "a slot's head is not that of its key";
+        if (!crdt__map_head_ok(map, &map->leaves[place.leaf]->at[place.slot - 1])) return false;
         if (!entry_ok(space, map, e, seen, ret_reason)) return false;
         bool alike =
             last != NULL && crdt_view_compare(crdt__entry_key(last), crdt__entry_key(e)) == 0;

@@ -83,10 +83,12 @@ static const crdt__leaf_slot *slot_at(const crdt__map *map, crdt__place *place)
     return &map->leaves[place->leaf]->at[place->slot];
 }
 
-static int compare_slots(const crdt__leaf_slot *a, const crdt__leaf_slot *b)
+/* heads: both maps skip as many bytes. If these are not the same, there is no key in both, and any
+ * order will do. */
+static int compare_slots(const crdt__leaf_slot *a, const crdt__leaf_slot *b, bool heads)
 {
     if (a == NULL || b == NULL) return a == NULL ? 1 : -1;
-    if (a->head != b->head) return a->head < b->head ? -1 : 1;
+    if (heads && a->head != b->head) return a->head < b->head ? -1 : 1;
     return crdt__entry_compare(a->entry, b->entry);
 }
 
@@ -178,11 +180,12 @@ typedef struct walk {
     const crdt__map *a, *b;
     crdt__place      i, j;
     facing           now, next; /* of the leaves here, and behind them */
+    bool             heads;     /* of the one and the other can be compared */
 } walk;
 
 static walk walk_of(const crdt__map *a, const crdt__map *b)
 {
-    return (walk){a, b, {0, 0}, {0, 0}, face(a, 0, b, 0), face(a, 1, b, 1)};
+    return (walk){a, b, {0, 0}, {0, 0}, face(a, 0, b, 0), face(a, 1, b, 1), a->skip == b->skip};
 }
 
 static void enter_leaves(walk *w)
@@ -224,7 +227,7 @@ static crdt_err plan_whole(crdt_join *join, crdt__map *map, const crdt__map *oth
         const crdt__leaf_slot *a = slot_at(map, &w.i), *b = slot_at(other, &w.j);
         if (a == NULL && b == NULL) break;
         if (a != NULL && b != NULL && pass_equal(&w)) continue;
-        int           order = compare_slots(a, b);
+        int           order = compare_slots(a, b, w.heads);
         crdt__meeting m = {order <= 0 ? a->entry : NULL, order >= 0 ? b->entry : NULL};
         w.i.slot += order <= 0;
         w.j.slot += order >= 0;

@@ -12,11 +12,63 @@ static size_t leaf_bytes(uint32_t cap)
     return sizeof(crdt__leaf) + cap * sizeof(crdt__leaf_slot);
 }
 
-static uint64_t head_of(crdt_view key)
+/* -- Heads ------------------------------------------------------------------------------------- */
+
+#define SKIP_MAX UINT8_MAX
+
+/* Of a key that begins as all do. */
+static uint64_t head_of(const crdt__map *map, crdt_view key)
 {
     uint8_t bytes[8] = {0};
-    if (key.size > 0) memcpy(bytes, key.data, key.size < 8 ? key.size : 8);
+    size_t  size = key.size - map->skip;
+    if (size > 0) memcpy(bytes, (const uint8_t *)key.data + map->skip, size < 8 ? size : 8);
     return crdt__load_be64(bytes);
+}
+
+static crdt_view first_key(const crdt__map *map)
+{
+    return crdt__entry_key(map->leaves[0]->at[0].entry);
+}
+
+/* 0: the key begins with what heads skip; else it stands before, or behind, all keys. */
+static int beside(const crdt__map *map, crdt_view key)
+{
+    if (map->skip == 0) return 0;
+    size_t size = key.size < map->skip ? key.size : map->skip;
+    int    order = size > 0 ? memcmp(key.data, first_key(map).data, size) : 0;
+    return order == 0 && size < map->skip ? -1 : order;
+}
+
+bool crdt__map_head_ok(const crdt__map *map, const crdt__leaf_slot *slot)
+{
+    crdt_view key = crdt__entry_key(slot->entry);
+    return beside(map, key) == 0 && slot->head == head_of(map, key);
+}
+
+static void skip_bytes(crdt__map *map, uint8_t skip)
+{
+    map->skip = skip;
+    for (uint32_t l = 0; l < map->count; l++) {
+        crdt__leaf *leaf = map->leaves[l];
+        for (uint32_t i = 0; i < leaf->count; i++) {
+            leaf->at[i].head = head_of(map, crdt__entry_key(leaf->at[i].entry));
+        }
+    }
+}
+
+/* Once each time the leaves have doubled: what the first and the last key begin with, all do. A key
+ * that begins otherwise ends it until then, so heads are written anew O(1) times per key. */
+static void review_heads(crdt__map *map)
+{
+    if (map->count >> map->tried <= 1) return;
+    map->tried++;
+    const crdt__leaf *leaf = map->leaves[map->count - 1];
+    crdt_view         a = first_key(map), b = crdt__entry_key(leaf->at[leaf->count - 1].entry);
+    const uint8_t    *first = a.data, *last = b.data;
+    size_t            most = a.size < b.size ? a.size : b.size, same = 0;
+    if (most > SKIP_MAX) most = SKIP_MAX;
+    while (same < most && first[same] == last[same]) same++;
+    if (same > map->skip) skip_bytes(map, (uint8_t)same);
 }
 
 /* -- Finding ----------------------------------------------------------------------------------- */
@@ -39,15 +91,18 @@ int crdt__entry_compare(const crdt__entry *a, const crdt__entry *b)
 /* In the last leaf that does not begin behind the key; so what is put in stays in order. */
 crdt__place crdt__map_seek(const crdt__map *map, crdt_view key, uint32_t id)
 {
-    uint64_t head = head_of(key);
+    if (map->count == 0) return (crdt__place){0, 0};
+    int side = beside(map, key);
+    if (side < 0) return (crdt__place){0, 0};
+    if (side > 0) return (crdt__place){map->count - 1, map->leaves[map->count - 1]->count};
+    uint64_t head = head_of(map, key);
     uint32_t lo = 0, hi = map->count;
     while (hi - lo > 1) {
         uint32_t mid = lo + (hi - lo) / 2;
         if (compare_to(&map->leaves[mid]->at[0], head, key, id) <= 0) lo = mid;
         else hi = mid;
     }
-    crdt__place place = {lo, 0};
-    if (map->count == 0) return place;
+    crdt__place       place = {lo, 0};
     const crdt__leaf *leaf = map->leaves[lo];
     uint32_t          end = leaf->count;
     while (place.slot < end) {
@@ -167,6 +222,7 @@ crdt_err crdt__map_make(const crdt_space *space, crdt__map *map, crdt_view key,
         *ret_entry = e;
         return CRDT_OK;
     }
+    if (map->count == 0) map->skip = map->tried = 0;
     crdt_err err = make_room(space->mem, map, &place);
     if (err != CRDT_OK) return err;
     e = crdt__alloc(space->mem, sizeof *e + type->size + key.size);
@@ -180,6 +236,7 @@ crdt_err crdt__map_make(const crdt_space *space, crdt__map *map, crdt_view key,
         }
         return CRDT_ENOMEM;
     }
+    if (beside(map, key) != 0) skip_bytes(map, 0);
     memset(e, 0, sizeof *e);
     e->type = type;
     e->id = id;
@@ -187,11 +244,12 @@ crdt_err crdt__map_make(const crdt_space *space, crdt__map *map, crdt_view key,
     type->init(space, e->state);
     if (key.size > 0) memcpy(e->state + type->size, key.data, key.size);
     move_slots(leaf, place.slot + 1, leaf, place.slot, leaf->count - place.slot);
-    leaf->at[place.slot] = (crdt__leaf_slot){head_of(key), {0, 0}, e};
+    leaf->at[place.slot] = (crdt__leaf_slot){head_of(map, key), {0, 0}, e};
     leaf->count++;
     e->leaf = leaf;
     e->dirty = leaf->dirty = map->dirty = true;
     map->entries++;
+    review_heads(map);
     *ret_entry = e;
     return CRDT_OK;
 }

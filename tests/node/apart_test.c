@@ -322,6 +322,62 @@ TEST(apart, sets)
     close_pair(&p);
 }
 
+TEST(apart, marks_of_a_text)
+{
+    static const row rows[] = {
+        /* over each other: one stretch */
+        {{"TEXT.INSERT a 0 'the brown fox ok'"},
+         {{"TEXT.MARK a 0 7 bold", "+OK"}},
+         {{"TEXT.MARK a 4 15 bold", "+OK"}},
+         {{"TEXT.MARKS a", "[[:0, :15, ['bold', '1']]]"}}},
+        /* never half of each */
+        {{"TEXT.INSERT b 0 'the fox'"},
+         {{"TEXT.MARK b 0 3 link x", "+OK"}},
+         {{"TEXT.MARK b 0 3 link y", "+OK"}},
+         {{"TEXT.MARKS b", "[[:0, :3, ['link', 'y']]]"}}},
+        {{"TEXT.INSERT c 0 'the fox'"},
+         {{"TEXT.MARK c 0 5 link x", "+OK"}},
+         {{"TEXT.MARK c 4 7 link y", "+OK"}},
+         {{"TEXT.MARKS c", "[[:0, :4, ['link', 'x']], [:4, :3, ['link', 'y']]]"}}},
+        /* the later, whichever it is */
+        {{"TEXT.INSERT d 0 'the fox'"},
+         {{"TEXT.MARK d 0 3 bold", "+OK"}},
+         {{"TEXT.UNMARK d 0 3 bold", "+OK"}},
+         {{"TEXT.MARKS d", "[]"}}},
+        {{"TEXT.INSERT e 0 'the fox'", "TEXT.MARK e 0 3 bold"},
+         {{"TEXT.UNMARK e 0 3 bold", "+OK"}},
+         {{"TEXT.MARK e 0 3 bold", "+OK"}},
+         {{"TEXT.MARKS e", "[[:0, :3, ['bold', '1']]]"}}},
+        /* within it, and at its end: bold takes that in, a link does not */
+        {{"TEXT.INSERT f 0 'the fox'"},
+         {{"TEXT.MARK f 0 3 bold", "+OK"}, {"TEXT.MARK f 4 7 link x", "+OK"}},
+         {{"TEXT.INSERT f 7 !", ":8"}, {"TEXT.INSERT f 3 n", ":9"}, {"TEXT.INSERT f 1 -", ":10"}},
+         {{"TEXT.GET f", "'t-hen fox!'"},
+          {"TEXT.MARKS f", "[[:0, :5, ['bold', '1']], [:6, :3, ['link', 'x']]]"}}},
+        /* the text goes, what it had not seen stays, under the mark that it had not seen either */
+        {{"TEXT.INSERT g 0 'the fox'"},
+         {{"TEXT.MARK g 0 7 bold", "+OK"}, {"TEXT.INSERT g 3 new", ":10"}},
+         {{"DEL g", ":1"}},
+         {{"TEXT.GET g", "'new'"}, {"TEXT.MARKS g", "[[:0, :3, ['bold', '1']]]"}}},
+        /* nothing was typed: a mark alone is no content */
+        {{"TEXT.INSERT h 0 'the fox'"},
+         {{"TEXT.MARK h 0 7 bold", "+OK"}},
+         {{"DEL h", ":1"}},
+         {{"EXISTS h", ":0"}, {"TEXT.MARKS h", "[]"}}},
+        /* comments lie over each other, each under its own name */
+        {{"TEXT.INSERT i 0 'the fox'"},
+         {{"TEXT.MARK i 0 3 comment:1 x", "+OK"}},
+         {{"TEXT.MARK i 0 3 comment:2 y", "+OK"}},
+         {{"TEXT.MARKS i", "[[:0, :3, ['comment:1', 'x', 'comment:2', 'y']]]"}}},
+    };
+    pair p = open_pair();
+    PLAY(&p, rows);
+    expect(p.at[0], "TEXT.UNMARK b 0 3 link", "+OK"); /* it has seen both */
+    settle(p.cluster);
+    both(&p, "TEXT.MARKS b", "[]");
+    close_pair(&p);
+}
+
 /* A name that holds two types: the one made later shows, the other is kept, listed, and shows once
  * the first is gone elsewhere. */
 TEST(apart, two_types_under_one_name)
