@@ -1,5 +1,6 @@
 /* seq_budget_test.c: what decoding a list or text may take: 8 times its bytes and 64 KiB at the
- * peak, whatever the shape of its history, as a state and as a delta. */
+ * peak, whatever the shape of its history, as a state and as a delta. But 10 times where ids were
+ * forgotten: see crdt_store_decode. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -199,12 +200,14 @@ static const shape shapes[] = {
 
 /* -- Decoding ---------------------------------------------------------------------------------- */
 
-static void check_decode(const char *what, const char *form, const crdt_store *from)
+static void check_within(size_t each, bool forget_ids, const char *what, const char *form,
+                         const crdt_store *from)
 {
     testmem      m;
     crdt_buf     bytes;
     crdt_store  *like, *read;
     crdt_options o = crdt_options_default(0, NULL);
+    o.forget_ids = forget_ids;
     testmem_init(&m);
     crdt_buf_init(&bytes, NULL);
     CHECK_OK(crdt_store_encode(from, &bytes));
@@ -218,13 +221,18 @@ static void check_decode(const char *what, const char *form, const crdt_store *f
         printf("%-14s %-20s %-12s %8zu bytes, peak %5.2f kept %5.2f\n", o.solo->name, what, form,
                bytes.size, (double)(peak > SLACK ? peak - SLACK : 0) / (double)bytes.size,
                (double)(m.bytes - before) / (double)bytes.size);
-    CHECK_MSG(peak <= 8 * bytes.size + SLACK, "%s, %s, %s: %zu bytes for %zu", o.solo->name, what,
-              form, peak, bytes.size);
+    CHECK_MSG(peak <= each * bytes.size + SLACK, "%s, %s, %s: %zu bytes for %zu", o.solo->name,
+              what, form, peak, bytes.size);
     check_store(read);
     CHECK(same_bytes(read, from));
     free_all(read, like, NULL);
     crdt_buf_clear(&bytes);
     TESTMEM_DONE(&m);
+}
+
+static void check_decode(const char *what, const char *form, const crdt_store *from)
+{
+    check_within(8, false, what, form, from);
 }
 
 static void check_since_none(const char *what, const char *form, const crdt_store *s)
@@ -310,6 +318,36 @@ TEST(seq_budget, whatever_the_shape)
         crdt_store *siblings = three_at_the_front(types[t], &random);
         check_removals("three at the front", siblings);
         crdt_store_free(siblings);
+    }
+}
+
+/* Where ids are forgotten nothing stays bytes: every other element, or most of them. */
+static void check_forgetful(const crdt_type *type, uint64_t seed, uint64_t most)
+{
+    uint64_t     random = seed;
+    crdt_store  *s;
+    crdt_options o = crdt_options_default(1, NULL);
+    o.solo = type;
+    o.forget_ids = true;
+    CHECK_OK(crdt_store_new(&o, &s));
+    for (uint64_t i = 0; i < many; i++) insert_one(s, random_below(&random, i + 1), 1);
+    for (uint64_t i = 0; i < length_of(s); i++) {
+        uint64_t n = 1 + random_below(&random, most);
+        delete_one(s, i, n < length_of(s) - i ? n : length_of(s) - i);
+    }
+    CHECK_OK(crdt_store_stabilise(s, crdt_store_context(s)));
+    check_within(10, true, "forgetful", "stable", s);
+    crdt_store_free(s);
+}
+
+TEST(seq_budget, where_ids_are_forgotten)
+{
+    uint64_t seed = seed_or(5);
+    for (int t = 0; t < 4; t++) {
+        for (many = 1000; many <= (T_SLOW ? 1000 : 12000); many += 11000) {
+            check_forgetful(types[t], seed, 1);
+            check_forgetful(types[t], seed, 5);
+        }
     }
 }
 
