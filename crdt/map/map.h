@@ -71,6 +71,16 @@ struct crdt__leaf {
     crdt__leaf_slot at[];
 };
 
+/* A leaf, beside what its first key begins with, so that a search reads one array. */
+typedef struct crdt__branch {
+    uint64_t    head;
+    crdt__leaf *leaf;
+} crdt__branch;
+
+typedef struct crdt__place {
+    uint32_t leaf, slot;
+} crdt__place;
+
 /* Two entries to be joined. */
 typedef struct crdt__meeting {
     crdt__entry       *mine;
@@ -81,7 +91,7 @@ typedef struct crdt__meeting {
 typedef struct crdt__map {
     const crdt_type   *type; /* its own */
     const crdt_space  *space;
-    crdt__leaf       **leaves;
+    crdt__branch      *leaves;
     uint32_t           count, cap;       /* of leaves */
     size_t             entries, keys;    /* keys: under which something shows */
     size_t             lives, competing; /* entries that are live; that compete */
@@ -91,6 +101,7 @@ typedef struct crdt__map {
     bool               gaps;             /* there may be entries that hold nothing */
     uint8_t            skip;             /* bytes that all keys begin with: not in heads */
     uint8_t            tried;            /* looked for at 2^tried leaves */
+    crdt__place        recent;           /* a cache, set by reads, too: where a search ended */
     struct crdt__rank *ranks;            /* of a sorted set: the root; else NULL */
     crdt__entry       *touched; /* whose states were changed in place since the last keep */
     crdt__meeting     *plan;    /* of the join that was prepared */
@@ -117,10 +128,6 @@ const crdt_type *crdt__map_type(const crdt_space *space, uint16_t id);
 
 /* -- Entries and their tree (map_tree.c) ------------------------------------------------------- */
 
-typedef struct crdt__place {
-    uint32_t leaf, slot;
-} crdt__place;
-
 /* The first entry not before (key, id). */
 crdt__place crdt__map_seek(const crdt__map *map, crdt_view key, uint32_t id);
 /* The entry there, or NULL at the end; a place behind a leaf's last goes to the next leaf. */
@@ -140,8 +147,8 @@ void crdt__map_thin(const crdt_space *space, crdt__map *map, crdt__entry *entry)
 void crdt__map_drop(const crdt_space *space, crdt__map *map, crdt__entry *entry);
 /* Some entry, chosen by the random bits, about evenly; NULL: there is none. */
 const crdt__entry *crdt__map_some(const crdt__map *map, uint64_t random);
-/* For checks: the slot's head is that of its key. */
-bool crdt__map_head_ok(const crdt__map *map, const crdt__leaf_slot *slot);
+/* For checks: all heads are those of the keys. */
+bool crdt__map_heads_ok(const crdt__map *map);
 int  crdt__entry_compare(const crdt__entry *a, const crdt__entry *b);
 bool crdt__entry_is_empty(const crdt__entry *e);
 /* After its content changed: what shows under its key, digest. */

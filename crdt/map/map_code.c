@@ -104,7 +104,7 @@ static crdt_err get_body(const crdt_space *space, crdt__entry *e, bool fragments
 static bool in_order(const crdt__map *map, crdt_view key, uint64_t id)
 {
     if (map->count == 0) return true;
-    const crdt__leaf  *leaf = map->leaves[map->count - 1];
+    const crdt__leaf  *leaf = map->leaves[map->count - 1].leaf;
     const crdt__entry *last = leaf->at[leaf->count - 1].entry;
     int                order = crdt_view_compare(crdt__entry_key(last), key);
     return order != 0 ? order < 0 : last->id < id;
@@ -245,7 +245,7 @@ static crdt_digest sum_of(crdt__map *map, const crdt_types *types)
     crdt__place place = {0, 0};
     if (types == NULL && map->strangers == 0) return map->sum;
     for (const crdt__entry *e; (e = crdt__map_at(map, &place)) != NULL; place.slot++) {
-        crdt_digest digest = map->leaves[place.leaf]->at[place.slot].tag;
+        crdt_digest digest = map->leaves[place.leaf].leaf->at[place.slot].tag;
         if (e->type == &crdt__opaque_type) continue;
         if (types != NULL && crdt_types_by_id(types, e->id) == NULL) continue;
         if (crdt__is_map(e->type) && (types != NULL || e->strange)) {
@@ -293,7 +293,7 @@ static bool entry_ok(const crdt_space *space, const crdt__map *map, const crdt__
     const crdt__leaf *leaf = e->leaf;
     if (!e->dirty) {
         crdt__place place = crdt__map_seek(map, crdt__entry_key(e), e->id);
-        if (crdt__map_at(map, &place) != e || map->leaves[place.leaf] != leaf) return false;
+        if (crdt__map_at(map, &place) != e || map->leaves[place.leaf].leaf != leaf) return false;
         if (!crdt_digest_equal(leaf->at[place.slot].tag, crdt__entry_digest(map, e))) return false;
     } else if (!leaf->dirty || !map->dirty) {
         return false;
@@ -313,8 +313,6 @@ bool crdt__map_check(const crdt_space *space, const void *state, const crdt_cont
     for (const crdt__entry *e; (e = crdt__map_next(map, &place)) != NULL; last = e, entries++) {
         *ret_reason = "a map's entries are out of order";
         if (last != NULL && crdt__entry_compare(last, e) >= 0) return false;
-        *ret_reason = "a slot's head is not that of its key";
-        if (!crdt__map_head_ok(map, &map->leaves[place.leaf]->at[place.slot - 1])) return false;
         if (!entry_ok(space, map, e, seen, ret_reason)) return false;
         bool alike =
             last != NULL && crdt_view_compare(crdt__entry_key(last), crdt__entry_key(e)) == 0;
@@ -325,6 +323,8 @@ bool crdt__map_check(const crdt_space *space, const void *state, const crdt_cont
         competing += e->competes;
         strangers += e->strange;
     }
+    *ret_reason = "a slot's head is not that of its key";
+    if (!crdt__map_heads_ok(map)) return false;
     if (crdt__map_is_ranked(map) && !crdt__ranks_check(map, ret_reason)) return false;
     *ret_reason = "a map's counts are wrong";
     return entries == map->entries && keys == map->keys && lives == map->lives &&

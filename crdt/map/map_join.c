@@ -80,7 +80,7 @@ static crdt_err plan_listed(crdt_join *join, crdt__map *map, const crdt__map *ot
 static const crdt__leaf_slot *slot_at(const crdt__map *map, crdt__place *place)
 {
     if (crdt__map_at(map, place) == NULL) return NULL;
-    return &map->leaves[place->leaf]->at[place->slot];
+    return &map->leaves[place->leaf].leaf->at[place->slot];
 }
 
 /* heads: both maps skip as many bytes. If these are not the same, there is no key in both, and any
@@ -163,7 +163,7 @@ static facing face(const crdt__map *a, uint32_t i, const crdt__map *b, uint32_t 
 {
     facing f = {i, j, 0, 0};
     if (i >= a->count || j >= b->count) return f;
-    const crdt__leaf *x = a->leaves[i], *y = b->leaves[j];
+    const crdt__leaf *x = a->leaves[i].leaf, *y = b->leaves[j].leaf;
     f.count = x->count < y->count ? x->count : y->count;
     for (uint32_t n = 0; n < f.count; n++) {
         const crdt__leaf_slot *p = &x->at[n], *q = &y->at[n];
@@ -208,7 +208,7 @@ static inline bool pass_equal(walk *w)
         w->j.slot += same;
         return same > 0;
     }
-    const crdt__leaf *x = w->a->leaves[w->i.leaf], *y = w->b->leaves[w->j.leaf];
+    const crdt__leaf *x = w->a->leaves[w->i.leaf].leaf, *y = w->b->leaves[w->j.leaf].leaf;
     uint32_t          from = w->i.slot;
     while (w->i.slot < x->count && w->j.slot < y->count &&
            crdt_digest_equal(x->at[w->i.slot].tag, y->at[w->j.slot].tag)) {

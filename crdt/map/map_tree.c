@@ -27,7 +27,7 @@ static uint64_t head_of(const crdt__map *map, crdt_view key)
 
 static crdt_view first_key(const crdt__map *map)
 {
-    return crdt__entry_key(map->leaves[0]->at[0].entry);
+    return crdt__entry_key(map->leaves[0].leaf->at[0].entry);
 }
 
 /* 0: the key begins with what heads skip; else it stands before, or behind, all keys. */
@@ -39,20 +39,34 @@ static int beside(const crdt__map *map, crdt_view key)
     return order == 0 && size < map->skip ? -1 : order;
 }
 
-bool crdt__map_head_ok(const crdt__map *map, const crdt__leaf_slot *slot)
+bool crdt__map_heads_ok(const crdt__map *map)
 {
-    crdt_view key = crdt__entry_key(slot->entry);
-    return beside(map, key) == 0 && slot->head == head_of(map, key);
+    for (uint32_t l = 0; l < map->count; l++) {
+        const crdt__leaf *leaf = map->leaves[l].leaf;
+        if (map->leaves[l].head != leaf->at[0].head) return false;
+        for (uint32_t i = 0; i < leaf->count; i++) {
+            crdt_view key = crdt__entry_key(leaf->at[i].entry);
+            if (beside(map, key) != 0 || leaf->at[i].head != head_of(map, key)) return false;
+        }
+    }
+    return true;
+}
+
+/* The first slot of leaf l is another one. */
+static void begin_branch(crdt__map *map, uint32_t l)
+{
+    map->leaves[l].head = map->leaves[l].leaf->at[0].head;
 }
 
 static void skip_bytes(crdt__map *map, uint8_t skip)
 {
     map->skip = skip;
     for (uint32_t l = 0; l < map->count; l++) {
-        crdt__leaf *leaf = map->leaves[l];
+        crdt__leaf *leaf = map->leaves[l].leaf;
         for (uint32_t i = 0; i < leaf->count; i++) {
             leaf->at[i].head = head_of(map, crdt__entry_key(leaf->at[i].entry));
         }
+        if (leaf->count > 0) begin_branch(map, l);
     }
 }
 
@@ -62,7 +76,7 @@ static void review_heads(crdt__map *map)
 {
     if (map->count >> map->tried <= 1) return;
     map->tried++;
-    const crdt__leaf *leaf = map->leaves[map->count - 1];
+    const crdt__leaf *leaf = map->leaves[map->count - 1].leaf;
     crdt_view         a = first_key(map), b = crdt__entry_key(leaf->at[leaf->count - 1].entry);
     const uint8_t    *first = a.data, *last = b.data;
     size_t            most = a.size < b.size ? a.size : b.size, same = 0;
@@ -88,38 +102,54 @@ int crdt__entry_compare(const crdt__entry *a, const crdt__entry *b)
     return a->id == b->id ? 0 : a->id < b->id ? -1 : 1;
 }
 
+/* Is the place where the last search ended the one? What is asked of a key is asked in a row. */
+static bool is_recent(const crdt__map *map, uint64_t head, crdt_view key, uint32_t id)
+{
+    crdt__place r = map->recent;
+    if (r.leaf >= map->count || r.slot >= map->leaves[r.leaf].leaf->count) return false;
+    const crdt__leaf_slot *slot = &map->leaves[r.leaf].leaf->at[r.slot];
+    if (slot->head != head) return false;
+    int order = compare_to(slot, head, key, id);
+    return order == 0 || (order > 0 && r.slot > 0 && compare_to(slot - 1, head, key, id) < 0);
+}
+
 /* In the last leaf that does not begin behind the key; so what is put in stays in order. */
 crdt__place crdt__map_seek(const crdt__map *map, crdt_view key, uint32_t id)
 {
     if (map->count == 0) return (crdt__place){0, 0};
     int side = beside(map, key);
     if (side < 0) return (crdt__place){0, 0};
-    if (side > 0) return (crdt__place){map->count - 1, map->leaves[map->count - 1]->count};
+    if (side > 0) return (crdt__place){map->count - 1, map->leaves[map->count - 1].leaf->count};
     uint64_t head = head_of(map, key);
+    if (is_recent(map, head, key, id)) return map->recent;
     uint32_t lo = 0, hi = map->count;
     while (hi - lo > 1) {
-        uint32_t mid = lo + (hi - lo) / 2;
-        if (compare_to(&map->leaves[mid]->at[0], head, key, id) <= 0) lo = mid;
+        uint32_t            mid = lo + (hi - lo) / 2;
+        const crdt__branch *b = &map->leaves[mid];
+        bool                before =
+            b->head == head ? compare_to(&b->leaf->at[0], head, key, id) <= 0 : b->head < head;
+        if (before) lo = mid;
         else hi = mid;
     }
     crdt__place       place = {lo, 0};
-    const crdt__leaf *leaf = map->leaves[lo];
+    const crdt__leaf *leaf = map->leaves[lo].leaf;
     uint32_t          end = leaf->count;
     while (place.slot < end) {
         uint32_t mid = place.slot + (end - place.slot) / 2;
         if (compare_to(&leaf->at[mid], head, key, id) < 0) place.slot = mid + 1;
         else end = mid;
     }
+    ((crdt__map *)(uintptr_t)map)->recent = place;
     return place;
 }
 
 crdt__entry *crdt__map_at(const crdt__map *map, crdt__place *place)
 {
-    while (place->leaf < map->count && place->slot >= map->leaves[place->leaf]->count) {
+    while (place->leaf < map->count && place->slot >= map->leaves[place->leaf].leaf->count) {
         place->leaf++;
         place->slot = 0;
     }
-    return place->leaf == map->count ? NULL : map->leaves[place->leaf]->at[place->slot].entry;
+    return place->leaf == map->count ? NULL : map->leaves[place->leaf].leaf->at[place->slot].entry;
 }
 
 crdt__entry *crdt__map_find(const crdt__map *map, crdt_view key, uint16_t id)
@@ -140,7 +170,7 @@ const crdt__entry *crdt__map_some(const crdt__map *map, uint64_t random)
     if (map->count == 0) return NULL;
     for (int tries = 0; tries < 100; tries++) {
         random = random * 6364136223846793005u + 1442695040888963407u; /* Knuth's */
-        leaf = map->leaves[(random >> 32) % map->count];
+        leaf = map->leaves[(random >> 32) % map->count].leaf;
         slot = (uint32_t)((random >> 8) % (map->count == 1 ? leaf->count : CRDT__LEAF_MAX));
         if (slot < leaf->count) return leaf->at[slot].entry;
     }
@@ -152,9 +182,9 @@ const crdt__entry *crdt__map_some(const crdt__map *map, uint64_t random)
 static crdt_err put_leaf(const crdt_mem *mem, crdt__map *map, uint32_t at, uint32_t cap)
 {
     if (map->count == map->cap) {
-        uint32_t     next = (uint32_t)crdt__grow(map->cap, map->count + 1);
-        crdt__leaf **leaves = crdt__resize(mem, map->leaves, map->cap * sizeof *map->leaves,
-                                           next * sizeof *map->leaves);
+        uint32_t      next = (uint32_t)crdt__grow(map->cap, map->count + 1);
+        crdt__branch *leaves = crdt__resize(mem, map->leaves, map->cap * sizeof *map->leaves,
+                                            next * sizeof *map->leaves);
         if (leaves == NULL) return CRDT_ENOMEM;
         map->leaves = leaves;
         map->cap = next;
@@ -165,7 +195,7 @@ static crdt_err put_leaf(const crdt_mem *mem, crdt__map *map, uint32_t at, uint3
     leaf->cap = cap;
     leaf->dirty = false;
     memmove(map->leaves + at + 1, map->leaves + at, (map->count - at) * sizeof *map->leaves);
-    map->leaves[at] = leaf;
+    map->leaves[at].leaf = leaf;
     map->count++;
     return CRDT_OK;
 }
@@ -193,18 +223,19 @@ static crdt_err grow_leaf(const crdt_mem *mem, crdt__leaf **leaf)
 static crdt_err make_room(const crdt_mem *mem, crdt__map *map, crdt__place *place)
 {
     if (map->count == 0) return put_leaf(mem, map, 0, LEAF_MIN);
-    crdt__leaf *leaf = map->leaves[place->leaf];
+    crdt__leaf *leaf = map->leaves[place->leaf].leaf;
     if (leaf->count < leaf->cap) return CRDT_OK;
-    if (leaf->cap < CRDT__LEAF_MAX) return grow_leaf(mem, &map->leaves[place->leaf]);
+    if (leaf->cap < CRDT__LEAF_MAX) return grow_leaf(mem, &map->leaves[place->leaf].leaf);
     bool     last = place->leaf + 1 == map->count && place->slot == leaf->count;
     uint32_t half = last ? leaf->count : leaf->count / 2;
     crdt_err err = put_leaf(mem, map, place->leaf + 1, last ? LEAF_MIN : CRDT__LEAF_MAX);
     if (err != CRDT_OK) return err;
-    crdt__leaf *next = map->leaves[place->leaf + 1];
+    crdt__leaf *next = map->leaves[place->leaf + 1].leaf;
     move_slots(next, 0, leaf, half, leaf->count - half);
     next->count = leaf->count - half;
     next->dirty = leaf->dirty;
     leaf->count = half;
+    if (next->count > 0) begin_branch(map, place->leaf + 1);
     if (place->slot >= half) {
         place->leaf++;
         place->slot -= half;
@@ -226,7 +257,7 @@ crdt_err crdt__map_make(const crdt_space *space, crdt__map *map, crdt_view key,
     crdt_err err = make_room(space->mem, map, &place);
     if (err != CRDT_OK) return err;
     e = crdt__alloc(space->mem, sizeof *e + type->size + key.size);
-    crdt__leaf *leaf = map->leaves[place.leaf];
+    crdt__leaf *leaf = map->leaves[place.leaf].leaf;
     if (e == NULL) { /* a leaf that was made for it goes again: none is without entries */
         if (leaf->count == 0) {
             crdt__release(space->mem, leaf, leaf_bytes(leaf->cap));
@@ -246,6 +277,7 @@ crdt_err crdt__map_make(const crdt_space *space, crdt__map *map, crdt_view key,
     move_slots(leaf, place.slot + 1, leaf, place.slot, leaf->count - place.slot);
     leaf->at[place.slot] = (crdt__leaf_slot){head_of(map, key), {0, 0}, e};
     leaf->count++;
+    if (place.slot == 0) begin_branch(map, place.leaf);
     e->leaf = leaf;
     e->dirty = leaf->dirty = map->dirty = true;
     map->entries++;
@@ -339,6 +371,8 @@ void crdt__map_drop(const crdt_space *space, crdt__map *map, crdt__entry *e)
         map->count--;
         memmove(map->leaves + place.leaf, map->leaves + place.leaf + 1,
                 (map->count - place.leaf) * sizeof *map->leaves);
+    } else if (place.slot == 0) {
+        begin_branch(map, place.leaf);
     }
     free_entry(space, e);
 }
@@ -372,7 +406,7 @@ void crdt__map_clean(crdt__map *map)
 {
     if (!map->dirty) return;
     for (uint32_t l = 0; l < map->count; l++) {
-        crdt__leaf *leaf = map->leaves[l];
+        crdt__leaf *leaf = map->leaves[l].leaf;
         if (!leaf->dirty) continue;
         leaf->dirty = false;
         for (uint32_t i = 0; i < leaf->count; i++) {
@@ -435,7 +469,7 @@ void crdt__map_thin(const crdt_space *space, crdt__map *map, crdt__entry *entry)
     crdt__leaf *kept = entry->leaf;
     if (crdt__map_is_ranked(map)) crdt__ranks_forget(map, entry);
     for (uint32_t l = 0; l < map->count; l++) {
-        crdt__leaf *leaf = map->leaves[l];
+        crdt__leaf *leaf = map->leaves[l].leaf;
         for (uint32_t i = 0; i < leaf->count; i++) {
             if (leaf->at[i].entry == entry) leaf->at[0] = leaf->at[i];
             else free_entry(space, leaf->at[i].entry);
@@ -443,7 +477,8 @@ void crdt__map_thin(const crdt_space *space, crdt__map *map, crdt__entry *entry)
         if (leaf != kept) crdt__release(space->mem, leaf, leaf_bytes(leaf->cap));
     }
     kept->count = 1;
-    map->leaves[0] = kept;
+    map->leaves[0].leaf = kept;
+    begin_branch(map, 0);
     map->count = 1;
     map->entries = 1;
 }
@@ -452,7 +487,7 @@ void crdt__map_clear(const crdt_space *space, void *state)
 {
     crdt__map *map = state;
     for (uint32_t l = 0; l < map->count; l++) {
-        crdt__leaf *leaf = map->leaves[l];
+        crdt__leaf *leaf = map->leaves[l].leaf;
         for (uint32_t i = 0; i < leaf->count; i++) free_entry(space, leaf->at[i].entry);
         crdt__release(space->mem, leaf, leaf_bytes(leaf->cap));
     }
@@ -466,7 +501,7 @@ size_t crdt__map_spine(const crdt__map *map)
 {
     if (map->count == 0) return 0;
     return map->cap * sizeof *map->leaves + (map->count - 1) * leaf_bytes(CRDT__LEAF_MAX) +
-           leaf_bytes(map->leaves[map->count - 1]->cap);
+           leaf_bytes(map->leaves[map->count - 1].leaf->cap);
 }
 
 size_t crdt__map_memory(const crdt__map *map)
@@ -474,7 +509,7 @@ size_t crdt__map_memory(const crdt__map *map)
     size_t bytes = map->cap * sizeof *map->leaves;
     bytes += map->plan_cap * sizeof *map->plan + map->bottom_size;
     for (uint32_t l = 0; l < map->count; l++) {
-        const crdt__leaf *leaf = map->leaves[l];
+        const crdt__leaf *leaf = map->leaves[l].leaf;
         bytes += leaf_bytes(leaf->cap);
         for (uint32_t i = 0; i < leaf->count; i++) bytes += crdt__entry_bytes(leaf->at[i].entry);
     }

@@ -455,7 +455,7 @@ crdt_view crdt__atoms_view(const crdt__atoms *atoms, uint32_t cid, uint32_t len,
     if (*ret_count > len) *ret_count = len;
     if (is_void) return crdt_view_of(NULL, 0);
     from = crdt__atom_offset(c, used, n, cid);
-    to = crdt__atom_offset(c, used, n, cid + *ret_count);
+    to = crdt__atom_end(c, used, n, cid, from, *ret_count);
     return crdt_view_of(c->block + from, to - from);
 }
 

@@ -74,11 +74,22 @@ size_t crdt__values_skip(const uint8_t *at, size_t size, uint32_t n)
 {
     size_t skipped = 0;
     for (; n > 0; n--) {
-        uint64_t one = crdt__value_size(at + skipped, size - skipped);
-        CRDT_ASSERT(one > 0);
+        uint64_t one = skipped < size ? at[skipped] : 0; /* of a short value: all of it */
+        if (one == 0 || one > 0x7f) one = crdt__value_size(at + skipped, size - skipped);
+        CRDT_ASSERT(one > 0 && one <= size - skipped);
         skipped += (size_t)one;
     }
     return skipped;
+}
+
+/* Where the next n atoms end that begin at `at` and of which none is forgotten. */
+static uint32_t behind(const crdt__atom_chunk *c, uint32_t used, uint32_t at, uint32_t n)
+{
+    if (!c->wide) return at + n;
+    if (c->slot & CRDT__MARK32) {
+        return at + (uint32_t)crdt__values_skip(c->block + at, used - at, n);
+    }
+    return at + (uint32_t)crdt__utf8_skip(c->block + at, used - at, n);
 }
 
 uint32_t crdt__atom_offset(const crdt__atom_chunk *c, uint32_t used, uint32_t n, uint32_t i)
@@ -88,11 +99,14 @@ uint32_t crdt__atom_offset(const crdt__atom_chunk *c, uint32_t used, uint32_t n,
     if (c->block == NULL || c->slot == 0) return c->block == NULL ? 0 : i;
     mark = crdt__mark_of(c, word);
     before = i % 64 - ones_in(crdt__bits_of(c, word) & below(i % 64));
-    if (!c->wide) return mark + before;
-    if (c->slot & CRDT__MARK32) {
-        return mark + (uint32_t)crdt__values_skip(c->block + mark, used - mark, before);
-    }
-    return mark + (uint32_t)crdt__utf8_skip(c->block + mark, used - mark, before);
+    return behind(c, used, mark, before);
+}
+
+uint32_t crdt__atom_end(const crdt__atom_chunk *c, uint32_t used, uint32_t n, uint32_t i,
+                        uint32_t from, uint32_t count)
+{
+    if (count < 32 && c->slot != 0) return behind(c, used, from, count);
+    return crdt__atom_offset(c, used, n, i + count);
 }
 
 bool crdt__atom_chunk_check(const crdt__atoms *atoms, const crdt__atom_chunk *c, uint32_t used,

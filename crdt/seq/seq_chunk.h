@@ -88,6 +88,9 @@ uint32_t crdt__voids_before(const crdt__atom_chunk *c, uint32_t i);
 uint32_t crdt__atom_run(const crdt__atom_chunk *c, uint32_t n, uint32_t i, bool *ret_void);
 /* Where atom i of n starts, or would; i may be n. */
 uint32_t crdt__atom_offset(const crdt__atom_chunk *c, uint32_t used, uint32_t n, uint32_t i);
+/* Where count atoms from i on end, none of them forgotten; the first starts at from. */
+uint32_t crdt__atom_end(const crdt__atom_chunk *c, uint32_t used, uint32_t n, uint32_t i,
+                        uint32_t from, uint32_t count);
 
 /* The size of the value at `at`; 0 if it is none, or not all there. */
 uint64_t crdt__value_size(const uint8_t *at, uint64_t left);
