@@ -64,8 +64,8 @@ typedef struct crdt__snap_word {
 typedef struct crdt__snap {
     crdt__seq  *seq;
     crdt__unit *units;
-    /* In classic order the time of a unit's first element less its cid; while all fit, plus SNAP_NEAR
-     * in near, and lamports is NULL. */
+    /* In classic order the time of a unit's first element less its cid; while all fit, plus
+     * SNAP_NEAR in near, and lamports is NULL. */
     uint32_t        *near;
     uint64_t        *lamports;
     crdt__snap_word *words;
