@@ -17,7 +17,8 @@
 #include "crdt/seq/seq_forget.h"
 
 /* A member, in order of left origin, then of what a key tells. That a family is there at all is
- * told by one with no element: where new ones seldom come, before all others, or (classic) behind. */
+ * told by one with no element: where new ones seldom come, before all others, or (classic) behind
+ * them. */
 typedef struct member {
     uint64_t head; /* what mostly decides: see key_of */
     uint32_t left, cid;
