@@ -273,13 +273,14 @@ CRDT_MUST_CHECK CRDT_API crdt_err crdt_store_save_slice(crdt_store *store, size_
 CRDT_API void                     crdt_store_save_end(crdt_store *store);
 /* A new store (or delta) from bytes; everything that is not exactly what encode writes is refused.
  * ret_reason (may be NULL) gets a static text. Time is linear; memory at most 8 bytes per byte of
- * input and 64 KiB, but of sequences in which one removal took thousands of elements apart up to 20
- * bytes per byte (what would undo it). Where very many small objects would take more, they are
- * checked and stay bytes until somebody looks: the first call that reads, writes, encodes or joins
- * makes them, and may answer ENOMEM. Calls that cannot: crdt_store_type_at gives NULL, next_change
- * and check false (the changes stay listed), stats and digest zeros; of print and iterators see
- * buf.failed and it.err. Errors: EMALFORMED (also bytes of another choice of forget_ids), ELIMIT,
- * EVERSION, ENOMEM, ETYPE (a stand-alone store and bytes of another type). */
+ * input and 64 KiB; but sequences that have forgotten ids take up to 11 bytes per byte (forged
+ * ones 20), and forged ones whose content is nearly all forgotten up to 11. Where very many small
+ * objects, or a sequence, would take more, they are checked and stay bytes until somebody looks:
+ * the first call that reads, writes, encodes or joins makes them, and may answer ENOMEM. Calls that
+ * cannot: crdt_store_type_at gives NULL, next_change and check false (the changes stay listed),
+ * stats and digest zeros; of print and iterators see buf.failed and it.err. Errors: EMALFORMED
+ * (also bytes of another choice of forget_ids), ELIMIT, EVERSION, ENOMEM, ETYPE (a stand-alone
+ * store and bytes of another type). */
 CRDT_MUST_CHECK CRDT_API crdt_err crdt_store_decode(const crdt_options *options, crdt_view in,
                                                     crdt_store **ret_store,
                                                     const char **ret_reason);
