@@ -94,9 +94,10 @@ CRDT_MUST_CHECK CRDT_API crdt_err crdt_marks_put(crdt_txn *txn, crdt_view name, 
 /* Insert text as an editor does: crdt_text_insert, of which the marks' rules hold also where what
  * stood at their edges was deleted: a link whose last letter is gone takes in nothing that is typed
  * in its place. Where the place alone does not say so, marks over what is inserted do, in the same
- * transaction. Beside nothing deleted it costs what crdt_text_insert does, else O(marks). Errors:
- * those of crdt_text_insert; ENOENT, ETYPE. Where it failed after the text was inserted (ENOMEM,
- * ELIMIT) the transaction can only be rolled back; so it is with the next two. */
+ * transaction. A mark over the whole of which a later one of its key lies has no say in it. Beside
+ * nothing deleted it costs what crdt_text_insert does, else O(n log n) for n marks. Errors: those
+ * of crdt_text_insert; ENOENT, ETYPE. Where it failed after the text was inserted (ENOMEM, ELIMIT)
+ * the transaction can only be rolled back; so it is with the next two. */
 CRDT_MUST_CHECK CRDT_API crdt_err crdt_marks_insert(crdt_txn *txn, crdt_view name, crdt_unit unit,
                                                     uint64_t pos, crdt_view utf8);
 /* Forget marks over the whole of which a later one of their key lies: nothing changes in what

@@ -139,4 +139,5 @@ const crdt_type crdt_orset_type = {
     .ops = ops,
     CRDT__SET_SLOTS(one),
     .reset = crdt__one_reset,
+    .expect_in = crdt__one_expect_in,
 };

@@ -149,6 +149,9 @@ CRDT_MUST_CHECK CRDT_API crdt_err crdt_store_part(const crdt_store *store, size_
 /* These names will be looked up next: what that will touch is loaded meanwhile. A hint, for who
  * knows several at once, and changes nothing. */
 CRDT_API void crdt_store_expect(const crdt_store *store, const crdt_view *names, size_t count);
+/* The same of elements of the set, or keys (bytes) of the map, that is under name. */
+CRDT_API void crdt_store_expect_in(const crdt_store *store, crdt_view name, const crdt_value *elems,
+                                   size_t count);
 /* The object that shows under name. type NULL: any. Errors: ENOENT, ETYPE (another type shows);
  * ENOMEM: what decoding left for the first read is made ready (see crdt_store_decode). A list or
  * text that is reached otherwise makes itself ready, and reads as empty while memory for that is
@@ -204,7 +207,8 @@ CRDT_API const crdt_context *crdt_delta_brought(const crdt_delta *delta);
 CRDT_API crdt_clock         *crdt_store_clock(crdt_store *store);
 /* The store that this transaction writes to. */
 CRDT_API const crdt_store *crdt_txn_store(const crdt_txn *txn);
-/* The last stamp that this transaction gave; 0: none. */
+/* The last stamp that an operation of this transaction asked the clock for; 0: none did. Names that
+ * appear are stamped, and do not count; keys of maps that appear do. */
 CRDT_API uint64_t crdt_txn_stamp(const crdt_txn *txn);
 
 /* One name that a commit or join changed. */
@@ -269,13 +273,14 @@ CRDT_MUST_CHECK CRDT_API crdt_err crdt_store_save_slice(crdt_store *store, size_
 CRDT_API void                     crdt_store_save_end(crdt_store *store);
 /* A new store (or delta) from bytes; everything that is not exactly what encode writes is refused.
  * ret_reason (may be NULL) gets a static text. Time is linear; memory at most 8 bytes per byte of
- * input and 64 KiB, but of sequences in which one removal took thousands of elements apart up to 20
- * bytes per byte (what would undo it). Where very many small objects would take more, they are
- * checked and stay bytes until somebody looks: the first call that reads, writes, encodes or joins
- * makes them, and may answer ENOMEM. Calls that cannot: crdt_store_type_at gives NULL, next_change
- * and check false (the changes stay listed), stats and digest zeros; of print and iterators see
- * buf.failed and it.err. Errors: EMALFORMED (also bytes of another choice of forget_ids), ELIMIT,
- * EVERSION, ENOMEM, ETYPE (a stand-alone store and bytes of another type). */
+ * input and 64 KiB; but sequences that have forgotten ids take up to 11 bytes per byte (forged
+ * ones 20), and forged ones whose content is nearly all forgotten up to 11. Where very many small
+ * objects, or a sequence, would take more, they are checked and stay bytes until somebody looks:
+ * the first call that reads, writes, encodes or joins makes them, and may answer ENOMEM. Calls that
+ * cannot: crdt_store_type_at gives NULL, next_change and check false (the changes stay listed),
+ * stats and digest zeros; of print and iterators see buf.failed and it.err. Errors: EMALFORMED
+ * (also bytes of another choice of forget_ids), ELIMIT, EVERSION, ENOMEM, ETYPE (a stand-alone
+ * store and bytes of another type). */
 CRDT_MUST_CHECK CRDT_API crdt_err crdt_store_decode(const crdt_options *options, crdt_view in,
                                                     crdt_store **ret_store,
                                                     const char **ret_reason);

@@ -222,6 +222,8 @@ struct crdt_type {
     /* It will be read or written soon (crdt_store_expect): start loading what it points at. NULL:
      * nothing. */
     void (*expect)(const void *state);
+    /* These of its elements, or keys, will be (crdt_store_expect_in). NULL: nothing. */
+    void (*expect_in)(const void *state, const crdt_value *elems, size_t count);
 };
 
 CRDT_API const crdt_type *crdt_types_by_id(const crdt_types *types, uint16_t id);

@@ -29,10 +29,14 @@ typedef struct token {
     uint64_t from;
 } token;
 
-/* For the caller. The action's name is a copy. */
+#define NOTICES_FEW 16u /* for so many there is room in any case */
+#define NAME_SHORT 64u  /* the engine cuts names of all but DIFFERS to this */
+
+/* For the caller. The action's name is a copy, and points nowhere before it is shown. */
 typedef struct notice {
     gossip_action action;
-    uint8_t      *name;
+    uint8_t      *name; /* of a long one; else NULL */
+    uint8_t       near[NAME_SHORT];
 } notice;
 
 struct gossip_driver {
@@ -46,7 +50,8 @@ struct gossip_driver {
     uint32_t links_count, links_cap;
     token    tokens[TOKENS]; /* a ring, the oldest is overwritten */
     uint32_t tokens_next;
-    notice  *notices; /* a ring */
+    notice   few[NOTICES_FEW]; /* what must be told is, whatever memory there is */
+    notice  *notices;          /* a ring: those, or more */
     uint32_t notices_at, notices_count, notices_cap;
     notice   shown; /* the last that was taken */
     crdt_buf bytes;
@@ -92,6 +97,8 @@ crdt_err gossip_driver_new(gossip_engine *engine, const gossip_transport *transp
     driver->mem = mem;
     driver->retry_at = GOSSIP_NEVER;
     driver->replica = crdt_store_replica(gossip_engine_store(engine));
+    driver->notices = driver->few;
+    driver->notices_cap = NOTICES_FEW;
     crdt_buf_init(&driver->bytes, mem);
     crdt_buf_init(&driver->backlog, mem);
     crdt_buf_init(&driver->saved, mem);
@@ -137,13 +144,18 @@ static notice *notice_at(const gossip_driver *driver, uint32_t i)
     return &driver->notices[(driver->notices_at + i) % driver->notices_cap];
 }
 
+static void release_ring(gossip_driver *driver)
+{
+    if (driver->notices == driver->few) return;
+    driver->mem->release(driver->mem->user, driver->notices,
+                         driver->notices_cap * sizeof *driver->notices);
+}
+
 static void free_notices(gossip_driver *driver)
 {
     drop_notice(driver, &driver->shown);
     for (uint32_t i = 0; i < driver->notices_count; i++) drop_notice(driver, notice_at(driver, i));
-    if (driver->notices == NULL) return;
-    driver->mem->release(driver->mem->user, driver->notices,
-                         driver->notices_cap * sizeof *driver->notices);
+    release_ring(driver);
 }
 
 void gossip_driver_free(gossip_driver *driver)
@@ -516,45 +528,44 @@ static void settle(gossip_driver *driver)
 static bool widen_notices(gossip_driver *driver)
 {
     const crdt_mem *mem = driver->mem;
-    uint32_t        cap = driver->notices_cap == 0 ? 16 : driver->notices_cap * 2;
+    uint32_t        cap = driver->notices_cap * 2;
     notice         *wider = mem->alloc(mem->user, cap * sizeof *wider);
     if (wider == NULL) return false;
     for (uint32_t i = 0; i < driver->notices_count; i++) wider[i] = *notice_at(driver, i);
-    if (driver->notices != NULL) {
-        mem->release(mem->user, driver->notices, driver->notices_cap * sizeof *wider);
-    }
+    release_ring(driver);
     driver->notices = wider;
     driver->notices_cap = cap;
     driver->notices_at = 0;
     return true;
 }
 
-/* Too many, or no memory: the oldest go, or this one is not told. */
+/* Too many, or no memory for more: the oldest go. A long name without memory: it is not told. */
 static void take_notice(gossip_driver *driver, const gossip_action *action)
 {
-    notice n = {*action, NULL};
-    if (driver->notices_count == NOTICES_MAX) {
+    notice n = {.action = *action};
+    size_t size = action->name.size;
+    if (size > NAME_SHORT) {
+        n.name = driver->mem->alloc(driver->mem->user, size);
+        if (n.name == NULL) return;
+    }
+    if (size > 0) memcpy(n.name != NULL ? n.name : n.near, action->name.data, size);
+    bool full = driver->notices_count == driver->notices_cap;
+    if (full && (driver->notices_cap >= NOTICES_MAX || !widen_notices(driver))) {
         drop_notice(driver, notice_at(driver, 0));
         driver->notices_at = (driver->notices_at + 1) % driver->notices_cap;
         driver->notices_count--;
-    }
-    if (driver->notices_count == driver->notices_cap && !widen_notices(driver)) return;
-    n.action.name = crdt_view_of(NULL, 0);
-    if (action->name.size > 0) {
-        n.name = driver->mem->alloc(driver->mem->user, action->name.size);
-        if (n.name == NULL) return;
-        memcpy(n.name, action->name.data, action->name.size);
-        n.action.name = crdt_view_of(n.name, action->name.size);
     }
     *notice_at(driver, driver->notices_count++) = n;
 }
 
 bool gossip_driver_notice(gossip_driver *driver, gossip_action *ret_notice)
 {
-    drop_notice(driver, &driver->shown);
+    notice *shown = &driver->shown;
+    drop_notice(driver, shown);
     if (driver->notices_count == 0) return false;
-    driver->shown = *notice_at(driver, 0);
-    *ret_notice = driver->shown.action;
+    *shown = *notice_at(driver, 0);
+    shown->action.name.data = shown->name != NULL ? shown->name : shown->near;
+    *ret_notice = shown->action;
     driver->notices_at = (driver->notices_at + 1) % driver->notices_cap;
     driver->notices_count--;
     return true;

@@ -52,7 +52,8 @@ CRDT_MUST_CHECK CRDT_API crdt_err gossip_driver_run(gossip_driver *driver, gossi
  * written is tried again when as much was appended. Errors: EIO (the disk takes nothing now). */
 CRDT_MUST_CHECK CRDT_API crdt_err gossip_driver_checkpoint(gossip_driver *driver, gossip_time now);
 /* Notices, oldest first; false: none is left. name is borrowed until the next call on the driver.
- * The newest 2,048 are kept, if there is memory. */
+ * The newest 2,048 are kept; where memory is refused, the newest 16 at least, except a DIFFERS with
+ * a name longer than 64 bytes. */
 CRDT_API bool gossip_driver_notice(gossip_driver *driver, gossip_action *ret_notice);
 /* When run should be called at the latest. */
 CRDT_API gossip_time gossip_driver_deadline(const gossip_driver *driver);

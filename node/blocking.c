@@ -1,29 +1,11 @@
-/* blocking.c: see blocking.h. The keys are a tree of tsearch(3), each with those who wait for it,
- * the first one first. */
+/* blocking.c: see blocking.h. Those who wait for a key have seats at it; a key that has changed is
+ * held until they were looked at. */
 #include "node/blocking.h"
 
-#include <search.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "node/keys.h"
-
-typedef struct waiter waiter;
-
-/* Those who wait for a key. */
-typedef struct queue {
-    crdt_view     name; /* stands behind */
-    waiter       *first, *last;
-    bool          ready; /* listed, or looked at right now: it stays, even empty */
-    struct queue *next_ready;
-} queue;
-
-/* A client in the queue of one of its keys. */
-struct waiter {
-    queue          *in;
-    waiter         *previous, *next;
-    struct blocked *of;
-};
 
 /* A client's command, kept to be run again. */
 typedef struct blocked {
@@ -31,73 +13,14 @@ typedef struct blocked {
     client         *client;
     const command  *command;
     command_request request;
-    waiter         *waiters; /* one for each of its keys */
-    size_t          waiters_count;
+    roster_mine     keys;
 } blocked;
 
 struct node_blocking {
-    void   *queues;
-    queue  *ready, *last_ready;
-    client *woken, *last_woken;
+    roster       keys;
+    roster_name *ready, *last_ready; /* changed: held */
+    client      *woken, *last_woken;
 };
-
-/* -- Queues ------------------------------------------------------------------------------------ */
-
-static int by_name(const void *a, const void *b)
-{
-    return crdt_view_compare(*(const crdt_view *)a, *(const crdt_view *)b);
-}
-
-static queue *find_queue(node *n, crdt_view name)
-{
-    queue **found = n->blocking == NULL ? NULL : tfind(&name, &n->blocking->queues, by_name);
-    return found == NULL ? NULL : *found;
-}
-
-/* NULL: no memory. */
-static queue *make_queue(node *n, crdt_view name)
-{
-    queue *q = find_queue(n, name);
-    if (q != NULL) return q;
-    q = calloc(1, sizeof *q + name.size);
-    if (q == NULL) return NULL;
-    if (name.size > 0) memcpy(q + 1, name.data, name.size);
-    q->name = crdt_view_of(q + 1, name.size);
-    if (tsearch(q, &n->blocking->queues, by_name) != NULL) return q;
-    free(q);
-    return NULL;
-}
-
-static void drop_if_empty(node *n, queue *q)
-{
-    if (q->first != NULL || q->ready) return;
-    tdelete(&q->name, &n->blocking->queues, by_name);
-    free(q);
-}
-
-static void leave_queue(node *n, waiter *w)
-{
-    queue *q = w->in;
-    if (w->previous != NULL) w->previous->next = w->next;
-    else q->first = w->next;
-    if (w->next != NULL) w->next->previous = w->previous;
-    else q->last = w->previous;
-    drop_if_empty(n, q);
-}
-
-/* The client joins at the end. False: no memory. */
-static bool join_queue(node *n, blocked *b, crdt_view name)
-{
-    queue *q = make_queue(n, name);
-    if (q == NULL) return false;
-    if (q->last != NULL && q->last->of == b) return true; /* the key was named twice */
-    waiter *w = &b->waiters[b->waiters_count++];
-    *w = (waiter){.in = q, .previous = q->last, .of = b};
-    if (q->last != NULL) q->last->next = w;
-    else q->first = w;
-    q->last = w;
-    return true;
-}
 
 /* -- Beginning and end ------------------------------------------------------------------------- */
 
@@ -112,7 +35,7 @@ static void release(client *c)
     blocked *b = c->blocked;
     c->blocked = NULL;
     c->node->blocked--;
-    for (size_t i = 0; i < b->waiters_count; i++) leave_queue(c->node, &b->waiters[i]);
+    roster_leave_all(&c->node->blocking->keys, &b->keys);
     uv_close((uv_handle_t *)&b->timer, on_timer_closed);
 }
 
@@ -160,15 +83,14 @@ void blocking_leave(client *c)
     if (all->last_woken == c) all->last_woken = before;
 }
 
-/* Its words, and room for so many waiters, in one piece. NULL: no memory. */
-static blocked *keep_command(const call *c, size_t keys)
+/* Its words in one piece. NULL: no memory. */
+static blocked *keep_command(const call *c)
 {
-    size_t size = sizeof(blocked) + keys * sizeof(waiter) + c->count * sizeof(crdt_view);
+    size_t size = sizeof(blocked) + c->count * sizeof(crdt_view);
     for (size_t i = 0; i < c->count; i++) size += c->args[i].size;
     blocked *b = calloc(1, size);
     if (b == NULL) return NULL;
-    b->waiters = (waiter *)(b + 1);
-    crdt_view *args = (crdt_view *)(b->waiters + keys);
+    crdt_view *args = (crdt_view *)(b + 1);
     uint8_t   *bytes = (uint8_t *)(args + c->count);
     for (size_t i = 0; i < c->count; i++) {
         if (c->args[i].size > 0) memcpy(bytes, c->args[i].data, c->args[i].size);
@@ -190,7 +112,7 @@ void blocking_wait(call *c, const crdt_view *keys, size_t count, uint64_t ms, bo
     c->waits = true;
     if (c->again) return;
     if (n->blocking == NULL) n->blocking = calloc(1, sizeof *n->blocking);
-    blocked *b = n->blocking == NULL ? NULL : keep_command(c, count);
+    blocked *b = n->blocking == NULL ? NULL : keep_command(c);
     if (b == NULL) {
         call_fails(c, CRDT_ENOMEM);
         return;
@@ -200,7 +122,8 @@ void blocking_wait(call *c, const crdt_view *keys, size_t count, uint64_t ms, bo
     c->client->blocked = b;
     n->blocked++;
     for (size_t i = 0; i < count; i++) {
-        if (join_queue(n, b, keys[i])) continue;
+        bool made;
+        if (roster_join(&n->blocking->keys, &b->keys, c->client, keys[i], &made) != NULL) continue;
         release(c->client);
         call_fails(c, CRDT_ENOMEM);
         return;
@@ -214,14 +137,15 @@ void blocking_wait(call *c, const crdt_view *keys, size_t count, uint64_t ms, bo
 
 void blocking_note(node *n, const crdt_change *change)
 {
-    queue *q = change->type == NULL ? NULL : find_queue(n, change->name);
-    if (q == NULL || q->ready) return;
     struct node_blocking *all = n->blocking;
-    q->ready = true;
-    q->next_ready = NULL;
-    if (all->ready == NULL) all->ready = q;
-    else all->last_ready->next_ready = q;
-    all->last_ready = q;
+    if (all == NULL || change->type == NULL) return;
+    roster_name *key = roster_find(&all->keys, change->name);
+    if (key == NULL || key->held) return;
+    key->held = true;
+    key->next = NULL;
+    if (all->ready == NULL) all->ready = key;
+    else all->last_ready->next = key;
+    all->last_ready = key;
     n->keys_ready = true;
 }
 
@@ -233,23 +157,23 @@ static void try_again(client *c)
     if (command_again(c, b->command, &b->request)) wake(c, at);
 }
 
-/* Whoever is served leaves the queue, and nobody else does. */
-static void serve(node *n, queue *q)
+/* Whoever is served leaves the key, and nobody else does. */
+static void serve(node *n, roster_name *key)
 {
-    for (waiter *w = q->first, *next; w != NULL && key_shows(n, q->name); w = next) {
-        next = w->next;
-        try_again(w->of->client);
+    for (roster_seat *seat = key->first, *next; seat != NULL; seat = next) {
+        if (!key_shows(n, key->name)) break;
+        next = seat->next;
+        try_again(seat->who);
     }
-    q->ready = false;
-    drop_if_empty(n, q);
+    roster_let_go(&n->blocking->keys, key);
 }
 
 void blocking_serve(node *n)
 {
     struct node_blocking *all = n->blocking;
-    for (queue *q; (q = all->ready) != NULL;) {
-        all->ready = q->next_ready;
-        serve(n, q);
+    for (roster_name *key; (key = all->ready) != NULL;) {
+        all->ready = key->next;
+        serve(n, key);
     }
     n->keys_ready = false;
 }
@@ -265,7 +189,7 @@ void blocking_go_on(node *n)
 
 void blocking_close(node *n)
 {
-    if (n->keys_ready) blocking_serve(n); /* nobody is left: empty queues go */
+    if (n->keys_ready) blocking_serve(n); /* nobody is left: what was held goes */
     free(n->blocking);
     n->blocking = NULL;
 }

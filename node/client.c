@@ -10,6 +10,7 @@
 #include "node/diff.h"
 #include "node/log.h"
 #include "node/multi.h"
+#include "node/number.h"
 #include "node/pubsub.h"
 #include "node/ready.h"
 #include "node/watch.h"
@@ -231,7 +232,30 @@ static void read_batch(client *c, const uint8_t *data, size_t size, size_t at, b
     }
 }
 
-/* Most commands are of the name that they have first. */
+static bool is_sorted(crdt_view word)
+{
+    const char *text = word.data;
+    return word.size > 0 && (text[0] == 'z' || text[0] == 'Z');
+}
+
+/* Most commands are of the name that they have first, and of what they have behind it, or, as ZADD,
+ * last: elements of requests for one name. */
+static void expect_elements(const client *c, const batch *b)
+{
+    crdt_value elems[BATCH];
+    size_t     count = 0;
+    crdt_view  name = {NULL, 0};
+    for (size_t i = 0; i < b->count; i++) {
+        const command_request *r = &b->of[i];
+        bool                   last = r->count > 3 && is_sorted(r->args[0]);
+        if (r->count < 3) continue;
+        if (count > 0 && crdt_view_compare(name, r->args[1]) != 0) return;
+        name = r->args[1];
+        elems[count++] = number_value(r->args[last ? r->count - 1 : 2]);
+    }
+    if (count > 1) crdt_store_expect_in(c->node->store, name, elems, count);
+}
+
 static void expect_names(const client *c, const batch *b)
 {
     crdt_view names[BATCH];
@@ -239,7 +263,9 @@ static void expect_names(const client *c, const batch *b)
     for (size_t i = 0; i < b->count; i++) {
         if (b->of[i].count > 1) names[count++] = b->of[i].args[1];
     }
-    if (count > 1) crdt_store_expect(c->node->store, names, count);
+    if (count < 2) return;
+    crdt_store_expect(c->node->store, names, count);
+    expect_elements(c, b);
 }
 
 static bool may_go_on(const client *c)

@@ -53,7 +53,7 @@ static roster_name *make_name(roster *r, crdt_view name)
 
 static void drop_if_empty(roster *r, roster_name *name)
 {
-    if (name->first != NULL) return;
+    if (name->first != NULL || name->held) return;
     tdelete(name, &r->names, by_name);
     r->names_count--;
     free(name);
@@ -117,6 +117,12 @@ void roster_leave(roster *r, roster_mine *mine, roster_seat *seat)
 void roster_leave_all(roster *r, roster_mine *mine)
 {
     while (mine->first != NULL) roster_leave(r, mine, mine->first);
+}
+
+void roster_let_go(roster *r, roster_name *name)
+{
+    name->held = false;
+    drop_if_empty(r, name);
 }
 
 typedef struct visitor {

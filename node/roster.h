@@ -1,5 +1,5 @@
 /* roster.h: names, each with the clients that listen for it, in the order in which they came: keys
- * that are watched, channels, patterns.
+ * that are watched or waited for, channels, patterns.
  *
  * Cost     join, find and leave are O(log n) in all seats, however many a name or a client has.
  */
@@ -12,9 +12,11 @@ typedef struct client client;
 typedef struct roster_seat roster_seat;
 
 typedef struct roster_name {
-    crdt_view    name; /* stands behind */
-    roster_seat *first, *last;
-    size_t       count;
+    crdt_view           name; /* stands behind */
+    roster_seat        *first, *last;
+    size_t              count;
+    bool                held; /* by the owner: it stays, with nobody there too */
+    struct roster_name *next; /* the owner's */
 } roster_name;
 
 /* A client at a name. */
@@ -46,6 +48,8 @@ void         roster_leave(roster *r, roster_mine *mine, roster_seat *seat);
 void         roster_leave_all(roster *r, roster_mine *mine);
 /* NULL: nobody is there. */
 roster_name *roster_find(const roster *r, crdt_view name);
+/* It is held no more, and goes if nobody is there. */
+void roster_let_go(roster *r, roster_name *name);
 /* In order of names. */
 void roster_each(const roster *r, void (*visit)(void *user, const roster_name *name), void *user);
 

@@ -264,6 +264,8 @@ void check_notice(node *n, const gossip_action *notice)
     case GOSSIP_FORKED:
     case GOSSIP_CLONED:
         if (who != HISTORY_NOBODY) w->history.writers[who].reported = true;
+        n->told |=
+            notice->notice == GOSSIP_CLONED && notice->dot.replica == crdt_store_replica(n->store);
         if (clones || w->forged) break;
         /* The node's own HELLO of an earlier run, replayed, looks like a clone's. */
         if (notice->notice == GOSSIP_CLONED && w->plan->hostile) break;

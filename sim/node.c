@@ -260,7 +260,7 @@ void node_start(node *n)
     n->last_change = w->now;
     add_peers(n);
     if (n->rotten) check_damage(n, &found);
-    n->rotten = n->comparing = n->judged = false;
+    n->rotten = n->comparing = n->judged = n->told = false;
     check_resync(n);
     if (again) check_restart(n);
     if (again && !w->broken) check_shown(n);

@@ -229,11 +229,10 @@ static void drop(node *n)
 /* Errors that writing may give, and when. */
 static bool is_expected(const node *n, crdt_err err)
 {
-    const world *w = n->world;
     switch (err) {
     case CRDT_ENOMEM: return n->mem.refused > 0;
     case CRDT_EIO: return n->vault.full || n->vault.refused > 0 || n->mem.refused > 0;
-    case CRDT_EFORK: return w->forked || w->forged || w->stats.notices[GOSSIP_CLONED] > 0;
+    case CRDT_EFORK: return n->told; /* why it may not write: check_notice judges that */
     case CRDT_ERANGE:
     case CRDT_EINVAL:
     case CRDT_ENOENT:
@@ -306,6 +305,10 @@ void work_write(node *n, uint64_t choices)
         refused(n, err, "write");
         node_run(n);
         return;
+    }
+    if (n->told) {
+        check_fail(w, CHECK_ALARM, "node %u writes under an id that it was told is a clone's",
+                   n->index);
     }
     uint64_t count = 1 + random_below(&c.rand, w->plan->ops_max);
     for (uint64_t i = 0; i < count; i++) {

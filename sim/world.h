@@ -83,6 +83,7 @@ typedef struct node {
     uint32_t comparisons; /* on demand, with its peers in turn */
     bool     comparing;   /* one is under way */
     bool     judged;      /* and must find nothing */
+    bool     told;        /* that somebody else writes under its id */
 } node;
 
 typedef struct world_stats {

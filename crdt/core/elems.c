@@ -490,6 +490,12 @@ bool crdt__elems_has(const crdt__elems *e, crdt_value value)
     return crdt__elems_next_dot(&finder, &dot);
 }
 
+void crdt__elems_expect(const crdt__elems *e, const crdt_value *values, size_t count)
+{
+    const crdt__index *index = e->large ? crdt__large_of(e)->index : NULL;
+    if (index != NULL) crdt__index_expect(index, values, count);
+}
+
 size_t crdt__elems_count(const crdt__elems *e)
 {
     crdt_dot           dot, first;

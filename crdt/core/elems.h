@@ -30,6 +30,8 @@ void crdt__elems_clear(const crdt_mem *mem, crdt__elems *e);
 /* Number of different values. O(1) with the index, which this builds. */
 size_t crdt__elems_count(const crdt__elems *e);
 bool   crdt__elems_has(const crdt__elems *e, crdt_value value);
+/* See crdt_type.expect_in. */
+void crdt__elems_expect(const crdt__elems *e, const crdt_value *values, size_t count);
 /* The value of a live dot, borrowed; false if it does not live here. */
 bool crdt__elems_get(const crdt__elems *e, crdt_dot dot, crdt_value *ret_value);
 

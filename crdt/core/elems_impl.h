@@ -263,6 +263,8 @@ void crdt__index_remove(struct crdt__large *large, const crdt__chunk *c, const u
                         unsigned w0, unsigned w1);
 /* Start loading what finding or inserting the value will read. */
 void crdt__index_load_ahead(const crdt__index *index, crdt_value value);
+/* The same for several, and what is behind their slots. */
+void crdt__index_expect(const crdt__index *index, const crdt_value *values, size_t count);
 /* A dot of the value, or NO_HANDLE. */
 uint64_t crdt__index_find(const crdt__index *index, crdt_value value);
 /* The dot after this one in the ring of its value: itself if it is alone. */

@@ -330,6 +330,47 @@ static void fetch_slots(const crdt__index *index, const crdt__chunk *c, batch *b
     }
 }
 
+/* A dot whose value may be the one: the hash bits in its slot are. */
+static uint64_t guess(const crdt__index *index, uint64_t hash)
+{
+    enum { PLACES = 8 };
+    uint64_t tag = tag_of(index, hash), mask = tag_mask(index), at = home_of(index, hash);
+    for (unsigned i = 0; i < PLACES; i++) {
+        uint64_t slot = load(index, index->slots, at);
+        if (slot == 0) break;
+        if ((slot & mask) == tag) return handle_of(index, slot);
+        if (++at == index->cap) at = 0;
+    }
+    return CRDT__NO_HANDLE;
+}
+
+/* In rounds: what the next needs to know comes while one asks for the others. */
+void crdt__index_expect(const crdt__index *index, const crdt_value *values, size_t count)
+{
+    uint64_t hashes[BATCH], handles[BATCH];
+    if (index->cap == 0) return;
+    if (count > BATCH) count = BATCH;
+    for (size_t i = 0; i < count; i++) {
+        hashes[i] = hash_value(index, values[i]);
+        crdt__load_ahead((const uint8_t *)index->slots + home_of(index, hashes[i]) * cell(index));
+    }
+    size_t met = 0;
+    for (size_t i = 0; i < count; i++) {
+        uint64_t handle = guess(index, hashes[i]);
+        if (handle == CRDT__NO_HANDLE) continue;
+        const crdt__chunk *c = index->chunks[handle / CRDT__CHUNK_DOTS];
+        int                place = crdt__chunk_place(c, handle % CRDT__CHUNK_DOTS);
+        if (place < 0) continue;
+        handles[met++] = handle;
+        crdt__load_ahead(c->data + crdt__column_size((unsigned)place, c->records));
+    }
+    for (size_t i = 0; i < met; i++) {
+        const crdt__chunk *c = index->chunks[handles[i] / CRDT__CHUNK_DOTS];
+        int                place = crdt__chunk_place(c, handles[i] % CRDT__CHUNK_DOTS);
+        if (c->records) crdt__load_ahead(c->blob + crdt__places(c)[place]);
+    }
+}
+
 static inline bool insert_value(const crdt_mem *mem, crdt__index *index, uint64_t handle,
                                 crdt_value value, uint64_t hash)
 {

@@ -410,6 +410,11 @@ size_t crdt__one_bytes(const void *state)
     return crdt__elems_bytes(state);
 }
 
+void crdt__one_expect_in(const void *state, const crdt_value *elems, size_t count)
+{
+    crdt__elems_expect(state, elems, count);
+}
+
 /* -- Slots: two parts -------------------------------------------------------------------------- */
 
 void crdt__pair_init(const crdt_space *space, void *state)

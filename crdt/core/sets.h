@@ -90,6 +90,7 @@ bool     crdt__one_check(const crdt_space *space, const void *state, const crdt_
                          const char **ret_reason);
 void     crdt__one_stats(const void *state, crdt_stats *stats);
 size_t   crdt__one_bytes(const void *state);
+void     crdt__one_expect_in(const void *state, const crdt_value *elems, size_t count);
 
 void     crdt__pair_init(const crdt_space *space, void *state);
 void     crdt__pair_clear(const crdt_space *space, void *state);

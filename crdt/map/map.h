@@ -59,17 +59,30 @@ static inline size_t crdt__entry_bytes(const crdt__entry *e)
     return sizeof *e + e->type->size + e->key_size;
 }
 
-typedef struct crdt__slot_of_leaf {
-    uint64_t     head; /* 8 bytes of the key, behind what the map skips */
-    crdt_digest  tag;  /* of the entry, if not dirty */
-    crdt__entry *entry;
-} crdt__leaf_slot;
-
+/* Its slots, a column for each part: of a search, the heads come from memory, of a join, the tags.
+ */
 struct crdt__leaf {
-    uint32_t        count, cap;
-    bool            dirty; /* an entry here is */
-    crdt__leaf_slot at[];
+    uint32_t count, cap;
+    bool     dirty; /* an entry here is */
+    uint64_t columns[];
 };
+
+#define CRDT__LEAF_WORDS 4u /* of a slot in all columns */
+
+/* 8 bytes of the key, behind what the map skips. */
+static inline uint64_t *crdt__leaf_heads(const crdt__leaf *leaf)
+{
+    return (uint64_t *)(uintptr_t)leaf->columns;
+}
+/* Of the entry, if it is not dirty. */
+static inline crdt_digest *crdt__leaf_tags(const crdt__leaf *leaf)
+{
+    return (crdt_digest *)(uintptr_t)(leaf->columns + leaf->cap);
+}
+static inline crdt__entry **crdt__leaf_entries(const crdt__leaf *leaf)
+{
+    return (crdt__entry **)(uintptr_t)(leaf->columns + (size_t)leaf->cap * 3);
+}
 
 /* A leaf, beside what its first key begins with, so that a search reads one array. */
 typedef struct crdt__branch {
@@ -130,6 +143,8 @@ const crdt_type *crdt__map_type(const crdt_space *space, uint16_t id);
 
 /* The first entry not before (key, id). */
 crdt__place crdt__map_seek(const crdt__map *map, crdt_view key, uint32_t id);
+/* See crdt_type.expect_in: keys that are bytes. */
+void crdt__map_expect_in(const void *state, const crdt_value *keys, size_t count);
 /* The entry there, or NULL at the end; a place behind a leaf's last goes to the next leaf. */
 crdt__entry               *crdt__map_at(const crdt__map *map, crdt__place *place);
 static inline crdt__entry *crdt__map_next(const crdt__map *map, crdt__place *place)
@@ -297,6 +312,7 @@ crdt_err crdt__map_remove_at(crdt_txn *txn, crdt_view name, const crdt_type *map
     .digest = crdt__map_digest, .check = crdt__map_check, .stats = crdt__map_stats,         \
     .ready = crdt__map_ready, .stabilise = crdt__map_stabilise, .within = crdt__map_within, \
     .keep = crdt__map_keep, .undo = crdt__map_undo, .seal = crdt__map_seal,                 \
-    .bytes = crdt__map_bytes, .move = crdt__map_move, .digest_of = crdt__map_digest_of
+    .bytes = crdt__map_bytes, .move = crdt__map_move, .digest_of = crdt__map_digest_of,     \
+    .expect_in = crdt__map_expect_in
 
 #endif

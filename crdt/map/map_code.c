@@ -105,7 +105,7 @@ static bool in_order(const crdt__map *map, crdt_view key, uint64_t id)
 {
     if (map->count == 0) return true;
     const crdt__leaf  *leaf = map->leaves[map->count - 1].leaf;
-    const crdt__entry *last = leaf->at[leaf->count - 1].entry;
+    const crdt__entry *last = crdt__leaf_entries(leaf)[leaf->count - 1];
     int                order = crdt_view_compare(crdt__entry_key(last), key);
     return order != 0 ? order < 0 : last->id < id;
 }
@@ -245,7 +245,7 @@ static crdt_digest sum_of(crdt__map *map, const crdt_types *types)
     crdt__place place = {0, 0};
     if (types == NULL && map->strangers == 0) return map->sum;
     for (const crdt__entry *e; (e = crdt__map_at(map, &place)) != NULL; place.slot++) {
-        crdt_digest digest = map->leaves[place.leaf].leaf->at[place.slot].tag;
+        crdt_digest digest = crdt__leaf_tags(map->leaves[place.leaf].leaf)[place.slot];
         if (e->type == &crdt__opaque_type) continue;
         if (types != NULL && crdt_types_by_id(types, e->id) == NULL) continue;
         if (crdt__is_map(e->type) && (types != NULL || e->strange)) {
@@ -294,7 +294,8 @@ static bool entry_ok(const crdt_space *space, const crdt__map *map, const crdt__
     if (!e->dirty) {
         crdt__place place = crdt__map_seek(map, crdt__entry_key(e), e->id);
         if (crdt__map_at(map, &place) != e || map->leaves[place.leaf].leaf != leaf) return false;
-        if (!crdt_digest_equal(leaf->at[place.slot].tag, crdt__entry_digest(map, e))) return false;
+        if (!crdt_digest_equal(crdt__leaf_tags(leaf)[place.slot], crdt__entry_digest(map, e)))
+            return false;
     } else if (!leaf->dirty || !map->dirty) {
         return false;
     }

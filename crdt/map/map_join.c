@@ -77,21 +77,6 @@ static crdt_err plan_listed(crdt_join *join, crdt__map *map, const crdt__map *ot
     return err;
 }
 
-static const crdt__leaf_slot *slot_at(const crdt__map *map, crdt__place *place)
-{
-    if (crdt__map_at(map, place) == NULL) return NULL;
-    return &map->leaves[place->leaf].leaf->at[place->slot];
-}
-
-/* heads: both maps skip as many bytes. If these are not the same, there is no key in both, and any
- * order will do. */
-static int compare_slots(const crdt__leaf_slot *a, const crdt__leaf_slot *b, bool heads)
-{
-    if (a == NULL || b == NULL) return a == NULL ? 1 : -1;
-    if (heads && a->head != b->head) return a->head < b->head ? -1 : 1;
-    return crdt__entry_compare(a->entry, b->entry);
-}
-
 static inline void fetch(const crdt__entry *e)
 {
     crdt__load_ahead(e);
@@ -165,12 +150,12 @@ static facing face(const crdt__map *a, uint32_t i, const crdt__map *b, uint32_t 
     if (i >= a->count || j >= b->count) return f;
     const crdt__leaf *x = a->leaves[i].leaf, *y = b->leaves[j].leaf;
     f.count = x->count < y->count ? x->count : y->count;
+    const crdt_digest *p = crdt__leaf_tags(x), *q = crdt__leaf_tags(y);
     for (uint32_t n = 0; n < f.count; n++) {
-        const crdt__leaf_slot *p = &x->at[n], *q = &y->at[n];
-        if (crdt_digest_equal(p->tag, q->tag)) continue;
+        if (crdt_digest_equal(p[n], q[n])) continue;
         f.differ |= UINT64_C(1) << n;
-        fetch(p->entry);
-        fetch(q->entry);
+        fetch(crdt__leaf_entries(x)[n]);
+        fetch(crdt__leaf_entries(y)[n]);
     }
     return f;
 }
@@ -208,14 +193,32 @@ static inline bool pass_equal(walk *w)
         w->j.slot += same;
         return same > 0;
     }
-    const crdt__leaf *x = w->a->leaves[w->i.leaf].leaf, *y = w->b->leaves[w->j.leaf].leaf;
-    uint32_t          from = w->i.slot;
+    const crdt__leaf  *x = w->a->leaves[w->i.leaf].leaf, *y = w->b->leaves[w->j.leaf].leaf;
+    const crdt_digest *p = crdt__leaf_tags(x), *q = crdt__leaf_tags(y);
+    uint32_t           from = w->i.slot;
     while (w->i.slot < x->count && w->j.slot < y->count &&
-           crdt_digest_equal(x->at[w->i.slot].tag, y->at[w->j.slot].tag)) {
+           crdt_digest_equal(p[w->i.slot], q[w->j.slot])) {
         w->i.slot++;
         w->j.slot++;
     }
     return w->i.slot > from;
+}
+
+static uint64_t head_at(const crdt__map *map, crdt__place place)
+{
+    return crdt__leaf_heads(map->leaves[place.leaf].leaf)[place.slot];
+}
+
+/* Of the entries where the walk is; NULL: that side is at its end. If both maps skip as many bytes,
+ * and these are not the same, there is no key in both, and any order will do. */
+static int compare_here(const walk *w, const crdt__entry *a, const crdt__entry *b)
+{
+    if (a == NULL || b == NULL) return a == NULL ? 1 : -1;
+    if (w->heads) {
+        uint64_t x = head_at(w->a, w->i), y = head_at(w->b, w->j);
+        if (x != y) return x < y ? -1 : 1;
+    }
+    return crdt__entry_compare(a, b);
 }
 
 /* What both hold is prepared on the way; what is born comes into the tree once that is over. */
@@ -224,11 +227,11 @@ static crdt_err plan_whole(crdt_join *join, crdt__map *map, const crdt__map *oth
     walk     w = walk_of(map, other);
     crdt_err err = CRDT_OK;
     while (err == CRDT_OK) {
-        const crdt__leaf_slot *a = slot_at(map, &w.i), *b = slot_at(other, &w.j);
+        crdt__entry *a = crdt__map_at(map, &w.i), *b = crdt__map_at(other, &w.j);
         if (a == NULL && b == NULL) break;
         if (a != NULL && b != NULL && pass_equal(&w)) continue;
-        int           order = compare_slots(a, b, w.heads);
-        crdt__meeting m = {order <= 0 ? a->entry : NULL, order >= 0 ? b->entry : NULL};
+        int           order = compare_here(&w, a, b);
+        crdt__meeting m = {order <= 0 ? a : NULL, order >= 0 ? b : NULL};
         w.i.slot += order <= 0;
         w.j.slot += order >= 0;
         err = plan(join->space, map, m.mine, m.theirs);

@@ -9,7 +9,7 @@
 
 static size_t leaf_bytes(uint32_t cap)
 {
-    return sizeof(crdt__leaf) + cap * sizeof(crdt__leaf_slot);
+    return sizeof(crdt__leaf) + (size_t)cap * CRDT__LEAF_WORDS * sizeof(uint64_t);
 }
 
 /* -- Heads ------------------------------------------------------------------------------------- */
@@ -27,7 +27,7 @@ static uint64_t head_of(const crdt__map *map, crdt_view key)
 
 static crdt_view first_key(const crdt__map *map)
 {
-    return crdt__entry_key(map->leaves[0].leaf->at[0].entry);
+    return crdt__entry_key(crdt__leaf_entries(map->leaves[0].leaf)[0]);
 }
 
 /* 0: the key begins with what heads skip; else it stands before, or behind, all keys. */
@@ -43,10 +43,11 @@ bool crdt__map_heads_ok(const crdt__map *map)
 {
     for (uint32_t l = 0; l < map->count; l++) {
         const crdt__leaf *leaf = map->leaves[l].leaf;
-        if (map->leaves[l].head != leaf->at[0].head) return false;
+        const uint64_t   *heads = crdt__leaf_heads(leaf);
+        if (map->leaves[l].head != heads[0]) return false;
         for (uint32_t i = 0; i < leaf->count; i++) {
-            crdt_view key = crdt__entry_key(leaf->at[i].entry);
-            if (beside(map, key) != 0 || leaf->at[i].head != head_of(map, key)) return false;
+            crdt_view key = crdt__entry_key(crdt__leaf_entries(leaf)[i]);
+            if (beside(map, key) != 0 || heads[i] != head_of(map, key)) return false;
         }
     }
     return true;
@@ -55,7 +56,7 @@ bool crdt__map_heads_ok(const crdt__map *map)
 /* The first slot of leaf l is another one. */
 static void begin_branch(crdt__map *map, uint32_t l)
 {
-    map->leaves[l].head = map->leaves[l].leaf->at[0].head;
+    map->leaves[l].head = crdt__leaf_heads(map->leaves[l].leaf)[0];
 }
 
 static void skip_bytes(crdt__map *map, uint8_t skip)
@@ -64,7 +65,7 @@ static void skip_bytes(crdt__map *map, uint8_t skip)
     for (uint32_t l = 0; l < map->count; l++) {
         crdt__leaf *leaf = map->leaves[l].leaf;
         for (uint32_t i = 0; i < leaf->count; i++) {
-            leaf->at[i].head = head_of(map, crdt__entry_key(leaf->at[i].entry));
+            crdt__leaf_heads(leaf)[i] = head_of(map, crdt__entry_key(crdt__leaf_entries(leaf)[i]));
         }
         if (leaf->count > 0) begin_branch(map, l);
     }
@@ -77,9 +78,9 @@ static void review_heads(crdt__map *map)
     if (map->count >> map->tried <= 1) return;
     map->tried++;
     const crdt__leaf *leaf = map->leaves[map->count - 1].leaf;
-    crdt_view         a = first_key(map), b = crdt__entry_key(leaf->at[leaf->count - 1].entry);
-    const uint8_t    *first = a.data, *last = b.data;
-    size_t            most = a.size < b.size ? a.size : b.size, same = 0;
+    crdt_view a = first_key(map), b = crdt__entry_key(crdt__leaf_entries(leaf)[leaf->count - 1]);
+    const uint8_t *first = a.data, *last = b.data;
+    size_t         most = a.size < b.size ? a.size : b.size, same = 0;
     if (most > SKIP_MAX) most = SKIP_MAX;
     while (same < most && first[same] == last[same]) same++;
     if (same > map->skip) skip_bytes(map, (uint8_t)same);
@@ -87,12 +88,15 @@ static void review_heads(crdt__map *map)
 
 /* -- Finding ----------------------------------------------------------------------------------- */
 
-static int compare_to(const crdt__leaf_slot *slot, uint64_t head, crdt_view key, uint32_t id)
+static int compare_to(const crdt__leaf *leaf, uint32_t slot, uint64_t head, crdt_view key,
+                      uint32_t id)
 {
-    if (slot->head != head) return slot->head < head ? -1 : 1;
-    int order = crdt_view_compare(crdt__entry_key(slot->entry), key);
+    uint64_t there = crdt__leaf_heads(leaf)[slot];
+    if (there != head) return there < head ? -1 : 1;
+    const crdt__entry *e = crdt__leaf_entries(leaf)[slot];
+    int                order = crdt_view_compare(crdt__entry_key(e), key);
     if (order != 0) return order;
-    return slot->entry->id == id ? 0 : slot->entry->id < id ? -1 : 1;
+    return e->id == id ? 0 : e->id < id ? -1 : 1;
 }
 
 int crdt__entry_compare(const crdt__entry *a, const crdt__entry *b)
@@ -107,13 +111,39 @@ static bool is_recent(const crdt__map *map, uint64_t head, crdt_view key, uint32
 {
     crdt__place r = map->recent;
     if (r.leaf >= map->count || r.slot >= map->leaves[r.leaf].leaf->count) return false;
-    const crdt__leaf_slot *slot = &map->leaves[r.leaf].leaf->at[r.slot];
-    if (slot->head != head) return false;
-    int order = compare_to(slot, head, key, id);
-    return order == 0 || (order > 0 && r.slot > 0 && compare_to(slot - 1, head, key, id) < 0);
+    const crdt__leaf *leaf = map->leaves[r.leaf].leaf;
+    if (crdt__leaf_heads(leaf)[r.slot] != head) return false;
+    int order = compare_to(leaf, r.slot, head, key, id);
+    return order == 0 ||
+           (order > 0 && r.slot > 0 && compare_to(leaf, r.slot - 1, head, key, id) < 0);
 }
 
-/* In the last leaf that does not begin behind the key; so what is put in stays in order. */
+/* The last leaf that does not begin behind the key; so what is put in stays in order. */
+static uint32_t leaf_of(const crdt__map *map, uint64_t head, crdt_view key, uint32_t id)
+{
+    uint32_t lo = 0, hi = map->count;
+    while (hi - lo > 1) {
+        uint32_t            mid = lo + (hi - lo) / 2;
+        const crdt__branch *b = &map->leaves[mid];
+        bool before = b->head == head ? compare_to(b->leaf, 0, head, key, id) <= 0 : b->head < head;
+        if (before) lo = mid;
+        else hi = mid;
+    }
+    return lo;
+}
+
+/* The first slot that is not before the key. */
+static uint32_t slot_in(const crdt__leaf *leaf, uint64_t head, crdt_view key, uint32_t id)
+{
+    uint32_t at = 0, end = leaf->count;
+    while (at < end) {
+        uint32_t mid = at + (end - at) / 2;
+        if (compare_to(leaf, mid, head, key, id) < 0) at = mid + 1;
+        else end = mid;
+    }
+    return at;
+}
+
 crdt__place crdt__map_seek(const crdt__map *map, crdt_view key, uint32_t id)
 {
     if (map->count == 0) return (crdt__place){0, 0};
@@ -122,23 +152,8 @@ crdt__place crdt__map_seek(const crdt__map *map, crdt_view key, uint32_t id)
     if (side > 0) return (crdt__place){map->count - 1, map->leaves[map->count - 1].leaf->count};
     uint64_t head = head_of(map, key);
     if (is_recent(map, head, key, id)) return map->recent;
-    uint32_t lo = 0, hi = map->count;
-    while (hi - lo > 1) {
-        uint32_t            mid = lo + (hi - lo) / 2;
-        const crdt__branch *b = &map->leaves[mid];
-        bool                before =
-            b->head == head ? compare_to(&b->leaf->at[0], head, key, id) <= 0 : b->head < head;
-        if (before) lo = mid;
-        else hi = mid;
-    }
-    crdt__place       place = {lo, 0};
-    const crdt__leaf *leaf = map->leaves[lo].leaf;
-    uint32_t          end = leaf->count;
-    while (place.slot < end) {
-        uint32_t mid = place.slot + (end - place.slot) / 2;
-        if (compare_to(&leaf->at[mid], head, key, id) < 0) place.slot = mid + 1;
-        else end = mid;
-    }
+    uint32_t    l = leaf_of(map, head, key, id);
+    crdt__place place = {l, slot_in(map->leaves[l].leaf, head, key, id)};
     ((crdt__map *)(uintptr_t)map)->recent = place;
     return place;
 }
@@ -149,7 +164,8 @@ crdt__entry *crdt__map_at(const crdt__map *map, crdt__place *place)
         place->leaf++;
         place->slot = 0;
     }
-    return place->leaf == map->count ? NULL : map->leaves[place->leaf].leaf->at[place->slot].entry;
+    if (place->leaf == map->count) return NULL;
+    return crdt__leaf_entries(map->leaves[place->leaf].leaf)[place->slot];
 }
 
 crdt__entry *crdt__map_find(const crdt__map *map, crdt_view key, uint16_t id)
@@ -162,6 +178,77 @@ crdt__entry *crdt__map_find(const crdt__map *map, crdt_view key, uint16_t id)
     return e;
 }
 
+/* -- What will be sought ----------------------------------------------------------------------- */
+
+#define EXPECTS 16u
+#define LINE 64u
+
+/* A key, and how far it is known where it stands. */
+typedef struct expected {
+    uint64_t            head;
+    const crdt__leaf   *leaf;
+    crdt__entry *const *entry; /* NULL: none begins as it does */
+} expected;
+
+static size_t expect_leaves(const crdt__map *map, const crdt_value *keys, size_t count,
+                            expected *ret_all)
+{
+    size_t known = 0;
+    for (size_t i = 0; i < count; i++) {
+        if (keys[i].kind != CRDT_BYTES || beside(map, keys[i].bytes) != 0) continue;
+        uint64_t head = head_of(map, keys[i].bytes);
+        uint32_t l = leaf_of(map, head, keys[i].bytes, 0);
+        ret_all[known++] = (expected){head, map->leaves[l].leaf, NULL};
+        crdt__load_ahead(map->leaves[l].leaf);
+    }
+    return known;
+}
+
+static void expect_heads(const expected *all, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        const char *heads = (const char *)crdt__leaf_heads(all[i].leaf);
+        size_t      size = all[i].leaf->count * sizeof(uint64_t);
+        for (size_t at = 0; at < size; at += LINE) crdt__load_ahead(heads + at);
+    }
+}
+
+/* By heads alone: of several keys that begin alike one is meant at best. */
+static void expect_entries(expected *all, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        const uint64_t *heads = crdt__leaf_heads(all[i].leaf);
+        uint32_t        at = 0, n = all[i].leaf->count;
+        while (at < n && heads[at] < all[i].head) at++;
+        if (at == n || heads[at] != all[i].head) continue;
+        all[i].entry = crdt__leaf_entries(all[i].leaf) + at;
+        crdt__load_ahead(all[i].entry);
+    }
+    for (size_t i = 0; i < count; i++) {
+        if (all[i].entry == NULL) continue;
+        for (size_t n = 0; n < 3; n++) crdt__load_ahead((const char *)*all[i].entry + n * LINE);
+    }
+}
+
+/* In rounds: what the next needs to know comes while one asks for the others. */
+void crdt__map_expect_in(const void *state, const crdt_value *keys, size_t count)
+{
+    const crdt__map *map = state;
+    expected         all[EXPECTS];
+    if (map->count < 2) return;
+    count = expect_leaves(map, keys, count < EXPECTS ? count : EXPECTS, all);
+    expect_heads(all, count);
+    expect_entries(all, count);
+    for (size_t i = 0; i < count; i++) {
+        if (all[i].entry == NULL) continue;
+        const crdt__entry *e = *all[i].entry;
+        crdt__sibs_ahead(&e->marks);
+        if (e->type->expect != NULL) e->type->expect(e->state);
+    }
+}
+
+/* -- Some entry -------------------------------------------------------------------------------- */
+
 /* Leaves are of different sizes: what is beyond the end of one is drawn again. */
 const crdt__entry *crdt__map_some(const crdt__map *map, uint64_t random)
 {
@@ -172,9 +259,9 @@ const crdt__entry *crdt__map_some(const crdt__map *map, uint64_t random)
         random = random * 6364136223846793005u + 1442695040888963407u; /* Knuth's */
         leaf = map->leaves[(random >> 32) % map->count].leaf;
         slot = (uint32_t)((random >> 8) % (map->count == 1 ? leaf->count : CRDT__LEAF_MAX));
-        if (slot < leaf->count) return leaf->at[slot].entry;
+        if (slot < leaf->count) return crdt__leaf_entries(leaf)[slot];
     }
-    return leaf->at[0].entry;
+    return crdt__leaf_entries(leaf)[0];
 }
 
 /* -- Putting in and taking out ----------------------------------------------------------------- */
@@ -203,19 +290,30 @@ static crdt_err put_leaf(const crdt_mem *mem, crdt__map *map, uint32_t at, uint3
 static void move_slots(crdt__leaf *to, uint32_t at, const crdt__leaf *from, uint32_t first,
                        uint32_t count)
 {
-    memmove(to->at + at, from->at + first, count * sizeof *to->at);
-    for (uint32_t i = at; i < at + count; i++) to->at[i].entry->leaf = to;
+    crdt__entry **entries = crdt__leaf_entries(to);
+    memmove(crdt__leaf_heads(to) + at, crdt__leaf_heads(from) + first, count * sizeof(uint64_t));
+    memmove(crdt__leaf_tags(to) + at, crdt__leaf_tags(from) + first, count * sizeof(crdt_digest));
+    memmove(entries + at, crdt__leaf_entries(from) + first, count * sizeof *entries);
+    for (uint32_t i = at; i < at + count; i++) entries[i]->leaf = to;
+}
+
+static void set_slot(crdt__leaf *leaf, uint32_t at, uint64_t head, crdt_digest tag, crdt__entry *e)
+{
+    crdt__leaf_heads(leaf)[at] = head;
+    crdt__leaf_tags(leaf)[at] = tag;
+    crdt__leaf_entries(leaf)[at] = e;
 }
 
 static crdt_err grow_leaf(const crdt_mem *mem, crdt__leaf **leaf)
 {
     crdt__leaf *old = *leaf;
     uint32_t    cap = old->cap * 4 > CRDT__LEAF_MAX ? CRDT__LEAF_MAX : old->cap * 4;
-    crdt__leaf *next = crdt__resize(mem, old, leaf_bytes(old->cap), leaf_bytes(cap));
+    crdt__leaf *next = crdt__alloc(mem, leaf_bytes(cap));
     if (next == NULL) return CRDT_ENOMEM;
-    next->cap = cap;
+    *next = (crdt__leaf){.count = old->count, .cap = cap, .dirty = old->dirty};
+    move_slots(next, 0, old, 0, old->count);
+    crdt__release(mem, old, leaf_bytes(old->cap));
     *leaf = next;
-    for (uint32_t i = 0; i < next->count; i++) next->at[i].entry->leaf = next;
     return CRDT_OK;
 }
 
@@ -275,7 +373,7 @@ crdt_err crdt__map_make(const crdt_space *space, crdt__map *map, crdt_view key,
     type->init(space, e->state);
     if (key.size > 0) memcpy(e->state + type->size, key.data, key.size);
     move_slots(leaf, place.slot + 1, leaf, place.slot, leaf->count - place.slot);
-    leaf->at[place.slot] = (crdt__leaf_slot){head_of(map, key), {0, 0}, e};
+    set_slot(leaf, place.slot, head_of(map, key), (crdt_digest){0, 0}, e);
     leaf->count++;
     if (place.slot == 0) begin_branch(map, place.leaf);
     e->leaf = leaf;
@@ -361,9 +459,8 @@ void crdt__map_drop(const crdt_space *space, crdt__map *map, crdt__entry *e)
     set_strange(map, e, false);
     crdt__ranks_drop(map, e);
     crdt__leaf *leaf = e->leaf;
-    map->sum = crdt_digest_sub(map->sum, leaf->at[place.slot].tag);
-    memmove(leaf->at + place.slot, leaf->at + place.slot + 1,
-            (leaf->count - place.slot - 1) * sizeof *leaf->at);
+    map->sum = crdt_digest_sub(map->sum, crdt__leaf_tags(leaf)[place.slot]);
+    move_slots(leaf, place.slot, leaf, place.slot + 1, leaf->count - place.slot - 1);
     leaf->count--;
     map->entries--;
     if (leaf->count == 0) {
@@ -410,12 +507,13 @@ void crdt__map_clean(crdt__map *map)
         if (!leaf->dirty) continue;
         leaf->dirty = false;
         for (uint32_t i = 0; i < leaf->count; i++) {
-            crdt__leaf_slot *slot = &leaf->at[i];
-            if (!slot->entry->dirty) continue;
-            slot->entry->dirty = false;
-            map->sum = crdt_digest_sub(map->sum, slot->tag);
-            slot->tag = crdt__entry_digest(map, slot->entry);
-            map->sum = crdt_digest_add(map->sum, slot->tag);
+            crdt__entry *e = crdt__leaf_entries(leaf)[i];
+            crdt_digest *tag = &crdt__leaf_tags(leaf)[i];
+            if (!e->dirty) continue;
+            e->dirty = false;
+            map->sum = crdt_digest_sub(map->sum, *tag);
+            *tag = crdt__entry_digest(map, e);
+            map->sum = crdt_digest_add(map->sum, *tag);
         }
     }
     map->dirty = false;
@@ -471,8 +569,10 @@ void crdt__map_thin(const crdt_space *space, crdt__map *map, crdt__entry *entry)
     for (uint32_t l = 0; l < map->count; l++) {
         crdt__leaf *leaf = map->leaves[l].leaf;
         for (uint32_t i = 0; i < leaf->count; i++) {
-            if (leaf->at[i].entry == entry) leaf->at[0] = leaf->at[i];
-            else free_entry(space, leaf->at[i].entry);
+            crdt__entry *e = crdt__leaf_entries(leaf)[i];
+            if (e == entry)
+                set_slot(leaf, 0, crdt__leaf_heads(leaf)[i], crdt__leaf_tags(leaf)[i], e);
+            else free_entry(space, e);
         }
         if (leaf != kept) crdt__release(space->mem, leaf, leaf_bytes(leaf->cap));
     }
@@ -488,7 +588,7 @@ void crdt__map_clear(const crdt_space *space, void *state)
     crdt__map *map = state;
     for (uint32_t l = 0; l < map->count; l++) {
         crdt__leaf *leaf = map->leaves[l].leaf;
-        for (uint32_t i = 0; i < leaf->count; i++) free_entry(space, leaf->at[i].entry);
+        for (uint32_t i = 0; i < leaf->count; i++) free_entry(space, crdt__leaf_entries(leaf)[i]);
         crdt__release(space->mem, leaf, leaf_bytes(leaf->cap));
     }
     crdt__release(space->mem, map->leaves, map->cap * sizeof *map->leaves);
@@ -511,7 +611,8 @@ size_t crdt__map_memory(const crdt__map *map)
     for (uint32_t l = 0; l < map->count; l++) {
         const crdt__leaf *leaf = map->leaves[l].leaf;
         bytes += leaf_bytes(leaf->cap);
-        for (uint32_t i = 0; i < leaf->count; i++) bytes += crdt__entry_bytes(leaf->at[i].entry);
+        for (uint32_t i = 0; i < leaf->count; i++)
+            bytes += crdt__entry_bytes(crdt__leaf_entries(leaf)[i]);
     }
     return bytes;
 }

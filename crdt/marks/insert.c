@@ -3,7 +3,8 @@
  * Where something deleted stands, the place of an insertion among it says more than its writer
  * meant: it comes to stand left of all of it, so within a mark that ends at a deleted element. What
  * the kinds' rules say of the place, as if nothing had been deleted there, is compared with what
- * the place has made of it, key by key.
+ * the place has made of it, key by key. Marks that are hidden for good have no say, here or not:
+ * otherwise it would matter who has tidied.
  */
 #include "crdt/core/mem.h"
 #include "crdt/core/sort.h"
@@ -101,17 +102,25 @@ typedef struct desk {
     telling  *tellings;
 } desk;
 
+/* Of one that is not hidden. */
+static bool is_by_rule(const crdt__laid *l, uint64_t pos)
+{
+    return !l->hidden && is_left(l->said.start, l->start, pos) &&
+           !is_left(l->said.end, l->end, pos);
+}
+
 /* range.count: 0, as yet. */
 static crdt_err insert_among(crdt_txn *txn, crdt_view name, crdt_ref text, crdt_range range,
-                             crdt_view utf8, const crdt__laying *laying, const desk *d)
+                             crdt_view utf8, crdt__laying *laying, const desk *d)
 {
     uint64_t before = crdt_text_length(text, range.unit);
+    crdt_err err = crdt__lay_hide(text, laying);
+    if (err != CRDT_OK) return err;
     for (size_t i = 0; i < laying->count; i++) {
         const crdt__laid *l = &laying->at[i];
-        bool              begins = is_left(l->said.start, l->start, range.start);
-        d->all[i] = (inserted){l, begins && !is_left(l->said.end, l->end, range.start), false};
+        d->all[i] = (inserted){l, is_by_rule(l, range.start), false};
     }
-    crdt_err err = insert_plain(txn, name, text, range, utf8);
+    err = insert_plain(txn, name, text, range, utf8);
     if (err == CRDT_OK) err = crdt__marks_text(txn, name, &text);
     if (err != CRDT_OK) return err;
     range.count = crdt_text_length(text, range.unit) - before;

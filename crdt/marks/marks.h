@@ -50,6 +50,7 @@ size_t crdt__marks_count(const crdt_ref *ref);
 typedef struct crdt__laid {
     crdt__said said;
     uint64_t   start, end; /* in the unit asked for; it shows nothing unless start < end */
+    bool       hidden;     /* told by crdt__lay_hide */
 } crdt__laid;
 typedef struct crdt__laying {
     const crdt_mem *mem;
@@ -68,6 +69,12 @@ crdt_err crdt__lay_all(const crdt_txn *txn, crdt_view name, crdt_unit unit, crdt
 crdt_err crdt__marks_text(const crdt_txn *txn, crdt_view name, crdt_ref *ret_text);
 /* Is it a text? */
 bool crdt__marks_is_text(const crdt_type *type);
+
+/* -- tidy.c */
+/* Tell of each mark whether it is hidden for good: a later one of its key lies over the whole of
+ * it, deleted elements told apart, or its end is not behind its start. O(n log n). Errors:
+ * ENOMEM. */
+crdt_err crdt__lay_hide(crdt_ref text, crdt__laying *laying);
 
 /* -- write.c */
 #define CRDT__MARKS_OPS 2

@@ -65,6 +65,7 @@ crdt_err crdt__lay(crdt_ref text, const crdt_ref *marks, crdt_unit unit, const c
             crdt__laying_free(l);
             return err;
         }
+        laid->hidden = false;
         l->waiting += err == CRDT_ENOENT;
         l->stale += err == CRDT_ESTALE;
         if (err == CRDT_OK) laid = &l->at[++l->count];

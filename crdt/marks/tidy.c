@@ -19,8 +19,8 @@ typedef struct mark_end {
 } mark_end;
 
 typedef struct ranked {
-    const crdt__laid *laid;
-    uint32_t          start, end; /* from 1 */
+    crdt__laid *laid;
+    uint32_t    start, end; /* from 1 */
 } ranked;
 
 typedef struct desk {
@@ -68,10 +68,10 @@ static crdt_err open_desk(desk *d, const crdt_mem *mem, size_t count)
     return CRDT_ENOMEM;
 }
 
-static void rank(desk *d, const crdt_ref *text, const crdt__laying *laying)
+static void rank(desk *d, const crdt_ref *text, crdt__laying *laying)
 {
     for (size_t i = 0; i < d->count; i++) {
-        const crdt__laid *l = &laying->at[i];
+        crdt__laid *l = &laying->at[i];
         d->marks[i] = (ranked){l, 0, 0};
         d->ends[2 * i] = (mark_end){text, l->start, l->said.start, &d->marks[i].start};
         d->ends[2 * i + 1] = (mark_end){text, l->end, l->said.end, &d->marks[i].end};
@@ -103,45 +103,52 @@ static void reach_to(desk *d, uint32_t start, uint32_t end)
     }
 }
 
-/* Those that can go come first; their number. */
-static size_t find_hidden(desk *d)
+static void find_hidden(desk *d)
 {
-    size_t hidden = 0, first = 0;
-    for (size_t i = 0; i <= d->count; i++) {
-        bool same =
-            i < d->count && i > first &&
-            crdt_view_compare(d->marks[first].laid->said.key, d->marks[i].laid->said.key) == 0;
-        if (i > first && !same) { /* the next key begins */
-            for (size_t m = first; m < i; m++) reach_to(d, d->marks[m].start, 0);
-            first = i;
-        }
-        if (i == d->count) break;
-        ranked *m = &d->marks[i];
-        if (m->start >= m->end || furthest(d, m->start) >= m->end) m->end = 0;
-        else reach_to(d, m->start, m->end);
-    }
+    size_t first = 0;
     for (size_t i = 0; i < d->count; i++) {
-        if (d->marks[i].end == 0) d->marks[hidden++] = d->marks[i];
+        ranked *m = &d->marks[i];
+        if (crdt_view_compare(d->marks[first].laid->said.key, m->laid->said.key) != 0) {
+            for (; first < i; first++) reach_to(d, d->marks[first].start, 0);
+        }
+        m->laid->hidden = m->start >= m->end || furthest(d, m->start) >= m->end;
+        if (!m->laid->hidden) reach_to(d, m->start, m->end);
     }
-    return hidden;
 }
 
-static crdt_err drop(crdt_txn *txn, crdt_view name, const ranked *hidden, size_t count)
+crdt_err crdt__lay_hide(crdt_ref text, crdt__laying *laying)
+{
+    desk d;
+    if (laying->count == 0) return CRDT_OK;
+    crdt_err err = open_desk(&d, laying->mem, laying->count);
+    if (err != CRDT_OK) return err;
+    rank(&d, &text, laying);
+    find_hidden(&d);
+    close_desk(&d);
+    return CRDT_OK;
+}
+
+static bool can_go(const crdt_target *target, const crdt__laid *laid)
+{
+    return laid->hidden && crdt_target_sees(target, laid->said.dot);
+}
+
+static crdt_err drop(crdt_txn *txn, crdt_view name, const crdt__laying *laying)
 {
     crdt_target target;
-    size_t      seen = 0;
+    size_t      hidden = 0;
     crdt_err    err = crdt_target_open(txn, name, &crdt_marks_type, &target);
-    for (size_t i = 0; err == CRDT_OK && i < count; i++) {
-        seen += crdt_target_sees(&target, hidden[i].laid->said.dot);
+    for (size_t i = 0; err == CRDT_OK && i < laying->count; i++) {
+        hidden += can_go(&target, &laying->at[i]);
     }
-    if (err != CRDT_OK || seen == 0) return err;
-    err = crdt_target_reserve(&target, 1, seen);
+    if (err != CRDT_OK || hidden == 0) return err;
+    err = crdt_target_reserve(&target, 1, hidden);
     if (err != CRDT_OK) return err;
     crdt__marks *delta = target.delta;
     (void)crdt_target_dot(&target);
-    for (size_t i = 0; i < count; i++) {
-        crdt_dot dot = hidden[i].laid->said.dot;
-        if (!crdt_target_sees(&target, dot)) continue;
+    for (size_t i = 0; i < laying->count; i++) {
+        if (!can_go(&target, &laying->at[i])) continue;
+        crdt_dot dot = laying->at[i].said.dot;
         if (!crdt__elems_kill(&delta->elems, dot)) crdt_target_cover(&target, dot);
     }
     return CRDT_OK;
@@ -151,15 +158,9 @@ crdt_err crdt_marks_tidy(crdt_txn *txn, crdt_view name)
 {
     crdt__laying laying;
     crdt_ref     text;
-    desk         d;
     crdt_err     err = crdt__lay_all(txn, name, CRDT_CODE_POINTS, &text, &laying);
-    bool         any = err == CRDT_OK && laying.count > 0;
-    if (any) err = open_desk(&d, laying.mem, laying.count);
-    if (any && err == CRDT_OK) {
-        rank(&d, &text, &laying);
-        err = drop(txn, name, d.marks, find_hidden(&d));
-        close_desk(&d);
-    }
+    if (err == CRDT_OK) err = crdt__lay_hide(text, &laying);
+    if (err == CRDT_OK && laying.count > 0) err = drop(txn, name, &laying);
     crdt__laying_free(&laying);
     return err;
 }

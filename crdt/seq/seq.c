@@ -22,6 +22,7 @@ void crdt__seq_init(const crdt_space *space, crdt__seq *seq, crdt__atom_kind kin
 
 static void free_parked(crdt__seq *seq, crdt__parked *parked)
 {
+    seq->parked_bytes -= parked->size;
     crdt__release(seq->space->mem, parked, parked->size);
 }
 
@@ -256,13 +257,22 @@ uint64_t crdt__seq_waiting(const crdt__seq *seq)
     return dots;
 }
 
+size_t crdt__seq_bytes(const crdt__seq *seq)
+{
+    size_t bytes = sizeof *seq + seq->atoms.memory + seq->log.memory + seq->order.memory;
+    bytes += seq->parked.bytes + seq->parked_bytes + seq->needs.bytes;
+    bytes += seq->sets.bytes + seq->sets.count * sizeof(crdt__set);
+    return bytes + crdt__families_bytes(seq) + crdt__tops_bytes(seq);
+}
+
 void crdt__seq_stats(const crdt__seq *seq, crdt_stats *stats)
 {
     uint64_t bytes = seq->atoms.bytes;
     stats->payload += bytes;
     stats->metadata += seq->atoms.memory - bytes + seq->log.memory + seq->order.memory;
     stats->metadata += seq->parked.bytes + seq->needs.bytes + seq->sets.bytes;
-    stats->metadata += seq->top_cap * sizeof *seq->tops;
+    stats->metadata += crdt__families_bytes(seq);
+    stats->metadata += crdt__tops_bytes(seq);
     stats->metadata += seq->sets.count * sizeof(crdt__set);
     stats->dots += count_dots(seq);
     stats->residues += seq->atoms.count - seq->order.visible + crdt__seq_waiting(seq);

@@ -106,7 +106,8 @@ typedef struct crdt__seq {
     crdt__omap             needs; /* seq_wait.c; if `filed` all parked rows are there, or on ... */
     crdt__parked          *met;   /* ... this list, or refer to what they cannot */
     bool                   filed;
-    uint64_t               looks; /* at parked rows, ever: the work that waiting makes */
+    size_t                 parked_bytes; /* of parked rows */
+    uint64_t               looks;        /* at parked rows, ever: the work that waiting makes */
     crdt__omap             sets;
     crdt__set             *changed_sets; /* since the last keep */
     crdt__pending          pending;
@@ -141,6 +142,7 @@ uint64_t crdt__seq_waiting(const crdt__seq *seq);   /* dots of parked rows */
 uint64_t crdt__seq_stamp_max(const crdt__seq *seq); /* of sets */
 void     crdt__seq_keep(crdt__seq *seq);
 void     crdt__seq_undo(crdt__seq *seq);
+size_t   crdt__seq_bytes(const crdt__seq *seq); /* memory in use, but for plans */
 void     crdt__seq_stats(const crdt__seq *seq, crdt_stats *stats);
 bool     crdt__seq_check(const crdt__seq *seq, const crdt_context *seen, const char **ret_reason);
 bool     crdt__seq_within(const crdt__seq *seq, const crdt_context *seen);
@@ -172,6 +174,7 @@ void crdt__family_make(crdt__seq *seq, uint32_t left);
 void        crdt__family_note(crdt__seq *seq, const crdt__ins *row);
 crdt__place crdt__family_place(crdt__seq *seq, uint32_t author, const crdt__ins *row);
 void        crdt__families_drop(crdt__seq *seq);
+size_t      crdt__families_bytes(const crdt__seq *seq); /* memory in use */
 
 /* -- seq_edit.c: operations; pos and count in visible elements, checked by the caller */
 /* `count` atoms of `size` bytes before the visible element pos; `instead` others will be deleted at

@@ -620,6 +620,7 @@ crdt_err crdt__snap_build(crdt__snap *snap)
     crdt__release(b.mem, b.children, size);
     crdt__release(b.mem, b.first, size);
     crdt__release(b.mem, b.tasks, b.task_cap * sizeof *b.tasks);
+    crdt__snap_untime(snap);
     if (err == CRDT_OK) err = sort_pieces(&b);
     if (err == CRDT_OK) err = find_wide(&b);
     if (err == CRDT_OK) err = write_all(&b);

@@ -13,79 +13,223 @@
  */
 #include <string.h>
 
-#include "crdt/core/bytes.h"
 #include "crdt/core/mem.h"
 #include "crdt/seq/seq_forget.h"
 
-#define KEY_BYTES 32
-
-/* A node of the map. That a family is there at all is told by one with no element. */
+/* A member, in order of left origin, then of what a key tells. That a family is there at all is
+ * told by one with no element: where new ones seldom come, before all others, or (classic) behind
+ * them. */
 typedef struct member {
-    crdt__okey key;
-    uint8_t    id[KEY_BYTES]; /* left, right, time, replica, counter, nth: big-endian */
-    uint32_t   cid;
+    uint64_t head; /* what mostly decides: see key_of */
+    uint32_t left, cid;
 } member;
 
+typedef struct block {
+    uint32_t count, cap;
+    member   members[];
+} block;
+
 struct crdt__families {
-    crdt__omap map;
+    block  **blocks;
+    uint32_t count, cap;
+    size_t   bytes; /* of the blocks and their table */
 };
 
-static void key_of(const crdt__seq *seq, uint32_t left, uint32_t right, crdt__rank rank,
-                   uint8_t id[KEY_BYTES])
+/* How a block grows, and how far. */
+#define STEP 8u
+#define BLOCK_MAX 64u
+
+/* A member's place in the order. Members of the same left origin and head go by rank, that is by
+ * id: they are of one time (classic), or of one right parent. */
+typedef struct key {
+    member     it;
+    crdt__rank rank;
+} key;
+
+static key key_of(const crdt__seq *seq, uint32_t left, uint32_t right, crdt__rank rank,
+                  uint32_t cid)
 {
-    uint64_t turn = seq->classic ? UINT64_MAX : 0; /* the latest first */
-    uint8_t *at = crdt__store_be(crdt__store_be(id, left, 4), seq->classic ? 0 : right, 4);
-    at = crdt__store_be(at, rank.lamport ^ turn, 8);
-    at = crdt__store_be(crdt__store_be(at, rank.replica ^ turn, 8), rank.ctr ^ turn, 4);
-    crdt__store_be(at, rank.nth, 4);
+    uint64_t head = ~rank.lamport; /* the latest first */
+    if (!seq->classic) head = (uint64_t)right << 32 | rank.replica >> 32;
+    return (key){{head, left, cid}, rank};
 }
 
-static void marker_of(uint32_t left, uint8_t id[KEY_BYTES])
+static key marker_of(const crdt__seq *seq, uint32_t left)
 {
-    memset(crdt__store_be(id, left, 4), 0xff, KEY_BYTES - 4);
+    return (key){{seq->classic ? UINT64_MAX : 0, left, CRDT__NO_CID}, {0, 0, 0, 0}};
+}
+
+static size_t block_size(uint32_t cap)
+{
+    return sizeof(block) + cap * sizeof(member);
+}
+
+static size_t table_size(uint32_t cap)
+{
+    return cap * sizeof(block *);
 }
 
 void crdt__families_drop(crdt__seq *seq)
 {
+    const crdt_mem        *mem = seq->space->mem;
     struct crdt__families *f = seq->families;
     if (f == NULL) return;
-    crdt__omap_iter it = crdt__omap_first(&f->map);
-    for (member *m; (m = crdt__omap_next(&it)) != NULL;) {
-        crdt__release(seq->space->mem, m, sizeof *m);
+    for (uint32_t i = 0; i < f->count; i++) {
+        crdt__release(mem, f->blocks[i], block_size(f->blocks[i]->cap));
     }
-    crdt__omap_clear(&f->map);
-    crdt__release(seq->space->mem, f, sizeof *f);
+    crdt__release(mem, f->blocks, table_size(f->cap));
+    crdt__release(mem, f, sizeof *f);
     seq->families = NULL;
 }
 
-static bool add(crdt__seq *seq, const uint8_t id[KEY_BYTES], uint32_t cid)
+size_t crdt__families_bytes(const crdt__seq *seq)
 {
-    member *m = crdt__alloc(seq->space->mem, sizeof *m);
-    if (m == NULL) return false;
-    memset(m, 0, sizeof *m);
-    memcpy(m->id, id, KEY_BYTES);
-    m->key.bytes = crdt_view_of(m->id, KEY_BYTES);
-    m->cid = cid;
-    if (crdt__omap_put(&seq->families->map, m) == CRDT_OK) return true;
-    crdt__release(seq->space->mem, m, sizeof *m);
-    return false;
+    return seq->families == NULL ? 0 : sizeof *seq->families + seq->families->bytes;
+}
+
+/* -- The map ----------------------------------------------------------------------------------- */
+
+/* Members whose heads are equal; their times are, too, if there are any. */
+CRDT__APART static int compare_ranks(const crdt__seq *seq, const key *k, uint32_t cid)
+{
+    if (k->it.cid == CRDT__NO_CID || cid == CRDT__NO_CID) {
+        int order = (k->it.cid == CRDT__NO_CID) - (cid == CRDT__NO_CID);
+        return seq->classic ? order : -order;
+    }
+    const crdt__top *top = crdt__top_of(seq, cid);
+    crdt__elem       elem = top != NULL ? top->of : crdt__seq_elem(seq, cid);
+    crdt__rank       rank = {k->rank.lamport, elem.replica, elem.ctr, top != NULL ? top->nth : 0};
+    int              order = crdt__rank_compare(&k->rank, &rank);
+    return seq->classic ? -order : order;
+}
+
+static inline int compare(const crdt__seq *seq, const key *k, const member *m)
+{
+    if (k->it.left != m->left) return k->it.left < m->left ? -1 : 1;
+    if (k->it.head != m->head) return k->it.head < m->head ? -1 : 1;
+    return compare_ranks(seq, k, m->cid);
+}
+
+/* Before the index-th member of a block; behind the last: the next one is the next block's. */
+typedef struct spot {
+    uint32_t block, index;
+} spot;
+
+/* Before the first member that is not less than the key; in the block of the one before, if there
+ * is one. */
+static spot spot_of(const crdt__seq *seq, const key *k)
+{
+    const struct crdt__families *f = seq->families;
+    uint32_t                     at = 0, index = 0;
+    if (f->count == 0) return (spot){0, 0};
+    for (uint32_t n = f->count; n > 1;) {
+        uint32_t half = n / 2;
+        at = compare(seq, k, &f->blocks[at + half]->members[0]) > 0 ? at + half : at;
+        n -= half;
+    }
+    const block *b = f->blocks[at];
+    for (uint32_t n = b->count; n > 0;) {
+        uint32_t half = n / 2;
+        bool     behind = compare(seq, k, &b->members[index + half]) > 0;
+        index = behind ? index + half + 1 : index;
+        n = behind ? n - half - 1 : half;
+    }
+    return (spot){at, index};
+}
+
+/* NULL: there is none. */
+static const member *member_at(const crdt__seq *seq, spot at)
+{
+    const struct crdt__families *f = seq->families;
+    if (at.block < f->count && at.index == f->blocks[at.block]->count) at = (spot){at.block + 1, 0};
+    return at.block < f->count ? &f->blocks[at.block]->members[at.index] : NULL;
+}
+
+/* An empty block there. False: refused. */
+static bool put_block(crdt__seq *seq, uint32_t at, uint32_t cap)
+{
+    const crdt_mem        *mem = seq->space->mem;
+    struct crdt__families *f = seq->families;
+    if (f->count == f->cap) {
+        uint32_t more = (uint32_t)crdt__grow(f->cap, f->count + 1);
+        block  **blocks = crdt__resize(mem, f->blocks, table_size(f->cap), table_size(more));
+        if (blocks == NULL) return false;
+        f->bytes += table_size(more - f->cap);
+        f->blocks = blocks;
+        f->cap = more;
+    }
+    block *b = crdt__alloc(mem, block_size(cap));
+    if (b == NULL) return false;
+    *b = (block){0, cap};
+    f->bytes += block_size(cap);
+    memmove(&f->blocks[at + 1], &f->blocks[at], table_size(f->count - at));
+    f->blocks[at] = b;
+    f->count++;
+    return true;
+}
+
+static bool resize_block(crdt__seq *seq, uint32_t at, uint32_t cap)
+{
+    struct crdt__families *f = seq->families;
+    size_t                 was = block_size(f->blocks[at]->cap), is = block_size(cap);
+    block                 *b = crdt__resize(seq->space->mem, f->blocks[at], was, is);
+    if (b == NULL) return false;
+    f->bytes += is - was;
+    b->cap = cap;
+    f->blocks[at] = b;
+    return true;
+}
+
+/* Room for one more member there, for which a full block is split: but what is appended to it, or
+ * put before all, leaves it full. False: refused. */
+static bool make_room(crdt__seq *seq, spot *at)
+{
+    const struct crdt__families *f = seq->families;
+    if (f->count == 0) return put_block(seq, 0, STEP);
+    block *b = f->blocks[at->block];
+    if (b->count < b->cap) return true;
+    if (b->cap < BLOCK_MAX) return resize_block(seq, at->block, b->cap + STEP);
+    bool first = at->index == 0, last = at->index == b->count;
+    if (first) return put_block(seq, at->block, STEP);
+    if (!put_block(seq, at->block + 1, last ? STEP : BLOCK_MAX / 2 + STEP)) return false;
+    block *right = f->blocks[at->block + 1];
+    if (!last) {
+        right->count = BLOCK_MAX / 2;
+        b->count -= right->count;
+        memcpy(right->members, &b->members[b->count], right->count * sizeof(member));
+        (void)resize_block(seq, at->block, b->count + STEP); /* refused: it keeps its slack */
+    }
+    uint32_t left = f->blocks[at->block]->count;
+    if (last || at->index > left) *at = (spot){at->block + 1, at->index - left};
+    return true;
+}
+
+static bool add(crdt__seq *seq, const key *k)
+{
+    spot at = spot_of(seq, k);
+    if (!make_room(seq, &at)) return false;
+    block  *b = seq->families->blocks[at.block];
+    member *m = &b->members[at.index];
+    memmove(m + 1, m, (b->count - at.index) * sizeof *m);
+    *m = k->it;
+    b->count++;
+    return true;
 }
 
 bool crdt__family_has(const crdt__seq *seq, uint32_t left)
 {
-    uint8_t id[KEY_BYTES];
     if (seq->families == NULL) return false;
-    marker_of(left, id);
-    return crdt__omap_get(&seq->families->map, crdt_view_of(id, KEY_BYTES), 0) != NULL;
+    key           k = marker_of(seq, left);
+    const member *m = member_at(seq, spot_of(seq, &k));
+    return m != NULL && m->left == left && m->cid == CRDT__NO_CID;
 }
 
 /* -- Making one -------------------------------------------------------------------------------- */
 
 static bool add_element(crdt__seq *seq, uint32_t left, uint32_t right, uint32_t cid)
 {
-    uint8_t id[KEY_BYTES];
-    key_of(seq, left, right, crdt__rank_of(seq, cid), id);
-    return add(seq, id, cid);
+    key k = key_of(seq, left, right, crdt__rank_of(seq, cid), cid);
+    return add(seq, &k);
 }
 
 static bool fill(crdt__seq *seq, uint32_t left)
@@ -106,14 +250,13 @@ static bool fill(crdt__seq *seq, uint32_t left)
 
 void crdt__family_make(crdt__seq *seq, uint32_t left)
 {
-    uint8_t id[KEY_BYTES];
+    key k = marker_of(seq, left);
     if (seq->families == NULL) {
         seq->families = crdt__alloc(seq->space->mem, sizeof *seq->families);
         if (seq->families == NULL) return;
-        crdt__omap_init(&seq->families->map, seq->space->mem);
+        memset(seq->families, 0, sizeof *seq->families);
     }
-    marker_of(left, id);
-    if (!add(seq, id, CRDT__NO_CID) || !fill(seq, left)) crdt__families_drop(seq);
+    if (!add(seq, &k) || !fill(seq, left)) crdt__families_drop(seq);
 }
 
 void crdt__family_note(crdt__seq *seq, const crdt__ins *row)
@@ -125,26 +268,31 @@ void crdt__family_note(crdt__seq *seq, const crdt__ins *row)
 
 /* -- Placing ----------------------------------------------------------------------------------- */
 
-/* The first member at or after the key, if it is of the same left origin and right parent. */
-static const member *member_from(const crdt__seq *seq, const uint8_t id[KEY_BYTES])
+/* Is it of the same left origin and right parent? */
+static bool is_alike(const crdt__seq *seq, const member *m, const member *other)
 {
-    crdt__omap_iter it = crdt__omap_seek(&seq->families->map, crdt_view_of(id, KEY_BYTES), 0);
-    const member   *m = crdt__omap_next(&it);
-    return m != NULL && m->cid != CRDT__NO_CID && memcmp(m->id, id, 8) == 0 ? m : NULL;
+    if (m->cid == CRDT__NO_CID || m->left != other->left) return false;
+    return seq->classic || m->head >> 32 == other->head >> 32;
+}
+
+/* The first member there, or the last one before, if they are alike. */
+static const member *member_from(const crdt__seq *seq, const key *k, spot at)
+{
+    const member *m = member_at(seq, at);
+    return m != NULL && is_alike(seq, m, &k->it) ? m : NULL;
+}
+
+static const member *member_before(const crdt__seq *seq, const key *k, spot at)
+{
+    if (at.index == 0) return NULL;
+    const member *m = &seq->families->blocks[at.block]->members[at.index - 1];
+    return is_alike(seq, m, &k->it) ? m : NULL;
 }
 
 static const member *first_of(const crdt__seq *seq, uint32_t left, uint32_t right)
 {
-    uint8_t id[KEY_BYTES];
-    memset(crdt__store_be(crdt__store_be(id, left, 4), right, 4), 0, KEY_BYTES - 8);
-    return member_from(seq, id);
-}
-
-/* The last member before the key of the same left origin and right parent. */
-static const member *member_before(const crdt__seq *seq, const uint8_t id[KEY_BYTES])
-{
-    const member *m = crdt__omap_before(&seq->families->map, crdt_view_of(id, KEY_BYTES), 0);
-    return m != NULL && m->cid != CRDT__NO_CID && memcmp(m->id, id, 8) == 0 ? m : NULL;
+    key k = key_of(seq, left, right, (crdt__rank){0, 0, 0, 0}, 0);
+    return member_from(seq, &k, spot_of(seq, &k));
 }
 
 /* One step along what was inserted right of `root`; true: `at` is behind it. */
@@ -162,9 +310,10 @@ static bool step_behind(const crdt__seq *seq, uint32_t root, crdt__place *at)
 
 crdt__place crdt__family_place(crdt__seq *seq, uint32_t author, const crdt__ins *row)
 {
-    uint8_t id[KEY_BYTES];
-    key_of(seq, row->left, row->right, crdt__rank_of_row(seq, author, row), id);
-    const member *next = member_from(seq, id), *before = member_before(seq, id);
+    crdt__rank    rank = crdt__rank_of_row(seq, author, row);
+    key           k = key_of(seq, row->left, row->right, rank, row->cid);
+    spot          here = spot_of(seq, &k);
+    const member *next = member_from(seq, &k, here), *before = member_before(seq, &k, here);
     if (next == NULL && !seq->classic && row->right != CRDT__NO_CID) {
         return crdt__order_of(&seq->order, row->right);
     }

@@ -55,6 +55,7 @@ typedef struct crdt__heard {
 const crdt__top *crdt__top_of(const crdt__seq *seq, uint32_t cid);
 /* The first top at or after the element. */
 uint32_t crdt__top_from(const crdt__seq *seq, uint32_t cid);
+size_t   crdt__tops_bytes(const crdt__seq *seq); /* memory of tops, and of what was heard */
 /* Numbers of tops in order of what they are of, then of nth. */
 void crdt__tops_sort(const crdt__top *tops, uint32_t *list, uint32_t count);
 /* By what an element is compared with its siblings. */

@@ -97,11 +97,47 @@ static void free_heard(const crdt_mem *mem, crdt__heard *h)
     crdt__release(mem, h, sizeof *h);
 }
 
+size_t crdt__tops_bytes(const crdt__seq *seq)
+{
+    const crdt__heard *h = seq->heard;
+    size_t             bytes = seq->top_cap * sizeof *seq->tops;
+    if (h == NULL) return bytes;
+    return bytes + sizeof *h + h->gap_cap * sizeof *h->gaps + h->top_cap * sizeof *h->tops;
+}
+
 void crdt__seq_unhear(crdt__seq *seq)
 {
     if (seq->heard == NULL) return;
     free_heard(seq->space->mem, seq->heard);
     seq->heard = NULL;
+}
+
+/* Room for items that bytes tell of, which tell how many: little is left over. NULL: refused. */
+static void *room_for(const crdt_mem *mem, void *items, uint32_t *cap, uint64_t need, size_t size)
+{
+    uint64_t more = *cap + (uint64_t)*cap / 8;
+    if (more < need) more = need;
+    if (more > UINT32_MAX) return NULL;
+    void *all = crdt__resize(mem, items, *cap * size, (size_t)more * size);
+    if (all != NULL) *cap = (uint32_t)more;
+    return all;
+}
+
+/* Errors: ENOMEM. */
+static crdt_err expect_gaps(const crdt_mem *mem, crdt__heard *h, uint64_t more)
+{
+    if (h->gap_count + more <= h->gap_cap) return CRDT_OK;
+    void *gaps = room_for(mem, h->gaps, &h->gap_cap, h->gap_count + more, sizeof *h->gaps);
+    if (gaps != NULL) h->gaps = gaps;
+    return gaps != NULL ? CRDT_OK : CRDT_ENOMEM;
+}
+
+static crdt_err expect_tops(const crdt_mem *mem, crdt__heard *h, uint64_t more)
+{
+    if (h->top_count + more <= h->top_cap) return CRDT_OK;
+    void *tops = room_for(mem, h->tops, &h->top_cap, h->top_count + more, sizeof *h->tops);
+    if (tops != NULL) h->tops = tops;
+    return tops != NULL ? CRDT_OK : CRDT_ENOMEM;
 }
 
 static crdt_err hear_gap(const crdt_mem *mem, crdt__heard *h, crdt__heard_gap gap)
@@ -411,7 +447,8 @@ static crdt_err bad(crdt_dec *dec, const char *reason)
 static crdt_err get_gaps(crdt__seq *seq, uint64_t replica, uint64_t count, crdt_dec *dec)
 {
     uint64_t end = 0;
-    crdt_err err = CRDT_OK;
+    if (count > crdt_dec_left(dec) / 2) return bad(dec, "more forgotten ids than bytes");
+    crdt_err err = expect_gaps(seq->space->mem, seq->heard, count);
     for (uint64_t i = 0; err == CRDT_OK && i < count; i++) {
         uint64_t before = crdt_dec_varint(dec), len = crdt_dec_varint(dec);
         if (crdt_dec_status(dec) != CRDT_OK) return dec->err;
@@ -428,7 +465,8 @@ static crdt_err get_gaps(crdt__seq *seq, uint64_t replica, uint64_t count, crdt_
 static crdt_err get_tops(crdt__seq *seq, uint64_t replica, uint64_t count, crdt_dec *dec)
 {
     uint64_t next = 0;
-    crdt_err err = CRDT_OK;
+    if (count > crdt_dec_left(dec) / 4) return bad(dec, "more to be compared by than bytes");
+    crdt_err err = expect_tops(seq->space->mem, seq->heard, count);
     for (uint64_t i = 0; err == CRDT_OK && i < count; i++) {
         crdt__heard_top t;
         memset(&t, 0, sizeof t);
@@ -473,6 +511,12 @@ crdt_err crdt__gone_decode(crdt__seq *seq, crdt_dec *dec)
         seq->lamport = seq->heard->lamport = crdt_dec_varint(dec);
         if (crdt_dec_status(dec) != CRDT_OK) return dec->err;
         if (seq->lamport > CRDT__LAMPORT_END) return bad(dec, "a Lamport time out of range");
+    }
+    if (err == CRDT_OK && seq->heard->top_count > 0) {
+        void *tops = room_for(seq->space->mem, seq->tops, &seq->top_cap, seq->heard->top_count,
+                              sizeof *seq->tops);
+        if (tops != NULL) seq->tops = tops;
+        else err = CRDT_ENOMEM;
     }
     if (err == CRDT_OK) err = pass_first(seq);
     return err == CRDT_ENOMEM ? crdt_dec_fail(dec, err, "no room for a sequence") : err;

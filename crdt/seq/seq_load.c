@@ -70,14 +70,11 @@ static section *turn_to(load *l, section *s, section *first)
     return &l->sections[s->waits - 1];
 }
 
-/* What the sequence takes, and what else there is for its sake. */
+/* What the sequence takes, and what else there is for its sake; parked rows twice, as they take as
+ * much again for a while once they are put in place. */
 static bool is_over(const load *l)
 {
-    const crdt__seq *seq = l->seq;
-    uint64_t         bytes = l->base + seq->atoms.memory + seq->log.memory + seq->order.memory +
-                     seq->parked.bytes + seq->needs.bytes + seq->sets.bytes +
-                     seq->sets.count * (sizeof(crdt__set) + 16);
-    return bytes + seq->parked.count * sizeof(crdt__parked) > l->budget;
+    return l->base + crdt__seq_bytes(l->seq) + l->seq->parked_bytes > l->budget;
 }
 
 /* *ret_done: it is held, or put in place. */
@@ -201,11 +198,12 @@ static crdt_err check_claims(load *l, crdt__reader *again)
 crdt_err crdt__seq_load(crdt__seq *seq, crdt__reader *r, const crdt_context *mine, size_t budget,
                         bool *ret_over)
 {
-    load         l = {seq, r, mine, budget, sizeof *seq, NULL, (size_t)r->sections, 0, false};
+    load         l = {seq, r, mine, budget, 0, NULL, (size_t)r->sections, 0, false};
     crdt__reader again = *r;
     uint32_t     count = seq->atoms.count;
     *ret_over = budget / sizeof(section) < l.count;
     if (r->in.err != CRDT_OK || *ret_over) return r->in.err;
+    seq->order.for_good = mine == NULL;
     crdt_err err = load_rows(&l);
     if (err == CRDT_OK && budget < SIZE_MAX) err = check_claims(&l, &again);
     /* Only insertions that are in place now let others follow. */
@@ -213,6 +211,7 @@ crdt_err crdt__seq_load(crdt__seq *seq, crdt__reader *r, const crdt_context *min
     if (err == CRDT_OK && !l.over && more) err = crdt__seq_unpark(seq);
     if (err == CRDT_OK && !l.over) err = read_sets(&l);
     if (err == CRDT_OK && !l.over && mine == NULL) crdt__seq_keep(seq);
+    seq->order.for_good = false;
     *ret_over = l.over;
     return err;
 }

@@ -187,7 +187,7 @@ crdt_err crdt__order_reserve(crdt__order *order, crdt__place place)
 
 crdt_err crdt__order_reserve_kill(crdt__order *order, uint32_t pieces, uint32_t ranges)
 {
-    size_t need = (size_t)order->journal_count + pieces;
+    size_t need = order->for_good ? 1 : (size_t)order->journal_count + pieces;
     if (need > order->journal_cap) {
         size_t        cap = crdt__grow(order->journal_cap, need);
         crdt__killed *journal =
@@ -205,6 +205,15 @@ crdt_err crdt__order_reserve_kill(crdt__order *order, uint32_t pieces, uint32_t 
     return crdt__nodes_reserve(order, NULL, 2 * ranges);
 }
 
+/* Is the place right before the span that changed last, in its leaf? */
+static bool goes_back(const crdt__order *order, const crdt__place *place)
+{
+    uint32_t at = order->recent_index;
+    if (at >= place->leaf->count) return false;
+    if (place->index == at) return place->offset == 0;
+    return place->index + 1 == at && place->offset == place->leaf->spans[place->index].len;
+}
+
 /* Two free slots in the leaf, which has them not. */
 CRDT__APART static void split_for_room(crdt__order *order, crdt__place *place)
 {
@@ -214,13 +223,20 @@ CRDT__APART static void split_for_room(crdt__order *order, crdt__place *place)
         bool at_end = place->index == leaf->count || place->offset == leaf->spans[place->index].len;
         if (at_end) return; /* one slot is enough to append */
     }
-    /* What goes on from the last change leaves full leaves behind. */
+    /* What goes on from the last change, forwards or backwards, leaves full leaves behind. */
+    bool     recent = order->recent == leaf, back = recent && goes_back(order, place);
     uint32_t ahead = place->index - order->recent_index, keep = CRDT__FANOUT / 2;
-    if (order->recent == leaf && ahead <= 3 && place->index > keep) keep = place->index;
+    if (back) {
+        keep = order->recent_index < keep ? order->recent_index + 1 : order->recent_index;
+    } else if (recent && ahead <= 3 && place->index > keep) {
+        keep = place->index;
+    }
     if (keep > leaf->count - 1u) keep = leaf->count - 1u;
     crdt__leaf_split(order, leaf, keep);
-    if (place->index > leaf->count ||
-        (place->index == leaf->count && leaf->next->count > 0 && place->offset > 0)) {
+    if (back && keep == order->recent_index) {
+        *place = (crdt__place){leaf->next, 0, 0};
+    } else if (place->index > leaf->count ||
+               (place->index == leaf->count && leaf->next->count > 0 && place->offset > 0)) {
         place->index -= leaf->count;
         place->leaf = leaf->next;
     }
@@ -375,6 +391,7 @@ static bool note_killed(crdt__order *order, uint32_t cid, uint32_t len)
         last->len += len;
         return true;
     }
+    if (order->for_good) order->journal_count = 0;
     CRDT_ASSERT(order->journal_count < order->journal_cap);
     order->journal[order->journal_count++] = (crdt__killed){cid, len};
     return false;

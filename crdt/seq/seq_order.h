@@ -88,8 +88,9 @@ typedef struct crdt__order {
     uint32_t           finger_index, finger_before;  /* a span of it; visible ones before that */
     crdt__killed      *journal;                      /* since the last keep */
     uint32_t           journal_count, journal_cap;
-    uint32_t           mark;   /* elements from this cid on came since the last keep */
-    const crdt__leaf  *recent; /* where the last change was, only to be compared */
+    bool               for_good; /* nothing will be undone: the journal is its last entry alone */
+    uint32_t           mark;     /* elements from this cid on came since the last keep */
+    const crdt__leaf  *recent;   /* where the last change was, only to be compared */
     uint32_t           recent_index;
     size_t             memory;
 } crdt__order;

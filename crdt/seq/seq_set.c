@@ -293,6 +293,7 @@ crdt_err crdt__seq_set(crdt_target *target, uint32_t pos, crdt_value value)
     crdt_err         err = crdt_target_reserve(target, 1, 0);
     if (err == CRDT_OK) err = ready(seq, elem, value, &set, &owned);
     if (err != CRDT_OK) return err;
-    fill(seq, set, owned, crdt_target_dot(target), crdt_target_stamp(target, over));
+    crdt_dot dot = crdt_target_dot(target); /* keys on the way are stamped first */
+    fill(seq, set, owned, dot, crdt_target_stamp(target, over));
     return CRDT_OK;
 }

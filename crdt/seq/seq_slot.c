@@ -153,11 +153,8 @@ void crdt__slot_stats(const void *state, crdt_stats *stats)
 size_t crdt__slot_bytes(const void *state)
 {
     const crdt__slot *slot = state;
-    const crdt__seq  *seq = slot->seq;
     size_t            bytes = crdt__pack_bytes(slot->pack);
-    if (seq == NULL) return bytes;
-    bytes += sizeof *seq + seq->atoms.memory + seq->log.memory + seq->order.memory;
-    return bytes + seq->parked.bytes + seq->needs.bytes + seq->sets.bytes;
+    return slot->seq == NULL ? bytes : bytes + crdt__seq_bytes(slot->seq);
 }
 
 bool crdt__slot_check(const crdt_space *space, const void *state, const crdt_context *seen,
@@ -268,9 +265,7 @@ static crdt_err decode_whole(crdt__slot *slot, crdt_dec *dec, uint64_t head)
 /* An object among many whose sequence takes much more than its bytes. */
 static bool is_small(const crdt__slot *slot, size_t bytes)
 {
-    const crdt__seq *seq = slot->seq;
-    size_t           memory = sizeof *seq + seq->atoms.memory + seq->log.memory + seq->order.memory;
-    return memory > 6 * bytes;
+    return crdt__seq_bytes(slot->seq) > 6 * bytes;
 }
 
 /* What was forgotten, and then the sequence that needs it (*ret_gone); or that there is nothing. */

@@ -214,20 +214,44 @@ static void rank(crdt__snap *snap, uint32_t cid)
     while (snap->ranked <= cid / 64) snap->ranks[snap->ranked++] = snap->unit_count;
 }
 
+/* The time of the unit that comes next. Errors: ENOMEM. */
+static crdt_err note_time(crdt__snap *snap, uint64_t less)
+{
+    const crdt_mem *mem = snap->seq->space->mem;
+    uint64_t        near = less + CRDT__SNAP_NEAR;
+    if (snap->lamports == NULL && near <= UINT32_MAX) {
+        snap->near[snap->unit_count] = (uint32_t)near;
+        return CRDT_OK;
+    }
+    if (snap->lamports == NULL) {
+        snap->lamports = crdt__alloc(mem, snap->unit_cap * sizeof *snap->lamports);
+        if (snap->lamports == NULL) return CRDT_ENOMEM;
+        for (uint32_t i = 0; i < snap->unit_count; i++) {
+            snap->lamports[i] = snap->near[i] - CRDT__SNAP_NEAR;
+        }
+        crdt__release(mem, snap->near, snap->unit_cap * sizeof *snap->near);
+        snap->near = NULL;
+    }
+    snap->lamports[snap->unit_count] = less;
+    return CRDT_OK;
+}
+
 /* The elements follow the last ones; they are a unit of their own, or go on with the last. */
-static void add_unit(crdt__snap *snap, const crdt__ins *ins, bool goes_on)
+static crdt_err add_unit(crdt__snap *snap, const crdt__ins *ins, bool goes_on)
 {
     uint32_t len = ins->dots * ins->each;
+    crdt_err err = CRDT_OK;
     rank(snap, ins->cid);
     if (!goes_on) {
         CRDT_ASSERT(snap->unit_count < snap->unit_cap);
         crdt__snap_set(snap, CRDT__SNAP_START, ins->cid, 1);
-        if (snap->seq->classic) snap->lamports[snap->unit_count] = ins->lamport - ins->cid;
+        if (snap->seq->classic) err = note_time(snap, ins->lamport - ins->cid);
         crdt__unit *unit = &snap->units[snap->unit_count++];
         unit->left = ins->left;
         unit->key = crdt__unit_key(ins->left, ins->right);
     }
     rank(snap, ins->cid + (len - 1));
+    return err;
 }
 
 /* The left origin of the element. */
@@ -274,10 +298,10 @@ static crdt_err put_insertion(reader *r, uint32_t author, tails *t, const crdt__
     if (goes_on && snap->seq->classic) {
         goes_on = row->lamport == crdt__lamport_on(crdt__snap_lamport(snap, cid - 1), 1);
     }
-    add_unit(snap, &ins, goes_on);
+    err = add_unit(snap, &ins, goes_on);
     uint64_t last = crdt__lamport_on(row->lamport, len - 1);
     if (snap->seq->classic && last > snap->seq->lamport) snap->seq->lamport = last;
-    return CRDT_OK;
+    return err;
 }
 
 static crdt_err put_deletion(reader *r, uint32_t author, tails *t, const crdt__row *row,
@@ -462,8 +486,8 @@ static crdt_err make_units(reader *r, uint64_t insertions)
     snap->units = crdt__alloc(mem, snap->unit_cap * sizeof *snap->units);
     if (snap->units == NULL) return CRDT_ENOMEM;
     if (!snap->seq->classic) return CRDT_OK;
-    snap->lamports = crdt__alloc(mem, snap->unit_cap * sizeof *snap->lamports);
-    return snap->lamports == NULL ? CRDT_ENOMEM : CRDT_OK;
+    snap->near = crdt__alloc(mem, snap->unit_cap * sizeof *snap->near);
+    return snap->near == NULL ? CRDT_ENOMEM : CRDT_OK;
 }
 
 /* Not each insertion began one. A refusal to shrink leaves them. */
@@ -471,7 +495,7 @@ static void trim_units(crdt__snap *snap)
 {
     size_t had = snap->unit_cap * sizeof *snap->units,
            need = snap->unit_count * sizeof *snap->units;
-    if (snap->seq->classic || need == had || need == 0) return; /* lamports stay as many */
+    if (snap->seq->classic || need == had || need == 0) return; /* times stay as many */
     void *units = crdt__resize(snap->seq->space->mem, snap->units, had, need);
     if (units == NULL) return;
     snap->units = units;
@@ -603,6 +627,15 @@ static crdt_err read_all(reader *r)
     return err;
 }
 
+void crdt__snap_untime(crdt__snap *snap)
+{
+    const crdt_mem *mem = snap->seq->space->mem;
+    crdt__release(mem, snap->near, snap->unit_cap * sizeof *snap->near);
+    crdt__release(mem, snap->lamports, snap->unit_cap * sizeof *snap->lamports);
+    snap->near = NULL;
+    snap->lamports = NULL;
+}
+
 crdt_err crdt__snap_read(crdt__seq *seq, crdt_dec *dec, size_t replicas)
 {
     reader          r;
@@ -617,9 +650,7 @@ crdt_err crdt__snap_read(crdt__seq *seq, crdt_dec *dec, size_t replicas)
     crdt_err err = read_all(&r);
     if (err == CRDT_OK) err = crdt__snap_build(&r.snap);
     crdt__release(mem, r.snap.units, r.snap.unit_cap * sizeof *r.snap.units);
-    if (seq->classic) {
-        crdt__release(mem, r.snap.lamports, r.snap.unit_cap * sizeof *r.snap.lamports);
-    }
+    crdt__snap_untime(&r.snap);
     crdt__release(mem, r.snap.words, r.snap.word_cap * sizeof *r.snap.words);
     crdt__release(mem, r.snap.ranks, r.snap.rank_cap * sizeof *r.snap.ranks);
     if (r.in.in.err != CRDT_OK) return crdt_dec_fail(dec, r.in.in.err, r.in.in.reason);

@@ -20,6 +20,7 @@
 #include "crdt/seq/seq.h"
 
 #define CRDT__SNAP_LEAST 256u
+#define CRDT__SNAP_NEAR (UINT64_C(1) << 31)
 /* Is this the form of the sequence's bytes in a state? If enough of it shows for its authors and
  * sets, nothing waits, nothing forgotten shows, and not nearly all of it is dead. */
 bool crdt__snap_fits(const crdt__seq *seq);
@@ -61,9 +62,12 @@ typedef struct crdt__snap_word {
 } crdt__snap_word;
 
 typedef struct crdt__snap {
-    crdt__seq       *seq;
-    crdt__unit      *units;
-    uint64_t        *lamports; /* in classic order: of a unit's first element, less its cid */
+    crdt__seq  *seq;
+    crdt__unit *units;
+    /* In classic order the time of a unit's first element less its cid; while all fit, plus
+     * SNAP_NEAR in near, and lamports is NULL. */
+    uint32_t        *near;
+    uint64_t        *lamports;
     crdt__snap_word *words;
     uint32_t        *ranks; /* units that begin before the word */
     uint32_t         unit_count, unit_cap, word_cap, rank_cap, ranked;
@@ -105,11 +109,16 @@ static inline uint32_t crdt__snap_unit(const crdt__snap *snap, uint32_t cid)
 /* The Lamport time of an element, in classic order. */
 static inline uint64_t crdt__snap_lamport(const crdt__snap *snap, uint32_t cid)
 {
-    uint64_t lamport = snap->lamports[crdt__snap_unit(snap, cid)] + cid;
+    uint32_t unit = crdt__snap_unit(snap, cid);
+    uint64_t less =
+        snap->lamports != NULL ? snap->lamports[unit] : snap->near[unit] - CRDT__SNAP_NEAR;
+    uint64_t lamport = less + cid;
     return lamport < CRDT__LAMPORT_END ? lamport : CRDT__LAMPORT_END;
 }
 
 /* Errors: ENOMEM. */
 crdt_err crdt__snap_build(crdt__snap *snap);
+/* Times are not needed any more. */
+void crdt__snap_untime(crdt__snap *snap);
 
 #endif

@@ -179,6 +179,7 @@ crdt_err crdt__seq_park(crdt__seq *seq, const crdt__row *row)
         crdt__release(seq->space->mem, p, size);
         return err;
     }
+    seq->parked_bytes += size;
     crdt__seq_note_parked(seq, p);
     file(seq, p);
     seq->changed = true;

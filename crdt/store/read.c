@@ -57,6 +57,16 @@ void crdt_store_expect(const crdt_store *store, const crdt_view *names, size_t c
     }
 }
 
+void crdt_store_expect_in(const crdt_store *store, crdt_view name, const crdt_value *elems,
+                          size_t count)
+{
+    crdt__named         it;
+    const crdt__object *o = crdt__objects_named(store, name, &it);
+    for (; o != NULL; o = crdt__objects_named_next(&it)) {
+        if (o->type->expect_in != NULL) o->type->expect_in(o->state, elems, count);
+    }
+}
+
 static crdt_err make_ready(const crdt_store *store, const crdt__object *o, crdt_ref *ret_ref)
 {
     *ret_ref = crdt__object_ref(store, o);

@@ -502,12 +502,18 @@ crdt_err crdt_txn_mark(crdt_txn *txn)
     return err;
 }
 
-/* The name exists from now on. Room for the dot and its sibling is there. */
+static uint64_t next_stamp(crdt_txn *txn, uint64_t over)
+{
+    return crdt_clock_stamp(&txn->store->clock, txn->now_ms, over);
+}
+
+/* The name exists from now on. Room for the dot and its sibling is there. What the operation itself
+ * was stamped is told on: this stamp is the name's. */
 CRDT__APART static void write_presence(crdt_target *target)
 {
     crdt__object *own = target->object;
     own->wants_presence = false;
-    uint64_t stamp = crdt_target_stamp(target, 0);
+    uint64_t stamp = next_stamp(target->txn, 0);
     crdt_dot dot = next_dot(target->txn);
     crdt_err err =
         crdt__sibs_insert(&crdt__presence, target->space, &own->presence, dot, stamp, crdt_int(0));
@@ -563,7 +569,7 @@ bool crdt_target_sees_all(const crdt_target *target)
 uint64_t crdt_target_stamp(crdt_target *target, uint64_t over)
 {
     crdt_txn *txn = target->txn;
-    txn->stamp = crdt_clock_stamp(&txn->store->clock, txn->now_ms, over);
+    txn->stamp = next_stamp(txn, over);
     return txn->stamp;
 }
 

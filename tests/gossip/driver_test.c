@@ -525,6 +525,80 @@ TEST(driver, keeps_notices_whole_and_in_order)
     end(w);
 }
 
+/* Why a node may not write any more must be told, whatever memory there is just then. */
+TEST(driver, tells_of_a_clone_whichever_allocation_fails)
+{
+    bool     refused = true;
+    unsigned stopped = 0;
+    for (uint64_t nth = 1; refused; nth++) {
+        world        *w = begin(1);
+        gossip_action notice;
+        bool          told = false;
+        w->nodes[1].id = w->nodes[0].id;
+        w->nodes[1].forced = w->nodes[0].replica;
+        pass(w, SECOND / 10);
+        start(w, 1);
+        testmem_fail_nth(&w->nodes[0].m, nth);
+        pass(w, 4 * SECOND);
+        refused = testmem_refused(&w->nodes[0].m);
+        testmem_fail_never(&w->nodes[0].m);
+        while (gossip_driver_notice(w->nodes[0].driver, &notice)) {
+            told |= notice.notice == GOSSIP_CLONED && notice.dot.replica == w->nodes[0].replica;
+        }
+        crdt_err err = write(w, 0, "x");
+        CHECK_MSG(err == CRDT_OK || told, "allocation %ju: %s, and nobody is told why",
+                  (uintmax_t)nth, crdt_err_name(err));
+        stopped += err == CRDT_EFORK;
+        end(w);
+    }
+    CHECK(stopped > 0);
+}
+
+/* Of more notices than there is room for the oldest go, never the newest. */
+TEST(driver, keeps_the_newest_notices_whichever_allocation_fails)
+{
+    bool refused = true, lost = false;
+    for (uint64_t nth = 1; refused; nth++) {
+        world        *w = begin(2);
+        gossip_action notice;
+        gossip_peer   peer = 0;
+        unsigned      differs = 0, ends = 0;
+        pass(w, 4 * SECOND);
+        while (gossip_driver_notice(w->nodes[0].driver, &notice)) {
+            if (notice.notice == GOSSIP_PEER_UP) peer = notice.peer;
+        }
+        gossip_engine_readonly(w->nodes[1].engine, true); /* it takes nothing in */
+        for (int i = 0; i < 40; i++) {
+            crdt_txn *txn;
+            char      name[] = {(char)('a' + i / 26), (char)('a' + i % 26)};
+            CHECK_OK(gossip_engine_write(w->nodes[0].engine, w->now, WALL, &txn));
+            CHECK_OK(crdt_orset_add(txn, crdt_view_of(name, sizeof name), crdt_text("x")));
+            CHECK_OK(gossip_engine_commit(w->nodes[0].engine, NULL));
+        }
+        pass(w, SECOND);
+        CHECK_OK(gossip_engine_compare(w->nodes[0].engine, w->now, peer));
+        testmem_fail_nth(&w->nodes[0].m, nth);
+        pass(w, 20 * SECOND);
+        refused = testmem_refused(&w->nodes[0].m);
+        testmem_fail_never(&w->nodes[0].m);
+        char last[2] = {0, 0};
+        while (gossip_driver_notice(w->nodes[0].driver, &notice)) {
+            ends += notice.notice == GOSSIP_COMPARED;
+            if (notice.notice != GOSSIP_DIFFERS) continue;
+            CHECK(ends == 0 && notice.name.size == 2);
+            CHECK(memcmp(last, notice.name.data, 2) < 0);
+            memcpy(last, notice.name.data, 2);
+            differs++;
+        }
+        CHECK_MSG(ends == 1, "allocation %ju: %u ends", (uintmax_t)nth, ends);
+        lost |= differs > 0 && differs < 40;
+        CHECK_MSG(differs == 0 || differs == 40 || (differs >= 15 && last[1] == 'n'),
+                  "allocation %ju: %u told", (uintmax_t)nth, differs);
+        end(w);
+    }
+    CHECK(lost);
+}
+
 /* The disk refuses, and so does memory. */
 TEST(driver, loses_nothing_if_disk_and_memory_refuse)
 {

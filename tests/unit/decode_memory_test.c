@@ -224,12 +224,6 @@ static void check_one(const crdt_store *what, const crdt_options *o, const crdt_
            (double)(peak > 65536 ? peak - 65536 : 0) / (double)size);
 }
 
-static bool is_sequence(const crdt_type *type)
-{
-    return type == &crdt_text_type || type == &crdt_text_classic_type || type == &crdt_rga_type ||
-           type == &crdt_rga_classic_type;
-}
-
 /* By several replicas: a state, a delta of many operations, one since nothing, what empties it. */
 static void check_large(const crdt_type *type)
 {
@@ -254,7 +248,7 @@ static void check_large(const crdt_type *type)
     CHECK(err == CRDT_OK || err == CRDT_ENOENT);
     crdt_delta *emptied = commit(all);
     check_one(emptied, &o, type, "emptied", 8);
-    check_one(all, &o, type, "empty", is_sequence(type) ? 20 : 8); /* see crdt_store_decode */
+    check_one(all, &o, type, "empty", 8);
     free_all(all, none, since, emptied, NULL);
 }
 

@@ -1,70 +1,24 @@
 /* foreign_test.c: objects of types that a store in the middle does not know (rule R8): whatever way
  * they take, those who know them end as if they had talked to each other. */
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
-#include "tests/lib/random.h"
-#include "tests/lib/stores.h"
+#include "tests/lib/relays.h"
 #include "tests/lib/t.h"
 #include "tests/lib/testmem.h"
 
 /* -- A relay that knows registers only --------------------------------------------------------- */
 
-static crdt_store *relay_of(const crdt_mem *mem)
+static const crdt_types *registers(void)
 {
     static const crdt_type *const list[] = {&crdt_lww_type};
     static const crdt_types       types = {list, 1};
-    crdt_options                  o = crdt_options_default(0, &types);
-    crdt_store                   *store;
-    o.mem = mem;
-    CHECK_OK(crdt_store_new(&o, &store));
-    return store;
+    return &types;
 }
 
-/* `from` as its bytes mean to a store of like's types. */
-static crdt_store *read_as(const crdt_store *like, const crdt_store *from)
+static crdt_store *relay_of(const crdt_mem *mem)
 {
-    crdt_buf    buf;
-    crdt_store *out;
-    const char *reason = "";
-    crdt_buf_init(&buf, NULL);
-    CHECK_OK(crdt_store_encode(from, &buf));
-    crdt_err err = crdt_delta_decode(like, crdt_buf_bytes(&buf), &out, &reason);
-    CHECK_MSG(err == CRDT_OK, "%s: %s", crdt_err_name(err), reason);
-    crdt_buf_clear(&buf);
-    return out;
-}
-
-/* Give `what`, which is freed, by its bytes. */
-static void give(crdt_store *to, crdt_store *what)
-{
-    crdt_store *read = read_as(to, what);
-    join(to, read);
-    check_store(to);
-    free_all(read, what, NULL);
-}
-
-static crdt_store *copy_of(const crdt_store *from)
-{
-    crdt_store *copy;
-    CHECK_OK(crdt_store_clone(from, 0, &copy));
-    return copy;
-}
-
-static crdt_store *since(const crdt_store *from, const crdt_store *holder)
-{
-    crdt_store *delta;
-    CHECK_OK(crdt_store_since(from, crdt_store_context(holder), &delta));
-    return delta;
-}
-
-/* A store that the relay encodes is the same after it read it again. */
-static void check_recodes(const crdt_store *relay)
-{
-    crdt_store *again = read_as(relay, relay);
-    CHECK(same_bytes(again, relay));
-    crdt_store_free(again);
+    return store_with(registers(), 0, mem);
 }
 
 TEST(foreign, deltas_that_a_relay_merges_keep_their_replicas)
@@ -304,107 +258,28 @@ TEST(foreign, rebuilding_many_objects_costs_their_content_and_not_the_contexts)
 
 /* -- Random histories -------------------------------------------------------------------------- */
 
-#define AUTHORS 3u
-#define DELTAS_MAX 64u
-#define HISTORIES (T_SLOW ? 20 : 250)
-
-typedef struct world {
-    crdt_store *authors[AUTHORS], *relays[2], *all; /* all: has every delta at once */
-    crdt_delta *deltas[DELTAS_MAX];
-    unsigned    count;
-    uint64_t    random;
-} world;
-
-static uint64_t below(world *w, uint64_t bound)
-{
-    return random_below(&w->random, bound);
-}
-
-static void write_some(world *w, crdt_store *store)
+static void write_some(relays_world *w, crdt_txn *txn)
 {
     static const char *const names[] = {"a", "b", "c"};
     const crdt_type *const   types[] = {&crdt_orset_type,  &crdt_rwset_type, &crdt_gcounter_type,
                                         &crdt_ewflag_type, &crdt_lww_type,   &crdt_twopset_type,
                                         &crdt_rga_type};
     enum { TYPES = sizeof types / sizeof *types };
-    crdt_txn *txn = begin(store);
-    for (uint64_t n = 1 + below(w, 2); n > 0; n--) {
-        const crdt_type *type = types[below(w, TYPES)];
-        const crdt_op   *op = &type->ops[below(w, type->ops_count)];
-        crdt_view        name = name_of(names[below(w, 3)]);
+    for (uint64_t n = 1 + relays_below(w, 2); n > 0; n--) {
+        const crdt_type *type = types[relays_below(w, TYPES)];
+        const crdt_op   *op = &type->ops[relays_below(w, type->ops_count)];
+        crdt_view        name = name_of(names[relays_below(w, 3)]);
         crdt_value       args[CRDT_OP_ARGS_MAX];
-        for (int i = 0; i < CRDT_OP_ARGS_MAX; i++) args[i] = crdt_int((int64_t)below(w, 4));
-        crdt_err err = below(w, 5) == 0 ? crdt_txn_remove(txn, name)
-                                        : crdt_txn_apply(txn, name, op, args, strlen(op->args));
+        for (int i = 0; i < CRDT_OP_ARGS_MAX; i++) args[i] = crdt_int((int64_t)relays_below(w, 4));
+        crdt_err err = relays_below(w, 5) == 0
+                           ? crdt_txn_remove(txn, name)
+                           : crdt_txn_apply(txn, name, op, args, strlen(op->args));
         CHECK(err == CRDT_OK || err == CRDT_ETYPE || err == CRDT_ENOENT || err == CRDT_EINVAL ||
               err == CRDT_ERANGE);
     }
-    crdt_delta *delta = commit(store);
-    join(w->all, delta);
-    w->deltas[w->count++] = delta;
-}
-
-/* Some deltas that went through a relay's hands, as a group. */
-static void carry_deltas(world *w, crdt_store *to)
-{
-    unsigned    at = (unsigned)below(w, w->count), end = at + 1 + (unsigned)below(w, 4);
-    crdt_store *group = read_as(w->relays[0], w->deltas[at]);
-    for (at++; at < end && at < w->count; at++) {
-        crdt_store *more = read_as(w->relays[0], w->deltas[at]);
-        CHECK_OK(crdt_store_merge(group, more));
-        crdt_store_free(more);
-    }
-    check_recodes(group);
-    crdt_store *read = read_as(to, group);
-    crdt_err    err = crdt_store_join(to, read, NOW);
-    CHECK(err == CRDT_OK || err == CRDT_EGAP);
-    free_all(group, read, NULL);
-}
-
-static void carry(world *w, const crdt_store *from, crdt_store *to)
-{
-    give(to, below(w, 2) ? copy_of(from) : since(from, to));
-}
-
-static void run(uint64_t seed)
-{
-    world w;
-    memset(&w, 0, sizeof w);
-    w.random = seed;
-    for (unsigned i = 0; i < AUTHORS; i++) w.authors[i] = store_of(1 + (i * 7 + seed) % 11);
-    for (unsigned i = 0; i < 2; i++) w.relays[i] = relay_of(NULL);
-    w.all = store_of(50);
-    for (uint64_t n = 10 + below(&w, 30); n > 0; n--) {
-        crdt_store *author = w.authors[below(&w, AUTHORS)], *relay = w.relays[below(&w, 2)];
-        switch (below(&w, 11)) {
-        case 0:
-        case 1:
-        case 2: write_some(&w, author); break;
-        case 3:
-        case 4: carry(&w, author, relay); break;
-        case 5:
-        case 6: carry(&w, relay, author); break;
-        case 7: carry(&w, relay, w.relays[relay == w.relays[0]]); break;
-        default:
-            if (w.count > 0) carry_deltas(&w, below(&w, 2) ? relay : author);
-        }
-        check_recodes(relay);
-    }
-    for (unsigned i = 0; i < AUTHORS; i++) carry(&w, w.authors[i], w.relays[i % 2]);
-    carry(&w, w.relays[0], w.relays[1]);
-    for (unsigned i = 0; i < AUTHORS; i++) {
-        carry(&w, w.relays[1], w.authors[i]);
-        CHECK_MSG(same_bytes(w.authors[i], w.all), "SEED=%ju", (uintmax_t)seed);
-        crdt_store_free(w.authors[i]);
-    }
-    for (unsigned i = 0; i < w.count; i++) crdt_store_free(w.deltas[i]);
-    free_all(w.relays[0], w.relays[1], w.all, NULL);
 }
 
 TEST(foreign, authors_agree_who_meet_by_ignorant_relays_only)
 {
-    const char *text = getenv("SEED");
-    uint64_t    first = text ? strtoull(text, NULL, 10) : 1;
-    printf("SEED=%ju\n", (uintmax_t)first);
-    for (uint64_t seed = first; seed < first + (text ? 1 : HISTORIES); seed++) run(seed);
+    relays_play(&(relays_kind){crdt_types_builtin(), registers(), write_some, T_SLOW ? 20 : 250});
 }

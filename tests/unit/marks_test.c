@@ -244,6 +244,30 @@ TEST(peritext, of_two_links_over_one_range_one_shows)
     done(r, "[link=third]The fox[/] jumped.");
 }
 
+/* A link over b is cut, then another one set over the cut and more: the cut shows nowhere any more,
+ * and has no say of what is typed where the other one's end was deleted. That one is closed at its
+ * end, so what is typed there is behind it: of the first link. */
+static void type_where_a_cut_was_overwritten(bool tidied)
+{
+    crdt_store *r[2];
+    two(r, "abcd");
+    rich_set(r[0], 0, 4, "link", "v");
+    rich_unset(r[0], 1, 1, "link");
+    rich_set(r[0], 0, 3, "link", "w");
+    CHECK_EQ_STR(rich_shown(r[0]), "[link=w]abc[/][link=v]d[/]");
+    if (tidied) rich_tidy(r[0]);
+    CHECK_EQ_INT(rich_count(r[0]), tidied ? 2 : 3);
+    rich_delete(r[0], 1, 2);
+    rich_insert(r[0], 1, "X");
+    done(r, "[link=w]a[/][link=v]Xd[/]");
+}
+
+TEST(peritext, a_mark_that_was_overwritten_has_no_say_whether_it_was_tidied_or_not)
+{
+    type_where_a_cut_was_overwritten(true);
+    type_where_a_cut_was_overwritten(false);
+}
+
 /* What an editor does when it pastes: the text, then the marks of its stretches; what the place
  * gave it goes. */
 static void paste(crdt_store *store, uint64_t from, uint64_t count, uint64_t to)

@@ -3,12 +3,10 @@
  * each other. The new type is a register of another id.
  */
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "crdt/core/sibs.h"
-#include "tests/lib/random.h"
-#include "tests/lib/stores.h"
+#include "tests/lib/relays.h"
 #include "tests/lib/testmem.h"
 
 #define A 1
@@ -47,15 +45,6 @@ static const crdt_types *new_types(void)
         types.count = builtin->count + 1;
     }
     return &types;
-}
-
-static crdt_store *store_with(const crdt_types *types, uint64_t replica, const crdt_mem *mem)
-{
-    crdt_options o = crdt_options_default(replica, types);
-    crdt_store  *store;
-    o.mem = mem;
-    CHECK_OK(crdt_store_new(&o, &store));
-    return store;
 }
 
 static crdt_store *knower(uint64_t replica)
@@ -101,60 +90,6 @@ static crdt_err take(crdt_store *s, const char *in, const char *key)
     return err;
 }
 
-static crdt_store *read_as(const crdt_store *like, const crdt_store *from)
-{
-    crdt_buf    buf;
-    crdt_store *out;
-    const char *reason = "";
-    crdt_buf_init(&buf, NULL);
-    CHECK_OK(crdt_store_encode(from, &buf));
-    crdt_err err = crdt_delta_decode(like, crdt_buf_bytes(&buf), &out, &reason);
-    CHECK_MSG(err == CRDT_OK, "%s: %s", crdt_err_name(err), reason);
-    crdt_buf_clear(&buf);
-    return out;
-}
-
-/* What its bytes mean to a store of its own types is the same. */
-static void check_recodes(const crdt_store *s)
-{
-    crdt_store *again = read_as(s, s);
-    CHECK(same_bytes(again, s));
-    crdt_store_free(again);
-}
-
-/* By its bytes; `what` is freed. */
-static void give(crdt_store *to, crdt_store *what)
-{
-    crdt_store *read = read_as(to, what);
-    check_recodes(read);
-    join(to, read);
-    check_store(to);
-    check_recodes(to);
-    free_all(read, what, NULL);
-}
-
-static crdt_store *copy_of(const crdt_store *from)
-{
-    crdt_store *copy;
-    CHECK_OK(crdt_store_clone(from, 0, &copy));
-    CHECK(same_bytes(copy, from));
-    return copy;
-}
-
-static crdt_store *since(const crdt_store *from, const crdt_store *holder)
-{
-    crdt_store *delta;
-    CHECK_OK(crdt_store_since(from, crdt_store_context(holder), &delta));
-    return delta;
-}
-
-/* The digests that two compare of whom one knows less. */
-static bool same_digest(crdt_store *a, crdt_store *b)
-{
-    return crdt_digest_equal(crdt_store_digest(a, crdt_types_builtin()),
-                             crdt_store_digest(b, crdt_types_builtin()));
-}
-
 /* -- What a relay does ------------------------------------------------------------------------- */
 
 TEST(ormap_foreign, an_unknown_entry_is_kept_and_the_others_are_used)
@@ -170,7 +105,7 @@ TEST(ormap_foreign, an_unknown_entry_is_kept_and_the_others_are_used)
     CHECK_OK(crdt_store_find(r, name_of("m"), &crdt_ormap_type, &ref));
     CHECK(crdt_ormap_type_at(ref, name_of("known"), 0) == &crdt_mvreg_type);
     CHECK_EQ_STR(crdt_ormap_type_at(ref, name_of("new"), 0)->name, "opaque");
-    CHECK(same_digest(a, r));
+    CHECK(same_digest(a, r, crdt_types_builtin()));
     set(r, NULL, "known", "2");
     set(r, "in", "beside", "3");
     give(b, copy_of(r));
@@ -179,7 +114,7 @@ TEST(ormap_foreign, an_unknown_entry_is_kept_and_the_others_are_used)
                  "\"known\": mvreg [\"2\"], \"new\": memo [\"x\"]}");
     give(a, copy_of(r));
     CHECK(same_bytes(a, b));
-    CHECK(same_digest(a, r));
+    CHECK(same_digest(a, r, crdt_types_builtin()));
     free_all(a, r, b, NULL);
 }
 
@@ -230,7 +165,7 @@ TEST(ormap_foreign, a_removal_passes_a_relay_told_or_by_silence)
         CHECK_OK(take(a, NULL, "k"));
         CHECK_OK(take(a, "in", "k"));
         give(r, silent ? copy_of(a) : since(a, r));
-        CHECK(same_digest(a, r));
+        CHECK(same_digest(a, r, crdt_types_builtin()));
         give(b, copy_of(r));
         CHECK(same_bytes(a, b));
         CHECK_EQ_STR(shown(b, "m"), shown(a, "m"));
@@ -280,7 +215,7 @@ TEST(ormap_foreign, a_relay_that_knows_no_map_either_keeps_all)
     CHECK(same_bytes(a, b));
     crdt_store *late = relay(NULL);
     give(late, copy_of(q)); /* it knows maps, and still not memos */
-    CHECK(same_digest(late, a));
+    CHECK(same_digest(late, a, crdt_types_builtin()));
     crdt_store *c = knower(4);
     give(c, copy_of(late));
     CHECK(same_bytes(c, a));
@@ -477,110 +412,27 @@ TEST(ormap_foreign, every_failing_allocation_of_a_rebuild_leaves_nothing)
 
 /* -- Random histories -------------------------------------------------------------------------- */
 
-#define AUTHORS 3u
-#define DELTAS_MAX 64u
-#define HISTORIES (T_SLOW ? 20 : 300)
-
-typedef struct world {
-    crdt_store *authors[AUTHORS], *relays[2], *all; /* all: has every delta at once */
-    crdt_delta *deltas[DELTAS_MAX];
-    unsigned    count;
-    uint64_t    random;
-} world;
-
-static uint64_t below(world *w, uint64_t bound)
-{
-    return random_below(&w->random, bound);
-}
-
-static void write_some(world *w, crdt_store *s)
+static void write_some(relays_world *w, crdt_txn *txn)
 {
     static const char *const keys[] = {"a", "b", "c"};
-    for (uint64_t n = 1 + below(w, 2); n > 0; n--) {
-        const char *in = below(w, 2) ? keys[below(w, 2)] : NULL, *key = keys[below(w, 3)];
+    for (uint64_t n = 1 + relays_below(w, 2); n > 0; n--) {
+        const char *in = relays_below(w, 2) ? keys[relays_below(w, 2)] : NULL;
+        const char *key = keys[relays_below(w, 3)];
         crdt_view   path[2] = {name_of(in == NULL ? key : in), name_of(key)};
-        crdt_txn   *txn = begin(s);
-        crdt_err    err = CRDT_OK;
-        if (below(w, 3) == 0) {
+        crdt_err    err;
+        if (relays_below(w, 3) == 0) {
             err = crdt_ormap_remove(txn, name_of("m"), &crdt_ormap_type, path, in == NULL ? 1 : 2);
         } else {
-            err = crdt_ormap_enter(txn, name_of("m"), &crdt_ormap_type, path, in != NULL);
-            CHECK_OK(err);
-            crdt_value value = crdt_int((int64_t)below(w, 100));
-            if (below(w, 3) == 0) err = crdt_mvreg_set(txn, name_of(key), value);
+            CHECK_OK(crdt_ormap_enter(txn, name_of("m"), &crdt_ormap_type, path, in != NULL));
+            crdt_value value = crdt_int((int64_t)relays_below(w, 100));
+            if (relays_below(w, 3) == 0) err = crdt_mvreg_set(txn, name_of(key), value);
             else err = memo_set(txn, name_of(key), value);
         }
         CHECK(err == CRDT_OK || err == CRDT_ETYPE || err == CRDT_ENOENT);
-        if (err == CRDT_OK) {
-            crdt_delta *delta = commit(s);
-            join(w->all, delta);
-            if (w->count < DELTAS_MAX) w->deltas[w->count++] = delta;
-            else crdt_store_free(delta);
-        } else {
-            crdt_store_rollback(s);
-        }
     }
-}
-
-static void carry(world *w, const crdt_store *from, crdt_store *to)
-{
-    give(to, below(w, 2) ? copy_of(from) : since(from, to));
-}
-
-/* Some deltas that went through a relay's hands, as a group. */
-static void carry_deltas(world *w, crdt_store *to)
-{
-    unsigned    at = (unsigned)below(w, w->count), end = at + 1 + (unsigned)below(w, 4);
-    crdt_store *group = read_as(w->relays[0], w->deltas[at]);
-    for (at++; at < end && at < w->count; at++) {
-        crdt_store *more = read_as(w->relays[0], w->deltas[at]);
-        CHECK_OK(crdt_store_merge(group, more));
-        crdt_store_free(more);
-    }
-    check_recodes(group);
-    crdt_store *read = read_as(to, group);
-    crdt_err    err = crdt_store_join(to, read, NOW);
-    CHECK(err == CRDT_OK || err == CRDT_EGAP);
-    check_store(to);
-    free_all(group, read, NULL);
-}
-
-static void run(uint64_t seed)
-{
-    world w;
-    memset(&w, 0, sizeof w);
-    w.random = seed;
-    for (unsigned i = 0; i < AUTHORS; i++) w.authors[i] = knower(1 + (i * 7 + seed) % 11);
-    for (unsigned i = 0; i < 2; i++) w.relays[i] = relay(NULL);
-    w.all = knower(50);
-    for (uint64_t n = 8 + below(&w, 20); n > 0; n--) {
-        crdt_store *author = w.authors[below(&w, AUTHORS)], *at = w.relays[below(&w, 2)];
-        switch (below(&w, 9)) {
-        case 0:
-        case 1: write_some(&w, author); break;
-        case 2: carry(&w, author, at); break;
-        case 3:
-        case 4: carry(&w, at, author); break;
-        case 5: carry(&w, at, w.relays[at == w.relays[0]]); break;
-        default:
-            if (w.count > 0) carry_deltas(&w, below(&w, 2) ? at : author);
-        }
-    }
-    for (unsigned i = 0; i < AUTHORS; i++) carry(&w, w.authors[i], w.relays[i % 2]);
-    carry(&w, w.relays[0], w.relays[1]);
-    CHECK_MSG(same_digest(w.relays[1], w.all), "SEED=%ju", (uintmax_t)seed);
-    for (unsigned i = 0; i < AUTHORS; i++) {
-        carry(&w, w.relays[1], w.authors[i]);
-        CHECK_MSG(same_bytes(w.authors[i], w.all), "SEED=%ju", (uintmax_t)seed);
-        crdt_store_free(w.authors[i]);
-    }
-    for (unsigned i = 0; i < w.count; i++) crdt_store_free(w.deltas[i]);
-    free_all(w.relays[0], w.relays[1], w.all, NULL);
 }
 
 TEST(ormap_foreign, authors_agree_who_meet_by_ignorant_relays_only)
 {
-    uint64_t first = seed_or(1);
-    uint64_t end = first + (getenv("SEED") != NULL ? 1 : HISTORIES);
-    for (uint64_t seed = first; seed < end; seed++) run(seed);
+    relays_play(&(relays_kind){new_types(), crdt_types_builtin(), write_some, T_SLOW ? 20 : 250});
 }

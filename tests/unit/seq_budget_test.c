@@ -1,5 +1,6 @@
 /* seq_budget_test.c: what decoding a list or text may take: 8 times its bytes and 64 KiB at the
- * peak, whatever the shape of its history, as a state and as a delta. */
+ * peak, whatever the shape of its history, as a state and as a delta. But 10 times where ids were
+ * forgotten: see crdt_store_decode. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -11,7 +12,7 @@
 #include "tests/lib/testmem.h"
 
 #define SLACK 65536u
-#define MANY (T_SLOW ? 600 : 12000)
+static size_t many; /* elements, more or less */
 
 static const crdt_type *const types[4] = {&crdt_text_type, &crdt_text_classic_type, &crdt_rga_type,
                                           &crdt_rga_classic_type};
@@ -64,7 +65,7 @@ static uint64_t length_of(const crdt_store *s)
 static crdt_store *at_random(const crdt_type *type, uint64_t *random)
 {
     crdt_store *s = solo_of(type, 1);
-    for (uint64_t i = 0; i < MANY; i++) insert_one(s, random_below(random, i + 1), 1);
+    for (uint64_t i = 0; i < many; i++) insert_one(s, random_below(random, i + 1), 1);
     return s;
 }
 
@@ -72,7 +73,7 @@ static crdt_store *at_front(const crdt_type *type, uint64_t *random)
 {
     crdt_store *s = solo_of(type, 1);
     (void)random;
-    for (uint64_t i = 0; i < MANY; i++) insert_one(s, 0, 1);
+    for (uint64_t i = 0; i < many; i++) insert_one(s, 0, 1);
     return s;
 }
 
@@ -81,8 +82,8 @@ static crdt_store *into_a_run(const crdt_type *type, uint64_t *random)
 {
     crdt_store *s = solo_of(type, 1);
     (void)random;
-    insert_one(s, 0, MANY);
-    for (uint64_t i = 0; i < MANY; i++) insert_one(s, 2 * i + 1, 1);
+    insert_one(s, 0, many);
+    for (uint64_t i = 0; i < many; i++) insert_one(s, 2 * i + 1, 1);
     return s;
 }
 
@@ -90,15 +91,15 @@ static crdt_store *every_other_deleted(const crdt_type *type, uint64_t *random)
 {
     crdt_store *s = solo_of(type, 1);
     (void)random;
-    insert_one(s, 0, 2 * MANY);
-    for (uint64_t i = 0; i < MANY; i++) delete_one(s, i, 1);
+    insert_one(s, 0, 2 * many);
+    for (uint64_t i = 0; i < many; i++) delete_one(s, i, 1);
     return s;
 }
 
 static crdt_store *typed_and_deleted(const crdt_type *type, uint64_t *random)
 {
     crdt_store *s = solo_of(type, 1);
-    for (uint64_t i = 0; i < MANY / 2; i++) {
+    for (uint64_t i = 0; i < many / 2; i++) {
         uint64_t length = length_of(s);
         insert_one(s, random_below(random, length + 1), 2);
         if (i > 0) delete_one(s, random_below(random, length), 1);
@@ -109,7 +110,7 @@ static crdt_store *typed_and_deleted(const crdt_type *type, uint64_t *random)
 static crdt_store *two_in_turn(const crdt_type *type, uint64_t *random)
 {
     crdt_store *s[2] = {solo_of(type, 1), solo_of(type, 2)};
-    for (uint64_t i = 0; i < MANY / 4; i++) {
+    for (uint64_t i = 0; i < many / 4; i++) {
         crdt_store *author = s[i % 2];
         crdt_delta *delta =
             apply(author, "", type, "insert", (int)random_below(random, i + 1), "x");
@@ -124,7 +125,7 @@ static crdt_store *two_in_turn(const crdt_type *type, uint64_t *random)
 static crdt_store *many_authors(const crdt_type *type, uint64_t *random)
 {
     crdt_store *all = solo_of(type, 1);
-    for (uint64_t r = 2; r < MANY / 8; r++) {
+    for (uint64_t r = 2; r < many / 8; r++) {
         crdt_store *s;
         CHECK_OK(crdt_store_clone(all, r * 77777777777u, &s));
         insert_one(s, random_below(random, length_of(s) + 1), 1);
@@ -134,6 +135,20 @@ static crdt_store *many_authors(const crdt_type *type, uint64_t *random)
         join(all, delta);
         free_all(s, delta, NULL);
         if (r >= 400) break;
+    }
+    return all;
+}
+
+/* Three who do not see each other, all at one place: siblings. */
+static crdt_store *three_at_the_front(const crdt_type *type, uint64_t *random)
+{
+    crdt_store *all = solo_of(type, 1);
+    (void)random;
+    for (uint64_t r = 2; r < 5; r++) {
+        crdt_store *s = solo_of(type, r * 77777777777u);
+        for (uint64_t i = 0; i < many / 3; i++) insert_one(s, 0, 1);
+        join(all, s);
+        crdt_store_free(s);
     }
     return all;
 }
@@ -156,10 +171,10 @@ static crdt_store *nothing_ready(const crdt_type *type, uint64_t *random)
 static crdt_store *with_sets(const crdt_type *type, uint64_t *random)
 {
     crdt_store *s = solo_of(type, 1);
-    insert_one(s, 0, MANY / 2);
+    insert_one(s, 0, many / 2);
     if (is_text(type)) return s;
-    for (int i = 0; i < MANY / 2; i++) {
-        crdt_value args[2] = {crdt_int((int64_t)random_below(random, MANY / 2)), crdt_bytes("", 0)};
+    for (size_t i = 0; i < many / 2; i++) {
+        crdt_value args[2] = {crdt_int((int64_t)random_below(random, many / 2)), crdt_bytes("", 0)};
         CHECK_OK(crdt_store_apply(s, 1, CRDT_SOLO, &type->ops[2], args, 2, NULL));
     }
     return s;
@@ -177,6 +192,7 @@ static const shape shapes[] = {
     {"every other deleted", every_other_deleted},
     {"typed and deleted", typed_and_deleted},
     {"two in turn", two_in_turn},
+    {"three at the front", three_at_the_front},
     {"many authors", many_authors},
     {"nothing is ready", nothing_ready},
     {"with sets", with_sets},
@@ -184,12 +200,14 @@ static const shape shapes[] = {
 
 /* -- Decoding ---------------------------------------------------------------------------------- */
 
-static void check_decode(const char *what, const char *form, const crdt_store *from)
+static void check_within(size_t each, bool forget_ids, const char *what, const char *form,
+                         const crdt_store *from)
 {
     testmem      m;
     crdt_buf     bytes;
     crdt_store  *like, *read;
     crdt_options o = crdt_options_default(0, NULL);
+    o.forget_ids = forget_ids;
     testmem_init(&m);
     crdt_buf_init(&bytes, NULL);
     CHECK_OK(crdt_store_encode(from, &bytes));
@@ -203,13 +221,57 @@ static void check_decode(const char *what, const char *form, const crdt_store *f
         printf("%-14s %-20s %-12s %8zu bytes, peak %5.2f kept %5.2f\n", o.solo->name, what, form,
                bytes.size, (double)(peak > SLACK ? peak - SLACK : 0) / (double)bytes.size,
                (double)(m.bytes - before) / (double)bytes.size);
-    CHECK_MSG(peak <= 8 * bytes.size + SLACK, "%s, %s, %s: %zu bytes for %zu", o.solo->name, what,
-              form, peak, bytes.size);
+    CHECK_MSG(peak <= each * bytes.size + SLACK, "%s, %s, %s: %zu bytes for %zu", o.solo->name,
+              what, form, peak, bytes.size);
     check_store(read);
     CHECK(same_bytes(read, from));
     free_all(read, like, NULL);
     crdt_buf_clear(&bytes);
     TESTMEM_DONE(&m);
+}
+
+static void check_decode(const char *what, const char *form, const crdt_store *from)
+{
+    check_within(8, false, what, form, from);
+}
+
+static void check_since_none(const char *what, const char *form, const crdt_store *s)
+{
+    crdt_context none;
+    crdt_delta  *all;
+    crdt_context_init(&none, NULL);
+    CHECK_OK(crdt_store_since(s, &none, &all));
+    check_decode(what, form, all);
+    crdt_store_free(all);
+}
+
+/* One transaction deletes every other element, a second one the rest: what they send, what it comes
+ * to, and all of it as a delta. */
+static void check_removals(const char *what, const crdt_store *from)
+{
+    crdt_store *s;
+    CHECK_OK(crdt_store_clone(from, 99, &s));
+    const crdt_type *type = crdt_store_solo(s).type;
+    for (int all = 0; all < 2; all++) {
+        crdt_txn      *txn = begin(s);
+        crdt_text_edit text;
+        crdt_rga_edit  list;
+        crdt_err       err = all ? crdt_txn_remove(txn, CRDT_SOLO) : CRDT_OK;
+        CHECK(err == CRDT_OK || err == CRDT_ENOENT);
+        if (is_text(type)) CHECK_OK(crdt_text_open(txn, CRDT_SOLO, type, &text));
+        else CHECK_OK(crdt_rga_open(txn, CRDT_SOLO, type, &list));
+        for (uint64_t i = 0, n = all ? 0 : length_of(s) / 2; i < n; i++) {
+            if (is_text(type)) CHECK_OK(crdt_text_delete(&text, CRDT_CODE_POINTS, i, 1));
+            else CHECK_OK(crdt_rga_delete(&list, i, 1));
+        }
+        crdt_delta *delta = commit(s);
+        check_decode(what, all ? "removal" : "scattered", delta);
+        check_decode(what, all ? "removed" : "half left", s);
+        check_since_none(what, all ? "removed since" : "half since", s);
+        crdt_store_free(delta);
+    }
+    CHECK_EQ_INT(length_of(s), 0);
+    crdt_store_free(s);
 }
 
 static void check_shape(const shape *sh, const crdt_type *type, uint64_t seed)
@@ -233,6 +295,7 @@ static void check_shape(const shape *sh, const crdt_type *type, uint64_t seed)
         CHECK_OK(crdt_store_since(s, &half, &part));
         check_decode(sh->name, "since half", part);
         crdt_store_free(part);
+        check_removals(sh->name, s);
         CHECK_OK(crdt_store_stabilise(s, crdt_store_context(s)));
         check_decode(sh->name, "stable", s);
     }
@@ -245,7 +308,45 @@ TEST(seq_budget, whatever_the_shape)
     uint64_t seed = seed_or(5);
     for (int t = 0; t < 4; t++) {
         for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++) {
+            many = 1000;
             check_shape(&shapes[i], types[t], seed);
+            many = T_SLOW ? 600 : 12000;
+            check_shape(&shapes[i], types[t], seed);
+        }
+        many = T_SLOW ? 1000 : 100000;
+        uint64_t    random = seed;
+        crdt_store *siblings = three_at_the_front(types[t], &random);
+        check_removals("three at the front", siblings);
+        crdt_store_free(siblings);
+    }
+}
+
+/* Where ids are forgotten nothing stays bytes: every other element, or most of them. */
+static void check_forgetful(const crdt_type *type, uint64_t seed, uint64_t most)
+{
+    uint64_t     random = seed;
+    crdt_store  *s;
+    crdt_options o = crdt_options_default(1, NULL);
+    o.solo = type;
+    o.forget_ids = true;
+    CHECK_OK(crdt_store_new(&o, &s));
+    for (uint64_t i = 0; i < many; i++) insert_one(s, random_below(&random, i + 1), 1);
+    for (uint64_t i = 0; i < length_of(s); i++) {
+        uint64_t n = 1 + random_below(&random, most);
+        delete_one(s, i, n < length_of(s) - i ? n : length_of(s) - i);
+    }
+    CHECK_OK(crdt_store_stabilise(s, crdt_store_context(s)));
+    check_within(10, true, "forgetful", "stable", s);
+    crdt_store_free(s);
+}
+
+TEST(seq_budget, where_ids_are_forgotten)
+{
+    uint64_t seed = seed_or(5);
+    for (int t = 0; t < 4; t++) {
+        for (many = 1000; many <= (T_SLOW ? 1000 : 12000); many += 11000) {
+            check_forgetful(types[t], seed, 1);
+            check_forgetful(types[t], seed, 5);
         }
     }
 }

@@ -3,6 +3,7 @@
 #include "crdt/text.h"
 #include "tests/lib/stores.h"
 #include "tests/lib/t.h"
+#include "tests/lib/testmem.h"
 
 #define HIGH 0xffu /* goes before all others of the same time */
 
@@ -87,4 +88,43 @@ TEST(seq_lamport, what_is_replaced_at_the_end_of_time_is_what_was_meant)
         CHECK_EQ_INT(crdt_text_length(crdt_store_solo(s), CRDT_CODE_POINTS), 5 - n);
         free_all(s, back, NULL);
     }
+}
+
+/* A whole text whose times lie further apart than 32 bits tell: decoded it is the same, whichever
+ * allocation is refused before. As a delta it tells which letter each element is. */
+TEST(seq_lamport, a_whole_text_of_times_far_apart_is_read)
+{
+    testmem     m;
+    crdt_buf    bytes;
+    crdt_delta *told, *read_told;
+    testmem_init(&m);
+    crdt_buf_init(&bytes, NULL);
+    crdt_store *s = solo_of(&crdt_text_classic_type, 1), *read = NULL, *none = store_of(3);
+    crdt_delta *last = last_of_all(s);
+    for (int i = 0; i < 400; i++) {
+        char letter[2] = {(char)('a' + i % 23), 0};
+        DO(s, "", &crdt_text_classic_type, "insert", i / 3, letter);
+    }
+    join(s, last);
+    for (int i = 0; i < 100; i++) {
+        DO(s, "", &crdt_text_classic_type, "insert", i % 2, i % 3 == 0 ? "X" : "Y");
+    }
+    CHECK_OK(crdt_store_encode(s, &bytes));
+    crdt_options o = crdt_options_default(2, NULL);
+    o.solo = &crdt_text_classic_type;
+    o.mem = &m.mem;
+    for (uint64_t n = 1; read == NULL; n++) {
+        testmem_fail_nth(&m, n);
+        crdt_err err = crdt_store_decode(&o, crdt_buf_bytes(&bytes), &read, NULL);
+        CHECK(err == CRDT_OK || (err == CRDT_ENOMEM && testmem_refused(&m)));
+        testmem_fail_never(&m);
+    }
+    check_store(read);
+    CHECK(same_bytes(read, s));
+    CHECK_OK(crdt_store_since(s, crdt_store_context(none), &told));
+    CHECK_OK(crdt_store_since(read, crdt_store_context(none), &read_told));
+    CHECK(same_bytes(read_told, told));
+    crdt_buf_clear(&bytes);
+    free_all(s, read, none, last, told, read_told, NULL);
+    TESTMEM_DONE(&m);
 }

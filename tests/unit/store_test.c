@@ -99,6 +99,29 @@ TEST(store, encodes_the_delta_that_it_is_about_to_commit)
     free_all(a, b, NULL);
 }
 
+/* A checker that goes by the stamp of an operation must not get that of the name that the operation
+ * made, which is one later where the type asked the clock before it wrote. */
+TEST(store, the_stamp_of_an_operation_is_not_that_of_its_name)
+{
+    crdt_lwwmap_cell cell;
+    crdt_ref         row;
+    crdt_store      *s = store_of(1);
+    crdt_txn        *txn = begin(s);
+    CHECK_EQ_INT(crdt_txn_stamp(txn), 0);
+    CHECK_OK(crdt_lwwmap_set(txn, name_of("row"), name_of("c"), crdt_int(1), CRDT_LWWMAP_NEVER));
+    CHECK_OK(crdt_txn_find(txn, name_of("row"), &crdt_lwwmap_type, &row));
+    CHECK(crdt_lwwmap_get(row, name_of("c"), NOW, &cell));
+    uint64_t stamp = crdt_txn_stamp(txn);
+    CHECK_EQ_INT(cell.stamp, stamp);
+    CHECK_OK(crdt_orset_add(txn, name_of("set"), crdt_int(1))); /* only its name is stamped */
+    CHECK_EQ_INT(crdt_txn_stamp(txn), stamp);
+    CHECK_OK(crdt_txn_create(txn, name_of("empty"), &crdt_orset_type));
+    CHECK_EQ_INT(crdt_txn_stamp(txn), stamp);
+    CHECK(crdt_store_clock(s)->last > stamp);
+    crdt_store_free(commit(s));
+    crdt_store_free(s);
+}
+
 /* What was asked for its bytes may still be changed, or taken back. */
 TEST(store, goes_on_after_the_bytes_of_a_delta)
 {

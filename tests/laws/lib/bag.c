@@ -140,8 +140,8 @@ crdt_err bag_put_in(crdt_txn *txn, crdt_view name, const crdt_type *type, int64_
     for (size_t i = 0; bag_visible(&t.now, i) != NULL; i++) {
         if (bag_visible(&t.now, i)->stamp > over) over = bag_visible(&t.now, i)->stamp;
     }
-    bag_item item = {crdt_target_dot(&t), crdt_target_stamp(&t, over), value};
-    insert(delta, item);
+    crdt_dot dot = crdt_target_dot(&t);
+    insert(delta, (bag_item){dot, crdt_target_stamp(&t, over), value});
     return CRDT_OK;
 }
 

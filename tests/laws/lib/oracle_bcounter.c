@@ -4,6 +4,7 @@
  * has seen. Of a set of events those rows count that are their replicas' latest there and that have
  * seen all removals in it.
  */
+#include <stdlib.h>
 #include <string.h>
 
 #include "tests/laws/lib/oracle.h"
@@ -31,6 +32,7 @@ static size_t place_of(tale *t, uint64_t id)
 {
     size_t i = 0;
     while (i < t->ids_count && t->ids[i] != id) i++;
+    if (i == IDS_MAX) abort();
     if (i == t->ids_count) t->ids[t->ids_count++] = id;
     return i;
 }

@@ -110,9 +110,29 @@ static bool covers_item(const rich *r, const rich_said *s, const void *with)
     return is_behind(r, &s->start, item) && !is_behind(r, &s->end, item);
 }
 
-/* A place between what shows. */
+static size_t place_of(const rich *r, const rich_edge *e)
+{
+    if (e->item == LINE_NONE) return e->right ? SIZE_MAX : 0;
+    return 1 + 2 * r->text.place[e->item] + e->right;
+}
+
+/* Does a later one of its key lie over the whole of it? Then it has no say any more. */
+static bool is_overwritten(const rich *r, uint64_t seen, const rich_said *s)
+{
+    for (size_t i = 0; i < r->count; i++) {
+        const rich_said *o = &r->said[i];
+        if (!(seen & BIT(o->event)) || o->key != s->key) continue;
+        if (!is_later(r, i, (size_t)(s - r->said))) continue;
+        if (place_of(r, &o->start) > place_of(r, &s->start)) continue;
+        if (place_of(r, &o->end) >= place_of(r, &s->end)) return true;
+    }
+    return false;
+}
+
+/* A place between what shows to who has seen `seen`. */
 typedef struct gap {
-    size_t left, right; /* LINE_NONE at the ends */
+    uint64_t seen;
+    size_t   left, right; /* LINE_NONE at the ends */
 } gap;
 
 /* An edge in the gap is left of what is typed there if it sticks to what is left of it. */
@@ -128,14 +148,16 @@ static bool edge_is_left(const rich *r, const rich_edge *e, const gap *g)
 
 static bool covers_gap(const rich *r, const rich_said *s, const void *with)
 {
-    return edge_is_left(r, &s->start, with) && !edge_is_left(r, &s->end, with);
+    const gap *g = with;
+    if (!edge_is_left(r, &s->start, g) || edge_is_left(r, &s->end, g)) return false;
+    return !is_overwritten(r, g->seen, s);
 }
 
 size_t rich_mend(rich *r, uint64_t before, uint64_t seen, unsigned event, uint64_t replica,
                  uint64_t stamp, size_t pos, size_t first, size_t n)
 {
-    gap g = {pos == 0 ? LINE_NONE : line_at(&r->text, seen, pos - 1),
-             line_at(&r->text, seen, pos + n)};
+    gap    g = {before, pos == 0 ? LINE_NONE : line_at(&r->text, seen, pos - 1),
+                line_at(&r->text, seen, pos + n)};
     size_t count = 0;
     int    wanted[RICH_KEYS];
     bool   differs[RICH_KEYS];

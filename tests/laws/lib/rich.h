@@ -1,6 +1,9 @@
 /* rich.h: marked text said as plainly as can be: an array of all elements that ever were (line.h),
  * and a list of all that was ever said of stretches of it, looked at anew for every character.
  *
+ * A mark over the whole of which a later one of its key lies, deleted elements told apart, may be
+ * forgotten at any time (crdt_marks_tidy): so it has no say of what is typed.
+ *
  * What an author saw is a set of events (a bitmap, as in crdt/laws.h). An edge of a mark is an
  * element and a side of it, or an end of the whole.
  *
