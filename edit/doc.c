@@ -57,6 +57,18 @@ static size_t size_after(size_t size, const delta *d)
     return size;
 }
 
+bool doc_fits(const doc *d, const delta *told)
+{
+    size_t left = d->told;
+    for (size_t i = 0; i < told->count; i++) {
+        const delta_step *s = &told->at[i];
+        if (s->kind == DELTA_INSERT) continue;
+        if (s->count > left) return false;
+        left -= s->count;
+    }
+    return true;
+}
+
 /* `others`: after flight, where that was taken. */
 static void take_in(doc *d, const delta *others, delta *ret_seen)
 {

@@ -29,6 +29,8 @@ bool doc_wants_send(const doc *d);
 size_t doc_unsent(const doc *d);
 /* From pending into flight, as far as that inserts so many bytes at most. */
 void doc_send(doc *d, size_t bytes);
+/* Can this be what the node tells? Else it has not changed the text that it told before. */
+bool doc_fits(const doc *d, const delta *told);
 /* The node tells what has changed since it told last: with what was in flight, if that was taken,
  * and without it, if it was refused: then it is pending again. Not while that is unknown. What
  * changes in what is shown goes into *ret_seen, which is empty before. */

@@ -32,7 +32,7 @@ typedef struct editor {
     char     input[INPUT];
     size_t   input_size;
     bool     dirty, leaving, over;
-    bool     asked; /* to quit, and something is unsent */
+    bool     asked; /* to quit, and something was unsent: once it is sent */
     uint64_t leaving_ms, drawn_ms, news_ms;
     char     news[200];
 } editor;
@@ -110,7 +110,7 @@ static void quit(editor *e)
     size_t unsent = doc_unsent(&e->mirror.doc);
     if (unsent > 0 && !e->asked) {
         e->asked = true;
-        snprintf(words, sizeof words, "%zu bytes are not sent: ^Q again to lose them", unsent);
+        snprintf(words, sizeof words, "%zu bytes to send before: ^Q again to lose them", unsent);
         tell(e, words);
         return;
     }
@@ -281,6 +281,7 @@ static void run(editor *e)
             tell(e, e->mirror.news);
             e->mirror.news[0] = 0;
         }
+        if (e->asked && doc_unsent(&e->mirror.doc) == 0) quit(e);
         e->dirty |= online != mirror_online(&e->mirror) || others != e->mirror.others.count ||
                     unsent != doc_unsent(&e->mirror.doc) || at / 1000 != second || e->mirror.moved;
         online = mirror_online(&e->mirror);

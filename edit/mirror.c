@@ -140,12 +140,15 @@ static bool read_changes(const redisReply *steps, delta *d)
     for (size_t i = 0; i < steps->elements; i++) {
         const redisReply *one = steps->element[i];
         if (one->type != REDIS_REPLY_ARRAY || one->elements < 2) return false;
+        if (one->element[1]->type != REDIS_REPLY_INTEGER || one->element[1]->integer < 0)
+            return false;
         const char *kind = one->element[0]->str;
         size_t      count = (size_t)one->element[1]->integer;
         if (kind == NULL) return false;
         if (strcmp(kind, "retain") == 0) delta_keep(d, count);
         else if (strcmp(kind, "delete") == 0) delta_delete(d, count);
-        else if (one->elements == 3) delta_insert(d, one->element[2]->str, one->element[2]->len);
+        else if (one->elements == 3 && one->element[2]->str != NULL)
+            delta_insert(d, one->element[2]->str, one->element[2]->len);
         else return false;
     }
     return true;
@@ -155,7 +158,7 @@ static void apply_changes(mirror *s, const delta *told)
 {
     delta seen = {0};
     if (s->replaces) {
-        bool any = told->count > 0;
+        bool any = told->count > 0 && told->at[0].kind == DELTA_INSERT;
         doc_replace(&s->doc, any ? told->at[0].text : "", any ? told->at[0].count : 0, &seen);
     } else {
         doc_merge(&s->doc, told, &seen);
@@ -176,9 +179,11 @@ static void wait_or_replace(mirror *s, bool wait, uint64_t now_ms)
 
 static void hear_changes(mirror *s, const redisReply *r, uint64_t now_ms)
 {
-    bool  good = r->type == REDIS_REPLY_ARRAY && r->elements == 4;
+    bool good = r->type == REDIS_REPLY_ARRAY && r->elements == 4 &&
+                r->element[1]->type == REDIS_REPLY_STRING &&
+                r->element[3]->type == REDIS_REPLY_ARRAY;
     delta told = {0};
-    if (good && read_changes(r->element[3], &told)) {
+    if (good && read_changes(r->element[3], &told) && (s->replaces || doc_fits(&s->doc, &told))) {
         free(s->token);
         s->token = strdup(r->element[1]->str);
         s->unknown_ms = 0;

@@ -328,6 +328,26 @@ static void replace(doc *d, const char *with)
     delta_clear(&seen);
 }
 
+/* What a node says that is no node. */
+TEST(doc, takes_no_changes_of_another_text)
+{
+    doc   d = {0};
+    delta told = {0}, more = {0}, seen = {0};
+    delta_insert(&told, "abc", 3);
+    CHECK(doc_fits(&d, &told));
+    doc_merge(&d, &told, &seen);
+    delta_keep(&more, 1);
+    delta_insert(&more, "x", 1);
+    delta_delete(&more, 2);
+    CHECK(doc_fits(&d, &more));
+    delta_keep(&more, 1);
+    CHECK(!doc_fits(&d, &more));
+    doc_clear(&d);
+    delta_clear(&told);
+    delta_clear(&more);
+    delta_clear(&seen);
+}
+
 /* A node that has lost what it told: what is typed stays, about where it was. */
 TEST(doc, keeps_what_is_typed_where_the_node_has_forgotten)
 {

@@ -166,9 +166,10 @@ TEST(people, type_into_one_text_and_see_one_another)
     type(p.ben, "big ");
     see(p.ann, "Oh: Hello big world!");
     both_hold(&p, "Oh: Hello big world!");
-    type(p.ben, "\x11"); /* ^Q */
+    type(p.ben, "new \x11"); /* ^Q, at once: what is typed is sent before */
     CHECK(term_ended(p.ben, PATIENCE, &status));
     CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+    both_hold(&p, "Oh: Hello big new world!");
     see_no(p.ann, "  ben");
     CHECK_EQ_INT(term_vt(p.ann)->unknown, 0);
     part(&p);
@@ -281,6 +282,7 @@ TEST(people, keep_what_they_type_while_the_node_is_gone)
     see(p.ann, "8 bytes not sent");
     type(p.ann, "\x11");
     see(p.ann, "^Q again to lose them");
+    type(p.ann, "\x1b[F"); /* no */
     type(p.ben, "\x1b[1~> ");
     holds(p.cluster, 1, "> before");
     CHECK_MSG(nodes_start(p.cluster, 0), "%s", nodes_problem(p.cluster));
