@@ -300,7 +300,10 @@ crdt_err crdt_undo_write(crdt_undo *undo, crdt_txn *txn, bool again)
         return CRDT_OK;
     }
     crdt__copies_undo(&undo->copies);
-    if (err == CRDT_ESTALE) stack_pop(from);
+    if (err == CRDT_ESTALE) {
+        stack_pop(from);
+        crdt_undo_pass(undo);
+    }
     return err;
 }
 
