@@ -43,6 +43,18 @@ crdt__both crdt__sight_next(const crdt__sight *sight, crdt__walk_maps *walk)
     return both;
 }
 
+/* The next that is under the key, in the order of ids. */
+static crdt__both next_alike(const crdt__sight *sight, crdt__walk_maps *walk, crdt_view key)
+{
+    crdt__entry *a = sight->state == NULL ? NULL : crdt__map_alike(sight->state, &walk->a, key);
+    crdt__entry *b = sight->own == NULL ? NULL : crdt__map_alike(sight->own, &walk->b, key);
+    int          order = a == NULL ? 1 : b == NULL || a->id < b->id ? -1 : a->id > b->id;
+    crdt__both   both = both_of(order <= 0 ? a : NULL, order >= 0 ? b : NULL);
+    walk->a.slot += both.mine != NULL;
+    walk->b.slot += both.own != NULL;
+    return both;
+}
+
 crdt__both crdt__sight_find(const crdt__sight *sight, crdt_view key, uint16_t id)
 {
     crdt__entry *a = sight->state == NULL ? NULL : crdt__map_find(sight->state, key, id);
@@ -110,8 +122,7 @@ bool crdt__sight_shows(const crdt__sight *sight, crdt_view key, crdt__both *ret_
     crdt__walk_maps walk = crdt__sight_seek(sight, key, 0);
     crdt__standing  best;
     bool            shows = false;
-    for (crdt__both both; (both = crdt__sight_next(sight, &walk)).type != NULL;) {
-        if (crdt_view_compare(crdt__both_key(&both), key) != 0) break;
+    for (crdt__both both; (both = next_alike(sight, &walk, key)).type != NULL;) {
         crdt__standing s = crdt__both_look(sight, &both);
         if (!s.shows || (shows && !shows_before(&both, &s, ret_both, &best))) continue;
         *ret_both = both;

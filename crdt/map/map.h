@@ -146,7 +146,9 @@ crdt__place crdt__map_seek(const crdt__map *map, crdt_view key, uint32_t id);
 /* See crdt_type.expect_in: keys that are bytes. */
 void crdt__map_expect_in(const void *state, const crdt_value *keys, size_t count);
 /* The entry there, or NULL at the end; a place behind a leaf's last goes to the next leaf. */
-crdt__entry               *crdt__map_at(const crdt__map *map, crdt__place *place);
+crdt__entry *crdt__map_at(const crdt__map *map, crdt__place *place);
+/* The entry there if its key is this one, else NULL; mostly without a look at another. */
+crdt__entry               *crdt__map_alike(const crdt__map *map, crdt__place *place, crdt_view key);
 static inline crdt__entry *crdt__map_next(const crdt__map *map, crdt__place *place)
 {
     crdt__entry *e = crdt__map_at(map, place);

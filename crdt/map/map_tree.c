@@ -158,24 +158,36 @@ crdt__place crdt__map_seek(const crdt__map *map, crdt_view key, uint32_t id)
     return place;
 }
 
-crdt__entry *crdt__map_at(const crdt__map *map, crdt__place *place)
+static void skip_ends(const crdt__map *map, crdt__place *place)
 {
     while (place->leaf < map->count && place->slot >= map->leaves[place->leaf].leaf->count) {
         place->leaf++;
         place->slot = 0;
     }
+}
+
+crdt__entry *crdt__map_at(const crdt__map *map, crdt__place *place)
+{
+    skip_ends(map, place);
     if (place->leaf == map->count) return NULL;
     return crdt__leaf_entries(map->leaves[place->leaf].leaf)[place->slot];
+}
+
+crdt__entry *crdt__map_alike(const crdt__map *map, crdt__place *place, crdt_view key)
+{
+    skip_ends(map, place);
+    if (place->leaf == map->count || beside(map, key) != 0) return NULL;
+    const crdt__leaf *leaf = map->leaves[place->leaf].leaf;
+    if (crdt__leaf_heads(leaf)[place->slot] != head_of(map, key)) return NULL;
+    crdt__entry *e = crdt__leaf_entries(leaf)[place->slot];
+    return crdt_view_compare(crdt__entry_key(e), key) == 0 ? e : NULL;
 }
 
 crdt__entry *crdt__map_find(const crdt__map *map, crdt_view key, uint16_t id)
 {
     crdt__place  place = crdt__map_seek(map, key, id);
-    crdt__entry *e = crdt__map_at(map, &place);
-    if (e == NULL || e->id != id || crdt_view_compare(crdt__entry_key(e), key) != 0) {
-        return NULL;
-    }
-    return e;
+    crdt__entry *e = crdt__map_alike(map, &place, key);
+    return e != NULL && e->id == id ? e : NULL;
 }
 
 /* -- What will be sought ----------------------------------------------------------------------- */
@@ -346,8 +358,8 @@ crdt_err crdt__map_make(const crdt_space *space, crdt__map *map, crdt_view key,
 {
     crdt__place  place = crdt__map_seek(map, key, id);
     crdt__place  at = place;
-    crdt__entry *e = crdt__map_at(map, &at);
-    if (e != NULL && e->id == id && crdt_view_compare(crdt__entry_key(e), key) == 0) {
+    crdt__entry *e = crdt__map_alike(map, &at, key);
+    if (e != NULL && e->id == id) {
         *ret_entry = e;
         return CRDT_OK;
     }
@@ -396,9 +408,9 @@ static bool shows_alike(const crdt__map *map, const crdt__entry *e)
 {
     crdt_view   key = crdt__entry_key(e);
     crdt__place place = crdt__map_seek(map, key, 0);
-    for (const crdt__entry *other; (other = crdt__map_next(map, &place)) != NULL;) {
-        if (crdt_view_compare(crdt__entry_key(other), key) != 0) break;
+    for (const crdt__entry *other; (other = crdt__map_alike(map, &place, key)) != NULL;) {
         if (other != e && other->live) return true;
+        place.slot++;
     }
     return false;
 }
