@@ -80,9 +80,11 @@ LAWLIB_SRC  := $(wildcard tests/laws/lib/*.c)
 CLUSTER_SRC := $(wildcard tests/gossip/lib/*.c)
 NODE_SRC    := $(wildcard node/*.c)
 NODELIB_SRC := $(wildcard tests/node/lib/*.c)
+EDIT_SRC    := $(wildcard edit/*.c)
+EDITLIB_SRC := $(wildcard tests/edit/lib/*.c)
 WIRELIB_SRC := $(wildcard tests/wire/lib/*.c)
 NNGLIB_SRC  := $(wildcard tests/nng/lib/*.c)
-TEST_SRC    := $(wildcard tests/unit/*.c tests/laws/*.c tests/golden/*.c tests/wire/*.c tests/node/*.c \
+TEST_SRC    := $(wildcard tests/unit/*.c tests/laws/*.c tests/golden/*.c tests/wire/*.c tests/node/*.c tests/edit/*.c \
                $(if $(wildcard gossip/core/peers.c),tests/gossip/*.c tests/sim/*.c) tests/nng/*.c)
 CANARY_SRC  := $(wildcard tests/canary/*.c)
 EXAMPLE_SRC := $(wildcard examples/*.c)
@@ -91,7 +93,7 @@ HARNESS_SRC := $(wildcard fuzz/*_fuzz.c)
 FUZZLIB_SRC := $(filter-out fuzz/standalone.c $(HARNESS_SRC),$(wildcard fuzz/*.c))
 BENCH_SRC   := $(wildcard bench/*.c)
 TRACE_SRC   := $(wildcard $(addprefix bench/traces/,trace.c model.c generate.c))
-C_FILES     := $(wildcard $(foreach d,crdt crdt/* gossip gossip/* node demo sim tests/* tests/*/lib fuzz bench \
+C_FILES     := $(wildcard $(foreach d,crdt crdt/* gossip gossip/* node edit demo demo/* sim tests/* tests/*/lib fuzz bench \
                bench/* examples examples/* tools,$(d)/*.c $(d)/*.h))
 
 OBJ       = $(B)/obj
@@ -237,7 +239,7 @@ run-chaos: $(B)/concur-chaos $(B)/concurd
 $(B)/concur-chaos: $(OBJ)/tests/chaos/main.o $(NODELIB_SRC:%.c=$(OBJ)/%.o)
 	$(call say,LD,$@)
 	$(Q)$(LINK) -o $@ $^ -lhiredis
-$(OBJ)/tests/chaos/main.o $(NODELIB_SRC:%.c=$(OBJ)/%.o): | deps-node
+$(OBJ)/tests/chaos/main.o $(NODELIB_SRC:%.c=$(OBJ)/%.o) $(EDITLIB_SRC:%.c=$(OBJ)/%.o): | deps-node
 
 # ---- The demonstration: five nodes, a cut, agreement; make demo ARGS="--once --topology ring" ----
 .PHONY: demo run-demo
@@ -252,8 +254,38 @@ $(B)/concur-demo: $(DEMO_OBJ) $(NODELIB_SRC:%.c=$(OBJ)/%.o)
 	$(call say,LD,$@)
 	$(Q)$(LINK) -pthread -o $@ $^ -lhiredis
 
+# ---- The editor: a text of a node, in a terminal: docs/EDIT.md -----------------------------------
+.PHONY: edit demo-edit run-demo-edit
+EDIT_A    = $(B)/libedit.a
+EDIT_OBJ  = $(patsubst %.c,$(OBJ)/%.o,$(filter-out edit/main.c,$(EDIT_SRC)))
+EDIT_LIBS = -lhiredis -lncursesw -ltinfo
+$(OBJ)/edit/%.o: override CPPFLAGS += -D_GNU_SOURCE -DNCURSES_WIDECHAR=1
+$(EDIT_OBJ) $(OBJ)/edit/main.o: | deps-edit
+$(EDIT_A): $(EDIT_OBJ) $(B)/edit.list
+	$(call say,AR,$@)
+	@rm -f $@
+	$(Q)ar qcs $@ $(EDIT_OBJ)
+$(B)/edit.list: FORCE
+	@mkdir -p $(@D); echo '$(EDIT_OBJ)' | cmp -s - $@ || echo '$(EDIT_OBJ)' >$@
+edit: $(B)/concur-edit
+$(B)/concur-edit: $(OBJ)/edit/main.o $(EDIT_A)
+	$(call say,LD,$@)
+	$(Q)$(LINK) -o $@ $^ $(EDIT_LIBS)
+
+# Two people in one text, a cut, a node that dies: played, and printed. ARGS=--slow to watch.
+demo-edit: | deps-edit deps-demo
+	@$(MAKE) --no-print-directory $(if $(findstring -j,$(MAKEFLAGS)),,-j$(JOBS)) run-demo-edit
+run-demo-edit: $(B)/concur-edit-demo
+	@$(B)/concur-edit-demo $(ARGS)
+$(OBJ)/demo/edit/main.o: override CPPFLAGS += -D_GNU_SOURCE
+$(OBJ)/demo/edit/main.o: | deps-demo
+$(B)/concur-edit-demo: $(OBJ)/demo/edit/main.o $(EDITLIB_SRC:%.c=$(OBJ)/%.o) $(NODELIB_SRC:%.c=$(OBJ)/%.o) \
+    | $(B)/concurd $(B)/concur-edit
+	$(call say,LD,$@)
+	$(Q)$(LINK) -o $@ $^ -lhiredis -lutil
+
 # ---- Dependencies: tools/deps, once per checkout and target -------------------------------------
-DEPS_TARGETS = build node demo bench-node test lint sanitize format fuzz bench coverage clang clients install-check traces peers redis
+DEPS_TARGETS = build node demo edit bench-node test lint sanitize format fuzz bench coverage clang clients install-check traces peers redis
 .PHONY: $(DEPS_TARGETS:%=deps-%)
 $(DEPS_TARGETS:%=deps-%): deps-%: build/.deps/%
 $(DEPS_TARGETS:%=build/.deps/%): build/.deps/%: tools/deps
@@ -309,6 +341,12 @@ $(filter $(B)/$(MODE)/gossip/%,$(ALL_TEST_BIN)): $(TEST_OBJ)/sim/files.o
 NODE_TESTS := $(filter $(B)/$(MODE)/node/%,$(ALL_TEST_BIN))
 $(NODE_TESTS): $(NODE_A) $(NODELIB_SRC:%.c=$(OBJ)/%.o) | $(B)/concurd
 $(NODE_TESTS): LDLIBS += -lhiredis -lm
+# Those of the editor link its pure parts, and run it, and nodes, as processes.
+$(EDITLIB_SRC:%.c=$(OBJ)/%.o) $(TEST_OBJ)/tests/edit/%.o: override CPPFLAGS += -D_GNU_SOURCE
+EDIT_TESTS := $(filter $(B)/$(MODE)/edit/%,$(ALL_TEST_BIN))
+$(EDIT_TESTS): $(EDIT_A) $(EDITLIB_SRC:%.c=$(OBJ)/%.o) $(NODELIB_SRC:%.c=$(OBJ)/%.o) | $(B)/concurd $(B)/concur-edit \
+    $(B)/concur-edit-demo
+$(EDIT_TESTS): LDLIBS += $(EDIT_LIBS) -lutil
 # One runs an example as processes.
 $(filter %/gossip/maelstrom_test,$(ALL_TEST_BIN)): $(B)/examples/maelstrom
 $(filter %/gossip/maelstrom_test,$(ALL_TEST_BIN)): LDLIBS += -ljansson
@@ -678,6 +716,8 @@ help:
 	@echo 'make             libcrdt, its codecs and the law kit, static and shared, in $(B)/'
 	@echo 'make test        tests, examples, fuzz corpus; ONLY=name picks; ends in "N passed, N failed"'
 	@echo 'make demo        five nodes, a cut, agreement; ARGS="--once --topology ring", --help'
+	@echo 'make edit        concur-edit, an editor of texts of a node: docs/EDIT.md'
+	@echo 'make demo-edit   two people in one text, a cut, agreement: what both see'
 	@echo 'make golden-update  write tests/golden/ anew, after a change of a byte format'
 	@echo 'make lint        layers, symbols, headers, tidy, format, cppcheck, generated docs'
 	@echo 'make sanitize    the tests under ASan+UBSan+LSan, TSan, valgrind (also sanitize-asan, ...)'

@@ -27,7 +27,8 @@ struct crdt_undo {
     const crdt_type *type;
     uint8_t         *name;
     size_t           name_size, steps_max;
-    stack            done, undone;
+    stack            done, undone, *turns; /* turns: which one crdt_undo_end takes a step from */
+    crdt_run         made;                 /* by crdt_undo_write */
     uint64_t         replica, last; /* the replica's dots up to this one were noted or passed */
     crdt__copies     copies;
     size_t           copies_max; /* when there are more, look which are still asked for */
@@ -258,24 +259,17 @@ static bool is_held(const stack *s, const crdt__seq *seq)
     return true;
 }
 
-/* The transaction that does the last step backwards. */
-static crdt_err revert(crdt_undo *undo, const stack *from, const crdt_context *dots,
-                       uint64_t now_ms, crdt_delta **ret_delta)
+/* Do the last step backwards in the transaction. */
+static crdt_err revert(crdt_undo *undo, crdt_txn *txn, const stack *from)
 {
     crdt_text_edit edit;
-    crdt_txn      *txn;
-    crdt_err       err = crdt_store_begin(undo->store, now_ms, &txn);
-    if (err != CRDT_OK) return err;
-    err = crdt_text_open(txn, name_of(undo), undo->type, &edit);
+    crdt_context   dots;
+    crdt_context_init(&dots, undo->mem);
+    crdt_err err = dots_of_last(from, &dots);
+    if (err == CRDT_OK) err = crdt_text_open(txn, name_of(undo), undo->type, &edit);
     if (err == CRDT_OK && !is_held(from, crdt__seq_in(&edit.target))) err = CRDT_ESTALE;
-    if (err == CRDT_OK) err = crdt__seq_revert(&edit.target, &undo->copies, dots);
-    if (err == CRDT_OK) err = crdt_store_commit(undo->store, ret_delta);
-    if (err == CRDT_OK) {
-        crdt__copies_keep(&undo->copies);
-        return CRDT_OK;
-    }
-    crdt_store_rollback(undo->store);
-    crdt__copies_undo(&undo->copies);
+    if (err == CRDT_OK) err = crdt__seq_revert(&edit.target, &undo->copies, &dots);
+    crdt_context_clear(&dots);
     return err;
 }
 
@@ -291,34 +285,63 @@ static void push_made(crdt_undo *undo, stack *to, crdt_run made)
     prune_copies(undo);
 }
 
-/* Do the last step of `from` backwards: that is the last step of `to`. */
-static crdt_err turn(crdt_undo *undo, stack *from, stack *to, uint64_t now_ms,
-                     crdt_delta **ret_delta)
+crdt_err crdt_undo_write(crdt_undo *undo, crdt_txn *txn, bool again)
 {
-    const crdt_context *seen = crdt_store_context(undo->store);
-    uint64_t            replica = crdt_store_replica(undo->store);
-    crdt_run            made = {replica, crdt_context_max(seen, replica) + 1, 0};
-    crdt_context        dots;
+    stack *from = again ? &undo->undone : &undo->done, *to = again ? &undo->done : &undo->undone;
     if (from->steps == 0) return CRDT_ENOENT;
-    crdt_context_init(&dots, undo->mem);
+    if (crdt_txn_changes(txn) > 0) return CRDT_EINVAL;
     crdt_err err = stack_reserve(undo->mem, to);
-    if (err == CRDT_OK) err = dots_of_last(from, &dots);
-    if (err == CRDT_OK) err = revert(undo, from, &dots, now_ms, ret_delta);
-    crdt_context_clear(&dots);
-    if (err != CRDT_OK && err != CRDT_ESTALE) return err;
+    if (err == CRDT_OK) err = revert(undo, txn, from);
+    if (err == CRDT_OK) {
+        uint64_t replica = crdt_store_replica(undo->store);
+        uint64_t before = crdt_context_max(crdt_store_context(undo->store), replica);
+        undo->turns = from;
+        undo->made = (crdt_run){replica, before + 1, 0};
+        return CRDT_OK;
+    }
+    crdt__copies_undo(&undo->copies);
+    if (err == CRDT_ESTALE) stack_pop(from);
+    return err;
+}
+
+void crdt_undo_end(crdt_undo *undo, bool committed)
+{
+    stack *from = undo->turns, *to = from == &undo->done ? &undo->undone : &undo->done;
+    CRDT_ASSERT(from != NULL);
+    undo->turns = NULL;
+    if (!committed) {
+        crdt__copies_undo(&undo->copies);
+        return;
+    }
+    crdt__copies_keep(&undo->copies);
     stack_pop(from);
-    made.hi = crdt_context_max(seen, replica);
-    if (made.hi >= made.lo) push_made(undo, to, made);
+    undo->made.hi = crdt_context_max(crdt_store_context(undo->store), undo->made.replica);
+    if (undo->made.hi >= undo->made.lo) push_made(undo, to, undo->made);
     crdt_undo_pass(undo);
+}
+
+/* A transaction of its own. */
+static crdt_err turn(crdt_undo *undo, bool again, uint64_t now_ms, crdt_delta **ret_delta)
+{
+    crdt_txn *txn;
+    if ((again ? undo->undone : undo->done).steps == 0) return CRDT_ENOENT;
+    crdt_err err = crdt_store_begin(undo->store, now_ms, &txn);
+    if (err != CRDT_OK) return err;
+    err = crdt_undo_write(undo, txn, again);
+    if (err == CRDT_OK) {
+        err = crdt_store_commit(undo->store, ret_delta);
+        crdt_undo_end(undo, err == CRDT_OK);
+    }
+    if (err != CRDT_OK) crdt_store_rollback(undo->store);
     return err;
 }
 
 crdt_err crdt_undo_back(crdt_undo *undo, uint64_t now_ms, crdt_delta **ret_delta)
 {
-    return turn(undo, &undo->done, &undo->undone, now_ms, ret_delta);
+    return turn(undo, false, now_ms, ret_delta);
 }
 
 crdt_err crdt_undo_again(crdt_undo *undo, uint64_t now_ms, crdt_delta **ret_delta)
 {
-    return turn(undo, &undo->undone, &undo->done, now_ms, ret_delta);
+    return turn(undo, true, now_ms, ret_delta);
 }

@@ -64,6 +64,16 @@ CRDT_MUST_CHECK CRDT_API crdt_err crdt_undo_back(crdt_undo *undo, uint64_t now_m
 CRDT_MUST_CHECK CRDT_API crdt_err crdt_undo_again(crdt_undo *undo, uint64_t now_ms,
                                                   crdt_delta **ret_delta);
 
+/* -- In a transaction of the caller's ---------------------------------------------------------- */
+
+/* What crdt_undo_back (or, again, crdt_undo_again) does, in a transaction of the store that the
+ * caller has opened, has changed nothing in yet, and ends: an engine's. The undo takes no other
+ * call then until crdt_undo_end tells whether it was committed; where it was rolled back, the step
+ * is as it was. Errors: those of crdt_undo_back; EINVAL (the transaction has changed something). On
+ * an error the transaction can only be rolled back, and there is nothing to end. */
+CRDT_MUST_CHECK CRDT_API crdt_err crdt_undo_write(crdt_undo *undo, crdt_txn *txn, bool again);
+CRDT_API void                     crdt_undo_end(crdt_undo *undo, bool committed);
+
 #ifdef __cplusplus
 }
 #endif

@@ -18,6 +18,7 @@
 #include "node/notify.h"
 #include "node/number.h"
 #include "node/pubsub.h"
+#include "node/undo.h"
 
 /* -- The table --------------------------------------------------------------------------------- */
 
@@ -198,9 +199,11 @@ void call_commit(call *c)
     if (failed || call_fails(c, node_commit(n, c->deadlines || c->conflicts, &last))) {
         gossip_engine_rollback(n->engine);
         c->txn = NULL;
+        undo_after(n, false);
         return;
     }
     c->txn = NULL;
+    undo_after(n, true);
     if (last.seq == 0) return;
     c->client->written = last;
     c->client->wrote = true;

@@ -448,6 +448,12 @@ static const command list[] = {
     /* -- Texts --------------------------------------------------------------------------------- */
     COMMAND("text.at", command_text_at, -3, READ | OURS, 1, 1, 1, "text", "key cursor [UNIT unit]",
             "Where a cursor that TEXT.CURSOR gave stands now."),
+    COMMAND("text.blame", command_text_blame, -2, READ | OURS | NO_MULTI, 1, 1, 1, "text",
+            "key [UNIT unit]", "Who wrote which stretch: start, count, replica."),
+    COMMAND("text.changes", command_text_changes, -3, READ | OURS | NO_MULTI, 1, 1, 1, "text",
+            "key from [to] [WRITERS] [UNIT unit]",
+            "What changed from a token (0: nothing written) to another, or to now: the token of "
+            "that, and what to retain, insert and delete; with WRITERS who wrote and deleted it."),
     COMMAND("text.cursor", command_text_cursor, -4, READ | OURS, 1, 1, 1, "text",
             "key position <LEFT | RIGHT> [UNIT unit]",
             "A cursor that stays beside what is left, or right, of it."),
@@ -457,6 +463,8 @@ static const command list[] = {
             "if not told), utf16 or byte."),
     COMMAND("text.get", command_text_get, -2, READ | OURS, 1, 1, 1, "text",
             "key [position count] [UNIT unit]", "The text, or a part of it."),
+    COMMAND("text.history", command_text_history, 3, READ | OURS | NO_MULTI, 1, 1, 1, "text",
+            "key token", "The text as it was when the token was given."),
     COMMAND("text.insert", command_text_insert, -4, WRITE | OURS, 1, 1, 1, "text",
             "key position utf8 [UNIT unit]",
             "Insert into a text. Position -1: at the end, -2: before what comes last ..."),
@@ -467,6 +475,12 @@ static const command list[] = {
             "Mark a stretch: bold, link, comment:7. Without a value: 1."),
     COMMAND("text.marks", command_text_marks, -2, READ | OURS, 1, 1, 1, "text", "key [UNIT unit]",
             "The stretches that have marks: start, count, marks and values."),
+    COMMAND("text.redo", command_text_redo, -2, WRITE | OURS | NO_MULTI, 1, 1, 1, "text",
+            "key [count]", "Do again what TEXT.UNDO undid last: how many steps."),
+    COMMAND("text.undo", command_text_undo, -2, WRITE | OURS | NO_MULTI, 1, 1, 1, "text",
+            "key [count]",
+            "Undo the last steps that connections of this one's name did here, whatever others "
+            "have written since: how many steps. A step: TEXT.INSERT, TEXT.DELETE, or an EXEC."),
     COMMAND("text.unmark", command_text_unmark, -5, WRITE | OURS, 1, 1, 1, "text",
             "key start end mark [UNIT unit]", "Take a mark away from a stretch."),
 

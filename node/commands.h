@@ -89,6 +89,10 @@ void command_rev_put(call *c), command_rev_get(call *c), command_rev_winner(call
 void command_text_insert(call *c), command_text_delete(call *c), command_text_get(call *c),
     command_text_length(call *c), command_text_mark(call *c), command_text_unmark(call *c),
     command_text_marks(call *c), command_text_cursor(call *c), command_text_at(call *c);
+/* undo.c */
+void command_text_undo(call *c), command_text_redo(call *c);
+/* pasts.c */
+void command_text_changes(call *c), command_text_history(call *c), command_text_blame(call *c);
 /* pubsub.c */
 void command_publish(call *c), command_subscribe(call *c), command_psubscribe(call *c),
     command_unsubscribe(call *c), command_punsubscribe(call *c);

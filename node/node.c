@@ -23,6 +23,7 @@
 #include "node/notify.h"
 #include "node/peers.h"
 #include "node/pubsub.h"
+#include "node/undo.h"
 #include "node/watch.h"
 
 #define TAKE_MAX 256 /* messages of peers taken in one turn */
@@ -459,6 +460,7 @@ bool node_close(node *n)
     gossip_nng_close(n->nng); /* it may wake until this returns */
     uv_walk(&n->loop, close_handle, NULL);
     uv_run(&n->loop, UV_RUN_DEFAULT);
+    undo_close(n);
     expiry_close(n);
     conflicts_close(n);
     diff_close(n);

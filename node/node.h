@@ -91,9 +91,10 @@ typedef struct node {
     crdt_buf                 saying;   /* what was published here, for peers: node/pubsub.c */
     crdt_buf                 happened; /* to keys, and not yet told: node/notify.c */
     roster                   channels, patterns; /* of subscribers */
-    struct node_blocking    *blocking; /* who waits for which key; NULL: nobody ever did */
-    struct node_diff        *diff;     /* CRDT.DIFF under way: node/diff.c */
-    uint64_t                 saved_ms; /* when SAVE last succeeded */
+    struct node_blocking    *blocking;  /* who waits for which key; NULL: nobody ever did */
+    struct node_undoables   *undoables; /* what texts were written: node/undo.c; NULL: nothing */
+    struct node_diff        *diff;      /* CRDT.DIFF under way: node/diff.c */
+    uint64_t                 saved_ms;  /* when SAVE last succeeded */
     node_rates               rates;
     node_totals              totals;
 } node;

@@ -6,17 +6,32 @@
 #include "node/commands.h"
 #include "node/number.h"
 
-void command_crdt_token(call *c)
+void ready_tell(call *c, const crdt_context *seen)
 {
     node    *n = c->node;
     crdt_buf text;
     crdt_buf_init(&text, NULL);
-    crdt_err err = token_write(n->cluster, crdt_store_context(n->store), &text);
-    if (!call_fails(c, err)) reply_bulk(c->reply, crdt_buf_bytes(&text));
+    if (!call_fails(c, token_write(n->cluster, seen, &text))) {
+        reply_bulk(c->reply, crdt_buf_bytes(&text));
+    }
     crdt_buf_clear(&text);
     /* It promises what this turn has written: like that, it is told once it is durable. */
     gossip_stats stats = gossip_engine_stats(n->engine);
     if (stats.persisted < stats.log_end) c->client->wrote = true;
+}
+
+bool ready_read(call *c, crdt_view token, crdt_context *ret_seen)
+{
+    const char *reason = "";
+    crdt_err    err = token_read(token, c->node->cluster, ret_seen, &reason);
+    if (err == CRDT_ENOMEM) call_fails(c, err);
+    else if (err != CRDT_OK) call_error(c, "BADTOKEN not a token of this cluster: %s", reason);
+    return err == CRDT_OK;
+}
+
+void command_crdt_token(call *c)
+{
+    ready_tell(c, crdt_store_context(c->node->store));
 }
 
 bool ready_seen(client *c)
@@ -39,14 +54,10 @@ void ready_leave(client *c)
 static bool take_token(call *c)
 {
     ready_wait *w = calloc(1, sizeof *w);
-    const char *reason = "";
     if (w == NULL) return !call_fails(c, CRDT_ENOMEM);
     crdt_context_init(&w->wanted, NULL);
     c->client->ready = w;
-    crdt_err err = token_read(c->args[1], c->node->cluster, &w->wanted, &reason);
-    if (err == CRDT_ENOMEM) call_fails(c, err);
-    else if (err != CRDT_OK) call_error(c, "BADTOKEN not a token of this cluster: %s", reason);
-    return err == CRDT_OK;
+    return ready_read(c, c->args[1], &w->wanted);
 }
 
 /* Without a time it is a question. */

@@ -6,22 +6,20 @@
  * Marks      between two such places; a name, as "bold" or "comment:7", tells the rule at edges.
  *            TEXT.INSERT keeps the rules where text at an edge was deleted, too.
  * Cursors    tokens that stay where they were put: TEXT.AT tells where that is now.
+ * Elsewhere  TEXT.UNDO and TEXT.REDO: node/undo.c; who wrote what, and when: node/pasts.c
  */
+#include "node/texts.h"
+
 #include <inttypes.h>
 
 #include "node/commands.h"
 #include "node/keys.h"
 #include "node/number.h"
-
-typedef struct text_args {
-    crdt_unit unit;
-    size_t    count; /* of arguments before UNIT */
-} text_args;
+#include "node/undo.h"
 
 static const char *const unit_names[] = {"code points", "UTF-16 units", "bytes"};
 
-/* False: an error was replied. */
-static bool parse_unit(call *c, text_args *o)
+bool text_unit(call *c, text_args *o)
 {
     *o = (text_args){CRDT_CODE_POINTS, c->count};
     if (c->count < 4 || !call_is(c, c->count - 2, "unit")) return true;
@@ -33,8 +31,7 @@ static bool parse_unit(call *c, text_args *o)
     return !c->failed;
 }
 
-/* What is there under the name: *ret_there false, if nothing. False: an error was replied. */
-static bool find_text(call *c, crdt_ref *ret_text, bool *ret_there)
+bool text_find(call *c, crdt_ref *ret_text, bool *ret_there)
 {
     *ret_there = key_find(c, c->args[1], ret_text);
     if (c->failed || !*ret_there) return !c->failed;
@@ -63,8 +60,7 @@ static bool place(call *c, const text_args *o, int64_t position, uint64_t length
     return true;
 }
 
-/* The reply for an error of the library. False: there was none. */
-static bool text_fails(call *c, const text_args *o, crdt_err err)
+bool text_fails(call *c, const text_args *o, crdt_err err)
 {
     if (err == CRDT_ERANGE) {
         call_error(c, "ERR position or count ends inside a character: %s were counted",
@@ -83,7 +79,9 @@ static bool open_text(call *c, crdt_ref text, bool there, crdt_text_edit *ret_ed
 {
     const crdt_type *type = there ? text.type : &crdt_text_type;
     crdt_txn        *txn = key_write(c, c->args[1], type);
-    return txn != NULL && !call_fails(c, crdt_text_open(txn, c->args[1], type, ret_edit));
+    if (txn == NULL || call_fails(c, crdt_text_open(txn, c->args[1], type, ret_edit))) return false;
+    undo_before(c, type);
+    return true;
 }
 
 /* The length that it has now. */
@@ -103,12 +101,12 @@ void command_text_insert(call *c)
     crdt_ref       text;
     crdt_text_edit edit;
     bool           there;
-    if (!parse_unit(c, &o)) return;
+    if (!text_unit(c, &o)) return;
     if (o.count != 4) {
         call_wrong_arity(c);
         return;
     }
-    if (!call_int(c, 2, &position) || !find_text(c, &text, &there)) return;
+    if (!call_int(c, 2, &position) || !text_find(c, &text, &there)) return;
     length = length_of(text, there, o.unit);
     if (!place(c, &o, position, length, length + 1, &at)) return;
     if (!open_text(c, text, there, &edit)) return;
@@ -146,12 +144,12 @@ void command_text_delete(call *c)
     crdt_ref       text;
     crdt_text_edit edit;
     bool           there;
-    if (!parse_unit(c, &o)) return;
+    if (!text_unit(c, &o)) return;
     if (o.count != 4) {
         call_wrong_arity(c);
         return;
     }
-    if (!find_text(c, &text, &there)) return;
+    if (!text_find(c, &text, &there)) return;
     if (!parse_range(c, &o, length_of(text, there, o.unit), false, &at, &count)) return;
     if (count == 0) {
         reply_int(c->reply, (int64_t)length_of(text, there, o.unit));
@@ -168,12 +166,12 @@ void command_text_get(call *c)
     crdt_ref  text;
     crdt_buf  out;
     bool      there;
-    if (!parse_unit(c, &o)) return;
+    if (!text_unit(c, &o)) return;
     if (o.count != 2 && o.count != 4) {
         call_wrong_arity(c);
         return;
     }
-    if (!find_text(c, &text, &there)) return;
+    if (!text_find(c, &text, &there)) return;
     length = count = length_of(text, there, o.unit);
     if (o.count == 4 && !parse_range(c, &o, length, true, &at, &count)) return;
     if (!there) {
@@ -192,12 +190,12 @@ void command_text_length(call *c)
     text_args o;
     crdt_ref  text;
     bool      there;
-    if (!parse_unit(c, &o)) return;
+    if (!text_unit(c, &o)) return;
     if (o.count != 2) {
         call_wrong_arity(c);
         return;
     }
-    if (find_text(c, &text, &there)) {
+    if (text_find(c, &text, &there)) {
         reply_int(c->reply, (int64_t)length_of(text, there, o.unit));
     }
 }
@@ -226,12 +224,12 @@ static void mark_or_unmark(call *c, bool unmark)
     crdt_ref   text;
     crdt_range range;
     bool       there;
-    if (!parse_unit(c, &o)) return;
+    if (!text_unit(c, &o)) return;
     if (o.count != 5 && (unmark || o.count != 6)) {
         call_wrong_arity(c);
         return;
     }
-    if (!find_text(c, &text, &there)) return;
+    if (!text_find(c, &text, &there)) return;
     if (!parse_stretch(c, &o, length_of(text, there, o.unit), &range)) return;
     crdt_mark mark = {c->args[4], crdt_int(1), crdt_mark_expand(c->args[4])};
     if (o.count == 6) mark.value = number_value(c->args[5]);
@@ -293,12 +291,12 @@ void command_text_marks(call *c)
     crdt_ref    text;
     crdt_spans *counted, *spans;
     bool        there;
-    if (!parse_unit(c, &o)) return;
+    if (!text_unit(c, &o)) return;
     if (o.count != 2) {
         call_wrong_arity(c);
         return;
     }
-    if (!find_text(c, &text, &there)) return;
+    if (!text_find(c, &text, &there)) return;
     if (!there) {
         reply_array(c->reply, 0);
         return;
@@ -322,7 +320,7 @@ void command_text_cursor(call *c)
     int64_t     position;
     uint64_t    at, length;
     bool        there;
-    if (!parse_unit(c, &o)) return;
+    if (!text_unit(c, &o)) return;
     if (o.count != 4) {
         call_wrong_arity(c);
         return;
@@ -332,7 +330,7 @@ void command_text_cursor(call *c)
         call_error(c, "ERR a cursor sticks to what is LEFT or RIGHT of it");
         return;
     }
-    if (!call_int(c, 2, &position) || !find_text(c, &text, &there)) return;
+    if (!call_int(c, 2, &position) || !text_find(c, &text, &there)) return;
     length = length_of(text, there, o.unit);
     if (!place(c, &o, position, length, length + 1, &at)) return;
     cursor = crdt_cursor_end(left ? CRDT_LEFT : CRDT_RIGHT);
@@ -352,7 +350,7 @@ void command_text_at(call *c)
     crdt_cursor cursor;
     uint64_t    at = 0;
     bool        there;
-    if (!parse_unit(c, &o)) return;
+    if (!text_unit(c, &o)) return;
     if (o.count != 3) {
         call_wrong_arity(c);
         return;
@@ -361,7 +359,7 @@ void command_text_at(call *c)
         call_error(c, "ERR no cursor: TEXT.CURSOR gives them");
         return;
     }
-    if (!find_text(c, &text, &there)) return;
+    if (!text_find(c, &text, &there)) return;
     crdt_err err = there                 ? crdt_text_find(text, cursor, o.unit, &at)
                    : cursor.replica == 0 ? CRDT_OK
                                          : CRDT_ENOENT;

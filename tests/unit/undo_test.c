@@ -282,6 +282,47 @@ TEST(undo, respects_limits)
     free_all(store, NULL);
 }
 
+/* As an engine does it: its transaction, which may not be committed after all. */
+TEST(undo, writes_into_a_transaction_of_the_callers)
+{
+    crdt_store *store = solo_of(&crdt_text_type, 0xa);
+    crdt_undo  *undo = undo_of(store, LEAST);
+    crdt_txn   *txn = begin(store);
+    CHECK_ERR(crdt_undo_write(undo, txn, false), CRDT_ENOENT);
+    crdt_store_rollback(store);
+    insert(store, 0, "abcd");
+    note(undo);
+    delete (store, 1, 2);
+    note(undo);
+    for (int committed = 0; committed < 2; committed++) {
+        txn = begin(store);
+        CHECK_OK(crdt_undo_write(undo, txn, false));
+        check_text(store, "abcd");
+        if (committed) CHECK_OK(crdt_store_commit(store, NULL));
+        else crdt_store_rollback(store);
+        crdt_undo_end(undo, committed);
+        check_text(store, committed ? "abcd" : "ad");
+        CHECK_EQ_INT(crdt_undo_count(undo), committed ? 1 : 2);
+        CHECK_EQ_INT(crdt_redo_count(undo), committed);
+    }
+    crdt_text_edit edit;
+    txn = begin(store);
+    CHECK_OK(crdt_text_open(txn, CRDT_SOLO, &crdt_text_type, &edit));
+    CHECK_OK(crdt_text_delete(&edit, CRDT_CODE_POINTS, 0, 1));
+    CHECK_ERR(crdt_undo_write(undo, txn, true), CRDT_EINVAL); /* it has changed something */
+    crdt_store_rollback(store);
+    txn = begin(store);
+    CHECK_OK(crdt_undo_write(undo, txn, true));
+    CHECK_OK(crdt_store_commit(store, NULL));
+    crdt_undo_end(undo, true);
+    check_text(store, "ad");
+    back(undo, store, "abcd"); /* the copies are those of what was committed */
+    back(undo, store, "");
+    again(undo, store, "abcd");
+    crdt_undo_free(undo);
+    free_all(store, NULL);
+}
+
 /* A new incarnation goes on where the old one was. */
 TEST(undo, knows_what_it_did_under_another_replica_id)
 {
