@@ -9,7 +9,7 @@
 #include "tests/lib/t.h"
 
 #define ASKED 40u /* more than are taken at once */
-#define TEXT 40u
+#define TEXT 48u
 
 typedef struct asked {
     char       text[ASKED][TEXT];
