@@ -1,7 +1,6 @@
 /* keys.c: see keys.h. */
 #include "edit/keys.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #define ESCAPE 0x1b
@@ -60,7 +59,10 @@ static size_t escape(keys *k, const char *bytes, size_t size, key *ret)
         ret->kind = KEY_PASTE;
         return end + 1;
     }
-    long        number = strtol(bytes + 2, NULL, 10);
+    long number = 0; /* by hand: strtol would go on behind what there is */
+    for (size_t i = 2; i < end && bytes[i] >= '0' && bytes[i] <= '9' && number < 1000; i++) {
+        number = number * 10 + (bytes[i] - '0');
+    }
     const char *more = memchr(bytes + 2, ';', end - 2);
     *ret = of_csi(bytes[end], number, more != NULL && more[1] == '5');
     return end + 1;
