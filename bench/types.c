@@ -363,7 +363,7 @@ static void type_rows(subject *s)
     s->places = 0;
     if (wants_any(s, elements)) element_rows(s);
     if (wants_any(s, replicas)) replica_rows(s);
-    if (wants_any(s, removed)) removed_rows(s);
+    if (!s->type->kept && wants_any(s, removed)) removed_rows(s);
 }
 
 void bench_types(bench *b)
