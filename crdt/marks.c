@@ -134,7 +134,7 @@ static void print(const crdt_ref *ref, crdt_buf *out)
     uint32_t     at[4] = {0};
     size_t       bytes = count * (sizeof(crdt__said) + sizeof(crdt__said *));
     crdt__said  *all = count == 0 ? NULL : crdt__alloc(out->mem, bytes);
-    crdt__said **order = (crdt__said **)(void *)(all + count);
+    crdt__said **order = all == NULL ? NULL : (crdt__said **)(void *)(all + count);
     if (count > 0 && all == NULL) {
         out->failed = true;
         return;

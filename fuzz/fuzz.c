@@ -216,7 +216,8 @@ bool fuzz_op_may_give(crdt_err err)
     case CRDT_ETYPE:
     case CRDT_ELIMIT:
     case CRDT_ERANGE:
-    case CRDT_EFORK: /* the bytes forged what this replica wrote */
+    case CRDT_EFORK:      /* the bytes forged what this replica wrote */
+    case CRDT_EMALFORMED: /* an audit's `verify`: the bytes forged a chain */
     case CRDT_ERIGHTS: return true;
     default: return false;
     }
