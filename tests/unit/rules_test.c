@@ -1,6 +1,7 @@
 /* The rules that are easy to get wrong (R3 to R8, R12), each with its counter-example. */
 #include <string.h>
 
+#include "tests/lib/relays.h"
 #include "tests/lib/stores.h"
 #include "tests/lib/t.h"
 
@@ -183,24 +184,7 @@ static crdt_store *store_without_orset(uint64_t replica)
 {
     static const crdt_type *few[] = {&crdt_lww_type};
     static const crdt_types types = {few, 1};
-    crdt_options            o = crdt_options_default(replica, &types);
-    crdt_store             *store;
-    CHECK_OK(crdt_store_new(&o, &store));
-    return store;
-}
-
-/* Bytes of `from`, read by `like`'s options. */
-static crdt_store *read_as(const crdt_store *like, const crdt_store *from)
-{
-    crdt_buf    buf;
-    crdt_store *out;
-    const char *reason = "";
-    crdt_buf_init(&buf, NULL);
-    CHECK_OK(crdt_store_encode(from, &buf));
-    crdt_err err = crdt_delta_decode(like, crdt_buf_bytes(&buf), &out, &reason);
-    CHECK_MSG(err == CRDT_OK, "%s: %s", crdt_err_name(err), reason);
-    crdt_buf_clear(&buf);
-    return out;
+    return store_with(&types, replica, NULL);
 }
 
 TEST(r8, objects_of_unknown_types_are_relayed_untouched_and_replayed_when_known)
