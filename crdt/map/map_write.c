@@ -51,7 +51,6 @@ static void mutate_steps(crdt_target *target)
     for (struct crdt_inside *at = target->inside; at != NULL; at = step_of(at)->outer) {
         crdt__entry *own = step_of(at)->both.own;
         own->mutated = true;
-        own->sealed = false;
     }
 }
 
@@ -146,7 +145,10 @@ static crdt_err take_step(const crdt_target *target, crdt_view key, const crdt_t
         if (err != CRDT_OK) return err;
         s.both.mine->born = true;
     }
-    if (type->undo != NULL) crdt__map_edit(state, s.both.mine);
+    if (type->undo != NULL) {
+        crdt__txn_in_place(target->txn, type);
+        crdt__map_edit(state, s.both.mine);
+    }
     s.both.type = type;
     s.outer = target->inside;
     s.sight = crdt__map_sight(&target->now);

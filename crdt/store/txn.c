@@ -18,9 +18,9 @@ crdt_err crdt_store_begin(crdt_store *store, uint64_t now_ms, crdt_txn **ret_txn
     txn->store = store;
     txn->delta = delta;
     txn->spare = NULL;
-    txn->shown = NULL;
+    memset(&txn->found, 0, sizeof txn->found);
     memset(txn->opened, 0, sizeof txn->opened);
-    txn->sealed = false;
+    txn->sealed = txn->in_place = false;
     txn->at = NULL;
     txn->now_ms = now_ms;
     txn->changes = 0;
@@ -192,50 +192,82 @@ static void see(const crdt_txn *txn, under *u, const crdt_type *type, uint32_t i
     u->shows = true;
 }
 
-/* Who looks at a name mostly looks again, to change it. */
-static bool shown_before(const crdt_txn *txn, crdt_view name, under *ret_under)
+/* Who looks at a name mostly looks again, to change it; what it changed it looks at anew. */
+static bool found_before(crdt_txn *txn, crdt_view name, under *ret_under)
 {
-    crdt__object *o = txn->shown;
+    const crdt__found  *f = &txn->found;
+    const crdt__object *o = f->mine != NULL ? f->mine : f->own;
     if (o == NULL || o->key.bytes.size != name.size) return false;
     if (!crdt__same_bytes(o->key.bytes.data, name.data, name.size)) return false;
-    *ret_under = (under){.shows = true, .beside = txn->shown_beside};
-    ret_under->first.type = o->type;
-    ret_under->first.id = (uint16_t)o->key.minor;
-    ret_under->showing = (pair){o, txn->shown_own};
+    pair p = {f->mine, f->own};
+    *ret_under = (under){.shows = f->shows, .beside = f->beside};
+    if (f->shows) {
+        ret_under->first.type = o->type;
+        ret_under->first.id = (uint16_t)o->key.minor;
+        ret_under->showing = p;
+    } else {
+        see(txn, ret_under, o->type, o->key.minor, p);
+    }
     return true;
 }
 
-/* What the store holds for certain stays there while the transaction is open. What is changed in
- * place may change unseen: an edit of a text is held open. */
-static void remember_shown(const crdt_txn *txn, const under *u)
+/* last: of the only one under its name, but for what stands beside. What the store holds for certain
+ * stays there while the transaction is open. What is changed in place may change unseen: an edit of
+ * a text is held open. */
+static void remember(crdt_txn *txn, const under *u, pair last)
 {
-    crdt_txn *open = &txn->store->txn;
-    bool      known =
-        u->shows && u->showing.mine != NULL && u->showing.mine->live && u->first.type->undo == NULL;
-    open->shown = known ? u->showing.mine : NULL;
-    open->shown_own = u->showing.own;
-    open->shown_beside = u->beside;
+    txn->found = (crdt__found){NULL, NULL, u->beside, false};
+    if (last.mine != NULL && !last.mine->live) return;
+    txn->found.mine = last.mine;
+    txn->found.own = last.own;
+    txn->found.shows = u->shows && last.mine != NULL && u->first.type->undo == NULL;
+}
+
+static void forget_found(crdt_txn *txn)
+{
+    memset(&txn->found, 0, sizeof txn->found);
+}
+
+/* An object was opened; made: for that. What was found under its name may show no more, and is not
+ * alone if another was made. */
+static void note_opened(crdt_txn *txn, bool made, pair p)
+{
+    crdt__found *f = &txn->found;
+    txn->found.shows = false;
+    if (!made) return;
+    if (f->mine != NULL && f->mine == p.mine) f->own = p.own;
+    else forget_found(txn);
 }
 
 /* Which object shows under name in the transaction: committed ones first, then those only in the
  * delta. */
-static under look_under(const crdt_txn *txn, crdt_view name)
+static under look_under(const crdt_txn *seen_txn, crdt_view name)
 {
-    under u = {.shows = false};
-    if (shown_before(txn, name, &u)) return u;
-    crdt__named   it;
+    crdt_txn   *txn = &seen_txn->store->txn; /* what it remembers does not show */
+    under       u = {.shows = false};
+    pair        last = {NULL, NULL};
+    unsigned    count = 0;
+    crdt__named it;
+    if (found_before(txn, name, &u)) return u;
     crdt__object *o = crdt__objects_named(txn->store, name, &it);
     for (; o != NULL; o = crdt__objects_named_next(&it)) {
         pair p = {o, own_of(txn, name, (uint16_t)o->key.minor)};
         see(txn, &u, o->type, o->key.minor, p);
+        if (o->type->beside) continue;
+        last = p;
+        count++;
     }
     o = may_be_opened(txn, name) ? crdt__objects_named(txn->delta, name, &it) : NULL;
     for (; o != NULL; o = crdt__objects_named_next(&it)) {
         if (o->mine != NULL) continue;
         if (crdt__object_get(txn->store, name, (uint16_t)o->key.minor) != NULL) continue;
-        see(txn, &u, o->type, o->key.minor, (pair){NULL, o});
+        pair p = {NULL, o};
+        see(txn, &u, o->type, o->key.minor, p);
+        if (o->type->beside) continue;
+        last = p;
+        count++;
     }
-    remember_shown(txn, &u);
+    if (count == 1) remember(txn, &u, last);
     return u;
 }
 
@@ -332,17 +364,19 @@ static crdt_err open_found(crdt_txn *txn, crdt_view name, const crdt_type *type,
                            pair p, crdt_target *ret_target)
 {
     crdt_err err = CRDT_OK;
+    bool     made = p.own == NULL || (type->undo != NULL && p.mine == NULL);
     mark_opened(txn, name); /* what the delta gets stays there, whatever fails then */
     if (p.own == NULL) err = crdt__object_add(txn->delta, name, type, id, &p.own);
     if (err == CRDT_OK && type->undo != NULL && p.mine == NULL) {
         err = crdt__object_make(txn->store, name, type, id, &p.mine);
     }
+    note_opened(txn, made, p);
     if (err != CRDT_OK) return err;
-    txn->shown = NULL;
     txn->sealed = false;
     p.own->mine = p.mine != NULL && p.mine->live ? p.mine : NULL;
     ret_target->state = NULL;
     if (type->undo != NULL) {
+        crdt__txn_in_place(txn, type);
         crdt__object_before(txn->store, p.mine);
         end_pending(txn, p.mine);
         ret_target->state = p.mine->state;
@@ -600,6 +634,11 @@ uint64_t crdt__txn_next(const crdt_txn *txn)
     return txn->next;
 }
 
+void crdt__txn_in_place(crdt_txn *txn, const crdt_type *type)
+{
+    if (!type->holds) txn->in_place = true;
+}
+
 crdt_err crdt__txn_failed(crdt_txn *txn, uint64_t next, crdt_err err)
 {
     if (txn->next > next) txn->failed = err;
@@ -739,18 +778,17 @@ static crdt_err seal(crdt_txn *txn, bool wanted)
 {
     crdt__object *drop = NULL;
     crdt_err      err = CRDT_OK;
-    txn->sealed = wanted;
+    txn->sealed = wanted && !txn->in_place;
     crdt__objects it = crdt__objects_of(txn->delta);
     for (crdt__object *own; (own = crdt__objects_next(&it)) != NULL;) {
         if (own->mutated || own == txn->delta->only) {
-            if (own->type->undo == NULL) continue;
-            txn->sealed = false;
-            if (err == CRDT_OK) err = seal_one(txn, own, wanted);
+            if (own->type->undo != NULL && err == CRDT_OK) err = seal_one(txn, own, wanted);
             continue;
         }
         own->next_prune = drop;
         drop = own;
     }
+    if (drop != NULL) forget_found(txn);
     drop_unmutated(txn->store, txn->delta, drop);
     return err;
 }
@@ -781,7 +819,7 @@ crdt_err crdt_store_commit(crdt_store *store, crdt_delta **ret_delta)
     crdt_err    err = finish(txn, ret_delta != NULL);
     if (err != CRDT_OK) return err;
     txn->delta = NULL;
-    err = crdt__store_join(store, delta, txn->now_ms, false);
+    err = crdt__store_join_own(store, delta, txn->now_ms, ret_delta == NULL);
     if (err != CRDT_OK) {
         txn->delta = delta;
         return err;
