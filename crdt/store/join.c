@@ -8,7 +8,7 @@
 
 #include "crdt/store/impl.h"
 
-#define MET 4 /* objects of a small delta, that are looked up once */
+#define MET 32 /* objects of a small delta, that are looked up once */
 
 typedef struct pass {
     crdt_store       *store;
