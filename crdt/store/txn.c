@@ -731,7 +731,8 @@ static crdt_err seal_one(crdt_txn *txn, crdt__object *own, bool wanted)
     bool  holds = own->type->holds;
     void *part = wanted || holds ? own->state : NULL;
     if (!holds) own->type->clear(&txn->delta->space, own->state);
-    return own->type->seal(&txn->store->space, mine->state, first, part);
+    crdt_err err = own->type->seal(&txn->store->space, mine->state, first, part);
+    return err == CRDT_OK && part != NULL ? crdt__object_learn(txn->delta, own) : err;
 }
 
 /* It is for good where nothing is changed in place. */
