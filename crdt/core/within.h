@@ -28,7 +28,8 @@ struct crdt_inside {
 };
 
 /* Send the transaction within, NULL: out again. Takes within. */
-void crdt__txn_within(crdt_txn *txn, crdt__within *within);
+void                crdt__txn_within(crdt_txn *txn, crdt__within *within);
+const crdt__within *crdt__txn_is_within(const crdt_txn *txn); /* or NULL */
 /* crdt_target_open, whatever the transaction is within. shows: the object is written to; else only
  * taken away from, so that it does not make an absent name exist. */
 crdt_err crdt__target_open_named(crdt_txn *txn, crdt_view name, const crdt_type *type, bool shows,

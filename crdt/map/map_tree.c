@@ -412,6 +412,18 @@ static void free_entry(const crdt_space *space, crdt__entry *e)
     crdt__release(space->mem, e, crdt__entry_bytes(e));
 }
 
+/* Do those beside it begin otherwise? False also if one may be in another leaf. */
+static bool stands_alone(const crdt__map *map, const crdt__entry *e)
+{
+    const crdt__leaf *leaf = e->leaf;
+    const uint64_t   *heads = crdt__leaf_heads(leaf);
+    uint32_t          at = 0;
+    while (crdt__leaf_entries(leaf)[at] != e) at++;
+    bool first = at == 0, last = at + 1 == leaf->count;
+    if ((first || last) && map->count > 1) return false;
+    return (first || heads[at - 1] != heads[at]) && (last || heads[at + 1] != heads[at]);
+}
+
 /* Does anything else show under its key? */
 static bool shows_alike(const crdt__map *map, const crdt__entry *e)
 {
@@ -430,7 +442,8 @@ static void set_live(crdt__map *map, crdt__entry *e, bool live)
     e->live = live;
     if (live) map->lives++;
     else map->lives--;
-    if (crdt__map_only(map->type) == NULL && shows_alike(map, e)) return;
+    bool alone = crdt__map_only(map->type) != NULL || stands_alone(map, e);
+    if (!alone && shows_alike(map, e)) return;
     if (live) map->keys++;
     else map->keys--;
 }
