@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "crdt/core/mem.h"
+#include "crdt/seq/seq_stand.h"
 
 /* -- Packs ------------------------------------------------------------------------------------- */
 
@@ -107,11 +108,27 @@ crdt_err crdt__pack_read(const crdt__slot *slot, crdt_dec *dec, crdt__pack **ret
         if (used.count > 0) {
             *ret_pack = pack_of(slot, &used, dict.ids, dict.count, bytes);
             if (*ret_pack == NULL) err = CRDT_ENOMEM;
+            else (*ret_pack)->moves = r.moves;
         }
     }
     crdt_replicas_clear(&used);
     if (err == CRDT_OK) return CRDT_OK;
     return crdt_dec_fail(dec, err, r.in.reason != NULL ? r.in.reason : "no room for a sequence");
+}
+
+static uint64_t moved_max(const crdt__slot *slot)
+{
+    crdt__walk walk;
+    crdt__row  row;
+    uint64_t   max = 0;
+    crdt__walk_begin(&walk, slot);
+    while (crdt__walk_replica(&walk)) {
+        while (crdt__walk_row(&walk, &row)) {
+            uint64_t stamp = row.move ? crdt__row_move(&row).stamp : 0;
+            if (stamp > max) max = stamp;
+        }
+    }
+    return max;
 }
 
 uint64_t crdt__pack_stamp_max(const crdt__pack *pack, const crdt__slot *slot)
@@ -120,8 +137,8 @@ uint64_t crdt__pack_stamp_max(const crdt__pack *pack, const crdt__slot *slot)
                              slot->kind,  slot->classic, false};
     crdt__set_walk sets;
     crdt__told_set set;
-    uint64_t       max = 0;
-    if (crdt__sets_begin(&sets, &packed) == 0) return 0;
+    uint64_t       max = pack->moves ? moved_max(&packed) : 0;
+    if (crdt__sets_begin(&sets, &packed) == 0) return max;
     while (crdt__sets_next(&sets, &set)) max = set.stamp > max ? set.stamp : max;
     return max;
 }
@@ -325,11 +342,12 @@ static bool walk_to(crdt__walk *walk, const crdt__filter *filter)
 
 /* First pass: which ids are named, how many rows there are of each replica that the walk visits. */
 static crdt_err count_rows(const crdt__slot *slot, const crdt__filter *filter, crdt_replicas *ids,
-                           crdt_buf *counts, uint64_t *ret_sections)
+                           crdt_buf *counts, uint64_t *ret_sections, bool *ret_moves)
 {
     crdt__walk walk;
     crdt_err   err = CRDT_OK;
     *ret_sections = 0;
+    *ret_moves = false;
     crdt__walk_begin(&walk, slot);
     while (err == CRDT_OK && walk_to(&walk, filter)) {
         picking   p;
@@ -341,6 +359,7 @@ static crdt_err count_rows(const crdt__slot *slot, const crdt__filter *filter, c
             name(ids, row.first);
             name(ids, row.left);
             name(ids, row.right);
+            *ret_moves |= row.move;
         }
         *ret_sections += n > 0;
         crdt_buf_varint(counts, n);
@@ -438,11 +457,12 @@ crdt_err crdt__pack_make(const crdt__slot *slot, const crdt__filter *filter, crd
     crdt_buf        counts, bytes;
     crdt_replicas   ids;
     uint64_t        sections, sets = 0;
+    bool            moves;
     *ret_pack = NULL;
     crdt_buf_init(&counts, mem);
     crdt_buf_init(&bytes, mem);
     crdt_replicas_init(&ids, mem);
-    crdt_err err = count_rows(slot, filter, &ids, &counts, &sections);
+    crdt_err err = count_rows(slot, filter, &ids, &counts, &sections, &moves);
     if (err == CRDT_OK) err = count_sets(slot, filter, &ids, &sets);
     if (err == CRDT_OK) err = crdt_buf_status(&counts);
     if (err == CRDT_OK) err = crdt_replicas_seal(&ids);
@@ -457,6 +477,7 @@ crdt_err crdt__pack_make(const crdt__slot *slot, const crdt__filter *filter, crd
     if (err == CRDT_OK && sections + sets > 0) {
         *ret_pack = pack_of(slot, &ids, ids.ids, ids.count, crdt_buf_bytes(&bytes));
         if (*ret_pack == NULL) err = CRDT_ENOMEM;
+        else (*ret_pack)->moves = moves;
     }
     crdt_replicas_clear(&ids);
     crdt_buf_clear(&counts);
