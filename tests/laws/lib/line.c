@@ -196,10 +196,11 @@ size_t line_insert_beside(line *l, uint64_t seen, unsigned event, uint64_t repli
 size_t line_move(line *l, uint64_t seen, unsigned event, uint64_t replica, uint64_t stamp,
                  uint64_t from, uint64_t to)
 {
+    seen |= BIT(event);
     size_t number = line_at(l, seen, from), left = line_at(l, seen, to);
     if (number == LINE_NONE || left == LINE_NONE) return LINE_NONE;
     if (to < from) left = to == 0 ? LINE_NONE : line_at(l, seen, to - 1);
-    size_t put = insert_after(l, seen | BIT(event), event, replica, left, 1);
+    size_t put = insert_after(l, seen, event, replica, left, 1);
     l->items[put].of = line_element(l, number);
     l->items[put].stamp = stamp;
     l->moves++;
