@@ -213,12 +213,15 @@ crdt_err crdt__seq_move(crdt_target *target, uint32_t from, uint32_t to)
     size_t size = crdt__move_write(move, atom);
     crdt__atoms_append(&seq->atoms, atom, size, 1);
     seq->pending.count = 1;
-    if (seq->pending.pos <= from) from++;
+    uint32_t pos = seq->pending.pos;
     crdt__seq_settle(seq);
-    crdt__place place = crdt__order_at(&seq->order, from);
-    uint32_t    n = crdt__order_kill(&seq->order, &place, 1, &old);
-    CRDT_ASSERT(n == 1 && crdt__shown_by(seq, old) == of);
-    crdt__stand_add(seq, cid, of, move.stamp, true);
+    /* Where stamps end what a greater replica moved stays where it is. */
+    bool wins = old == of || crdt__stand_compare(seq, old, cid) < 0;
+    if (wins) pos = pos <= from ? from + 1 : from;
+    crdt__place place = crdt__order_at(&seq->order, pos);
+    uint32_t    n = crdt__order_kill(&seq->order, &place, 1, &pos);
+    CRDT_ASSERT(n == 1 && pos == (wins ? old : cid));
+    crdt__stand_add(seq, cid, of, move.stamp, wins);
     return CRDT_OK;
 }
 
