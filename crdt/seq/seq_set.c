@@ -295,6 +295,8 @@ crdt_err crdt__seq_set(crdt_target *target, uint32_t pos, crdt_value value)
     if (err == CRDT_OK) err = ready(seq, elem, value, &set, &owned);
     if (err != CRDT_OK) return err;
     crdt_dot dot = crdt_target_dot(target); /* keys on the way are stamped first */
-    fill(seq, set, owned, dot, crdt_target_stamp(target, over));
+    uint64_t stamp = crdt_target_stamp(target, over);
+    if (is_later(set, stamp, dot)) fill(seq, set, owned, dot, stamp);
+    else free_value(seq, owned); /* where stamps end a greater replica's stays */
     return CRDT_OK;
 }

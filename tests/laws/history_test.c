@@ -531,9 +531,10 @@ static void hold(const crdt_type *type)
 {
     static world w;
     bool         is_text = type == &crdt_text_type || type == &crdt_text_classic_type;
-    unsigned     times = T_SLOW ? 0 : getenv("CRDT_SOAK") != NULL ? 10 : 1;
-    unsigned     rounds = times == 0 ? 60 : (is_text ? 4000 : 1000) * times;
-    uint64_t     seed = seed_or(1);
+    const char  *asked = getenv("CRDT_SCHEDULES");
+    unsigned rounds = T_SLOW ? 60 : getenv("CRDT_SOAK") != NULL ? 100000 : is_text ? 4000 : 1000;
+    if (asked != NULL) rounds = (unsigned)strtoul(asked, NULL, 0);
+    uint64_t seed = seed_or(1);
     memset(&done, 0, sizeof done);
     for (unsigned i = 0; i < rounds; i++, seed++) {
         uint64_t first = seed;
