@@ -76,6 +76,11 @@ void bench_mark(crdt_store *store, uint32_t count, uint64_t seed);
 /* Read all spans; how many there are. */
 size_t bench_spans(const crdt_store *store);
 
+/* A stand-alone list of so many short values; then elements of it are moved, one a transaction, from
+ * anywhere to anywhere. */
+crdt_store *bench_list(uint32_t count, uint64_t replica, const crdt_mem *mem);
+void        bench_move(crdt_store *store, uint32_t count, uint64_t seed);
+
 const crdt_op *bench_op(const crdt_type *type, const char *name);
 
 /* -- The groups of rows */
@@ -83,6 +88,7 @@ void bench_orset(bench *b);
 void bench_counters(bench *b);
 void bench_maps(bench *b);
 void bench_marks(bench *b);
+void bench_moves(bench *b);
 void bench_types(bench *b);
 void bench_revgraph(bench *b);
 void bench_queue(bench *b);
