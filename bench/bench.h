@@ -76,8 +76,8 @@ void bench_mark(crdt_store *store, uint32_t count, uint64_t seed);
 /* Read all spans; how many there are. */
 size_t bench_spans(const crdt_store *store);
 
-/* A stand-alone list of so many short values; then elements of it are moved, one a transaction, from
- * anywhere to anywhere. */
+/* A stand-alone list of so many short values; then elements of it are moved, one a transaction,
+ * from anywhere to anywhere. */
 crdt_store *bench_list(uint32_t count, uint64_t replica, const crdt_mem *mem);
 void        bench_move(crdt_store *store, uint32_t count, uint64_t seed);
 

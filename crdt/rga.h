@@ -57,9 +57,9 @@ CRDT_MUST_CHECK CRDT_API crdt_err crdt_rga_delete(crdt_rga_edit *edit, uint64_t 
 /* Give the element at pos another value. O(log n). Errors: ERANGE, EINVAL, ELIMIT, ENOMEM. */
 CRDT_MUST_CHECK CRDT_API crdt_err crdt_rga_set(crdt_rga_edit *edit, uint64_t pos, crdt_value value);
 
-/* Move the element at `from`, so that it stands at `to`: what stood there, and what is between them,
- * goes one step to where it came from. To its own place: nothing is written. Its value, sets and
- * cursors go with it. O(log n). Errors: ERANGE, ELIMIT, ENOMEM, EFORK. */
+/* Move the element at `from`, so that it stands at `to`: what stood there, and what is between
+ * them, goes one step to where it came from. To its own place: nothing is written. Its value, sets
+ * and cursors go with it. O(log n). Errors: ERANGE, ELIMIT, ENOMEM, EFORK. */
 CRDT_MUST_CHECK CRDT_API crdt_err crdt_rga_move(crdt_rga_edit *edit, uint64_t from, uint64_t to);
 
 /* -- Reading ----------------------------------------------------------------------------------- */

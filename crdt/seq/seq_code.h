@@ -19,8 +19,8 @@
  *                         RIGHT: counter (z) less the left origin's if NEAR, that is of its
  *                         replica, else replica, counter; lamport (z) less the one expected in
  *                         classic order; (gap, length) of the stretches
- *                 content the atoms of insertions: values, or the one of a move (seq_stand.h), which
- *                         is a row of one dot and one element that no other goes on from
+ *                 content the atoms of insertions; that of a move (seq_stand.h) is in a row of its
+ *                         own, of one dot and one element, that no other goes on from
  *
  * The cursor is where the replica last edited: the last element that it inserted, or the one before
  * those that it deleted. So the usual row is three or four bytes. Rows are those of seq_rows.c. A

@@ -1,9 +1,9 @@
 /* seq/seq_stand.h: moves of a list's elements: where those that were moved stand.
  *
- * Shape    A move inserts a *stand*: an element of the order that has no value of its own, but names
- *          another element and a stamp. It is inserted, numbered, told and forgotten as any other;
- *          so it has a dot and a place that nobody disputes. The value, the sets and the deletion
- *          of what was moved are those of the element that it names.
+ * Shape    A move inserts a *stand*: an element of the order that has no value of its own, but
+ *          names another element and a stamp. It is inserted, numbered, told and forgotten as any
+ *          other; so it has a dot and a place that nobody disputes. The value, the sets and the
+ *          deletion of what was moved are those of the element that it names.
  * Shows    of an element that is not deleted exactly one place: the stand with the greatest (stamp,
  *          replica, sequence) of those that name it; where it was inserted if there is none. So
  *          what shows follows from the set of rows alone. A place that showed once and does not any

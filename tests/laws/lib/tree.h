@@ -3,9 +3,9 @@
  *
  * An insertion between the visible elements p and x is a left child of x if x stands in the subtree
  * right of p, else a right child of p; siblings stand in the order of their ids. Classic: always a
- * right child of p; the latest (time, then id) first. A move inserts a node that is for another one:
- * that shows at the last of those, by (stamp, replica, event). What an author saw is a set of events
- * (a bitmap).
+ * right child of p; the latest (time, then id) first. A move inserts a node that is for another
+ * one: that shows at the last of those, by (stamp, replica, event). What an author saw is a set of
+ * events (a bitmap).
  */
 #ifndef TESTS_LAWS_LIB_TREE_H
 #define TESTS_LAWS_LIB_TREE_H
