@@ -304,6 +304,21 @@ crdt__row crdt__row_of_del(const crdt__seq *seq, uint64_t replica, const crdt__d
     return row;
 }
 
+static void next_insertion(crdt__rows *rows, crdt__row *ret_row)
+{
+    const crdt__ins *ins = rows->next_ins;
+    if (rows->seq->stands.count == 0 && rows->ins_done == 0) {
+        *ret_row = crdt__row_of_ins(rows->seq, rows->replica, ins);
+        rows->next_ins = crdt__log_next_ins(&rows->ins);
+        return;
+    }
+    *ret_row = crdt__part_of_ins(rows->seq, rows->replica, ins, rows->ins_done);
+    rows->ins_done += ret_row->dots;
+    if (rows->ins_done < ins->dots) return;
+    rows->next_ins = crdt__log_next_ins(&rows->ins);
+    rows->ins_done = 0;
+}
+
 /* The row with the least dot of the three sources, without what is below `from`. */
 static bool next_source(crdt__rows *rows, crdt__row *ret_row)
 {
@@ -312,12 +327,7 @@ static bool next_source(crdt__rows *rows, crdt__row *ret_row)
     uint64_t parked = UINT64_MAX;
     if (rows->next_parked != NULL) parked = crdt__parked_row(rows->next_parked).dot;
     if (ins < del && ins < parked) {
-        *ret_row = crdt__part_of_ins(rows->seq, rows->replica, rows->next_ins, rows->ins_done);
-        rows->ins_done += ret_row->dots;
-        if (rows->ins_done == rows->next_ins->dots) {
-            rows->next_ins = crdt__log_next_ins(&rows->ins);
-            rows->ins_done = 0;
-        }
+        next_insertion(rows, ret_row);
     } else if (del < parked) {
         *ret_row = crdt__row_of_del(rows->seq, rows->replica, rows->next_del);
         rows->next_del = crdt__log_next_del(&rows->del);

@@ -90,10 +90,10 @@ const crdt__stand *crdt__stand_at(const crdt__seq *seq, uint32_t cid)
     return at < s->count && s->at[at].cid == cid ? &s->at[at] : NULL;
 }
 
-uint32_t crdt__before_stand(const crdt__seq *seq, uint32_t cid, uint32_t len)
+uint32_t crdt__before_any(const crdt__seq *seq, uint32_t cid, uint32_t len)
 {
     const crdt__stands *s = &seq->stands;
-    uint32_t            at = s->count == 0 ? 0 : stand_from(s, cid);
+    uint32_t            at = stand_from(s, cid);
     return at < s->count && s->at[at].cid - cid < len ? s->at[at].cid - cid : len;
 }
 

@@ -44,7 +44,11 @@ crdt__move crdt__row_move(const crdt__row *row);
 /* The stand with the cid; NULL: that is an element with a value. O(log stands). */
 const crdt__stand *crdt__stand_at(const crdt__seq *seq, uint32_t cid);
 /* How many of the elements from cid on, at most len, come before the next stand. */
-uint32_t crdt__before_stand(const crdt__seq *seq, uint32_t cid, uint32_t len);
+uint32_t               crdt__before_any(const crdt__seq *seq, uint32_t cid, uint32_t len);
+static inline uint32_t crdt__before_stand(const crdt__seq *seq, uint32_t cid, uint32_t len)
+{
+    return seq->stands.count == 0 ? len : crdt__before_any(seq, cid, len);
+}
 /* Stands among the elements. */
 uint32_t crdt__stands_in(const crdt__seq *seq, uint32_t cid, uint32_t len);
 /* The element that a place in the order is for: what a stand names, or itself. It may be none only
