@@ -404,6 +404,12 @@ static void update_live(crdt_store *store, crdt__object *object)
     else store->names--;
 }
 
+crdt_err crdt__object_learn(const crdt_store *store, crdt__object *object)
+{
+    if (store->only != NULL || object->type->learn == NULL) return CRDT_OK;
+    return object->type->learn(&store->space, object->state);
+}
+
 void crdt__object_touched(crdt_store *store, crdt__object *object, bool remote)
 {
     if (store->only == NULL) update_live(store, object);

@@ -728,10 +728,10 @@ static crdt_err seal_one(crdt_txn *txn, crdt__object *own, bool wanted)
     crdt_dot      first = {txn->store->replica, txn->first};
     crdt__object *mine = in_place(txn->store, own);
     if (mine == NULL) return CRDT_OK;
-    bool  holds = own->type->holds;
-    void *part = wanted || holds ? own->state : NULL;
-    if (!holds) own->type->clear(&txn->delta->space, own->state);
-    return own->type->seal(&txn->store->space, mine->state, first, part);
+    void *part = wanted || own->type->holds ? own->state : NULL;
+    if (!own->type->holds) own->type->clear(&txn->delta->space, own->state);
+    crdt_err err = own->type->seal(&txn->store->space, mine->state, first, part);
+    return err == CRDT_OK && part != NULL ? crdt__object_learn(txn->delta, own) : err;
 }
 
 /* It is for good where nothing is changed in place. */
