@@ -188,6 +188,32 @@ TEST(moves, of_a_removed_list_are_deleted_with_it)
     }
 }
 
+/* Who was shown an element may delete it, wherever it was put meanwhile; not what came since. */
+TEST(moves, do_not_hide_an_element_from_who_saw_it)
+{
+    for (int t = 0; t < 2; t++) {
+        crdt_store   *a, *b;
+        crdt_context  before;
+        crdt_rga_edit edit;
+        two_of(both[t], "abc", &a, &b);
+        crdt_context_init(&before, NULL);
+        CHECK_OK(crdt_context_union(&before, crdt_store_context(a)));
+        DO(b, "", both[t], "insert", 0, "n");
+        DO(b, "", both[t], "move", 1, 3); /* n, b, c, a */
+        DO(b, "", both[t], "move", 0, 2); /* b, c, n, a */
+        join(a, b);
+        check_list(a, "[\"b\", \"c\", \"n\", \"a\"]");
+        crdt_txn *txn = begin(a);
+        crdt_txn_at(txn, &before);
+        CHECK_OK(crdt_rga_open(txn, CRDT_SOLO, both[t], &edit));
+        CHECK_OK(crdt_rga_delete(&edit, 1, 3));
+        crdt_store_free(commit(a));
+        meet(a, b, "[\"b\", \"n\"]");
+        crdt_context_clear(&before);
+        free_all(a, b, NULL);
+    }
+}
+
 /* A move that comes before its element waits for it. */
 TEST(moves, travel_by_delta_since_and_state_in_any_order)
 {
