@@ -40,6 +40,8 @@ typedef struct world {
     rich             model; /* of a list: its line alone */
     given            given[EVENTS_MAX];
     unsigned         given_count;
+    crdt_context     read[REPLICAS]; /* what the replica had seen when it last looked */
+    uint64_t         read_seen[REPLICAS];
     crdt_store      *s[REPLICAS];
     uint64_t         have[REPLICAS], seen[REPLICAS]; /* entries, events */
     unsigned         entry_count, event_count;
@@ -78,13 +80,19 @@ static void world_init(world *w, uint64_t seed, bool is_list)
     w->type = w->classic ? &crdt_text_classic_type : &crdt_text_type;
     if (is_list) w->type = w->classic ? &crdt_rga_classic_type : &crdt_rga_type;
     rich_init(&w->model, w->classic);
-    for (unsigned r = 0; r < REPLICAS; r++) w->s[r] = new_store(r);
+    for (unsigned r = 0; r < REPLICAS; r++) {
+        w->s[r] = new_store(r);
+        crdt_context_init(&w->read[r], NULL);
+    }
 }
 
 static void world_clear(world *w)
 {
     rich_clear(&w->model);
-    for (unsigned r = 0; r < REPLICAS; r++) crdt_store_free(w->s[r]);
+    for (unsigned r = 0; r < REPLICAS; r++) {
+        crdt_store_free(w->s[r]);
+        crdt_context_clear(&w->read[r]);
+    }
     for (unsigned e = 0; e < w->entry_count; e++) crdt_store_free(w->entries[e].delta);
 }
 
@@ -176,6 +184,9 @@ static void look(world *w, unsigned r)
               (int)shown.size, (const char *)shown.data, (int)told.size, (const char *)told.data);
     crdt_buf_clear(&shown);
     crdt_buf_clear(&told);
+    if (!w->is_list) return;
+    w->read_seen[r] = w->seen[r];
+    CHECK_OK(crdt_context_copy(&w->read[r], crdt_store_context(w->s[r])));
 }
 
 /* -- Operations -------------------------------------------------------------------------------- */
@@ -223,6 +234,19 @@ static void mark_some(world *w, crdt_txn *txn, unsigned r, uint64_t seen)
     rich_say(&w->model, seen, event, replica_id(r), crdt_txn_stamp(txn), key, value, pos, n);
 }
 
+/* All that shows, or (removes) what showed when the replica last looked, and what this transaction
+ * inserted itself. */
+static void delete_from(world *w, crdt_txn *txn, unsigned r, uint64_t seen, crdt_rga_edit *edit,
+                        size_t pos, size_t n)
+{
+    bool     removes = below(w, 2) == 0;
+    uint64_t covers = removes ? w->read_seen[r] | (seen & ~w->seen[r]) : seen;
+    if (removes) crdt_txn_at(txn, &w->read[r]);
+    CHECK_OK(crdt_rga_delete(edit, pos, n));
+    crdt_txn_at(txn, NULL);
+    CHECK(line_delete(&w->model.text, seen, covers, w->event_count - 1, pos, n));
+}
+
 /* Values are the numbers of the events that gave them. */
 static void edit_list(world *w, crdt_txn *txn, unsigned r, uint64_t seen)
 {
@@ -237,8 +261,7 @@ static void edit_list(world *w, crdt_txn *txn, unsigned r, uint64_t seen)
     } else if (what < 7) {
         size_t n = 1 + below(w, 3);
         if (n > length - pos) n = length - pos;
-        CHECK_OK(crdt_rga_delete(&edit, pos, n));
-        CHECK(line_delete(l, seen, seen, event, pos, n));
+        delete_from(w, txn, r, seen, &edit, pos, n);
     } else if (what < 11) {
         size_t item = line_element(l, line_at(l, seen, pos));
         CHECK_OK(crdt_rga_set(&edit, pos, crdt_int(event)));
