@@ -1,5 +1,5 @@
-/* seq/seq_stand.c: see seq_stand.h. The table of the latest stands is open addressing, half full at
- * most; entries hold numbers of stands, which tell their elements. */
+/* seq/seq_stand.c: see seq_stand.h. The table of the latest stands is open addressing, three
+ * quarters full at most; entries hold numbers of stands, which tell their elements. */
 #include "crdt/seq/seq_stand.h"
 
 #include <string.h>
@@ -189,7 +189,7 @@ crdt_err crdt__stand_reserve(crdt__seq *seq)
         s->at = at;
         s->cap = (uint32_t)cap;
     }
-    return s->latest_count >= s->latest_cap / 2 ? grow_latest(seq) : CRDT_OK;
+    return s->latest_count >= s->latest_cap / 4 * 3 ? grow_latest(seq) : CRDT_OK;
 }
 
 void crdt__stand_add(crdt__seq *seq, uint32_t cid, uint32_t of, uint64_t stamp, bool wins)
