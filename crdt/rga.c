@@ -89,6 +89,12 @@ static const crdt__set *set_of(const crdt__seq *seq, uint32_t cid)
     return seq->sets.count == 0 ? NULL : crdt__seq_set_of(seq, crdt__seq_elem(seq, cid));
 }
 
+static crdt_value value_of(const crdt__seq *seq, uint32_t cid)
+{
+    const crdt__set *set = set_of(seq, cid);
+    return set != NULL ? set->value : crdt__atoms_value(&seq->atoms, cid);
+}
+
 uint64_t crdt_rga_length(crdt_ref list)
 {
     const crdt__seq *seq = crdt__seq_of(&list);
@@ -99,10 +105,8 @@ bool crdt_rga_get(crdt_ref list, uint64_t pos, crdt_value *ret_value)
 {
     crdt__seq *seq = (crdt__seq *)(uintptr_t)crdt__seq_of(&list);
     if (seq == NULL || pos >= seq->order.visible) return false;
-    uint32_t         place = crdt__order_cid(crdt__order_at(&seq->order, (uint32_t)pos));
-    uint32_t         cid = crdt__shown_by(seq, place);
-    const crdt__set *set = set_of(seq, cid);
-    *ret_value = set != NULL ? set->value : crdt__atoms_value(&seq->atoms, cid);
+    uint32_t place = crdt__order_cid(crdt__order_at(&seq->order, (uint32_t)pos));
+    *ret_value = value_of(seq, crdt__shown_by(seq, place));
     return true;
 }
 
@@ -135,6 +139,15 @@ static crdt_value value_near(crdt_rga_iter *it, const crdt__seq *seq, uint32_t c
     return crdt__value_read(block + it->starts[cid - it->first]);
 }
 
+/* The value of the element that stands there; false: that is the place's own. */
+static bool read_moved(const crdt__seq *seq, uint32_t place, crdt_value *ret_value)
+{
+    uint32_t cid = crdt__shown_by(seq, place);
+    if (cid == place) return false;
+    *ret_value = value_of(seq, cid);
+    return true;
+}
+
 bool crdt_rga_next(crdt_rga_iter *it, crdt_value *ret_value)
 {
     const crdt__seq *seq = crdt__seq_of(&it->list);
@@ -150,7 +163,8 @@ bool crdt_rga_next(crdt_rga_iter *it, crdt_value *ret_value)
             it->offset = 0;
             continue;
         }
-        uint32_t         cid = crdt__shown_by(seq, span->cid + it->offset++);
+        uint32_t cid = span->cid + it->offset++;
+        if (seq->stands.count > 0 && read_moved(seq, cid, ret_value)) return true;
         const crdt__set *set = set_of(seq, cid);
         *ret_value = set != NULL ? set->value : value_near(it, seq, cid);
         return true;

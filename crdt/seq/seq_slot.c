@@ -414,7 +414,7 @@ crdt_err crdt__slot_read(const crdt_space *space, void *state)
     return crdt__slot_unpack(state);
 }
 
-/* Does a row of the pack delete or move something under the cut? */
+/* Does a row of the pack delete something under the cut, or move it from an id that may go? */
 static bool has_cut(const crdt__slot *slot, const crdt_context *cut)
 {
     crdt__walk walk;
@@ -423,7 +423,7 @@ static bool has_cut(const crdt__slot *slot, const crdt_context *cut)
     while (crdt__walk_replica(&walk)) {
         uint64_t max = crdt_context_max(cut, walk.replica);
         while (crdt__walk_row(&walk, &row)) {
-            if ((row.del || row.move) && row.dot <= max) return true;
+            if ((row.del || (row.move && slot->space->forget_ids)) && row.dot <= max) return true;
         }
     }
     return false;
