@@ -730,8 +730,7 @@ static crdt_err seal_one(crdt_txn *txn, crdt__object *own, bool wanted)
     if (mine == NULL) return CRDT_OK;
     void *part = wanted || own->type->holds ? own->state : NULL;
     if (!own->type->holds) own->type->clear(&txn->delta->space, own->state);
-    crdt_err err = own->type->seal(&txn->store->space, mine->state, first, part);
-    return err == CRDT_OK && part != NULL ? crdt__object_learn(txn->delta, own) : err;
+    return own->type->seal(&txn->store->space, mine->state, first, part);
 }
 
 /* It is for good where nothing is changed in place. */
@@ -779,6 +778,7 @@ crdt_err crdt_store_commit(crdt_store *store, crdt_delta **ret_delta)
     crdt_txn   *txn = &store->txn;
     crdt_store *delta = txn->delta;
     crdt_err    err = finish(txn, ret_delta != NULL);
+    if (err == CRDT_OK && ret_delta != NULL) err = crdt__objects_learn(delta);
     if (err != CRDT_OK) return err;
     txn->delta = NULL;
     err = crdt__store_join(store, delta, txn->now_ms, false);
