@@ -145,7 +145,7 @@ typedef struct facing {
 typedef struct walk {
     const crdt__map *a, *b;
     crdt__place      i, j;
-    facing           next;  /* behind what was faced last */
+    facing           next;  /* behind what was faced last, if that was all passed */
     uint32_t         reach; /* so many slots are faced */
     bool             level; /* what stands here is taken to have the same key on both sides */
     bool             heads; /* of the one and the other can be compared */
@@ -199,16 +199,10 @@ static facing face(const walk *w, crdt__place i, crdt__place j)
     return f;
 }
 
-static bool same_place(crdt__place a, crdt__place b)
-{
-    return a.leaf == b.leaf && a.slot == b.slot;
-}
-
 /* The slots from here on. */
 static facing enter(walk *w)
 {
-    bool   known = w->next.count > 0 && same_place(w->next.i, w->i) && same_place(w->next.j, w->j);
-    facing f = known ? w->next : face(w, w->i, w->j);
+    facing f = w->next.count > 0 ? w->next : face(w, w->i, w->j);
     w->next.count = 0;
     if (w->reach == CRDT__LEAF_MAX) {
         crdt__place i = {f.i.leaf, f.i.slot + f.count}, j = {f.j.leaf, f.j.slot + f.count};
@@ -265,6 +259,7 @@ static crdt_err plan_facing(crdt_join *join, crdt__map *map, walk *w)
         if (!same_key(m.mine, m.theirs)) {
             w->level = false;
             w->reach = FEW;
+            w->next.count = 0;
             f.count = n;
             break;
         }
