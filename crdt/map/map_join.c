@@ -9,11 +9,11 @@
 #include "crdt/core/mem.h"
 #include "crdt/map/map.h"
 
-#define AHEAD 16u /* meetings */
-#define LEAVES_AHEAD 4u
-#define LINE 64u       /* bytes that memory comes in */
-#define FETCH_MAX 256u /* bytes of an entry that are fetched */
-#define FEW 4u         /* slots that are faced behind keys that were not the same */
+#define AHEAD 16u       /* meetings */
+#define LEAVES_AHEAD 4u /* whose heads are fetched */
+#define LINE 64u        /* bytes that memory comes in */
+#define FETCH_MAX 256u  /* bytes of an entry that are fetched */
+#define FEW 4u          /* slots that are faced behind keys that were not the same */
 
 /* -- The plan ---------------------------------------------------------------------------------- */
 
@@ -379,13 +379,6 @@ static void sweep(const crdt_space *space, crdt__map *map)
     }
 }
 
-static inline void fetch_near(const crdt__entry *e)
-{
-    crdt__load_ahead(e);
-    crdt__load_ahead((const char *)e + LINE);
-    crdt__load_ahead((const char *)e + 2 * LINE);
-}
-
 static bool commit_with(crdt_join *join, crdt__map *map, const crdt__meeting *m)
 {
     static const crdt__sibs none;
@@ -420,8 +413,9 @@ bool crdt__map_commit(crdt_join *join, void *state, const void *other)
     for (size_t i = 0; i < map->planned; i++) {
         crdt__entry *e = map->plan[i].mine;
         if (i + AHEAD < map->planned) {
-            fetch_near(map->plan[i + AHEAD].mine);
-            if (map->plan[i + AHEAD].theirs != NULL) fetch_near(map->plan[i + AHEAD].theirs);
+            size_t bytes = sizeof *e + e->type->size;
+            fetch(map->plan[i + AHEAD].mine, bytes);
+            if (map->plan[i + AHEAD].theirs != NULL) fetch(map->plan[i + AHEAD].theirs, bytes);
         }
         changed |= commit_one(join, map, &map->plan[i]);
         if (!join->lists && !e->touched && crdt__entry_is_empty(e)) {
