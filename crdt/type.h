@@ -192,6 +192,9 @@ struct crdt_type {
     bool (*stabilise)(const crdt_space *space, void *state, const crdt_context *cut);
     /* Do what decoding left for the first read. Errors: ENOMEM. */
     crdt_err (*open)(const crdt_space *space, void *state);
+    /* After decode, since and seal: find out what alive needs, where that takes memory; without it
+     * alive is true when memory is refused. Errors: ENOMEM. */
+    crdt_err (*learn)(const crdt_space *space, void *state);
     /* The i-th competing content, in dot order; false past the end. None or one is no conflict. */
     bool (*conflict)(const crdt_ref *ref, size_t i, crdt_conflict *ret_conflict);
 

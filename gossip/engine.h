@@ -57,11 +57,11 @@ typedef struct gossip_config {
     uint32_t        parked_entries;              /* 4,096 */
     uint64_t        round_us, round_max_us;      /* anti-entropy: 1 s, 5 s when in sync; +-20 % */
     uint64_t        push_us;                     /* fresh entries wait so long for company: 2,000 */
-    uint64_t        have_us;                     /* lazy announcements: 50,000 */
+    uint64_t        have_us;                     /* lazy announcements: 200,000 */
     uint64_t        graft_us;                    /* a gap that old is grafted: 150,000 */
     uint64_t        timeout_us;      /* of a request: 1 s, growing to 8 s while none is answered */
     uint64_t        ack_us;          /* a quiet member's empty entry (rule R1) waits so long: 1 s;
-                                      0: never write one */
+                                      of N > 8 members, N / 8 times that; 0: never write one */
     uint64_t        persist_lag_max; /* entries not yet persisted beyond which writes and pushes are
                                         refused (EBUSY): 1,000,000 */
 } gossip_config;

@@ -90,7 +90,7 @@ static void tell_lag(world *w)
 void check_converged(world *w)
 {
     node *first = NULL;
-    if (!check_settled(w) || w->now - w->last_change < w->plan->ack_us) {
+    if (!check_settled(w) || w->now - w->last_change < world_ack_us(w)) {
         tell_lag(w);
         return;
     }

@@ -231,11 +231,16 @@ void world_heal(world *w)
     fault_end_all(w);
 }
 
+uint64_t world_ack_us(const world *w)
+{
+    return w->plan->ack_us / 8 * (w->nodes_count > 8 ? w->nodes_count : 8);
+}
+
 bool world_settle(world *w, uint64_t bound)
 {
     uint64_t begin = w->now, end = begin + bound;
     /* Acknowledgements follow what they acknowledge: quiet for a while means settled. */
-    uint64_t calm = 4 * w->plan->ack_us + 2 * SECOND;
+    uint64_t calm = 4 * world_ack_us(w) + 2 * SECOND;
     uint64_t stride = w->plan->round_max_us > 60 * SECOND ? w->plan->round_max_us : SECOND / 4;
     while (!w->broken && w->now < end) {
         world_until(w, w->now + stride);

@@ -137,9 +137,11 @@ void world_begin(world *w, const plan *p);
 void world_until(world *w, uint64_t at);
 void world_heal(world *w);
 bool world_settle(world *w, uint64_t bound);
-void world_end(world *w); /* all nodes are taken down; memory is checked */
-void world_free(world *w);
-void world_mix(world *w, uint64_t n); /* into the trace */
+/* What the plan's ack_us comes to of so many nodes (gossip_config.ack_us). */
+uint64_t world_ack_us(const world *w);
+void     world_end(world *w); /* all nodes are taken down; memory is checked */
+void     world_free(world *w);
+void     world_mix(world *w, uint64_t n); /* into the trace */
 /* How long healing may take. */
 uint64_t world_bound(const plan *p);
 node    *world_spare(world *w);

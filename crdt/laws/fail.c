@@ -121,7 +121,11 @@ static bool refuse_nth(const scene *c, attempt call, const char *name, const crd
     crdt_err err = call(c, subject, &made);
     bool     refused = k->mem.refused;
     crdt__laws_mem_fail(&k->mem, 0);
-    if (err == CRDT_OK) crdt_store_free(made); /* made do without that block, or needed none */
+    if (err == CRDT_OK) { /* made do without that block, or needed none */
+        bool whole = made != NULL && call != try_part; /* a part's context is not all of it */
+        if (whole && !crdt__laws_sound(k, made, name)) return false;
+        crdt_store_free(made);
+    }
     *ret_done = !refused;
     HOLDS(k, CRDT_LAW_ALLOCATION, err == CRDT_OK || (refused && err == CRDT_ENOMEM),
           "%s gave %s with allocation %u refused", name, crdt_err_name(err), (unsigned)nth);

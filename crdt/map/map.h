@@ -170,6 +170,8 @@ int  crdt__entry_compare(const crdt__entry *a, const crdt__entry *b);
 bool crdt__entry_is_empty(const crdt__entry *e);
 /* After its content changed: what shows under its key, digest. */
 void crdt__map_touch(const crdt_space *space, crdt__map *map, crdt__entry *e);
+/* The same of content that came as bytes, or as a part. Errors: ENOMEM. */
+crdt_err crdt__map_know(const crdt_space *space, crdt__map *map, crdt__entry *e);
 /* Contents or types compete somewhere in it; O(1). In an entry. */
 bool crdt__map_competes(const crdt__map *map);
 bool crdt__entry_competes(const crdt_space *space, const crdt__entry *e);

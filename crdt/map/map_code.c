@@ -148,7 +148,9 @@ static crdt_err end_entry(const crdt_space *space, crdt__map *map, crdt__entry *
         crdt__map_drop(space, map, e);
         return CRDT_OK;
     }
-    crdt__map_touch(space, map, e);
+    if (crdt__map_know(space, map, e) != CRDT_OK) {
+        return crdt_dec_fail(dec, CRDT_ENOMEM, "no room for an entry");
+    }
     return count_held(space, map, e, spine, dec);
 }
 

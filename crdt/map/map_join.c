@@ -442,9 +442,11 @@ static crdt_err since_one(const crdt_space *space, const crdt__map *map, const c
     }
     if (err != CRDT_OK) return err;
     bool listed = crdt__entry_is_empty(e); /* by a delta */
-    if (crdt__entry_is_empty(into) && !listed) crdt__map_drop(space, part, into);
-    else crdt__map_touch(space, part, into);
-    return CRDT_OK;
+    if (crdt__entry_is_empty(into) && !listed) {
+        crdt__map_drop(space, part, into);
+        return CRDT_OK;
+    }
+    return crdt__map_know(space, part, into);
 }
 
 crdt_err crdt__map_since(const crdt_space *space, const void *state, const crdt_context *ctx,
@@ -561,7 +563,7 @@ crdt_err crdt__map_seal(const crdt_space *space, void *state, crdt_dot first, vo
             continue;
         }
         if (e->type->undo != NULL) err = seal_one(space, map, first, e);
-        crdt__map_touch(space, part, e);
+        if (err == CRDT_OK) err = crdt__map_know(space, part, e);
         place.slot++;
     }
     return err;

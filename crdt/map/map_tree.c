@@ -503,6 +503,13 @@ void crdt__map_touch(const crdt_space *space, crdt__map *map, crdt__entry *e)
     e->dirty = e->leaf->dirty = map->dirty = true;
 }
 
+crdt_err crdt__map_know(const crdt_space *space, crdt__map *map, crdt__entry *e)
+{
+    crdt_err err = e->type->learn == NULL ? CRDT_OK : e->type->learn(space, e->state);
+    if (err == CRDT_OK) crdt__map_touch(space, map, e);
+    return err;
+}
+
 void crdt__map_edit(crdt__map *map, crdt__entry *e)
 {
     if (e->touched) return;

@@ -368,6 +368,7 @@ size_t   crdt__slot_bytes(const void *state);
 bool     crdt__slot_stabilise(const crdt_space *space, void *state, const crdt_context *cut);
 crdt_err crdt__slot_ready(const crdt_space *space, void *state, const crdt_context *cut);
 crdt_err crdt__slot_read(const crdt_space *space, void *state);
+crdt_err crdt__slot_learn(const crdt_space *space, void *state);
 void     crdt__slot_keep(const crdt_space *space, void *state);
 void     crdt__slot_undo(const crdt_space *space, void *state);
 crdt_err crdt__slot_seal(const crdt_space *space, void *state, crdt_dot first, void *ret_part);
@@ -392,6 +393,6 @@ const crdt__seq *crdt__seq_of(const crdt_ref *ref);
     .check = crdt__slot_check, .stats = crdt__slot_stats, .stabilise = crdt__slot_stabilise, \
     .move = crdt__slot_move, .within = crdt__slot_within, .keep = crdt__slot_keep,           \
     .undo = crdt__slot_undo, .seal = crdt__slot_seal, .ready = crdt__slot_ready,             \
-    .open = crdt__slot_read, .bytes = crdt__slot_bytes
+    .open = crdt__slot_read, .learn = crdt__slot_learn, .bytes = crdt__slot_bytes
 
 #endif

@@ -109,29 +109,35 @@ const crdt__seq *crdt__seq_of(const crdt_ref *ref)
 }
 
 /* Found out by putting all in place; where that would take too much, it is said to show. */
-static bool packed_shows(crdt__slot *slot)
+crdt_err crdt__slot_learn(const crdt_space *space, void *state)
 {
+    (void)space;
+    crdt__slot  *slot = state;
     crdt__reader r;
     bool         over = false, kept = slot->seq != NULL;
     crdt_err     err = CRDT_OK;
-    if (slot->shows != CRDT__SHOWS_UNKNOWN) return slot->shows == CRDT__SHOWS;
+    if (slot->pack == NULL || slot->shows != CRDT__SHOWS_UNKNOWN) return CRDT_OK;
     if (!kept) {
         err = make_seq(slot);
-        if (err != CRDT_OK) return true;
+        if (err != CRDT_OK) return err;
         crdt__pack_reader(slot->pack, slot, &r);
         err = crdt__seq_load(slot->seq, &r, NULL, slot->pack->size * (size_t)8 + SLACK, &over);
     }
     bool shows = err != CRDT_OK || over || crdt__seq_visible(slot->seq) > 0;
     if (!kept) drop_seq(slot);
-    if (err == CRDT_OK) slot->shows = shows ? CRDT__SHOWS : CRDT__SHOWS_NOT;
-    return shows;
+    if (err == CRDT_ENOMEM) return err;
+    slot->shows = shows ? CRDT__SHOWS : CRDT__SHOWS_NOT;
+    return CRDT_OK;
 }
 
 bool crdt__slot_alive(const crdt_ref *ref)
 {
     const crdt__slot *slot = ref->state != NULL ? ref->state : ref->pending;
     if (slot == NULL) return false;
-    if (slot->pack != NULL) return packed_shows((crdt__slot *)(uintptr_t)slot);
+    if (slot->pack != NULL) {
+        crdt_err err = crdt__slot_learn(slot->space, (crdt__slot *)(uintptr_t)slot);
+        return err != CRDT_OK || slot->shows == CRDT__SHOWS; /* who must know has learned before */
+    }
     return slot->seq != NULL && crdt__seq_visible(slot->seq) > 0;
 }
 

@@ -466,15 +466,18 @@ static void pack_if_many(reading *r)
 }
 
 /* The object is read. Of those let go of, the store counts the names. */
-static void count_object(reading *r, crdt__object *o, bool same_name)
+static crdt_err count_object(reading *r, crdt__object *o, bool same_name)
 {
     crdt_store *s = r->store;
     size_t      names = s->names;
     bool        lived = same_name && r->name_lives;
+    crdt_err    err = crdt__object_learn(s, o);
+    if (err != CRDT_OK) return crdt_dec_fail(&r->dec, err, "no room for an object");
     crdt__object_touched(s, o, true);
     if (lived) s->names = names;
     r->name_lives = lived || o->live;
     r->held += r->may_pack && s->only == NULL ? crdt__object_held(o) : 0;
+    return CRDT_OK;
 }
 
 /* An object up to its body. *ret_same: it has the name of the last. */
@@ -520,7 +523,7 @@ static crdt_err get_object(reading *r, crdt_view *last, uint32_t *last_id)
     replayed |= r->shared.replayed;
     r->shared.replayed = false;
     if (!(replayed && comes_to_nothing(s, o))) err = check_object(r, o);
-    if (err == CRDT_OK) count_object(r, o, same_name);
+    if (err == CRDT_OK) err = count_object(r, o, same_name);
     if (err == CRDT_OK && replayed && comes_to_nothing(s, o)) crdt__object_prune(s, o);
     if (err == CRDT_OK && r->may_pack) pack_if_many(r);
     return err;

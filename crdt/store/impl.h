@@ -148,6 +148,9 @@ void crdt__object_prune(crdt_store *store, crdt__object *object);
 void crdt__object_clean(crdt_store *store, crdt__object *object);
 /* After its content changed: live flag and count of names, dirty list, list of changes. */
 void crdt__object_touched(crdt_store *store, crdt__object *object, bool remote);
+/* Before it, of content that came as bytes or as a part. Errors: ENOMEM. */
+crdt_err crdt__object_learn(const crdt_store *store, crdt__object *object);
+crdt_err crdt__objects_learn(const crdt_store *store); /* of all */
 
 /* Every object in order of (name, type id), the solo object or the named ones. */
 typedef struct crdt__objects {

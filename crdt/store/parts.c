@@ -18,6 +18,7 @@ crdt_err crdt__object_since(const crdt__object *from, const crdt_context *ctx, c
         err = crdt__sibs_since(&crdt__presence, &into->space, &from->presence, ctx, &part->presence,
                                part->keep);
     }
+    if (err == CRDT_OK) err = crdt__object_learn(into, part);
     if (err == CRDT_OK) {
         crdt__object_kept(into, part);
         crdt__object_touched(into, part, false);

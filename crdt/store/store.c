@@ -404,6 +404,22 @@ static void update_live(crdt_store *store, crdt__object *object)
     else store->names--;
 }
 
+crdt_err crdt__object_learn(const crdt_store *store, crdt__object *object)
+{
+    if (store->only != NULL || object->type->learn == NULL) return CRDT_OK;
+    return object->type->learn(&store->space, object->state);
+}
+
+crdt_err crdt__objects_learn(const crdt_store *store)
+{
+    crdt__objects it = crdt__objects_of(store);
+    crdt_err      err = CRDT_OK;
+    for (crdt__object *o; err == CRDT_OK && (o = crdt__objects_next(&it)) != NULL;) {
+        err = crdt__object_learn(store, o);
+    }
+    return err;
+}
+
 void crdt__object_touched(crdt_store *store, crdt__object *object, bool remote)
 {
     if (store->only == NULL) update_live(store, object);

@@ -728,9 +728,8 @@ static crdt_err seal_one(crdt_txn *txn, crdt__object *own, bool wanted)
     crdt_dot      first = {txn->store->replica, txn->first};
     crdt__object *mine = in_place(txn->store, own);
     if (mine == NULL) return CRDT_OK;
-    bool  holds = own->type->holds;
-    void *part = wanted || holds ? own->state : NULL;
-    if (!holds) own->type->clear(&txn->delta->space, own->state);
+    void *part = wanted || own->type->holds ? own->state : NULL;
+    if (!own->type->holds) own->type->clear(&txn->delta->space, own->state);
     return own->type->seal(&txn->store->space, mine->state, first, part);
 }
 
@@ -779,6 +778,7 @@ crdt_err crdt_store_commit(crdt_store *store, crdt_delta **ret_delta)
     crdt_txn   *txn = &store->txn;
     crdt_store *delta = txn->delta;
     crdt_err    err = finish(txn, ret_delta != NULL);
+    if (err == CRDT_OK && ret_delta != NULL) err = crdt__objects_learn(delta);
     if (err != CRDT_OK) return err;
     txn->delta = NULL;
     err = crdt__store_join(store, delta, txn->now_ms, false);

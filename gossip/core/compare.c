@@ -129,7 +129,7 @@ void gossip__comparison_unasked(gossip_engine *engine, const gossip__peer *peer,
     if (c->peer != peer->handle || c->stage != GOSSIP__ASKED) return;
     c->stage = GOSSIP__TO_ASK;
     c->at = engine->now;
-    if (refusal == GOSSIP_BUSY) c->at += engine->config.have_us;
+    if (refusal == GOSSIP_BUSY) c->at += GOSSIP__AGAIN_US;
     else if (refusal != GOSSIP_NOT_REFUSED) end(c, CRDT_EVERSION); /* it knows repair alone */
 }
 
@@ -215,7 +215,7 @@ crdt_err gossip__comparison_in(gossip_engine *engine, gossip__peer *peer, const 
     crdt_err err = copy_page(engine, c, msg);
     if (err != CRDT_OK) { /* it is asked for again */
         c->stage = GOSSIP__TO_ASK;
-        c->at = engine->now + engine->config.have_us;
+        c->at = engine->now + GOSSIP__AGAIN_US;
         return err;
     }
     c->stage = GOSSIP__TO_READ;

@@ -72,7 +72,7 @@ void gossip__delivered(gossip_engine *engine, uint32_t who, const gossip_entry *
     gossip__moved(engine, who);
     if (entry->kind == GOSSIP_ACK || engine->ack_due) return;
     engine->ack_due = true;
-    uint64_t wait = engine->config.ack_us;
+    uint64_t wait = gossip__ack_wait(engine);
     engine->ack_at = engine->now + wait + gossip__random(engine) % (wait / 2 + 1);
 }
 

@@ -21,7 +21,7 @@ gossip_config gossip_config_default(void)
     c.round_us = 1000000;
     c.round_max_us = 5000000;
     c.push_us = 2000;
-    c.have_us = 50000;
+    c.have_us = 200000;
     c.graft_us = 150000;
     c.timeout_us = 1000000;
     c.ack_us = 1000000;

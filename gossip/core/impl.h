@@ -170,6 +170,14 @@ static inline void gossip__set_member(gossip_engine *engine, uint32_t who, bool 
     r->member = member;
 }
 
+/* Until a quiet member acknowledges. Each acknowledgement goes to all: with each member's once in
+ * ack_us, many would have little else to say. So all of them together write 8 in that time. */
+static inline uint64_t gossip__ack_wait(const gossip_engine *engine)
+{
+    uint64_t wait = engine->config.ack_us, members = engine->stats.members;
+    return members <= 8 ? wait : wait / 8 * members;
+}
+
 /* -- say.c */
 /* An entry of a peer was delivered. */
 void gossip__hear(gossip_engine *engine, uint64_t ms, const gossip_entry *entry);

@@ -502,7 +502,7 @@ static bool next_request(gossip_engine *engine, gossip__peer *peer)
     crdt_err err = build_request(engine, peer, &built);
     if (err != CRDT_OK) { /* out of memory: all wait a little */
         links->starved = true;
-        links->starved_until = engine->now + engine->config.have_us;
+        links->starved_until = engine->now + GOSSIP__AGAIN_US;
         return false;
     }
     if (built && links->msg.kind != GOSSIP_HELLO) links->msg.link = peer->link;

@@ -23,6 +23,7 @@
 #define GOSSIP__PEERS_MAX 1024
 #define GOSSIP__ADDRESS_MAX 255
 #define GOSSIP__REPLIES_MAX 64      /* waiting for one peer; requests beyond are dropped */
+#define GOSSIP__AGAIN_US 50000      /* who was refused memory, or by a busy peer, waits so long */
 #define GOSSIP__REFUSALS_MAX 8      /* of those who are no peers */
 #define GOSSIP__STRANGERS_MAX 65536 /* ids that one peer makes known by vectors alone */
 #define GOSSIP__TELL_MAX 32768      /* components of a vector in one message */

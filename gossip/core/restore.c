@@ -178,7 +178,7 @@ crdt_err gossip__snapshot_join(gossip_engine *engine, uint64_t ms, crdt_view byt
     if (err != CRDT_OK || engine->log.end == end) return err;
     if (!engine->ack_due) {
         engine->ack_due = true;
-        engine->ack_at = engine->now + engine->config.ack_us;
+        engine->ack_at = engine->now + gossip__ack_wait(engine);
     }
     gossip__deliver_ready(engine, ms);
     crdt_dot none = {0, 0};
@@ -197,7 +197,7 @@ crdt_err gossip_engine_restore(gossip_engine *engine, crdt_view snapshot, const 
     gossip__log_persisted(engine, engine->log.end);
     if (engine->moved_count > 0) { /* it may owe an acknowledgement: a snapshot cannot tell */
         engine->ack_due = true;
-        engine->ack_at = engine->now + engine->config.ack_us;
+        engine->ack_at = engine->now + gossip__ack_wait(engine);
     }
     return CRDT_OK;
 }

@@ -172,7 +172,7 @@ void gossip__fetch_failed(gossip_engine *engine, gossip__peer *peer, const gossi
     gossip__fetched *fetched = &engine->links->fetched;
     if (fetched->peer != peer->handle || fetched->id != request->snapshot) return;
     gossip__snap_unasked(engine, peer, request);
-    fetched->ask_at = engine->now + engine->config.have_us;
+    fetched->ask_at = engine->now + GOSSIP__AGAIN_US;
     if (refusal == GOSSIP_BUSY) return;
     drop(engine);
     if (refusal == GOSSIP_NO_SNAPSHOT) return; /* from the beginning */

@@ -62,9 +62,9 @@ TEST(tree, gap_that_an_announcement_shows_is_grafted)
     CHECK(!cluster_info(c, 1, 2).eager);
     c->filter = no_push_from_0_to_1;
     (void)cluster_add(c, 0, "s", "cut");
-    cluster_run(c, 150 * MS);
+    cluster_run(c, config.graft_us);
     CHECK(!cluster_equal(c));
-    cluster_run(c, 150 * MS);
+    cluster_run(c, config.have_us * 6 / 5 + 50 * MS);
     CHECK(cluster_equal(c));
     CHECK(cluster_info(c, 1, 2).eager && cluster_info(c, 2, 1).eager);
     CHECK(cluster_passed(c, 1, 2)->messages[GOSSIP_WANT] == 1);
