@@ -34,7 +34,7 @@ typedef struct bench_samples {
 
 void   bench_sample(bench_samples *s, double value);
 double bench_median(const bench_samples *s);
-/* One more run? BENCH_RUNS, or three at most once they take more than 2 s each. `seconds`: of the run just
+/* One more run? BENCH_RUNS, or three once they take more than 2 s each. `seconds`: of the run just
  * made. */
 bool bench_more(const bench_samples *s, double seconds);
 void bench_row(bench *b, const char *name, uint64_t n, const bench_samples *s, const char *unit);
