@@ -139,16 +139,19 @@ static inline bool runs_have(const crdt_run *runs, size_t n, crdt_dot dot)
     return i < n && runs[i].replica == dot.replica && runs[i].lo <= dot.seq;
 }
 
+static CRDT__APART bool has_of_many(const crdt_context *ctx, crdt_dot dot)
+{
+    return runs_have(ctx->runs, ctx->count, dot) ||
+           (ctx->later > 0 && runs_have(ctx->runs + ctx->cap - ctx->later, ctx->later, dot));
+}
+
 bool crdt_context_has(const crdt_context *ctx, crdt_dot dot)
 {
-    if (ctx->count <= LINEAR) {
-        for (const crdt_run *run = ctx->runs, *end = run + ctx->count; run < end; run++) {
-            if (run->replica == dot.replica && dot.seq - run->lo <= run->hi - run->lo) return true;
-        }
-    } else if (runs_have(ctx->runs, ctx->count, dot)) {
-        return true;
+    if (ctx->count > LINEAR || ctx->later > 0) return has_of_many(ctx, dot);
+    for (const crdt_run *run = ctx->runs, *end = run + ctx->count; run < end; run++) {
+        if (run->replica == dot.replica && dot.seq - run->lo <= run->hi - run->lo) return true;
     }
-    return ctx->later > 0 && runs_have(ctx->runs + ctx->cap - ctx->later, ctx->later, dot);
+    return false;
 }
 
 uint32_t crdt_context_find(const crdt_context *ctx, uint64_t replica)
