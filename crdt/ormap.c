@@ -53,6 +53,11 @@ void crdt_ormap_leave(crdt_txn *txn)
     crdt__txn_within(txn, NULL);
 }
 
+bool crdt_ormap_added(const crdt_txn *txn)
+{
+    return crdt__map_added(crdt__txn_is_within(txn));
+}
+
 crdt_err crdt_ormap_create(crdt_txn *txn, crdt_view name, const crdt_type *type,
                            const crdt_view *path, size_t depth, const crdt_type *of)
 {

@@ -67,6 +67,9 @@ CRDT_MUST_CHECK CRDT_API crdt_err crdt_ormap_enter(crdt_txn *txn, crdt_view name
                                                    const crdt_type *type, const crdt_view *path,
                                                    size_t depth);
 CRDT_API void                     crdt_ormap_leave(crdt_txn *txn);
+/* Of the last operation within: did nothing show under its key before it? False if it was refused,
+ * or there was none. O(1). */
+CRDT_API bool crdt_ormap_added(const crdt_txn *txn);
 /* The key path[depth - 1] exists from now on, with an object of type `of` that may be empty.
  * Nothing changes if it does already. Errors: as enter, ETYPE. */
 CRDT_MUST_CHECK CRDT_API crdt_err crdt_ormap_create(crdt_txn *txn, crdt_view name,

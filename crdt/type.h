@@ -65,6 +65,8 @@ typedef struct crdt_join {
      * both are, so what is listed stays, though nothing is left in it; the other is the receiver's
      * own transaction. */
     bool listed, lists, local;
+    /* The other is given away, and has the same allocator: a commit may take memory out of it. */
+    bool takes;
 } crdt_join;
 
 /* A read-only view of one object, passed by value. Borrowed until the next change of its store.

@@ -79,18 +79,18 @@ crdt_err hash_remove(call *c, const crdt_view *path, size_t depth)
 
 bool hash_set(call *c, const crdt_view *path, size_t depth, crdt_view bytes, bool *ret_added)
 {
-    crdt_ref  old;
     crdt_view field = path[depth - 1];
     if (field.size > CRDT_NAME_BYTES_MAX) {
         call_error(c, "ERR a field has at most %u bytes", CRDT_NAME_BYTES_MAX);
         return false;
     }
-    *ret_added = !hash_field_now(c, path, depth, &old);
-    if (c->failed) return false;
-    if (!*ret_added && old.type != &crdt_cell_type) {
-        if (call_fails(c, hash_remove(c, path, depth))) return false;
-    }
-    return !call_fails(c, crdt_cell_set(c->txn, field, crdt_bytes(bytes.data, bytes.size)));
+    crdt_value value = crdt_bytes(bytes.data, bytes.size);
+    crdt_err   err = crdt_cell_set(c->txn, field, value);
+    *ret_added = crdt_ormap_added(c->txn);
+    if (err != CRDT_ETYPE) return !call_fails(c, err);
+    err = hash_remove(c, path, depth); /* something else is there: it is replaced */
+    if (err == CRDT_OK) err = crdt_cell_set(c->txn, field, value);
+    return !call_fails(c, err == CRDT_ENOENT ? CRDT_ETYPE : err);
 }
 
 /* The number of those that were not there; below 0: an error was replied. */

@@ -341,10 +341,9 @@ static void count_by(call *c, int64_t amount)
 {
     crdt_ref  ref;
     int64_t   now = 0, sum;
-    crdt_txn *txn = key_write(c, c->args[1], &crdt_cell_type);
+    crdt_txn *txn = key_open(c, c->args[1], &crdt_cell_type, &ref);
     if (txn == NULL) return;
-    crdt_err err = crdt_txn_find(txn, c->args[1], &crdt_cell_type, &ref);
-    if (err == CRDT_OK && crdt_cell_int(ref, &now) != CRDT_OK) {
+    if (crdt_cell_int(ref, &now) != CRDT_OK) {
         call_error(c, "ERR value is not an integer or out of range");
         return;
     }

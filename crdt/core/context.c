@@ -139,10 +139,18 @@ static inline bool runs_have(const crdt_run *runs, size_t n, crdt_dot dot)
     return i < n && runs[i].replica == dot.replica && runs[i].lo <= dot.seq;
 }
 
+/* What is asked for often lies in the last run, as new dots do, or before all. */
 static CRDT__APART bool has_of_many(const crdt_context *ctx, crdt_dot dot)
 {
-    return runs_have(ctx->runs, ctx->count, dot) ||
-           (ctx->later > 0 && runs_have(ctx->runs + ctx->cap - ctx->later, ctx->later, dot));
+    const crdt_run *runs = ctx->runs;
+    bool            has = false;
+    if (ctx->count > 0) {
+        const crdt_run *last = &runs[ctx->count - 1];
+        if (last->replica == dot.replica && last->lo <= dot.seq) has = dot.seq <= last->hi;
+        else if (runs->replica != dot.replica || runs->lo <= dot.seq)
+            has = runs_have(runs, ctx->count - 1, dot);
+    }
+    return has || (ctx->later > 0 && runs_have(runs + ctx->cap - ctx->later, ctx->later, dot));
 }
 
 bool crdt_context_has(const crdt_context *ctx, crdt_dot dot)

@@ -191,27 +191,37 @@ void *crdt__hindex_next(crdt__hfinder *f)
     }
 }
 
-/* Two rounds: what the second needs to know comes while the first asks for the others. */
+/* By hashes alone. NULL: it is not there. */
+static const crdt__okey *probable(const crdt__hfinder *f)
+{
+    const crdt__hplace *place;
+    for (unsigned at = f->at; (place = &f->block->at[at])->node != NULL; at = (at + 1) % PLACES) {
+        if (place->hash == f->hash) return place->node;
+    }
+    return NULL;
+}
+
+/* Two rounds: what the second needs to know comes while the first asks for the others. It stands at
+ * its place, or a few places behind. */
 size_t crdt__hindex_expect(const crdt__hindex *index, const crdt_view *names, size_t count,
                            const crdt__okey **ret_nodes)
 {
-    enum { NODE_LINES = 3 };
+    enum { NODE_LINES = 3, NEAR_PLACES = 3 };
     crdt__hfinder found[CRDT__HINDEX_EXPECTS];
     if (index->directory == NULL) return 0;
     if (count > CRDT__HINDEX_EXPECTS) count = CRDT__HINDEX_EXPECTS;
     for (size_t i = 0; i < count; i++) {
         if (crdt__hindex_find(index, names[i], &found[i])) {
             crdt__load_ahead(&found[i].block->at[found[i].at]);
+            crdt__load_ahead(&found[i].block->at[(found[i].at + NEAR_PLACES) % PLACES]);
         }
     }
     for (size_t i = 0; i < count; i++) {
         ret_nodes[i] = NULL;
         if (found[i].block == NULL) continue;
-        const crdt__hplace *place = &found[i].block->at[found[i].at];
-        if (place->hash != found[i].hash) continue;
-        ret_nodes[i] = place->node;
-        for (unsigned n = 0; n < NODE_LINES; n++)
-            crdt__load_ahead((const char *)place->node + 64 * n);
+        ret_nodes[i] = probable(&found[i]);
+        for (unsigned n = 0; ret_nodes[i] != NULL && n < NODE_LINES; n++)
+            crdt__load_ahead((const char *)ret_nodes[i] + 64 * n);
     }
     return count;
 }

@@ -3,7 +3,8 @@
  * Memory   the state is 32 bytes and so is a sibling: a lone one lies in the state, its replica id
  *          (never 0) telling so; several lie in a list. prepare grows the list and allocates the
  *          blobs of what will be born, both invisible; commit copies, frees and settles, and cannot
- *          fail. A prepare without its commit leaves a stash that the next call drops.
+ *          fail. A prepare without its commit leaves a stash that the next call drops. A join that
+ *          takes needs no stash: blobs move.
  * Invariants  dots strictly ascending; a settled list has at least two siblings; top is the index
  *          of the greatest; what the shape leaves out is zero.
  */
@@ -400,7 +401,8 @@ static duel duel_of(const crdt_join *join, const crdt__sibs *sibs, const crdt__s
     bool dies = crdt_cover_has(&join->theirs, crdt__sib_dot(mine));
     bool born = !crdt_cover_has(&join->mine, crdt__sib_dot(theirs));
     if (!born) return dies ? DUEL_DIES : DUEL_STAYS;
-    return dies && form_of(theirs) != FORM_BLOB ? DUEL_REPLACED : DUEL_NONE;
+    bool moves = join->takes || form_of(theirs) != FORM_BLOB;
+    return dies && moves ? DUEL_REPLACED : DUEL_NONE;
 }
 
 crdt_err crdt__sibs_prepare(crdt_join *join, void *state, const void *other)
@@ -419,7 +421,7 @@ crdt_err crdt__sibs_prepare(crdt_join *join, void *state, const void *other)
     for (fate f = next_fate(&walk); f != FATE_END; f = next_fate(&walk)) {
         if (f == FATE_BOTH && !same_content(walk.mine, walk.theirs)) return CRDT_EFORK;
         total += f == FATE_BOTH || f == FATE_STAYS || f == FATE_BORN;
-        blobs += f == FATE_BORN && form_of(walk.theirs) == FORM_BLOB;
+        blobs += !join->takes && f == FATE_BORN && form_of(walk.theirs) == FORM_BLOB;
     }
     err = crdt__sibs_reserve(join->space, sibs, total);
     /* A lone sibling fills the state: its list makes room for the stash. */
@@ -447,6 +449,16 @@ static size_t bury(crdt_join *join, crdt__sibs *sibs, const crdt__sibs *other, s
         }
     }
     return kept;
+}
+
+/* A sibling of a side that is given away, with its blob. */
+static crdt__sib moved(const crdt__sib *from)
+{
+    crdt__sib  sib = *from;
+    crdt__sib *left = (crdt__sib *)(uintptr_t)from;
+    left->u.i = 0;
+    set_form(left, FORM_INT);
+    return sib;
 }
 
 /* Copy of a sibling, its blob taken from the stash. */
@@ -481,7 +493,7 @@ static void bear(const crdt_join *join, crdt__sib *at, size_t kept, size_t born,
         }
         left--;
         if (order == 0 || crdt_cover_has(&join->mine, crdt__sib_dot(next))) continue;
-        at[kept + born - 1] = copy_stashed(next, stash);
+        at[kept + born - 1] = join->takes ? moved(next) : copy_stashed(next, stash);
         born--;
     }
 }
@@ -504,7 +516,7 @@ static bool commit_duel(const crdt__shape *shape, crdt_join *join, crdt__sibs *s
     if (d == DUEL_SAME || d == DUEL_STAYS) return false;
     crdt__sib_clear(join->space, &sibs->one);
     if (d == DUEL_DIES) return true;
-    sibs->one = other->one;
+    sibs->one = join->takes ? moved(&other->one) : other->one;
     bool clock = shape->stamps == CRDT__CLOCK_STAMPS;
     if (clock && sibs->one.stamp > join->stamp_max) join->stamp_max = sibs->one.stamp;
     return true;

@@ -91,18 +91,19 @@ crdt_dot crdt__tally_birth(const crdt__tally *tally, uint32_t i)
 crdt__share crdt__tally_get(const crdt__tally *tally, uint32_t i)
 {
     const uint64_t *row = tally->rows->at + i * tally->rows->words;
-    crdt__share     share;
-    memset(&share, 0, sizeof share);
-    share.birth = (crdt_dot){row[REPLICA], row[SEQ]};
-    share.hi = row[SEQ] + row[OFFSET];
-    share.total.whole = (int64_t)row[WHOLE];
-    if (tally->rows->words == SHORT) return share;
-    share.total.frac = row[FRAC];
-    if (row[LO] == 0) return share;
-    share.lo = row[SEQ] + row[LO] - 1;
-    share.floor = (crdt__amount){(int64_t)row[LO_WHOLE], row[LO_FRAC]};
-    share.reset = (crdt_dot){row[RESET_ID], row[RESET_SEQ]};
-    return share;
+    crdt_dot        birth = {row[REPLICA], row[SEQ]};
+    uint64_t        hi = row[SEQ] + row[OFFSET];
+    int64_t         whole = (int64_t)row[WHOLE];
+    if (tally->rows->words == SHORT) {
+        return (crdt__share){.birth = birth, .hi = hi, .total = {whole, 0}};
+    }
+    if (row[LO] == 0) return (crdt__share){.birth = birth, .hi = hi, .total = {whole, row[FRAC]}};
+    return (crdt__share){.birth = birth,
+                         .hi = hi,
+                         .lo = row[SEQ] + row[LO] - 1,
+                         .total = {whole, row[FRAC]},
+                         .floor = {(int64_t)row[LO_WHOLE], row[LO_FRAC]},
+                         .reset = {row[RESET_ID], row[RESET_SEQ]}};
 }
 
 uint32_t crdt__tally_seek(const crdt__tally *tally, crdt_dot birth)

@@ -28,7 +28,8 @@ struct crdt_inside {
 };
 
 /* Send the transaction within, NULL: out again. Takes within. */
-void crdt__txn_within(crdt_txn *txn, crdt__within *within);
+void                crdt__txn_within(crdt_txn *txn, crdt__within *within);
+const crdt__within *crdt__txn_is_within(const crdt_txn *txn); /* or NULL */
 /* crdt_target_open, whatever the transaction is within. shows: the object is written to; else only
  * taken away from, so that it does not make an absent name exist. */
 crdt_err crdt__target_open_named(crdt_txn *txn, crdt_view name, const crdt_type *type, bool shows,
@@ -38,6 +39,9 @@ void                crdt__target_appear(crdt_target *target);
 const crdt_space   *crdt__txn_space(const crdt_txn *txn);
 const crdt_context *crdt__txn_reader(const crdt_txn *txn); /* what crdt_txn_at gave, or NULL */
 uint64_t            crdt__txn_next(const crdt_txn *txn);   /* the dot to be taken next */
+/* An object of this type is changed in place, if it is no map: it may change whenever somebody has
+ * it open, so the delta is whole only at the commit. */
+void crdt__txn_in_place(crdt_txn *txn, const crdt_type *type);
 /* Of an operation that failed: if it has taken dots since `next` it is half done, and all that is
  * left for the transaction is to be rolled back. Returns err. */
 crdt_err crdt__txn_failed(crdt_txn *txn, uint64_t next, crdt_err err);

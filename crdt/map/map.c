@@ -154,12 +154,23 @@ bool crdt__sight_bars(const crdt__sight *sight)
 
 /* -- The whole --------------------------------------------------------------------------------- */
 
+#define FEW_RUNS 64u
+
+/* Of each key that a transaction hides a dot is gone, or one that hides it is among them: are there
+ * more keys? Not asked of long contexts. */
+static bool outnumbers(const crdt__map *state, const crdt_context *gone)
+{
+    return gone != NULL && gone->count <= FEW_RUNS && gone->later == 0 &&
+           state->keys > crdt_context_dots(gone);
+}
+
 bool crdt__map_alive(const crdt_ref *ref)
 {
     const crdt__map *state = ref->state;
     crdt__sight      sight = crdt__map_sight(ref);
     crdt__walk_maps  walk = {{0, 0}, {0, 0}};
     if (ref->pending == NULL && ref->gone == NULL) return state != NULL && state->keys > 0;
+    if (state != NULL && outnumbers(state, ref->gone)) return true;
     for (crdt__both both; (both = crdt__sight_next(&sight, &walk)).type != NULL;) {
         if (crdt__both_look(&sight, &both).shows) return true;
     }

@@ -46,7 +46,6 @@ struct crdt__entry {
     bool             strange : 1;  /* it is of an unknown type, or something in it is */
     bool             born : 1;     /* made by the join being prepared, or for an open transaction */
     bool             mutated : 1;  /* in a transaction's delta: stays there */
-    bool             sealed : 1;   /* and is as its map's counts and order have it */
     alignas(max_align_t) unsigned char state[]; /* and behind it the key */
 };
 
@@ -295,6 +294,7 @@ typedef struct crdt__map_path {
 } crdt__map_path;
 
 crdt_err crdt__map_enter(crdt_txn *txn, const crdt__map_path *path);
+bool     crdt__map_added(const crdt__within *within);
 /* An empty object of this type under the last key. */
 crdt_err crdt__map_create(crdt_txn *txn, const crdt__map_path *path, const crdt_type *type);
 /* What shows under the last key goes. Errors: ENOENT. */

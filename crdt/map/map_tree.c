@@ -19,10 +19,14 @@ static size_t leaf_bytes(uint32_t cap)
 /* Of a key that begins as all do. */
 static uint64_t head_of(const crdt__map *map, crdt_view key)
 {
-    uint8_t bytes[8] = {0};
-    size_t  size = key.size - map->skip;
-    if (size > 0) memcpy(bytes, (const uint8_t *)key.data + map->skip, size < 8 ? size : 8);
-    return crdt__load_be64(bytes);
+    const uint8_t *at = key.data;
+    size_t         size = key.size - map->skip;
+    uint64_t       head = 0;
+    if (size >= 8) return crdt__load_be64(at + map->skip);
+    if (size == 0) return 0;
+    if (key.size >= 8) return crdt__load_be64(at + key.size - 8) << (8 - size) * 8;
+    for (size_t i = 0; i < key.size; i++) head = head << 8 | at[i];
+    return head << (8 - size) * 8;
 }
 
 static crdt_view first_key(const crdt__map *map)
@@ -71,11 +75,14 @@ static void skip_bytes(crdt__map *map, uint8_t skip)
     }
 }
 
-/* Once each time the leaves have doubled: what the first and the last key begin with, all do. A key
- * that begins otherwise ends it until then, so heads are written anew O(1) times per key. */
+#define REVIEW_FROM 4u /* entries */
+
+/* With the first few entries, then once each time the leaves have doubled: what the first and the
+ * last key begin with, all do. A key that begins otherwise ends it until then, so heads are written
+ * anew O(1) times per key. */
 static void review_heads(crdt__map *map)
 {
-    if (map->count >> map->tried <= 1) return;
+    if (map->tried == 0 ? map->entries < REVIEW_FROM : map->count >> map->tried == 0) return;
     map->tried++;
     const crdt__leaf *leaf = map->leaves[map->count - 1].leaf;
     crdt_view a = first_key(map), b = crdt__entry_key(crdt__leaf_entries(leaf)[leaf->count - 1]);
@@ -110,12 +117,13 @@ int crdt__entry_compare(const crdt__entry *a, const crdt__entry *b)
 static bool is_recent(const crdt__map *map, uint64_t head, crdt_view key, uint32_t id)
 {
     crdt__place r = map->recent;
-    if (r.leaf >= map->count || r.slot >= map->leaves[r.leaf].leaf->count) return false;
+    if (r.leaf >= map->count || r.slot > map->leaves[r.leaf].leaf->count) return false;
     const crdt__leaf *leaf = map->leaves[r.leaf].leaf;
-    if (crdt__leaf_heads(leaf)[r.slot] != head) return false;
-    int order = compare_to(leaf, r.slot, head, key, id);
-    return order == 0 ||
-           (order > 0 && r.slot > 0 && compare_to(leaf, r.slot - 1, head, key, id) < 0);
+    bool              last = r.slot == leaf->count;
+    if (last && r.leaf + 1 < map->count) return false;
+    int order = last ? 1 : compare_to(leaf, r.slot, head, key, id);
+    if (order <= 0) return order == 0;
+    return r.slot > 0 ? compare_to(leaf, r.slot - 1, head, key, id) < 0 : r.leaf == 0;
 }
 
 /* The last leaf that does not begin behind the key; so what is put in stays in order. */
@@ -176,11 +184,12 @@ crdt__entry *crdt__map_at(const crdt__map *map, crdt__place *place)
 crdt__entry *crdt__map_alike(const crdt__map *map, crdt__place *place, crdt_view key)
 {
     skip_ends(map, place);
-    if (place->leaf == map->count || beside(map, key) != 0) return NULL;
+    if (place->leaf == map->count || key.size < map->skip) return NULL;
     const crdt__leaf *leaf = map->leaves[place->leaf].leaf;
     if (crdt__leaf_heads(leaf)[place->slot] != head_of(map, key)) return NULL;
     crdt__entry *e = crdt__leaf_entries(leaf)[place->slot];
-    return crdt_view_compare(crdt__entry_key(e), key) == 0 ? e : NULL;
+    crdt_view    there = crdt__entry_key(e);
+    return there.size == key.size && crdt__same_bytes(there.data, key.data, key.size) ? e : NULL;
 }
 
 crdt__entry *crdt__map_find(const crdt__map *map, crdt_view key, uint16_t id)
@@ -403,6 +412,18 @@ static void free_entry(const crdt_space *space, crdt__entry *e)
     crdt__release(space->mem, e, crdt__entry_bytes(e));
 }
 
+/* Do those beside it begin otherwise? False also if one may be in another leaf. */
+static bool stands_alone(const crdt__map *map, const crdt__entry *e)
+{
+    const crdt__leaf *leaf = e->leaf;
+    const uint64_t   *heads = crdt__leaf_heads(leaf);
+    uint32_t          at = 0;
+    while (crdt__leaf_entries(leaf)[at] != e) at++;
+    bool first = at == 0, last = at + 1 == leaf->count;
+    if ((first || last) && map->count > 1) return false;
+    return (first || heads[at - 1] != heads[at]) && (last || heads[at + 1] != heads[at]);
+}
+
 /* Does anything else show under its key? */
 static bool shows_alike(const crdt__map *map, const crdt__entry *e)
 {
@@ -421,7 +442,8 @@ static void set_live(crdt__map *map, crdt__entry *e, bool live)
     e->live = live;
     if (live) map->lives++;
     else map->lives--;
-    if (crdt__map_only(map->type) == NULL && shows_alike(map, e)) return;
+    bool alone = crdt__map_only(map->type) != NULL || stands_alone(map, e);
+    if (!alone && shows_alike(map, e)) return;
     if (live) map->keys++;
     else map->keys--;
 }

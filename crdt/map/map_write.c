@@ -17,6 +17,7 @@ typedef struct step {
     crdt__both          both;
     crdt__map          *own_map;
     bool                wants_mark;
+    bool                fresh; /* nothing showed under the key */
 } step;
 
 /* -- What a mutation does on its way ----------------------------------------------------------- */
@@ -51,7 +52,6 @@ static void mutate_steps(crdt_target *target)
     for (struct crdt_inside *at = target->inside; at != NULL; at = step_of(at)->outer) {
         crdt__entry *own = step_of(at)->both.own;
         own->mutated = true;
-        own->sealed = false;
     }
 }
 
@@ -146,7 +146,10 @@ static crdt_err take_step(const crdt_target *target, crdt_view key, const crdt_t
         if (err != CRDT_OK) return err;
         s.both.mine->born = true;
     }
-    if (type->undo != NULL) crdt__map_edit(state, s.both.mine);
+    if (type->undo != NULL) {
+        crdt__txn_in_place(target->txn, type);
+        crdt__map_edit(state, s.both.mine);
+    }
     s.both.type = type;
     s.outer = target->inside;
     s.sight = crdt__map_sight(&target->now);
@@ -266,6 +269,7 @@ static crdt_err step_in(crdt_target *map, crdt_view key, const crdt_type *type, 
         crdt_txn_at(map->txn, reader);
         if (err != CRDT_OK) return crdt__txn_failed(map->txn, before, err);
     }
+    s->fresh = !shows;
     s->wants_mark = only == NULL && (!shows || sight.policy == CRDT__LATEST_WINS);
     return CRDT_OK;
 }
@@ -301,7 +305,8 @@ crdt_err crdt__map_act_at(crdt_txn *txn, crdt_view name, const crdt_type *map, c
 typedef struct place {
     crdt__within   within; /* first */
     crdt__map_path path;
-    step          *steps; /* of the operation opened last */
+    bool           added; /* by the operation opened last: nothing showed under its key */
+    step          *steps; /* of the same */
 } place;
 
 static bool may_hold(const crdt_space *space, const crdt_type *type)
@@ -312,11 +317,19 @@ static bool may_hold(const crdt_space *space, const crdt_type *type)
 static crdt_err open_within(crdt__within *within, crdt_txn *txn, crdt_view key,
                             const crdt_type *type, crdt_target *ret_target)
 {
-    const place      *p = (const place *)(const void *)within;
+    place            *p = (place *)(void *)within;
     const crdt_space *space = crdt__txn_space(txn);
+    p->added = false;
     if (!may_hold(space, type)) return CRDT_EINVAL;
     if (key.size > crdt__map_key_max(space->limits)) return CRDT_ELIMIT;
-    return go_in(txn, &p->path, key, type, p->steps, ret_target);
+    crdt_err err = go_in(txn, &p->path, key, type, p->steps, ret_target);
+    if (err == CRDT_OK) p->added = p->steps[p->path.depth].fresh;
+    return err;
+}
+
+bool crdt__map_added(const crdt__within *within)
+{
+    return within != NULL && ((const place *)(const void *)within)->added;
 }
 
 static crdt_view copy_key(uint8_t **at, crdt_view key)
@@ -343,6 +356,7 @@ crdt_err crdt__map_enter(crdt_txn *txn, const crdt__map_path *path)
     crdt_view *keys = (crdt_view *)(void *)(block + keys_at);
     uint8_t   *text = block + text_at;
     p->within = (crdt__within){open_within, bytes};
+    p->added = false;
     p->steps = (step *)(void *)(block + sizeof *p);
     p->path = (crdt__map_path){copy_key(&text, path->name), path->type, keys, path->depth};
     for (size_t i = 0; i < path->depth; i++) keys[i] = copy_key(&text, path->keys[i]);

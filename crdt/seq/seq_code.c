@@ -110,14 +110,33 @@ static uint32_t put_voids(columns *c, const crdt__row *row, bool counted_only)
     return voids;
 }
 
-static void put_content(columns *c, const crdt__row *row)
+/* The atoms of an insertion, as far as they are in one piece; the rest. */
+typedef struct told {
+    crdt__content rest;
+    crdt_view     first;
+    uint32_t      voids; /* stretches that are forgotten */
+} told;
+
+static told tell(columns *c, const crdt__row *row)
 {
-    crdt__content content = crdt__content_of(row, c->kind);
-    crdt_view     piece;
-    uint32_t      count;
-    while (crdt__content_next(&content, &piece, &count)) {
-        crdt_buf_put(c->at[CRDT__CONTENT], piece.data, piece.size);
-    }
+    told     t;
+    uint32_t count;
+    memset(&t, 0, sizeof t);
+    if (c->whole) return t;
+    t.rest = crdt__content_of(row, c->kind);
+    if (!crdt__content_next(&t.rest, &t.first, &count)) return t;
+    if (count < crdt__row_len(row)) t.voids = put_voids(c, row, true);
+    else t.voids = t.first.size == 0;
+    return t;
+}
+
+static void put_content(columns *c, told *t)
+{
+    crdt_view piece = t->first;
+    uint32_t  count;
+    if (c->whole) return;
+    do crdt_buf_put(c->at[CRDT__CONTENT], piece.data, piece.size);
+    while (crdt__content_next(&t->rest, &piece, &count));
 }
 
 static uint8_t shape_of(const columns *c, const crdt__row *row, crdt__elem ref, bool odd)
@@ -135,30 +154,30 @@ static uint8_t shape_of(const columns *c, const crdt__row *row, crdt__elem ref, 
 }
 
 /* Right parent, Lamport time and content of an insertion. */
-static void put_rest(columns *c, const crdt__row *row, uint8_t shape, uint32_t voids)
+static void put_rest(columns *c, const crdt__row *row, uint8_t shape, told *t)
 {
     if (shape & CRDT__SHAPE_ODD) {
         put_delta(c, CRDT__OTHERS, row->first.ctr, crdt__trail_ctr(&c->trail, row->left));
-        put(c, CRDT__OTHERS, voids);
+        put(c, CRDT__OTHERS, t->voids);
     }
     if (shape & CRDT__SHAPE_NEAR) put_delta(c, CRDT__OTHERS, row->right.ctr, row->left.ctr);
     else if (shape & CRDT__SHAPE_RIGHT) put_elem(c, CRDT__OTHERS, row->right);
     if (c->classic) put_delta(c, CRDT__OTHERS, row->lamport, c->trail.lamport);
-    if (voids > 0) (void)put_voids(c, row, false);
-    if (!c->whole) put_content(c, row);
+    if (t->voids > 0) (void)put_voids(c, row, false);
+    put_content(c, t);
 }
 
 void crdt__columns_put(columns *c, const crdt__row *row)
 {
     crdt__elem ref = row->left;
-    uint32_t   voids = 0;
+    told       t;
     bool       odd = false;
     if (row->del) {
         ref = row->first;
         ref.ctr += crdt__row_len(row) - 1;
     } else {
-        if (!c->whole) voids = put_voids(c, row, true);
-        odd = voids > 0 || row->first.ctr != crdt__trail_ctr(&c->trail, row->left);
+        t = tell(c, row);
+        odd = t.voids > 0 || row->first.ctr != crdt__trail_ctr(&c->trail, row->left);
     }
     uint8_t shape = shape_of(c, row, ref, odd);
     crdt_buf_byte(c->at[CRDT__SHAPES], shape);
@@ -168,7 +187,7 @@ void crdt__columns_put(columns *c, const crdt__row *row)
     if (ref.replica == 0) put(c, CRDT__REFS, c->dict->count);
     else if (shape & CRDT__SHAPE_OWN) put_delta(c, CRDT__REFS, ref.ctr, c->trail.cursor.ctr);
     else put_elem(c, CRDT__REFS, ref);
-    if (!row->del) put_rest(c, row, shape, voids);
+    if (!row->del) put_rest(c, row, shape, &t);
     crdt__trail_pass(&c->trail, row);
 }
 
@@ -240,9 +259,10 @@ void crdt__slot_encode(const void *state, crdt_enc *enc)
     columns           c;
     crdt__walk        walk;
     crdt__row         row;
-    size_t            count = crdt__sets_begin(&sets, slot);
     bool              whole = is_whole(slot, enc);
     if (slot->space->forget_ids) crdt__gone_encode(slot->pack == NULL ? slot->seq : NULL, enc);
+    if (!whole && slot->pack != NULL && crdt__pack_put(slot->pack, enc)) return;
+    size_t count = crdt__sets_begin(&sets, slot);
     crdt_buf_varint(enc->out, crdt__walk_replicas(slot) * 4 + (whole ? 2 : 0) + (count > 0));
     if (whole) crdt__snap_put_live(slot->seq, enc->out);
     crdt__columns_init(&c, slot, enc);

@@ -41,6 +41,15 @@ void crdt__pack_reader(const crdt__pack *pack, const crdt__slot *slot, crdt__rea
                        slot->space->limits);
 }
 
+bool crdt__pack_put(const crdt__pack *pack, crdt_enc *enc)
+{
+    const crdt_replicas *dict = enc->dict;
+    if (pack->mapped || pack->count != dict->count) return false;
+    if (memcmp(pack->ids, dict->ids, pack->count * sizeof *pack->ids) != 0) return false;
+    crdt_buf_put(enc->out, bytes_of(pack), pack->size);
+    return true;
+}
+
 /* Of these ids (sealed), which the bytes call by their places among `all`. NULL: refused. */
 static crdt__pack *pack_of(const crdt__slot *slot, const crdt_replicas *ids, const uint64_t *all,
                            size_t total, crdt_view bytes)
@@ -340,14 +349,24 @@ static bool walk_to(crdt__walk *walk, const crdt__filter *filter)
     return true;
 }
 
+#define PICKED_MAX 32u
+
+/* What passes, if it is little. */
+typedef struct picked {
+    size_t    count; /* of all */
+    bool      moves; /* among all */
+    crdt__row rows[PICKED_MAX];
+} picked;
+
 /* First pass: which ids are named, how many rows there are of each replica that the walk visits. */
 static crdt_err count_rows(const crdt__slot *slot, const crdt__filter *filter, crdt_replicas *ids,
-                           crdt_buf *counts, uint64_t *ret_sections, bool *ret_moves)
+                           crdt_buf *counts, uint64_t *ret_sections, picked *ret_picked)
 {
     crdt__walk walk;
     crdt_err   err = CRDT_OK;
     *ret_sections = 0;
-    *ret_moves = false;
+    ret_picked->count = 0;
+    ret_picked->moves = false;
     crdt__walk_begin(&walk, slot);
     while (err == CRDT_OK && walk_to(&walk, filter)) {
         picking   p;
@@ -355,11 +374,13 @@ static crdt_err count_rows(const crdt__slot *slot, const crdt__filter *filter, c
         uint64_t  n = 0;
         pick_begin(&p, &walk, filter, filter->keep, slot->classic);
         for (; pick(&p, &row); n++) {
+            size_t i = ret_picked->count++;
+            if (i < PICKED_MAX) ret_picked->rows[i] = row;
             crdt_replicas_add(ids, row.replica);
             name(ids, row.first);
             name(ids, row.left);
             name(ids, row.right);
-            *ret_moves |= row.move;
+            ret_picked->moves |= row.move;
         }
         *ret_sections += n > 0;
         crdt_buf_varint(counts, n);
@@ -418,9 +439,20 @@ static crdt_err count_sets(const crdt__slot *slot, const crdt__filter *filter, c
     return p.err;
 }
 
+static void write_picked(crdt__columns *c, const picked *all, crdt_dec *counts, crdt_enc *enc)
+{
+    for (size_t i = 0; i < all->count;) {
+        uint64_t n = crdt_dec_varint(counts);
+        if (n == 0) continue;
+        crdt__columns_begin(c, all->rows[i].replica, n, enc);
+        for (; n > 0; n--) crdt__columns_put(c, &all->rows[i++]);
+        crdt__columns_end(c, enc);
+    }
+}
+
 /* Second pass. */
 static void write_rows(const crdt__slot *slot, const crdt__filter *filter, crdt_enc *enc,
-                       crdt_view counts)
+                       crdt_view counts, const picked *all)
 {
     crdt__columns c;
     crdt__walk    walk;
@@ -428,7 +460,8 @@ static void write_rows(const crdt__slot *slot, const crdt__filter *filter, crdt_
     crdt_dec_init(&dec, counts, NULL);
     crdt__columns_init(&c, slot, enc);
     crdt__walk_begin(&walk, slot);
-    while (walk_to(&walk, filter)) {
+    if (all->count <= PICKED_MAX) write_picked(&c, all, &dec, enc);
+    while (all->count > PICKED_MAX && walk_to(&walk, filter)) {
         picking   p;
         crdt__row row;
         uint64_t  n = crdt_dec_varint(&dec);
@@ -456,20 +489,20 @@ crdt_err crdt__pack_make(const crdt__slot *slot, const crdt__filter *filter, crd
     const crdt_mem *mem = slot->space->mem;
     crdt_buf        counts, bytes;
     crdt_replicas   ids;
+    picked          all;
     uint64_t        sections, sets = 0;
-    bool            moves;
     *ret_pack = NULL;
     crdt_buf_init(&counts, mem);
     crdt_buf_init(&bytes, mem);
     crdt_replicas_init(&ids, mem);
-    crdt_err err = count_rows(slot, filter, &ids, &counts, &sections, &moves);
+    crdt_err err = count_rows(slot, filter, &ids, &counts, &sections, &all);
     if (err == CRDT_OK) err = count_sets(slot, filter, &ids, &sets);
     if (err == CRDT_OK) err = crdt_buf_status(&counts);
     if (err == CRDT_OK) err = crdt_replicas_seal(&ids);
     if (err == CRDT_OK && sections + sets > 0) {
         crdt_enc enc = {&bytes, &ids, false};
         crdt_buf_varint(&bytes, sections * 4 + (sets > 0));
-        write_rows(slot, filter, &enc, crdt_buf_bytes(&counts));
+        write_rows(slot, filter, &enc, crdt_buf_bytes(&counts), &all);
         if (sets > 0) write_sets(slot, filter, sets, &enc);
         err = crdt_buf_status(&bytes);
         if (err == CRDT_OK && bytes.size > UINT32_MAX) err = CRDT_ELIMIT;
@@ -477,7 +510,7 @@ crdt_err crdt__pack_make(const crdt__slot *slot, const crdt__filter *filter, crd
     if (err == CRDT_OK && sections + sets > 0) {
         *ret_pack = pack_of(slot, &ids, ids.ids, ids.count, crdt_buf_bytes(&bytes));
         if (*ret_pack == NULL) err = CRDT_ENOMEM;
-        else (*ret_pack)->moves = moves;
+        else (*ret_pack)->moves = all.moves;
     }
     crdt_replicas_clear(&ids);
     crdt_buf_clear(&counts);

@@ -118,7 +118,9 @@ struct crdt__pack {
 crdt_err crdt__pack_read(const crdt__slot *slot, crdt_dec *dec, crdt__pack **ret_pack);
 void     crdt__pack_free(const crdt__slot *slot, crdt__pack *pack);
 size_t   crdt__pack_bytes(const crdt__pack *pack); /* memory in use */
-void     crdt__pack_reader(const crdt__pack *pack, const crdt__slot *slot, crdt__reader *r);
+/* As it is, where the dictionary is of just its ids; false: it is not. */
+bool crdt__pack_put(const crdt__pack *pack, crdt_enc *enc);
+void crdt__pack_reader(const crdt__pack *pack, const crdt__slot *slot, crdt__reader *r);
 /* The greatest stamp of its sets and moves. */
 uint64_t crdt__pack_stamp_max(const crdt__pack *pack, const crdt__slot *slot);
 

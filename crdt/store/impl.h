@@ -59,21 +59,27 @@ typedef struct crdt__retired {
     uint64_t replica, end; /* end: one past its last dot */
 } crdt__retired;
 
+/* The only object under a name, but for what stands beside: in the store, where it lives, and in
+ * the transaction's delta. Both NULL: not known. */
+typedef struct crdt__found {
+    crdt__object *mine, *own;
+    bool          beside; /* something stands beside it */
+    bool          shows;  /* for certain: nothing was opened since */
+} crdt__found;
+
 struct crdt_txn {
-    crdt_store   *store;
-    crdt_store   *delta; /* NULL: no transaction is open */
-    crdt_store   *spare; /* the empty delta of one that has ended, for the next; or NULL */
-    crdt__object *shown,
-        *shown_own; /* what a look found last: an object of the store that lives, and
-                                        shows; that of the delta. NULL: not known any more */
+    crdt_store         *store;
+    crdt_store         *delta; /* NULL: no transaction is open */
+    crdt_store         *spare; /* the empty delta of one that has ended, for the next; or NULL */
+    crdt__found         found; /* by the last look */
     const crdt_context *at;
     uint64_t            now_ms, first, next; /* dots [first, next) are taken */
     uint64_t            stamp, changes;
     crdt_err            failed;    /* an operation was left half done: only rollback is allowed */
     crdt__within       *within;    /* where names lead; NULL: to named objects */
     uint64_t            opened[4]; /* a bit for each name in delta; several may have the same */
-    bool                shown_beside; /* something stands beside it */
-    bool                sealed;       /* the delta is whole: nothing was opened since */
+    bool                sealed;    /* the delta is whole: nothing was opened since */
+    bool                in_place;  /* it may change unopened: see crdt__txn_in_place */
 };
 
 struct crdt_store {
@@ -203,8 +209,11 @@ static inline void crdt__object_before(crdt_store *store, const crdt__object *ob
 }
 
 /* -- join.c */
-/* Join at value level; `now_ms` for the clock. remote: for the list of changes. */
-crdt_err crdt__store_join(crdt_store *store, const crdt_store *other, uint64_t now_ms, bool remote);
+/* Join at value level. */
+crdt_err crdt__store_join(crdt_store *store, const crdt_store *other);
+/* The same of the delta of the store's own transaction. takes: nobody will look at it any more. */
+crdt_err crdt__store_join_own(crdt_store *store, const crdt_store *delta, uint64_t now_ms,
+                              bool takes);
 
 /* Make ready to forget the residues that the store's cut, joined with this one, will cover: room
  * for it, and what their types need. Errors: ENOMEM, nothing that shows has changed. */

@@ -8,7 +8,7 @@
 
 #include "crdt/store/impl.h"
 
-#define MET 4 /* objects of a small delta, that are looked up once */
+#define MET 32 /* objects of a small delta, that are looked up once */
 
 typedef struct pass {
     crdt_store       *store;
@@ -34,6 +34,7 @@ static void cover_of(pass *p, const crdt__object *mine, const crdt__object *thei
     p->join.listed = p->other->kind == CRDT__DELTA;
     p->join.lists = p->join.listed && p->store->kind == CRDT__DELTA;
     p->join.local = !p->remote;
+    p->join.takes = p->takes;
 }
 
 /* Do objects that the other does not list take part? Not with deltas: those list whatever they
@@ -54,8 +55,8 @@ static bool holds_all(const pass *p, const crdt__object *mine)
 /* Into nothing, a state that is given away moves; not one that may hold what was removed here. */
 static bool moves(const pass *p, const crdt__object *mine)
 {
-    return p->takes && !p->collects && mine->type->move != NULL && !mine->type->holds &&
-           mine->type->empty(mine->state);
+    return p->takes && p->remote && !p->collects && mine->type->move != NULL &&
+           !mine->type->holds && mine->type->empty(mine->state);
 }
 
 /* What is given away is made what it will be here: ready to be read. */
@@ -374,9 +375,15 @@ static crdt_err join_all(crdt_store *store, const crdt_store *other, uint64_t no
     return CRDT_OK;
 }
 
-crdt_err crdt__store_join(crdt_store *store, const crdt_store *other, uint64_t now_ms, bool remote)
+crdt_err crdt__store_join(crdt_store *store, const crdt_store *other)
 {
-    return join_all(store, other, now_ms, remote, false);
+    return join_all(store, other, 0, true, false);
+}
+
+crdt_err crdt__store_join_own(crdt_store *store, const crdt_store *delta, uint64_t now_ms,
+                              bool takes)
+{
+    return join_all(store, delta, now_ms, false, takes);
 }
 
 /* -- Conditions -------------------------------------------------------------------------------- */
@@ -403,7 +410,7 @@ crdt_err crdt_store_merge(crdt_store *store, const crdt_store *other)
         return CRDT_EGAP;
     }
     crdt_err err = both_ready(store, other);
-    return err == CRDT_OK ? crdt__store_join(store, other, 0, true) : err;
+    return err == CRDT_OK ? crdt__store_join(store, other) : err;
 }
 
 /* A delta's entries must follow what is held, and what they remove must be held or come with

@@ -324,7 +324,7 @@ static bool opaque_commit(crdt_join *join, void *state, const void *other)
 static crdt_err opaque_since(const crdt_space *space, const void *state, const crdt_context *ctx,
                              void *ret_part, crdt_context *keep)
 {
-    crdt_join join = {space, {NULL, NULL}, {NULL, NULL}, 0, true, false, false};
+    crdt_join join = {space, {NULL, NULL}, {NULL, NULL}, 0, true, false, false, false};
     (void)ctx;
     (void)keep;
     crdt_err err = opaque_prepare(&join, ret_part, state);

@@ -70,7 +70,7 @@ static crdt_err join_parts(const replay *r, part *a, part *b, const crdt_context
 {
     crdt_cover mine = {shared != NULL ? shared : &a->seen, a->keep.count > 0 ? &a->keep : NULL};
     crdt_cover theirs = {shared != NULL ? shared : &b->seen, b->keep.count > 0 ? &b->keep : NULL};
-    crdt_join  join = {r->space, mine, theirs, 0, false, r->lists, false};
+    crdt_join  join = {r->space, mine, theirs, 0, false, r->lists, false, false};
     crdt_err   err = r->type->prepare(&join, a->state, b->state);
     if (err == CRDT_OK) (void)r->type->commit(&join, a->state, b->state);
     if (err == CRDT_OK && shared != NULL) err = crdt_context_intersect(&a->keep, &b->keep);
@@ -265,7 +265,7 @@ static crdt_err read_several(replay *r, crdt_dec *dec, const crdt__fragments *he
 static crdt_err unlist(const replay *r, void *state)
 {
     if (r->lists || !r->type->holds) return CRDT_OK;
-    crdt_join join = {r->space, {NULL, NULL}, {NULL, NULL}, 0, false, false, false};
+    crdt_join join = {r->space, {NULL, NULL}, {NULL, NULL}, 0, false, false, false, false};
     part     *none = part_new(r);
     if (none == NULL) return CRDT_ENOMEM;
     crdt_err err = r->type->prepare(&join, state, none->state);

@@ -215,7 +215,7 @@ crdt_err crdt_store_clone(const crdt_store *store, uint64_t replica, crdt_store 
     copy->track_changes = store->track_changes;
     copy->track_remote = store->track_remote;
     err = crdt_context_copy(&copy->base, &store->base);
-    if (err == CRDT_OK) err = crdt__store_join(copy, store, 0, true);
+    if (err == CRDT_OK) err = crdt__store_join(copy, store);
     if (err == CRDT_OK) err = copy_keeps(copy, store);
     crdt_change change;
     while (crdt_store_next_change(copy, &change)) {}

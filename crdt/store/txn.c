@@ -1,4 +1,4 @@
-/* store/txn.c: transactions: operations gather one delta, commit joins it into the store. */
+/* store/txn.c: transactions: what they see; operations gather one delta. Their end: commit.c. */
 #include <string.h>
 
 #include "crdt/core/bytes.h"
@@ -18,9 +18,9 @@ crdt_err crdt_store_begin(crdt_store *store, uint64_t now_ms, crdt_txn **ret_txn
     txn->store = store;
     txn->delta = delta;
     txn->spare = NULL;
-    txn->shown = NULL;
+    memset(&txn->found, 0, sizeof txn->found);
     memset(txn->opened, 0, sizeof txn->opened);
-    txn->sealed = false;
+    txn->sealed = txn->in_place = false;
     txn->at = NULL;
     txn->now_ms = now_ms;
     txn->changes = 0;
@@ -47,13 +47,6 @@ uint64_t crdt_txn_stamp(const crdt_txn *txn)
     return txn->stamp;
 }
 
-/* The store's own object behind one of the delta that is changed in place; else NULL. */
-static crdt__object *in_place(const crdt_store *store, const crdt__object *own)
-{
-    if (own->type->undo == NULL) return NULL;
-    return crdt__object_get(store, own->key.bytes, (uint16_t)own->key.minor);
-}
-
 void crdt__txn_within(crdt_txn *txn, crdt__within *within)
 {
     crdt__within *old = txn->within;
@@ -61,31 +54,9 @@ void crdt__txn_within(crdt_txn *txn, crdt__within *within)
     if (old != NULL) crdt__release(txn->store->space.mem, old, old->bytes);
 }
 
-/* A delta that nobody wants goes, or is kept for the next transaction. */
-static void put_by(crdt_store *store, crdt_store *delta)
+const crdt__within *crdt__txn_is_within(const crdt_txn *txn)
 {
-    if (store->only != NULL) {
-        crdt_store_free(delta);
-        return;
-    }
-    crdt__delta_reset(delta);
-    store->txn.spare = delta;
-}
-
-void crdt_store_rollback(crdt_store *store)
-{
-    crdt_store *delta = store->txn.delta;
-    if (delta == NULL) return;
-    crdt__txn_within(&store->txn, NULL);
-    store->txn.delta = NULL;
-    crdt__objects it = crdt__objects_of(delta);
-    for (crdt__object *own; (own = crdt__objects_next(&it)) != NULL;) {
-        crdt__object *mine = in_place(store, own);
-        if (mine == NULL) continue;
-        mine->type->undo(&store->space, mine->state);
-        if (crdt__object_is_empty(mine)) crdt__object_prune(store, mine);
-    }
-    put_by(store, delta);
+    return txn->within;
 }
 
 /* -- What the transaction sees ----------------------------------------------------------------- */
@@ -192,50 +163,82 @@ static void see(const crdt_txn *txn, under *u, const crdt_type *type, uint32_t i
     u->shows = true;
 }
 
-/* Who looks at a name mostly looks again, to change it. */
-static bool shown_before(const crdt_txn *txn, crdt_view name, under *ret_under)
+/* Who looks at a name mostly looks again, to change it; what it changed it looks at anew. */
+static bool found_before(crdt_txn *txn, crdt_view name, under *ret_under)
 {
-    crdt__object *o = txn->shown;
+    const crdt__found  *f = &txn->found;
+    const crdt__object *o = f->mine != NULL ? f->mine : f->own;
     if (o == NULL || o->key.bytes.size != name.size) return false;
     if (!crdt__same_bytes(o->key.bytes.data, name.data, name.size)) return false;
-    *ret_under = (under){.shows = true, .beside = txn->shown_beside};
-    ret_under->first.type = o->type;
-    ret_under->first.id = (uint16_t)o->key.minor;
-    ret_under->showing = (pair){o, txn->shown_own};
+    pair p = {f->mine, f->own};
+    *ret_under = (under){.shows = f->shows, .beside = f->beside};
+    if (f->shows) {
+        ret_under->first.type = o->type;
+        ret_under->first.id = (uint16_t)o->key.minor;
+        ret_under->showing = p;
+    } else {
+        see(txn, ret_under, o->type, o->key.minor, p);
+    }
     return true;
 }
 
-/* What the store holds for certain stays there while the transaction is open. What is changed in
- * place may change unseen: an edit of a text is held open. */
-static void remember_shown(const crdt_txn *txn, const under *u)
+/* last: of the only one under its name, but for what stands beside. What the store holds for
+ * certain stays there while the transaction is open. What is changed in place may change unseen: an edit of
+ * a text is held open. */
+static void remember(crdt_txn *txn, const under *u, pair last)
 {
-    crdt_txn *open = &txn->store->txn;
-    bool      known =
-        u->shows && u->showing.mine != NULL && u->showing.mine->live && u->first.type->undo == NULL;
-    open->shown = known ? u->showing.mine : NULL;
-    open->shown_own = u->showing.own;
-    open->shown_beside = u->beside;
+    txn->found = (crdt__found){NULL, NULL, u->beside, false};
+    if (last.mine != NULL && !last.mine->live) return;
+    txn->found.mine = last.mine;
+    txn->found.own = last.own;
+    txn->found.shows = u->shows && last.mine != NULL && u->first.type->undo == NULL;
+}
+
+static void forget_found(crdt_txn *txn)
+{
+    memset(&txn->found, 0, sizeof txn->found);
+}
+
+/* An object was opened; made: for that. What was found under its name may show no more, and is not
+ * alone if another was made. */
+static void note_opened(crdt_txn *txn, bool made, pair p)
+{
+    crdt__found *f = &txn->found;
+    txn->found.shows = false;
+    if (!made) return;
+    if (f->mine != NULL && f->mine == p.mine) f->own = p.own;
+    else forget_found(txn);
 }
 
 /* Which object shows under name in the transaction: committed ones first, then those only in the
  * delta. */
-static under look_under(const crdt_txn *txn, crdt_view name)
+static under look_under(const crdt_txn *seen_txn, crdt_view name)
 {
-    under u = {.shows = false};
-    if (shown_before(txn, name, &u)) return u;
-    crdt__named   it;
+    crdt_txn   *txn = &seen_txn->store->txn; /* what it remembers does not show */
+    under       u = {.shows = false};
+    pair        last = {NULL, NULL};
+    unsigned    count = 0;
+    crdt__named it;
+    if (found_before(txn, name, &u)) return u;
     crdt__object *o = crdt__objects_named(txn->store, name, &it);
     for (; o != NULL; o = crdt__objects_named_next(&it)) {
         pair p = {o, own_of(txn, name, (uint16_t)o->key.minor)};
         see(txn, &u, o->type, o->key.minor, p);
+        if (o->type->beside) continue;
+        last = p;
+        count++;
     }
     o = may_be_opened(txn, name) ? crdt__objects_named(txn->delta, name, &it) : NULL;
     for (; o != NULL; o = crdt__objects_named_next(&it)) {
         if (o->mine != NULL) continue;
         if (crdt__object_get(txn->store, name, (uint16_t)o->key.minor) != NULL) continue;
-        see(txn, &u, o->type, o->key.minor, (pair){NULL, o});
+        pair p = {NULL, o};
+        see(txn, &u, o->type, o->key.minor, p);
+        if (o->type->beside) continue;
+        last = p;
+        count++;
     }
-    remember_shown(txn, &u);
+    if (count == 1) remember(txn, &u, last);
     return u;
 }
 
@@ -332,17 +335,19 @@ static crdt_err open_found(crdt_txn *txn, crdt_view name, const crdt_type *type,
                            pair p, crdt_target *ret_target)
 {
     crdt_err err = CRDT_OK;
+    bool     made = p.own == NULL || (type->undo != NULL && p.mine == NULL);
     mark_opened(txn, name); /* what the delta gets stays there, whatever fails then */
     if (p.own == NULL) err = crdt__object_add(txn->delta, name, type, id, &p.own);
     if (err == CRDT_OK && type->undo != NULL && p.mine == NULL) {
         err = crdt__object_make(txn->store, name, type, id, &p.mine);
     }
+    note_opened(txn, made, p);
     if (err != CRDT_OK) return err;
-    txn->shown = NULL;
     txn->sealed = false;
     p.own->mine = p.mine != NULL && p.mine->live ? p.mine : NULL;
     ret_target->state = NULL;
     if (type->undo != NULL) {
+        crdt__txn_in_place(txn, type);
         crdt__object_before(txn->store, p.mine);
         end_pending(txn, p.mine);
         ret_target->state = p.mine->state;
@@ -600,6 +605,11 @@ uint64_t crdt__txn_next(const crdt_txn *txn)
     return txn->next;
 }
 
+void crdt__txn_in_place(crdt_txn *txn, const crdt_type *type)
+{
+    if (!type->holds) txn->in_place = true;
+}
+
 crdt_err crdt__txn_failed(crdt_txn *txn, uint64_t next, crdt_err err)
 {
     if (txn->next > next) txn->failed = err;
@@ -704,97 +714,4 @@ crdt_err crdt_txn_apply(crdt_txn *txn, crdt_view name, const crdt_op *op, const 
         if ((kind == 't' || kind == 'p') && args[i].i < 0) return CRDT_EINVAL;
     }
     return op->apply(txn, name, args);
-}
-
-/* -- Ends -------------------------------------------------------------------------------------- */
-
-/* Objects that were opened and not mutated are no part of the delta. */
-static void drop_unmutated(crdt_store *store, crdt_store *delta, crdt__object *drop)
-{
-    while (drop != NULL) {
-        crdt__object *o = drop;
-        drop = o->next_prune;
-        crdt__object *mine = in_place(store, o);
-        if (mine != NULL && mine->type->holds) mine->type->undo(&store->space, mine->state);
-        if (mine != NULL && crdt__object_is_empty(mine)) crdt__object_prune(store, mine);
-        crdt__objects_remove(delta, o);
-        crdt__object_free(delta, o);
-    }
-}
-
-/* What was written in place becomes part of the delta. Errors: ENOMEM. */
-static crdt_err seal_one(crdt_txn *txn, crdt__object *own, bool wanted)
-{
-    crdt_dot      first = {txn->store->replica, txn->first};
-    crdt__object *mine = in_place(txn->store, own);
-    if (mine == NULL) return CRDT_OK;
-    void *part = wanted || own->type->holds ? own->state : NULL;
-    if (!own->type->holds) own->type->clear(&txn->delta->space, own->state);
-    return own->type->seal(&txn->store->space, mine->state, first, part);
-}
-
-/* It is for good where nothing is changed in place. */
-static crdt_err seal(crdt_txn *txn, bool wanted)
-{
-    crdt__object *drop = NULL;
-    crdt_err      err = CRDT_OK;
-    txn->sealed = wanted;
-    crdt__objects it = crdt__objects_of(txn->delta);
-    for (crdt__object *own; (own = crdt__objects_next(&it)) != NULL;) {
-        if (own->mutated || own == txn->delta->only) {
-            if (own->type->undo == NULL) continue;
-            txn->sealed = false;
-            if (err == CRDT_OK) err = seal_one(txn, own, wanted);
-            continue;
-        }
-        own->next_prune = drop;
-        drop = own;
-    }
-    drop_unmutated(txn->store, txn->delta, drop);
-    return err;
-}
-
-/* Nothing more is to come. wanted: somebody will look at the delta. */
-static crdt_err finish(crdt_txn *txn, bool wanted)
-{
-    if (txn->delta == NULL) return CRDT_EINVAL;
-    if (txn->failed != CRDT_OK || txn->sealed) return txn->failed;
-    crdt_context_settle(&txn->delta->context);
-    return seal(txn, wanted);
-}
-
-crdt_err crdt_store_encode_delta(crdt_store *store, crdt_buf *out, crdt_dot *ret_last)
-{
-    crdt_txn *txn = &store->txn;
-    crdt_err  err = finish(txn, true);
-    if (err != CRDT_OK) return err;
-    bool any = txn->next > txn->first;
-    *ret_last = (crdt_dot){store->replica, any ? txn->next - 1 : 0};
-    return any ? crdt_store_encode(txn->delta, out) : CRDT_OK;
-}
-
-crdt_err crdt_store_commit(crdt_store *store, crdt_delta **ret_delta)
-{
-    crdt_txn   *txn = &store->txn;
-    crdt_store *delta = txn->delta;
-    crdt_err    err = finish(txn, ret_delta != NULL);
-    if (err == CRDT_OK && ret_delta != NULL) err = crdt__objects_learn(delta);
-    if (err != CRDT_OK) return err;
-    txn->delta = NULL;
-    err = crdt__store_join(store, delta, txn->now_ms, false);
-    if (err != CRDT_OK) {
-        txn->delta = delta;
-        return err;
-    }
-    crdt__txn_within(txn, NULL);
-    if (ret_delta == NULL) {
-        put_by(store, delta);
-        return CRDT_OK;
-    }
-    crdt__objects it = crdt__objects_of(delta); /* it can be read like any store */
-    for (crdt__object *o; (o = crdt__objects_next(&it)) != NULL;) {
-        crdt__object_touched(delta, o, false);
-    }
-    *ret_delta = delta;
-    return CRDT_OK;
 }

@@ -276,7 +276,8 @@ TEST(cells, a_failing_allocation_leaves_a_join_undone)
         side_random(&a, births, 2, round % 3 == 0 ? UINT64_C(1) << 32 : 1, 2);
         side_random(&b, births, 2, round % 3 == 0 ? UINT64_C(1) << 32 : 1, 2);
         for (uint64_t n = 1; err != CRDT_OK; n++) {
-            crdt_join join = {&space, {&a.seen, NULL}, {&b.seen, NULL}, 0, false, false, false};
+            crdt_join join = {&space, {&a.seen, NULL}, {&b.seen, NULL}, 0,
+                              false,  false,           false,           false};
             testmem_fail_nth(&mem, n);
             err = crdt__cells_prepare(&join, &a.cells, &b.cells);
             testmem_fail_never(&mem);
@@ -324,7 +325,7 @@ TEST(cells, what_a_context_lacks_completes_its_holder)
         crdt__cells_init(&part, 1);
         crdt_context_init(&keep, &mem.mem);
         CHECK_OK(crdt__cells_since(&space, &a.cells, &b.seen, &part, &keep));
-        crdt_join join = {&space, {&b.seen, NULL}, {&a.seen, &keep}, 0, false, false, false};
+        crdt_join join = {&space, {&b.seen, NULL}, {&a.seen, &keep}, 0, false, false, false, false};
         CHECK_OK(crdt__cells_prepare(&join, &b.cells, &part));
         changed = crdt__cells_commit(&join, &b.cells, &part);
         bool want = join_models(&b, &a, births);

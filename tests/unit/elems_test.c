@@ -133,7 +133,7 @@ static void world_end(world *w)
 
 static crdt_err join_elems(world *w, side *mine, const side *theirs)
 {
-    crdt_join join = {&w->space, {&mine->seen, NULL}, {&theirs->seen, NULL}, 0, false, false,
+    crdt_join join = {&w->space, {&mine->seen, NULL}, {&theirs->seen, NULL}, 0, false, false, false,
                       false};
     crdt_err  err = crdt_context_reserve(&mine->seen, theirs->seen.count);
     if (err == CRDT_OK) err = crdt__elems_prepare(&join, &mine->e, &theirs->e);
@@ -286,7 +286,8 @@ static void check_since(world *w, const side *s, const side *holder)
     join_all(w, &held, holder);
     CHECK_OK(crdt__elems_since(&w->space, &s->e, &holder->seen, &part.e, &keep));
     CHECK_OK(crdt_context_copy(&part.seen, &s->seen));
-    crdt_join join = {&w->space, {&held.seen, NULL}, {&part.seen, &keep}, 0, false, false, false};
+    crdt_join join = {&w->space, {&held.seen, NULL}, {&part.seen, &keep}, 0, false, false, false,
+                      false};
     CHECK_OK(crdt__elems_prepare(&join, &held.e, &part.e));
     crdt__elems_commit(&join, &held.e, &part.e);
     model_join(&held.model, &held.seen, &s->model, &s->seen);

@@ -179,3 +179,41 @@ TEST(ormap_read, knows_whether_contents_compete)
     check_store(a);
     free_all(a, b, c, x, y, NULL);
 }
+
+/* Told of the last operation alone, and of what showed: not of what lies hidden. */
+TEST(ormap_read, whether_an_operation_added_its_key)
+{
+    crdt_store *s = store_of(1);
+    crdt_txn   *txn = begin(s);
+    crdt_view   m = name_of("m"), a = name_of("a");
+    const char *text = "longer than a register holds in itself";
+    crdt_delta *delta;
+    CHECK(!crdt_ormap_added(txn));
+    CHECK_OK(crdt_ormap_enter(txn, m, &crdt_ormap_type, NULL, 0));
+    CHECK(!crdt_ormap_added(txn));
+    CHECK_OK(crdt_cell_set(txn, a, crdt_text(text)));
+    CHECK(crdt_ormap_added(txn));
+    CHECK_OK(crdt_cell_set(txn, a, crdt_text("2")));
+    CHECK(!crdt_ormap_added(txn));
+    CHECK_OK(crdt_cell_incr(txn, name_of("b"), 1));
+    CHECK(crdt_ormap_added(txn));
+    CHECK_ERR(crdt_mvreg_set(txn, a, crdt_text("3")), CRDT_ETYPE);
+    CHECK(!crdt_ormap_added(txn));
+    CHECK_OK(crdt_ormap_remove(txn, m, &crdt_ormap_type, &a, 1));
+    CHECK_OK(crdt_cell_set(txn, a, crdt_text("4")));
+    CHECK(crdt_ormap_added(txn));
+    crdt_ormap_leave(txn);
+    CHECK(!crdt_ormap_added(txn));
+    delta = commit(s);
+    crdt_store_free(delta);
+    txn = begin(s);
+    CHECK_OK(crdt_ormap_enter(txn, m, &crdt_ormap_type, NULL, 0));
+    CHECK_OK(crdt_cell_set(txn, a, crdt_text(text)));
+    CHECK(!crdt_ormap_added(txn));
+    CHECK_OK(crdt_ormap_remove(txn, m, &crdt_ormap_type, &a, 1));
+    CHECK_OK(crdt_cell_set(txn, a, crdt_text("5")));
+    CHECK(crdt_ormap_added(txn));
+    crdt_store_rollback(s);
+    check_store(s);
+    crdt_store_free(s);
+}

@@ -92,7 +92,7 @@ static crdt_err decode(const crdt__shape *shape, bench *b, crdt_view in, crdt__s
 static crdt_err join(const crdt__shape *shape, bench *b, crdt__sibs *sibs, const crdt_context *seen,
                      const crdt__sibs *other, const crdt_context *other_seen, bool *ret_changed)
 {
-    crdt_join j = {&b->space, {seen, NULL}, {other_seen, NULL}, 0, false, false, false};
+    crdt_join j = {&b->space, {seen, NULL}, {other_seen, NULL}, 0, false, false, false, false};
     crdt_err  err = crdt__sibs_prepare(&j, sibs, other);
     if (err == CRDT_OK) *ret_changed = crdt__sibs_commit(shape, &j, sibs, other);
     return err;
@@ -299,7 +299,7 @@ TEST(sibs, a_prepare_without_commit_leaves_nothing)
         side_make(&lww_shape, &b, &y, 0xf0, 0xf0);
         side_make(&lww_shape, &b, &z, 0x0f, 0x04);
         encode(&lww_shape, &x.sibs, &before);
-        crdt_join j = {&b.space, {&x.ctx, NULL}, {&y.ctx, NULL}, 0, false, false, false};
+        crdt_join j = {&b.space, {&x.ctx, NULL}, {&y.ctx, NULL}, 0, false, false, false, false};
         CHECK_OK(crdt__sibs_prepare(&j, &x.sibs, &y.sibs));
         CHECK_OK(crdt__sibs_prepare(&j, &x.sibs, &y.sibs));
         encode(&lww_shape, &x.sibs, &after);
@@ -324,7 +324,7 @@ TEST(sibs, join_tells_the_greatest_stamp_born)
         const crdt__shape *shape = client ? &client_shape : &lww_shape;
         side_make(shape, &b, &x, 1, 1);
         side_make(shape, &b, &y, 0xff00, 0x0300);
-        crdt_join j = {&b.space, {&x.ctx, NULL}, {&y.ctx, NULL}, 0, false, false, false};
+        crdt_join j = {&b.space, {&x.ctx, NULL}, {&y.ctx, NULL}, 0, false, false, false, false};
         CHECK_OK(crdt__sibs_prepare(&j, &x.sibs, &y.sibs));
         CHECK(crdt__sibs_commit(shape, &j, &x.sibs, &y.sibs));
         CHECK_EQ_INT(j.stamp_max, client ? 0 : 102);
@@ -351,7 +351,7 @@ TEST(sibs, since_and_keep_make_the_whole)
         crdt_context_init(&keep, &b.m.mem);
         CHECK_OK(crdt__sibs_since(shape, &b.space, &x.sibs, &y.ctx, &part, &keep));
         CHECK_EQ_INT(held_of(&part), x.held & ~y.seen);
-        crdt_join j = {&b.space, {&y.ctx, NULL}, {&x.ctx, &keep}, 0, false, false, false};
+        crdt_join j = {&b.space, {&y.ctx, NULL}, {&x.ctx, &keep}, 0, false, false, false, false};
         CHECK_OK(crdt__sibs_prepare(&j, &y.sibs, &part));
         crdt__sibs_commit(shape, &j, &y.sibs, &part);
         CHECK_EQ_INT(held_of(&y.sibs), x.held);

@@ -1,12 +1,8 @@
 /* take_test.c: deltas and states that are given away. */
 #include "tests/lib/t.h"
-#include "crdt/orset.h"
-#include "crdt/rga.h"
-#include "crdt/text.h"
+#include "tests/lib/random.h"
 #include "tests/lib/stores.h"
 #include "tests/lib/testmem.h"
-
-#define NOW UINT64_C(1700000000000)
 
 static crdt_store *make(testmem *mem, const crdt_type *type, uint64_t replica)
 {
@@ -147,4 +143,130 @@ TEST(take, a_state_moves_into_an_empty_store)
         free_all(from, taker, joiner, NULL);
         TESTMEM_DONE(&mem);
     }
+}
+
+#define SIDES 3
+#define STEPS 400
+
+/* Replicas that look at each delta of theirs and join those of others, and their twins, which give
+ * theirs away. Each has heard so many entries of each. */
+typedef struct twins {
+    testmem     mem;
+    crdt_store *look[SIDES], *give[SIDES];
+    crdt_buf    told[SIDES][STEPS];
+    size_t      count[SIDES], heard[SIDES][SIDES];
+} twins;
+
+/* Numbers, and texts that lie in a register and beside it. */
+static crdt_value some_value(uint64_t *random, char room[64])
+{
+    size_t size = random_below(random, 64);
+    if (random_below(random, 5) == 0) return crdt_int((int64_t)size);
+    memset(room, 'a' + (int)random_below(random, 26), size);
+    return crdt_bytes(room, size);
+}
+
+static crdt_err write_some(crdt_txn *txn, uint64_t random)
+{
+    static const char *const names[] = {"a", "b", "c"};
+    const crdt_view          field = name_of("f");
+    crdt_err                 err = CRDT_OK;
+    char                     room[64];
+    size_t                   writes = 1 + random_below(&random, 3);
+    for (size_t i = 0; err == CRDT_OK && i < writes; i++) {
+        crdt_value value = some_value(&random, room);
+        crdt_view  key = name_of(names[random_below(&random, 3)]);
+        switch (random_below(&random, 7)) {
+        case 0: err = crdt_cell_set(txn, name_of("cell"), value); break;
+        case 1: err = crdt_cell_incr(txn, name_of("cell"), 3); break;
+        case 2: err = crdt_mvreg_set(txn, name_of("mvreg"), value); break;
+        case 3: err = crdt_lww_set(txn, name_of("lww"), value); break;
+        case 4: err = crdt_lwwmap_set(txn, name_of("row"), key, value, 0); break;
+        case 5: err = crdt_txn_remove(txn, name_of("mvreg")); break;
+        default:
+            err = crdt_ormap_enter(txn, name_of("map"), &crdt_ormap_type, &key, 1);
+            if (err == CRDT_OK) err = crdt_mvreg_set(txn, field, value);
+            crdt_ormap_leave(txn);
+        }
+        if (err == CRDT_ENOENT) err = CRDT_OK;
+    }
+    return err;
+}
+
+static void check_told(const crdt_delta *delta, const crdt_buf *told)
+{
+    crdt_buf bytes;
+    crdt_buf_init(&bytes, NULL);
+    CHECK_OK(crdt_store_encode(delta, &bytes));
+    CHECK_EQ_MEM(bytes.data, bytes.size, told->data, told->size);
+    crdt_buf_clear(&bytes);
+}
+
+static void write_twins(twins *t, size_t side, uint64_t random)
+{
+    crdt_txn   *txn;
+    crdt_delta *delta;
+    crdt_dot    last;
+    crdt_buf   *told = &t->told[side][t->count[side]];
+    crdt_buf_init(told, NULL);
+    CHECK_OK(crdt_store_begin(t->look[side], NOW, &txn));
+    CHECK_OK(write_some(txn, random));
+    CHECK_OK(crdt_store_commit(t->look[side], &delta));
+    CHECK_OK(crdt_store_begin(t->give[side], NOW, &txn));
+    CHECK_OK(write_some(txn, random));
+    CHECK_OK(crdt_store_encode_delta(t->give[side], told, &last));
+    testmem_fail_nth(&t->mem, 1 + random % 7); /* nothing has moved when a commit is refused */
+    crdt_err err = crdt_store_commit(t->give[side], NULL);
+    testmem_fail_never(&t->mem);
+    if (err != CRDT_OK) {
+        CHECK_ERR(err, CRDT_ENOMEM);
+        CHECK_OK(crdt_store_commit(t->give[side], NULL));
+    }
+    if (last.seq != 0) check_told(delta, told);
+    t->count[side] += last.seq != 0;
+    crdt_store_free(delta);
+    check_same(t->look[side], t->give[side]);
+    check_store(t->give[side]);
+}
+
+static void tell_twins(twins *t, size_t from, size_t to)
+{
+    size_t      n = t->heard[to][from];
+    crdt_delta *looked, *given;
+    if (from == to || n == t->count[from]) return;
+    crdt_view bytes = crdt_buf_bytes(&t->told[from][n]);
+    CHECK_OK(crdt_delta_decode(t->look[to], bytes, &looked, NULL));
+    CHECK_OK(crdt_delta_decode(t->give[to], bytes, &given, NULL));
+    crdt_err err = crdt_store_join(t->look[to], looked, NOW);
+    CHECK_EQ_INT(crdt_store_take(t->give[to], given, NOW), err);
+    crdt_store_free(looked);
+    if (err == CRDT_OK) t->heard[to][from]++;
+    else crdt_store_free(given);
+    check_same(t->look[to], t->give[to]);
+    check_store(t->give[to]);
+}
+
+TEST(take, what_is_given_away_does_what_a_delta_does_that_is_looked_at)
+{
+    uint64_t     random = seed_or(20261128);
+    twins        t;
+    crdt_options o = crdt_options_default(1, crdt_types_builtin());
+    memset(&t, 0, sizeof t);
+    testmem_init(&t.mem);
+    o.mem = &t.mem.mem;
+    for (size_t i = 0; i < SIDES; i++) {
+        o.replica = i + 1;
+        CHECK_OK(crdt_store_new(&o, &t.look[i]));
+        CHECK_OK(crdt_store_new(&o, &t.give[i]));
+    }
+    for (size_t step = 0; step < STEPS; step++) {
+        size_t a = random_below(&random, SIDES), b = random_below(&random, SIDES);
+        if (random_below(&random, 2) == 0) write_twins(&t, a, next_random(&random));
+        else tell_twins(&t, a, b);
+    }
+    for (size_t i = 0; i < SIDES; i++) {
+        for (size_t n = 0; n < t.count[i]; n++) crdt_buf_clear(&t.told[i][n]);
+        free_all(t.look[i], t.give[i], NULL);
+    }
+    TESTMEM_DONE(&t.mem);
 }
