@@ -239,6 +239,58 @@ TEST(moves, travel_by_delta_since_and_state_in_any_order)
     }
 }
 
+/* -- In a map ---------------------------------------------------------------------------------- */
+
+static void move_in(crdt_store *s, int64_t from, int64_t to)
+{
+    const crdt_view  path[1] = {crdt_text_view("key")};
+    const crdt_value args[2] = {crdt_int(from), crdt_int(to)};
+    crdt_txn        *txn = begin(s);
+    CHECK_OK(crdt_ormap_enter(txn, name_of("map"), &crdt_ormap_type, path, 0));
+    CHECK_OK(crdt_txn_apply(txn, path[0], crdt_type_op(&crdt_rga_type, "move"), args, 2));
+    crdt_store_free(commit(s));
+}
+
+static void insert_in(crdt_store *s, const char *letters)
+{
+    const crdt_op *op = crdt_type_op(&crdt_rga_type, "insert");
+    crdt_txn      *txn = begin(s);
+    CHECK_OK(crdt_ormap_enter(txn, name_of("map"), &crdt_ormap_type, NULL, 0));
+    for (int64_t i = 0; letters[i] != 0; i++) {
+        crdt_value args[2] = {crdt_int(i), crdt_bytes(letters + i, 1)};
+        CHECK_OK(crdt_txn_apply(txn, crdt_text_view("key"), op, args, 2));
+    }
+    crdt_store_free(commit(s));
+}
+
+static void both_show(crdt_store *a, crdt_store *b, const char *should)
+{
+    join(a, b);
+    join(b, a);
+    CHECK_EQ_STR(shown(a, "map"), should);
+    CHECK(same_bytes(a, b));
+    check_store(a);
+    check_store(b);
+}
+
+TEST(moves, in_a_list_within_a_map)
+{
+    const crdt_view path[1] = {crdt_text_view("key")};
+    crdt_store     *a = store_of(A), *b = store_of(B);
+    insert_in(a, "abc");
+    join(b, a);
+    move_in(a, 0, 2);
+    move_in(b, 0, 1);
+    both_show(a, b, "{\"key\": rga [\"b\", \"a\", \"c\"]}");
+    move_in(a, 0, 2); /* beside a removal of the key: its elements go, wherever they are put */
+    insert_in(a, "n");
+    crdt_txn *txn = begin(b);
+    CHECK_OK(crdt_ormap_remove(txn, name_of("map"), &crdt_ormap_type, path, 1));
+    crdt_store_free(commit(b));
+    both_show(a, b, "{\"key\": rga [\"n\"]}");
+    free_all(a, b, NULL);
+}
+
 /* -- One replica ------------------------------------------------------------------------------- */
 
 TEST(moves, show_in_their_transaction_and_are_taken_back_with_it)
