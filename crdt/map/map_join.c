@@ -223,8 +223,9 @@ static facing enter(walk *w)
         w->next = face(w, i, j);
         fetch_tags(w->a, w->next.i.leaf + 2);
         fetch_tags(w->b, w->next.j.leaf + 2);
+    } else {
+        w->reach *= 2; /* until it is cut again */
     }
-    w->reach = CRDT__LEAF_MAX;
     w->level = true;
     return f;
 }
