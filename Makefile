@@ -616,6 +616,27 @@ build/traces/friendsforever-x25.trace: $(JSON_DIR)/friendsforever.json.gz bench/
 	@mkdir -p $(@D)
 	$(Q)$(B)/convert --chain 25 $< $@.new && mv $@.new $@
 
+# Do the benchmarks work? Each with sizes that measure nothing, and without goals; that beside
+# redis-server is only made. From the objects of the usual build, but for their own.
+SMOKE      = $(B)/smoke
+SMOKE_OBJ  = $(patsubst %.c,$(SMOKE)/obj/%.o,$(1))
+SMOKE_BINS = $(addprefix $(SMOKE)/,bench bench-gossip bench-nng traces)
+.PHONY: bench-smoke
+bench-smoke: $(SMOKE_BINS) $(B)/bench-node
+	@tools/bench-smoke $(SMOKE)
+$(SMOKE)/obj/%.o: %.c Makefile | deps-build
+	$(call say,CC,$< (smoke))
+	@mkdir -p $(@D)
+	$(Q)$(COMPILE) -DBENCH_SMOKE -o $@ $<
+$(SMOKE)/bench: $(call SMOKE_OBJ,$(BENCH_SRC)) $(GOSSIP_A) $(CRDT_A)
+$(SMOKE)/bench-gossip: $(call SMOKE_OBJ,bench/kit.c bench/rows.c $(wildcard bench/gossip/*.c)) \
+    $(GOSSIP_A) $(CRDT_A)
+$(SMOKE)/bench-nng: $(call SMOKE_OBJ,bench/nng/main.c) $(NNG_A) $(CRDT_A)
+$(SMOKE)/traces: $(call SMOKE_OBJ,$(TRACES_SRC)) $(CODEC_A) $(CRDT_A)
+$(SMOKE_BINS):
+	$(call say,LD,$@)
+	$(Q)$(LINK) -o $@ $^ $(NNG_LIBS) $(GOSSIP_LIBS) $(LDLIBS) $(CODEC_LIBS)
+
 # ---- Coverage of crdt/ -------------------------------------------------------------------------
 # By the tests of crdt/ and the replays of fuzz/. Fails below the goals, unless
 # COVERAGE_REPORT_ONLY=1. Uncovered places: build/cov/uncovered.txt.
@@ -735,6 +756,7 @@ help:
 	@echo 'make fuzz-corpus write the seed inputs in fuzz/corpus/ anew'
 	@echo 'make fuzz-replay the corpus under gcc and under ASan'
 	@echo 'make bench       benchmarks; ONLY=orset filters, JSON=1 for one JSON line per row'
+	@echo 'make bench-smoke  whether the benchmarks work; measures nothing'
 	@echo 'make bench-nng   a request and its reply over NNG, between two processes'
 	@echo 'make bench-traces  recorded editing histories; ONLY=, JSON=1, SIZES=1: growth with size'
 	@echo 'make traces-orders the same histories in random orders (ORDERS=20) of every delivery; ONLY='

@@ -3,7 +3,14 @@
 #define BENCH_BENCH_H
 #include "crdt/types.h"
 
-#define BENCH_RUNS 9
+/* A size as it is measured, and one that only shows that the program works: make bench-smoke. */
+#ifdef BENCH_SMOKE
+#define BENCH_SIZE(usual, smoke) (smoke)
+#else
+#define BENCH_SIZE(usual, smoke) (usual)
+#endif
+
+#define BENCH_RUNS BENCH_SIZE(9, 1)
 #define BENCH_NOW UINT64_C(1700000000000) /* a moment in 2023 */
 
 typedef struct bench {
@@ -27,7 +34,7 @@ typedef struct bench_samples {
 
 void   bench_sample(bench_samples *s, double value);
 double bench_median(const bench_samples *s);
-/* One more run? Nine, or three once they take more than 2 s each. `seconds`: of the run just
+/* One more run? BENCH_RUNS, or three once they take more than 2 s each. `seconds`: of the run just
  * made. */
 bool bench_more(const bench_samples *s, double seconds);
 void bench_row(bench *b, const char *name, uint64_t n, const bench_samples *s, const char *unit);
@@ -76,6 +83,11 @@ void bench_mark(crdt_store *store, uint32_t count, uint64_t seed);
 /* Read all spans; how many there are. */
 size_t bench_spans(const crdt_store *store);
 
+/* A stand-alone list of so many short values; then elements of it are moved, one a transaction,
+ * from anywhere to anywhere. */
+crdt_store *bench_list(uint32_t count, uint64_t replica, const crdt_mem *mem);
+void        bench_move(crdt_store *store, uint32_t count, uint64_t seed);
+
 const crdt_op *bench_op(const crdt_type *type, const char *name);
 
 /* -- The groups of rows */
@@ -83,6 +95,7 @@ void bench_orset(bench *b);
 void bench_counters(bench *b);
 void bench_maps(bench *b);
 void bench_marks(bench *b);
+void bench_moves(bench *b);
 void bench_types(bench *b);
 void bench_revgraph(bench *b);
 void bench_queue(bench *b);

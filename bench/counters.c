@@ -11,9 +11,9 @@
 #include "bench/bench.h"
 #include "crdt/core/cells.h"
 
-#define CACHED 100000u
-#define LARGE 16000000u
-#define WHOLE_LARGE 1000000u
+#define CACHED BENCH_SIZE(100000u, 1000u)
+#define LARGE BENCH_SIZE(16000000u, 10000u)
+#define WHOLE_LARGE BENCH_SIZE(1000000u, 2000u)
 
 typedef struct columns {
     crdt__cells mine, theirs;

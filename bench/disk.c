@@ -7,7 +7,7 @@
 #include "bench/bench.h"
 #include "gossip/disk.h"
 
-#define ENTRIES 500000u
+#define ENTRIES BENCH_SIZE(500000u, 5000u)
 #define BATCH 1000u
 
 static int64_t drop_write(void *user, int64_t fd, const void *data, size_t size, uint64_t offset)

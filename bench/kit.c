@@ -143,6 +143,34 @@ size_t bench_spans(const crdt_store *store)
     return count;
 }
 
+crdt_store *bench_list(uint32_t count, uint64_t replica, const crdt_mem *mem)
+{
+    crdt_store   *store = bench_store(&crdt_rga_type, replica, mem);
+    crdt_txn     *txn;
+    crdt_rga_edit edit;
+    bench_must(crdt_store_begin(store, BENCH_NOW, &txn), "begin");
+    bench_must(crdt_rga_open(txn, CRDT_SOLO, &crdt_rga_type, &edit), "open");
+    for (uint32_t i = 0; i < count; i++) {
+        bench_must(crdt_rga_insert(&edit, i, crdt_text("element")), "insert");
+    }
+    bench_must(crdt_store_commit(store, NULL), "commit");
+    return store;
+}
+
+void bench_move(crdt_store *store, uint32_t count, uint64_t seed)
+{
+    uint64_t length = crdt_rga_length(crdt_store_solo(store));
+    for (uint32_t i = 0; i < count; i++) {
+        crdt_txn     *txn;
+        crdt_rga_edit edit;
+        uint64_t      from = bench_rand(&seed) % length, to = bench_rand(&seed) % length;
+        bench_must(crdt_store_begin(store, BENCH_NOW, &txn), "begin");
+        bench_must(crdt_rga_open(txn, CRDT_SOLO, &crdt_rga_type, &edit), "open");
+        bench_must(crdt_rga_move(&edit, from, to), "move");
+        bench_must(crdt_store_commit(store, NULL), "commit");
+    }
+}
+
 /* -- Deltas ------------------------------------------------------------------------------------ */
 
 static void *grown(void *p, size_t *cap, size_t need, size_t item)

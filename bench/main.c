@@ -33,6 +33,7 @@ int main(int argc, char **argv)
     bench_orset(&b);
     bench_maps(&b);
     bench_marks(&b);
+    bench_moves(&b);
     bench_types(&b);
     bench_revgraph(&b);
     bench_queue(&b);

@@ -6,11 +6,12 @@
 
 #include "bench/bench.h"
 
-#define KEYS 100000u
-#define CHANGED 10000u
+#define KEYS BENCH_SIZE(100000u, 2000u)
+#define CHANGED (KEYS / 10)
 #define DEPTH 4u
-#define NESTED 20000u
-#define FIELDS 1000u
+#define NESTED BENCH_SIZE(20000u, 1000u)
+#define FIELDS BENCH_SIZE(1000u, 100u)
+#define DELTAS BENCH_SIZE(2000u, 40u)
 
 static uint64_t replica_id(unsigned r)
 {
@@ -103,7 +104,7 @@ static void delta_row(bench *b, crdt_store *base)
     if (!bench_wants(b, "ormap/delta")) return;
     memset(&deltas, 0, sizeof deltas);
     crdt_store *author = bench_clone(base, replica_id(1));
-    for (uint64_t i = 0; i < 2000; i++) {
+    for (uint64_t i = 0; i < DELTAS; i++) {
         bench_deltas_add(&deltas, set_keys(author, i * 50, i * 50 + 1, 1, "new"));
     }
     for (int run = -1; bench_more(&t, took); run++) {
@@ -111,7 +112,7 @@ static void delta_row(bench *b, crdt_store *base)
         double      start = bench_seconds();
         bench_deltas_play(&deltas, mine);
         took = bench_seconds() - start;
-        if (run >= 0) bench_sample(&t, took / 2000 * 1e6);
+        if (run >= 0) bench_sample(&t, took / DELTAS * 1e6);
         crdt_store_free(mine);
     }
     bench_row(b, "ormap/delta", KEYS, &t, "us");

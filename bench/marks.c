@@ -4,8 +4,8 @@
 
 #include "bench/bench.h"
 
-#define LETTERS 100000u
-#define MARKS 10000u
+#define LETTERS BENCH_SIZE(100000u, 5000u)
+#define MARKS BENCH_SIZE(10000u, 200u)
 
 static crdt_store *new_text(const crdt_mem *mem)
 {

@@ -11,12 +11,12 @@
 
 #include "bench/bench.h"
 
-#define COUNT 1000000u
-#define BATCH 100u /* elements that a delta brings */
+#define COUNT BENCH_SIZE(1000000u, 10000u)
+#define BATCH BENCH_SIZE(100u, 10u) /* elements that a delta brings */
 #define WRITERS 4u
 #define CHURNS 10u
-#define CHANGED 5000u /* elements removed on one side, and added on the other */
-#define DELTAS 20000u
+#define CHANGED BENCH_SIZE(5000u, 50u) /* elements removed on one side, and added on the other */
+#define DELTAS BENCH_SIZE(20000u, 200u)
 #define SPARSE_STEP 16u
 #define KEY_BYTES 16u
 

@@ -5,7 +5,7 @@
 
 #include "bench/bench.h"
 
-#define ROUNDS 1000000u
+#define ROUNDS BENCH_SIZE(1000000u, 10000u)
 #define WAITING 100u
 #define UNSTABLE 1000u /* rounds that pass before others are known to hold what was taken out */
 #define VALUE 64u

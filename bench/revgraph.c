@@ -4,9 +4,9 @@
 
 #include "bench/bench.h"
 
-#define REVS 1000u
+#define REVS BENCH_SIZE(1000u, 100u)
 #define BRANCHES 10u
-#define TIMED 1000u
+#define TIMED BENCH_SIZE(1000u, 50u)
 #define BATCH 16u
 
 /* "...": a body of a few hundred bytes that differs from all others. */

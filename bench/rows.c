@@ -77,7 +77,7 @@ void bench_sample(bench_samples *s, double value)
 
 bool bench_more(const bench_samples *s, double seconds)
 {
-    return s->count < (seconds > 2 ? 3 : BENCH_RUNS);
+    return s->count < BENCH_RUNS && (seconds <= 2 || s->count < 3);
 }
 
 static int by_value(const void *a, const void *b)
@@ -106,7 +106,8 @@ static const char *number(double value, char *text, size_t size)
 
 static void print_goal(bench *b, const char *name, double median)
 {
-    for (size_t i = 0; i < sizeof goals / sizeof *goals; i++) {
+    size_t count = BENCH_SIZE(sizeof goals / sizeof *goals, 0); /* other sizes have no goals */
+    for (size_t i = 0; i < count; i++) {
         const goal *g = &goals[i];
         char        text[32];
         if (strcmp(g->name, name) != 0) continue;

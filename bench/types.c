@@ -8,11 +8,11 @@
 
 #include "bench/bench.h"
 
-#define OPS 10000u
+#define OPS BENCH_SIZE(10000u, 400u)
 #define WRITERS 4u
-#define TIMED 2000u
+#define TIMED BENCH_SIZE(2000u, 50u)
 #define REPLICAS 256u
-#define CYCLES 2000u
+#define CYCLES BENCH_SIZE(2000u, 50u)
 #define BATCH 16u
 
 typedef struct subject {

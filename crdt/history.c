@@ -3,6 +3,7 @@
 
 #include "crdt/core/mem.h"
 #include "crdt/seq/seq_history.h"
+#include "crdt/seq/seq_stand.h"
 
 void crdt_steps_init(crdt_steps *steps, const crdt_mem *mem)
 {
@@ -112,8 +113,11 @@ static crdt_err tell(maker *m, crdt__past_run run)
         size_t    before = m->steps.text.size;
         run.len = left;
         if (m->authors) {
-            crdt__idrange id = crdt__log_id(&m->seq->log, run.cid);
-            if (id.len < left) run.len = id.len;
+            uint32_t      values = crdt__before_stand(m->seq, run.cid, left);
+            uint32_t      cid = values == 0 ? crdt__shown_by(m->seq, run.cid) : run.cid;
+            crdt__idrange id = crdt__log_id(&m->seq->log, cid);
+            run.len = values == 0 ? 1 : values;
+            if (id.len < run.len) run.len = id.len;
             step.author = m->seq->log.authors[id.author].replica;
             if (run.by != CRDT__NO_AUTHOR) step.by = m->seq->log.authors[run.by].replica;
         }

@@ -66,7 +66,9 @@ CRDT_MUST_CHECK CRDT_API crdt_err crdt_text_diff(crdt_ref text, const crdt_conte
                                                  const crdt_context *to, crdt_unit unit,
                                                  bool authors, crdt_steps *ret_steps);
 /* The same for a list: what is inserted is only counted, since the values that were set before are
- * not kept. Where `to` is NULL the values stand in the list. */
+ * not kept. Where `to` is NULL the values stand in the list. An element that was moved is deleted
+ * where it stood (by: whose move it is) and inserted where it stands; its author is who inserted
+ * its value. */
 CRDT_MUST_CHECK CRDT_API crdt_err crdt_rga_diff(crdt_ref list, const crdt_context *from,
                                                 const crdt_context *to, bool authors,
                                                 crdt_steps *ret_steps);

@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "crdt/core/bytes.h"
-#include "crdt/seq/seq.h"
+#include "crdt/seq/seq_stand.h"
 
 crdt_err crdt_rga_new(uint64_t replica, const crdt_mem *mem, crdt_store **ret_store)
 {
@@ -75,12 +75,24 @@ crdt_err crdt_rga_set(crdt_rga_edit *edit, uint64_t pos, crdt_value value)
     return err == CRDT_OK ? crdt__seq_set(&edit->target, (uint32_t)pos, value) : err;
 }
 
+crdt_err crdt_rga_move(crdt_rga_edit *edit, uint64_t from, uint64_t to)
+{
+    if (!is_in(edit, from, 1) || !is_in(edit, to, 1)) return CRDT_ERANGE;
+    return from == to ? CRDT_OK : crdt__seq_move(&edit->target, (uint32_t)from, (uint32_t)to);
+}
+
 /* -- Reading ----------------------------------------------------------------------------------- */
 
 /* What was set last for the element; NULL: nothing. */
 static const crdt__set *set_of(const crdt__seq *seq, uint32_t cid)
 {
     return seq->sets.count == 0 ? NULL : crdt__seq_set_of(seq, crdt__seq_elem(seq, cid));
+}
+
+static crdt_value value_of(const crdt__seq *seq, uint32_t cid)
+{
+    const crdt__set *set = set_of(seq, cid);
+    return set != NULL ? set->value : crdt__atoms_value(&seq->atoms, cid);
 }
 
 uint64_t crdt_rga_length(crdt_ref list)
@@ -93,9 +105,8 @@ bool crdt_rga_get(crdt_ref list, uint64_t pos, crdt_value *ret_value)
 {
     crdt__seq *seq = (crdt__seq *)(uintptr_t)crdt__seq_of(&list);
     if (seq == NULL || pos >= seq->order.visible) return false;
-    uint32_t         cid = crdt__order_cid(crdt__order_at(&seq->order, (uint32_t)pos));
-    const crdt__set *set = set_of(seq, cid);
-    *ret_value = set != NULL ? set->value : crdt__atoms_value(&seq->atoms, cid);
+    uint32_t place = crdt__order_cid(crdt__order_at(&seq->order, (uint32_t)pos));
+    *ret_value = value_of(seq, crdt__shown_by(seq, place));
     return true;
 }
 
@@ -128,6 +139,15 @@ static crdt_value value_near(crdt_rga_iter *it, const crdt__seq *seq, uint32_t c
     return crdt__value_read(block + it->starts[cid - it->first]);
 }
 
+/* The value of the element that stands there; false: that is the place's own. */
+static bool read_moved(const crdt__seq *seq, uint32_t place, crdt_value *ret_value)
+{
+    uint32_t cid = crdt__shown_by(seq, place);
+    if (cid == place) return false;
+    *ret_value = value_of(seq, cid);
+    return true;
+}
+
 bool crdt_rga_next(crdt_rga_iter *it, crdt_value *ret_value)
 {
     const crdt__seq *seq = crdt__seq_of(&it->list);
@@ -143,7 +163,8 @@ bool crdt_rga_next(crdt_rga_iter *it, crdt_value *ret_value)
             it->offset = 0;
             continue;
         }
-        uint32_t         cid = span->cid + it->offset++;
+        uint32_t cid = span->cid + it->offset++;
+        if (seq->stands.count > 0 && read_moved(seq, cid, ret_value)) return true;
         const crdt__set *set = set_of(seq, cid);
         *ret_value = set != NULL ? set->value : value_near(it, seq, cid);
         return true;
@@ -200,7 +221,7 @@ static void print(const crdt_ref *ref, crdt_buf *out)
     crdt_buf_text(out, "]");
 }
 
-typedef enum edit_kind { INSERT, DELETE, SET } edit_kind;
+typedef enum edit_kind { INSERT, DELETE, SET, MOVE } edit_kind;
 
 static crdt_err apply(crdt_txn *txn, crdt_view name, const crdt_type *type, edit_kind kind,
                       const crdt_value *args)
@@ -211,6 +232,7 @@ static crdt_err apply(crdt_txn *txn, crdt_view name, const crdt_type *type, edit
     uint64_t pos = (uint64_t)args[0].i;
     if (kind == INSERT) return crdt_rga_insert(&edit, pos, args[1]);
     if (kind == DELETE) return crdt_rga_delete(&edit, pos, (uint64_t)args[1].i);
+    if (kind == MOVE) return crdt_rga_move(&edit, pos, (uint64_t)args[1].i);
     return crdt_rga_set(&edit, pos, args[1]);
 }
 
@@ -229,6 +251,11 @@ static crdt_err apply_set(crdt_txn *txn, crdt_view name, const crdt_value *args)
     return apply(txn, name, &crdt_rga_type, SET, args);
 }
 
+static crdt_err apply_move(crdt_txn *txn, crdt_view name, const crdt_value *args)
+{
+    return apply(txn, name, &crdt_rga_type, MOVE, args);
+}
+
 static crdt_err apply_insert_classic(crdt_txn *txn, crdt_view name, const crdt_value *args)
 {
     return apply(txn, name, &crdt_rga_classic_type, INSERT, args);
@@ -244,20 +271,29 @@ static crdt_err apply_set_classic(crdt_txn *txn, crdt_view name, const crdt_valu
     return apply(txn, name, &crdt_rga_classic_type, SET, args);
 }
 
+static crdt_err apply_move_classic(crdt_txn *txn, crdt_view name, const crdt_value *args)
+{
+    return apply(txn, name, &crdt_rga_classic_type, MOVE, args);
+}
+
 #define INSERT_HELP "insert a value before the element at a position"
 #define DELETE_HELP "delete so many elements from a position on"
 #define SET_HELP "give the element at a position another value; of concurrent ones the latest shows"
+#define MOVE_HELP \
+    "move an element to stand at another position; of concurrent ones the latest counts"
 
 static const crdt_op fugue_ops[] = {
     {"insert", "pv", INSERT_HELP, apply_insert},
     {"delete", "pn", DELETE_HELP, apply_delete},
     {"set", "pv", SET_HELP, apply_set},
+    {"move", "pp", MOVE_HELP, apply_move},
 };
 
 static const crdt_op classic_ops[] = {
     {"insert", "pv", INSERT_HELP, apply_insert_classic},
     {"delete", "pn", DELETE_HELP, apply_delete_classic},
     {"set", "pv", SET_HELP, apply_set_classic},
+    {"move", "pp", MOVE_HELP, apply_move_classic},
 };
 
 const crdt_type crdt_rga_type = {

@@ -1,12 +1,17 @@
 /* rga.h: replicated list of values (replicated growable array).
  *
  * Shape    elements in order, each with an id (replica, counter), inserted after another one;
- *          deleted ones stay as tombstones. The value of an element is the last one set.
+ *          deleted ones stay as tombstones. The value of an element is the last one set. An element
+ *          that was moved is the same element in another place.
  * Merge    the union of the insertions and deletions, ordered as text.h tells. Of concurrent
- *          `set`s of an element the one with the greatest (stamp, replica, sequence) shows.
+ *          `set`s of an element the one with the greatest (stamp, replica, sequence) shows; of
+ *          concurrent moves the one with the greatest tells where it stands: it is there once.
+ *          Moving, setting and deleting go together: what is moved and set is moved and set, what
+ *          is moved and deleted is deleted.
  * Invariants  removing the name deletes the elements seen; those inserted concurrently survive.
  * Source   Roh et al., "Replicated abstract data types", JPDC 71(3), 2011; Weidner, Kleppmann,
- *          "The art of the fugue", IEEE TPDS 36(11), 2025.
+ *          "The art of the fugue", IEEE TPDS 36(11), 2025; Kleppmann, "Moving elements in list
+ *          CRDTs", PaPoC 2020.
  * Threads  none inside; one store, one thread at a time.
  *
  *      crdt_rga_edit edit;
@@ -52,6 +57,11 @@ CRDT_MUST_CHECK CRDT_API crdt_err crdt_rga_delete(crdt_rga_edit *edit, uint64_t 
 /* Give the element at pos another value. O(log n). Errors: ERANGE, EINVAL, ELIMIT, ENOMEM. */
 CRDT_MUST_CHECK CRDT_API crdt_err crdt_rga_set(crdt_rga_edit *edit, uint64_t pos, crdt_value value);
 
+/* Move the element at `from`, so that it stands at `to`: what stood there, and what is between
+ * them, goes one step to where it came from. To its own place: nothing is written. Its value, sets
+ * and cursors go with it. O(log n). Errors: ERANGE, ELIMIT, ENOMEM, EFORK. */
+CRDT_MUST_CHECK CRDT_API crdt_err crdt_rga_move(crdt_rga_edit *edit, uint64_t from, uint64_t to);
+
 /* -- Reading ----------------------------------------------------------------------------------- */
 
 CRDT_API uint64_t crdt_rga_length(crdt_ref list); /* O(1) */
@@ -68,7 +78,8 @@ typedef struct crdt_rga_iter {
 CRDT_API crdt_rga_iter crdt_rga_iterate(crdt_ref list, uint64_t from); /* from past the end: none */
 CRDT_API bool          crdt_rga_next(crdt_rga_iter *it, crdt_value *ret_value); /* borrowed */
 
-/* As crdt_text_cursor and crdt_text_find, in elements. */
+/* As crdt_text_cursor and crdt_text_find, in elements. A cursor follows its element where that is
+ * moved; of a deleted one it stays where that stood last. */
 CRDT_MUST_CHECK CRDT_API crdt_err crdt_rga_cursor(crdt_ref list, uint64_t pos, crdt_side side,
                                                   crdt_cursor *ret_cursor);
 CRDT_MUST_CHECK CRDT_API crdt_err crdt_rga_find(crdt_ref list, crdt_cursor cursor,

@@ -221,6 +221,58 @@ static void rich_seeds(maker *m)
     crdt_store_free(b);
 }
 
+/* -- Moves in a list --------------------------------------------------------------------------- */
+
+/* Some elements, one of which is moved twice, and one set and moved. */
+static crdt_delta *move_some(crdt_store *store, const crdt_type *type, int64_t from, int64_t to)
+{
+    crdt_txn     *txn;
+    crdt_rga_edit edit;
+    crdt_delta   *delta;
+    CHECK_OK(crdt_store_begin(store, FUZZ_NOW, &txn));
+    CHECK_OK(crdt_rga_open(txn, CRDT_SOLO, type, &edit));
+    for (uint64_t i = 0; i < 3; i++) CHECK_OK(crdt_rga_insert(&edit, i, crdt_int((int64_t)i)));
+    CHECK_OK(crdt_rga_move(&edit, (uint64_t)from, (uint64_t)to));
+    CHECK_OK(crdt_rga_move(&edit, (uint64_t)to, (uint64_t)from));
+    CHECK_OK(crdt_rga_set(&edit, 1, crdt_text("set")));
+    CHECK_OK(crdt_rga_move(&edit, 1, 0));
+    CHECK_OK(crdt_store_commit(store, &delta));
+    return delta;
+}
+
+/* One alone; two that were moved apart, and one that deleted; a move that waits for its element. */
+static void move_seeds(maker *m)
+{
+    const crdt_type *type = m->solo;
+    crdt_store      *a, *b, *c, *part;
+    crdt_txn        *txn;
+    if (type != &crdt_rga_type && type != &crdt_rga_classic_type) return;
+    CHECK_OK(crdt_store_new(&m->options, &a));
+    crdt_store_free(move_some(a, type, 0, 2));
+    write_store(m, "decode_state", 8, a);
+    CHECK_OK(crdt_store_clone(a, 5, &b));
+    CHECK_OK(crdt_store_clone(a, 6, &c));
+    crdt_delta *of_a = move_some(a, type, 5, 1), *of_b = move_some(b, type, 5, 3);
+    write_pair(m, 4, a, b);
+    write_store(m, "decode_delta", 4, of_a);
+    CHECK_OK(crdt_store_begin(c, FUZZ_NOW, &txn));
+    CHECK_OK(crdt_txn_remove(txn, CRDT_SOLO));
+    CHECK_OK(crdt_store_commit(c, NULL));
+    write_pair(m, 5, c, b);
+    CHECK_OK(crdt_store_new(&m->options, &part));
+    CHECK_OK(crdt_store_merge(part, of_b));
+    write_store(m, "decode_state", 9, part);
+    CHECK_OK(crdt_store_join(a, b, FUZZ_NOW));
+    CHECK_OK(crdt_store_stabilise(a, crdt_store_context(a)));
+    write_store(m, "decode_state", 10, a);
+    crdt_store_free(of_a);
+    crdt_store_free(of_b);
+    crdt_store_free(part);
+    crdt_store_free(a);
+    crdt_store_free(b);
+    crdt_store_free(c);
+}
+
 /* -- Schedules --------------------------------------------------------------------------------- */
 
 static void schedule_seeds(maker *m)
@@ -506,6 +558,7 @@ int fuzz_make_corpus(const char *directory)
         decode_delta_seeds(&m);
         join_pair_seeds(&m);
         rich_seeds(&m);
+        move_seeds(&m);
         schedule_seeds(&m);
     }
     return m.failed ? 1 : 0;

@@ -32,14 +32,13 @@ static bool put_end(call *c, crdt_view name, crdt_value value, list_end end)
            !call_fails(c, crdt_rga_insert(&edit, end == LIST_LEFT ? 0 : length, value));
 }
 
-/* Within one list: the element stands at the other end, and in no case does the list go. */
-static bool turn_round(call *c, crdt_view name, uint64_t length, crdt_value value, list_end from)
+/* Within one list: the same element stands at the other end. */
+static bool turn_round(call *c, crdt_view name, uint64_t length, list_end from)
 {
     crdt_rga_edit edit;
     if (!list_open(c, name, true, &edit)) return false;
-    uint64_t at = from == LIST_LEFT ? 0 : length - 1, to = from == LIST_LEFT ? length - 1 : 0;
-    return !call_fails(c, crdt_rga_delete(&edit, at, 1)) &&
-           !call_fails(c, crdt_rga_insert(&edit, to, value));
+    uint64_t at = from == LIST_LEFT ? 0 : length - 1;
+    return !call_fails(c, crdt_rga_move(&edit, at, length - 1 - at));
 }
 
 /* False: an error was replied. The list has elements. */
@@ -55,7 +54,7 @@ static bool move(call *c, crdt_ref list, list_end from, list_end to)
     crdt_buf_init(&copy, NULL);
     bool done = copy_end(c, list, from, &copy, &value);
     if (done && same) {
-        if (from != to && length > 1) done = turn_round(c, source, length, value, from);
+        if (from != to && length > 1) done = turn_round(c, source, length, from);
         else watch_touch(c->node, source);
         notify(c, EVENTS_LIST, to == LIST_LEFT ? "lpush" : "rpush", name);
         notify(c, EVENTS_LIST, from == LIST_LEFT ? "lpop" : "rpop", source);

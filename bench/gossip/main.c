@@ -12,7 +12,8 @@
 #include "bench/gossip/world.h"
 #include "bench/gossip/write.h"
 
-enum { ENTRIES = 200000, ELEMENT = 16, UPDATES = 200, MEASURED = 100, LOSSY = 20, KNOWN = 20 };
+enum { ENTRIES = BENCH_SIZE(200000, 2000), MANY = BENCH_SIZE(1000, 120), ELEMENT = 16, KNOWN = 20 };
+enum { UPDATES = BENCH_SIZE(200, 20), MEASURED = UPDATES / 2, LOSSY = BENCH_SIZE(20, 5) };
 
 static void catch_up(bench *b)
 {
@@ -120,9 +121,9 @@ int main(int argc, char **argv)
     spread(&b, "spread", 8, false);
     spread(&b, "spread", 32, false);
     spread(&b, "spread", 100, false);
-    spread(&b, "spread", 1000, false);
-    spread(&b, "one-writer", 1000, true);
-    lossy(&b, 1000, 30);
+    spread(&b, "spread", MANY, false);
+    spread(&b, "one-writer", MANY, true);
+    lossy(&b, MANY, 30);
     bench_foot(&b);
     return b.rows == 0;
 }

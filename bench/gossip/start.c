@@ -10,7 +10,7 @@
 
 #include "gossip/gossip.h"
 
-enum { KEYS = 1000000, VALUE = 100, BATCH = 1000 };
+enum { KEYS = BENCH_SIZE(1000000, 20000), VALUE = 100, BATCH = 1000 };
 
 typedef struct node {
     gossip_files   files;

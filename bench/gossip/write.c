@@ -13,7 +13,7 @@
 #include "bench/gossip/write.h"
 #include "gossip/driver.h"
 
-enum { NAMES = 100000, WRITES = 100000, TICK = 16, VALUE = 64, NAME = 16 };
+enum { NAMES = BENCH_SIZE(100000, 1000), WRITES = NAMES, TICK = 16, VALUE = 64, NAME = 16 };
 
 typedef struct node {
     crdt_store    *store;

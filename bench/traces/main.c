@@ -2,7 +2,7 @@
  *
  *      traces [--only PART] [--json] [--samples] [--runs N] [--size N] [--seed N] [TRACE...]
  *      traces --make SHAPE SIZE FILE     write a generated trace
- *      traces --once local|merge|load-edit|undo|history|mark|spans TRACE [TIMES]
+ *      traces --once local|merge|load-edit|undo|history|mark|spans|move|take-moves TRACE [TIMES]
  *                                        one row's work for a profiler: see bench/traces/growth
  *      traces --orders N [TRACE...]      no rows: each history in N random orders of each delivery
  *
@@ -254,10 +254,21 @@ static int make_file(const char *name, const char *size, const char *path)
     return 2;
 }
 
-typedef enum once_job { LOCAL, MERGE, LOAD_EDIT, UNDO, HISTORY, MARK, SPANS, JOBS } once_job;
+typedef enum once_job {
+    LOCAL,
+    MERGE,
+    LOAD_EDIT,
+    UNDO,
+    HISTORY,
+    MARK,
+    SPANS,
+    MOVE,
+    TAKE_MOVES,
+    JOBS
+} once_job;
 
-static const char *const job_names[] = {"local",   "merge", "load-edit", "undo",
-                                        "history", "mark",  "spans"};
+static const char *const job_names[] = {"local", "merge", "load-edit", "undo",      "history",
+                                        "mark",  "spans", "move",      "take-moves"};
 
 /* What a run works on. */
 typedef struct once {
@@ -281,6 +292,8 @@ __attribute__((noinline)) static void counted(once_job job, once *o)
     case UNDO: (void)play_undo(o->undo); break;
     case MARK: bench_mark(o->store, o->t->patches_count, 1); break;
     case SPANS: (void)bench_spans(o->store); break;
+    case MOVE: bench_move(o->store, o->t->patches_count, 1); break;
+    case TAKE_MOVES: play_join(o->store, o->file); break;
     default: play_past(o->store, &o->steps); break;
     }
 }
@@ -289,7 +302,9 @@ static void run_once(once_job job, once *o, bool verify)
 {
     crdt_steps_init(&o->steps, NULL);
     o->undo = NULL;
-    if (job >= MARK) o->store = play_named(o->t);
+    if (job == MOVE) o->store = bench_list(o->t->patches_count, 1, NULL);
+    else if (job == TAKE_MOVES) o->store = bench_store(&crdt_rga_type, PLAY_READER, NULL);
+    else if (job >= MARK) o->store = play_named(o->t);
     else if (job != LOAD_EDIT) o->store = play_new(job == UNDO ? 1 : PLAY_READER, NULL);
     if (job == SPANS) bench_mark(o->store, o->t->patches_count, 1);
     if (job == UNDO) o->undo = play_undoable(o->t, o->store);
@@ -313,6 +328,7 @@ static int do_once(const char *name, const char *path, unsigned long times)
     play_history h;
     memset(&h, 0, sizeof h);
     if (w != LOCAL && w != UNDO && w < MARK) play_make(&t, &h);
+    if (w == TAKE_MOVES) h.state = play_moves(t.patches_count);
     once o = {.t = &t, .file = h.state};
     if (w == LOAD_EDIT) o.file = play_pack(crdt_codec_lz4(), h.state);
     for (unsigned long i = 0; i < times; i++) run_once(w, &o, i == 0);
@@ -352,7 +368,8 @@ static int usage(const char *program)
         stderr,
         "usage: %s [--only PART] [--json] [--samples] [--runs N] [--size N] [--seed N] [TRACE...]\n"
         "       %s --make SHAPE SIZE FILE\n"
-        "       %s --once local|merge|load-edit|undo|history|mark|spans TRACE [TIMES]\n"
+        "       %s --once local|merge|load-edit|undo|history|mark|spans|move|take-moves TRACE "
+        "[TIMES]\n"
         "       %s --orders N [--seed N] [TRACE...]\n",
         program, program, program, program);
     return 2;

@@ -197,6 +197,19 @@ void play_join(crdt_store *store, play_bytes delta)
     bench_must(crdt_store_take(store, decoded, BENCH_NOW), "take in a delta");
 }
 
+play_bytes play_moves(uint32_t count)
+{
+    crdt_store *store = bench_list(count, 1, NULL);
+    crdt_buf    out;
+    crdt_buf_init(&out, NULL);
+    bench_move(store, count, 1);
+    bench_must(crdt_store_encode(store, &out), "encode");
+    play_bytes state = copy_of(&out);
+    crdt_buf_clear(&out);
+    crdt_store_free(store);
+    return state;
+}
+
 /* What makes a history: the agents' replicas and what each has. */
 typedef struct maker {
     const trace  *t;

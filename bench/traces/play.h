@@ -32,6 +32,8 @@ crdt_undo *play_undoable(const trace *t, crdt_store *store);
 size_t play_undo(crdt_undo *undo);
 /* The text that a sequential trace ends in, under BENCH_TEXT, to be marked. */
 crdt_store *play_named(const trace *t);
+/* The state of a list of so many elements, of which as many were moved. */
+play_bytes play_moves(uint32_t count);
 /* What was written since about the first half of what each replica did, and by whom. */
 void play_past(const crdt_store *store, crdt_steps *ret_steps);
 /* One replica an agent, each brought to where its transactions begin. */

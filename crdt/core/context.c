@@ -139,25 +139,27 @@ static inline bool runs_have(const crdt_run *runs, size_t n, crdt_dot dot)
     return i < n && runs[i].replica == dot.replica && runs[i].lo <= dot.seq;
 }
 
-/* Many runs: what is asked for often lies in the last, as new dots do, or before all. */
-static inline bool many_have(const crdt_run *runs, size_t n, crdt_dot dot)
+/* What is asked for often lies in the last run, as new dots do, or before all. */
+static CRDT__APART bool has_of_many(const crdt_context *ctx, crdt_dot dot)
 {
-    const crdt_run *last = &runs[n - 1];
-    if (last->replica == dot.replica && last->lo <= dot.seq) return dot.seq <= last->hi;
-    if (runs->replica == dot.replica && dot.seq < runs->lo) return false;
-    return runs_have(runs, n - 1, dot);
+    const crdt_run *runs = ctx->runs;
+    bool            has = false;
+    if (ctx->count > 0) {
+        const crdt_run *last = &runs[ctx->count - 1];
+        if (last->replica == dot.replica && last->lo <= dot.seq) has = dot.seq <= last->hi;
+        else if (runs->replica != dot.replica || runs->lo <= dot.seq)
+            has = runs_have(runs, ctx->count - 1, dot);
+    }
+    return has || (ctx->later > 0 && runs_have(runs + ctx->cap - ctx->later, ctx->later, dot));
 }
 
 bool crdt_context_has(const crdt_context *ctx, crdt_dot dot)
 {
-    if (ctx->count <= LINEAR) {
-        for (const crdt_run *run = ctx->runs, *end = run + ctx->count; run < end; run++) {
-            if (run->replica == dot.replica && dot.seq - run->lo <= run->hi - run->lo) return true;
-        }
-    } else if (many_have(ctx->runs, ctx->count, dot)) {
-        return true;
+    if (ctx->count > LINEAR || ctx->later > 0) return has_of_many(ctx, dot);
+    for (const crdt_run *run = ctx->runs, *end = run + ctx->count; run < end; run++) {
+        if (run->replica == dot.replica && dot.seq - run->lo <= run->hi - run->lo) return true;
     }
-    return ctx->later > 0 && runs_have(ctx->runs + ctx->cap - ctx->later, ctx->later, dot);
+    return false;
 }
 
 uint32_t crdt_context_find(const crdt_context *ctx, uint64_t replica)

@@ -39,8 +39,8 @@ void                crdt__target_appear(crdt_target *target);
 const crdt_space   *crdt__txn_space(const crdt_txn *txn);
 const crdt_context *crdt__txn_reader(const crdt_txn *txn); /* what crdt_txn_at gave, or NULL */
 uint64_t            crdt__txn_next(const crdt_txn *txn);   /* the dot to be taken next */
-/* An object of this type is changed in place, if it is no map: it may change whenever somebody has it
- * open, so the delta is whole only at the commit. */
+/* An object of this type is changed in place, if it is no map: it may change whenever somebody has
+ * it open, so the delta is whole only at the commit. */
 void crdt__txn_in_place(crdt_txn *txn, const crdt_type *type);
 /* Of an operation that failed: if it has taken dots since `next` it is half done, and all that is
  * left for the transaction is to be rolled back. Returns err. */

@@ -501,8 +501,9 @@ static bool play(scope *s, siblings *known)
  * no interest but as what tells the events apart: each has its own, and each replica its kind, two
  * characters or one of several bytes. Short histories reach all places of what the first two events
  * make; in long ones the first operation inserts at two places and the others concern the first
- * element. */
-static bool small_placed_arg(const scope *s, char letter, unsigned index, crdt_value *ret_value)
+ * element, and as a second position the next. */
+static bool small_placed_arg(const scope *s, unsigned arg, char letter, unsigned index,
+                             crdt_value *ret_value)
 {
     static const char *const texts[KIT_REPLICAS][SCOPE_MAX] = {
         {"ab", "cd", "ef", "gh", "ij", "kl", "mn", "op"},
@@ -515,7 +516,7 @@ static bool small_placed_arg(const scope *s, char letter, unsigned index, crdt_v
     bool     narrow = s->limit + permuted >= NARROW_FROM;
     unsigned places = !narrow ? 3 : s->at[newest].op == 0 ? 2 : 1;
     switch (letter) {
-    case 'p': *ret_value = crdt_int(index); return index < places;
+    case 'p': *ret_value = crdt_int(index + (narrow && arg > 0)); return index < places;
     case 'n': *ret_value = crdt_int(1 + (int64_t)index); return index < (narrow ? 1 : 2);
     case 'b': *ret_value = crdt_text(texts[id][newest]); return index < 1;
     default:
@@ -525,11 +526,11 @@ static bool small_placed_arg(const scope *s, char letter, unsigned index, crdt_v
 }
 
 /* The index-th argument of a minimal domain; false past its end. Amounts tell the events apart. */
-static bool small_arg(const scope *s, char letter, unsigned index, unsigned elements,
+static bool small_arg(const scope *s, unsigned arg, char letter, unsigned index, unsigned elements,
                       crdt_value *ret_value)
 {
     if (crdt__laws_is_placed(s->events[s->count - 1].op)) {
-        return small_placed_arg(s, letter, index, ret_value);
+        return small_placed_arg(s, arg, letter, index, ret_value);
     }
     if (letter == 'd') {
         static const char *const halves[SCOPE_MAX] = {
@@ -562,7 +563,7 @@ static bool play_args(scope *s, siblings *known, unsigned i)
     char             letter = event->op == NULL ? 0 : event->op->args[i];
     if (letter == 0) return play(s, known);
     unsigned before = e->elements;
-    for (unsigned index = 0; small_arg(s, letter, index, before, &e->args[i]); index++) {
+    for (unsigned index = 0; small_arg(s, i, letter, index, before, &e->args[i]); index++) {
         bool element = letter == 'v' || letter == 'b';
         if (element && index + 1 > before) e->elements = index + 1;
         if (!play_args(s, known, i + 1)) return false;

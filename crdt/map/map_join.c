@@ -9,8 +9,12 @@
 #include "crdt/core/mem.h"
 #include "crdt/map/map.h"
 
-#define AHEAD 16u /* meetings */
-#define LINE 64u  /* bytes that memory comes in */
+#define AHEAD 16u       /* meetings */
+#define LEAVES_AHEAD 4u /* whose heads are fetched */
+#define EIGHT 8u        /* slots that are compared in one go */
+#define LINE 64u        /* bytes that memory comes in */
+#define FETCH_MAX 256u  /* bytes of an entry that are fetched */
+#define FEW 4u          /* slots that are faced behind keys that were not the same */
 
 /* -- The plan ---------------------------------------------------------------------------------- */
 
@@ -77,13 +81,6 @@ static crdt_err plan_listed(crdt_join *join, crdt__map *map, const crdt__map *ot
     return err;
 }
 
-static inline void fetch(const crdt__entry *e)
-{
-    crdt__load_ahead(e);
-    crdt__load_ahead((const char *)e + LINE);
-    crdt__load_ahead((const char *)e + 2 * LINE);
-}
-
 /* -- Prepare and commit ------------------------------------------------------------------------ */
 
 /* What the entry is joined with. */
@@ -137,71 +134,114 @@ static crdt_err prepare_one(crdt_join *join, crdt__map *map, const crdt__meeting
     return err;
 }
 
-/* A leaf of each side, slot by slot. */
+/* -- Both maps, side by side ------------------------------------------------------------------- */
+
+/* Slots of a leaf of each side, one beside the other. */
 typedef struct facing {
-    uint32_t i, j, count; /* so many slots in each */
-    uint64_t differ;      /* bits of those that are not equal */
+    crdt__place i, j; /* from here on */
+    uint32_t    count;
+    uint64_t    differ; /* bits of those that are not equal */
 } facing;
 
-/* What differs is far apart in memory: it is on its way before the walk comes to it. */
-static facing face(const crdt__map *a, uint32_t i, const crdt__map *b, uint32_t j)
-{
-    facing f = {i, j, 0, 0};
-    if (i >= a->count || j >= b->count) return f;
-    const crdt__leaf *x = a->leaves[i].leaf, *y = b->leaves[j].leaf;
-    f.count = x->count < y->count ? x->count : y->count;
-    const crdt_digest *p = crdt__leaf_tags(x), *q = crdt__leaf_tags(y);
-    for (uint32_t n = 0; n < f.count; n++) {
-        if (crdt_digest_equal(p[n], q[n])) continue;
-        f.differ |= UINT64_C(1) << n;
-        fetch(crdt__leaf_entries(x)[n]);
-        fetch(crdt__leaf_entries(y)[n]);
-    }
-    return f;
-}
-
-/* Walks both maps. */
 typedef struct walk {
     const crdt__map *a, *b;
     crdt__place      i, j;
-    facing           now, next; /* of the leaves here, and behind them */
-    bool             heads;     /* of the one and the other can be compared */
+    facing           next;  /* behind what was faced last, if that was all passed */
+    uint32_t         reach; /* so many slots are faced */
+    bool             level; /* what stands here is taken to have the same key on both sides */
+    bool             heads; /* of the one and the other can be compared */
+    size_t           bytes; /* that an entry takes, or thereabouts */
 } walk;
 
 static walk walk_of(const crdt__map *a, const crdt__map *b)
 {
-    return (walk){a, b, {0, 0}, {0, 0}, face(a, 0, b, 0), face(a, 1, b, 1), a->skip == b->skip};
+    walk w = {.a = a, .b = b, .reach = CRDT__LEAF_MAX, .level = true, .heads = a->skip == b->skip};
+    const crdt__entry *first = crdt__map_at(b, &w.j);
+    if (first != NULL) w.bytes = crdt__entry_bytes(first);
+    if (w.bytes > FETCH_MAX) w.bytes = FETCH_MAX;
+    return w;
 }
 
-static void enter_leaves(walk *w)
+static inline void fetch(const void *from, size_t bytes)
 {
-    uint32_t i = w->i.leaf, j = w->j.leaf;
-    w->now = w->next.i == i && w->next.j == j ? w->next : face(w->a, i, w->b, j);
-    w->next = face(w->a, i + 1, w->b, j + 1);
+    const char *p = from;
+    size_t      before = (uintptr_t)p % LINE;
+    for (size_t at = 0; at < before + bytes; at += LINE) crdt__load_later(p - before + at);
 }
 
-/* Both go on as long as they hold the same. False: they do not here. There is something on both
- * sides. */
-static inline bool pass_equal(walk *w)
+/* Of leaf l, and the head of one farther on, which tells where its tags are. */
+static void fetch_tags(const crdt__map *map, uint32_t l)
 {
-    if (w->i.leaf != w->now.i || w->j.leaf != w->now.j) enter_leaves(w);
-    if (w->i.slot == w->j.slot) { /* known already */
-        uint64_t differ = w->now.differ >> w->i.slot;
-        uint32_t left = w->now.count - w->i.slot;
-        uint32_t same = differ == 0 ? left : (uint32_t)__builtin_ctzll(differ);
-        w->i.slot += same;
-        w->j.slot += same;
-        return same > 0;
+    if (l + LEAVES_AHEAD < map->count) crdt__load_later(map->leaves[l + LEAVES_AHEAD].leaf);
+    if (l >= map->count) return;
+    const crdt__leaf *leaf = map->leaves[l].leaf;
+    fetch(crdt__leaf_tags(leaf), leaf->count * sizeof(crdt_digest));
+}
+
+/* Bits of the slots that are not equal. By eights, of which many are equal where few leaves are;
+ * in one that is not, without a branch: nobody can guess which slot it is. */
+static uint64_t differing(const crdt_digest *p, const crdt_digest *q, uint32_t count)
+{
+    uint64_t differ = 0;
+    for (uint32_t from = 0; from < count; from += EIGHT) {
+        uint32_t end = count - from < EIGHT ? count : from + EIGHT;
+        if (memcmp(p + from, q + from, (end - from) * sizeof *p) == 0) continue;
+        for (uint32_t n = from; n < end; n++) {
+            differ |= (uint64_t)(((p[n].lo ^ q[n].lo) | (p[n].hi ^ q[n].hi)) != 0) << n;
+        }
     }
-    const crdt__leaf  *x = w->a->leaves[w->i.leaf].leaf, *y = w->b->leaves[w->j.leaf].leaf;
-    const crdt_digest *p = crdt__leaf_tags(x), *q = crdt__leaf_tags(y);
-    uint32_t           from = w->i.slot;
-    while (w->i.slot < x->count && w->j.slot < y->count &&
-           crdt_digest_equal(p[w->i.slot], q[w->j.slot])) {
-        w->i.slot++;
-        w->j.slot++;
+    return differ;
+}
+
+/* What differs is far apart in memory: it is on its way before the walk comes to it. */
+static facing face(const walk *w, crdt__place i, crdt__place j)
+{
+    bool   both = crdt__map_at(w->a, &i) != NULL && crdt__map_at(w->b, &j) != NULL;
+    facing f = {i, j, 0, 0};
+    if (!both) return f;
+    const crdt__leaf *x = w->a->leaves[i.leaf].leaf, *y = w->b->leaves[j.leaf].leaf;
+    uint32_t          mine = x->count - i.slot, theirs = y->count - j.slot;
+    f.count = mine < theirs ? mine : theirs;
+    if (f.count > w->reach) f.count = w->reach;
+    const crdt_digest *p = crdt__leaf_tags(x) + i.slot, *q = crdt__leaf_tags(y) + j.slot;
+    f.differ = differing(p, q, f.count);
+    for (uint64_t left = f.differ; left != 0; left &= left - 1) {
+        uint32_t n = (uint32_t)__builtin_ctzll(left);
+        fetch(crdt__leaf_entries(x)[i.slot + n], w->bytes);
+        fetch(crdt__leaf_entries(y)[j.slot + n], w->bytes);
     }
-    return w->i.slot > from;
+    return f;
+}
+
+/* The slots from here on. */
+static facing enter(walk *w)
+{
+    facing f = w->next.count > 0 ? w->next : face(w, w->i, w->j);
+    w->next.count = 0;
+    if (w->reach == CRDT__LEAF_MAX) {
+        crdt__place i = {f.i.leaf, f.i.slot + f.count}, j = {f.j.leaf, f.j.slot + f.count};
+        w->next = face(w, i, j);
+        fetch_tags(w->a, w->next.i.leaf + 2);
+        fetch_tags(w->b, w->next.j.leaf + 2);
+    } else {
+        w->reach *= 2; /* until it is cut again */
+    }
+    w->level = true;
+    return f;
+}
+
+/* Do both sides go on with the same, as far as is known? There is something on both. */
+static bool is_level(const walk *w)
+{
+    if (w->level) return true;
+    const crdt__leaf *x = w->a->leaves[w->i.leaf].leaf, *y = w->b->leaves[w->j.leaf].leaf;
+    return crdt_digest_equal(crdt__leaf_tags(x)[w->i.slot], crdt__leaf_tags(y)[w->j.slot]);
+}
+
+static inline bool same_key(const crdt__entry *a, const crdt__entry *b)
+{
+    return a->id == b->id && a->key_size == b->key_size &&
+           memcmp(crdt__entry_key(a).data, crdt__entry_key(b).data, a->key_size) == 0;
 }
 
 static uint64_t head_at(const crdt__map *map, crdt__place place)
@@ -221,7 +261,32 @@ static int compare_here(const walk *w, const crdt__entry *a, const crdt__entry *
     return crdt__entry_compare(a, b);
 }
 
-/* What both hold is prepared on the way; what is born comes into the tree once that is over. */
+/* From one difference to the next, until the slots are all passed, or are not of the same keys. */
+static crdt_err plan_facing(crdt_join *join, crdt__map *map, walk *w)
+{
+    facing              f = enter(w);
+    crdt__entry *const *mine = crdt__leaf_entries(w->a->leaves[f.i.leaf].leaf) + f.i.slot;
+    crdt__entry *const *theirs = crdt__leaf_entries(w->b->leaves[f.j.leaf].leaf) + f.j.slot;
+    crdt_err            err = CRDT_OK;
+    for (; err == CRDT_OK && f.differ != 0; f.differ &= f.differ - 1) {
+        uint32_t      n = (uint32_t)__builtin_ctzll(f.differ);
+        crdt__meeting m = {mine[n], theirs[n]};
+        if (!same_key(m.mine, m.theirs)) {
+            w->level = false;
+            w->reach = FEW;
+            w->next.count = 0;
+            f.count = n;
+            break;
+        }
+        err = plan(join->space, map, m.mine, m.theirs);
+        if (err == CRDT_OK) err = prepare_one(join, map, &m);
+    }
+    w->i.slot += f.count;
+    w->j.slot += f.count;
+    return err;
+}
+
+/* What both hold is prepared on the way. */
 static crdt_err plan_whole(crdt_join *join, crdt__map *map, const crdt__map *other)
 {
     walk     w = walk_of(map, other);
@@ -229,25 +294,18 @@ static crdt_err plan_whole(crdt_join *join, crdt__map *map, const crdt__map *oth
     while (err == CRDT_OK) {
         crdt__entry *a = crdt__map_at(map, &w.i), *b = crdt__map_at(other, &w.j);
         if (a == NULL && b == NULL) break;
-        if (a != NULL && b != NULL && pass_equal(&w)) continue;
+        if (a != NULL && b != NULL && is_level(&w)) {
+            err = plan_facing(join, map, &w);
+            continue;
+        }
         int           order = compare_here(&w, a, b);
         crdt__meeting m = {order <= 0 ? a : NULL, order >= 0 ? b : NULL};
         w.i.slot += order <= 0;
         w.j.slot += order >= 0;
+        w.level = order == 0;
         err = plan(join->space, map, m.mine, m.theirs);
         if (err == CRDT_OK && order == 0) err = prepare_one(join, map, &m);
     }
-    size_t met = 0;
-    for (size_t n = 0; n < map->planned; n++) {
-        crdt__meeting m = map->plan[n];
-        if (err == CRDT_OK && m.mine == NULL) {
-            err = crdt__map_make(join->space, map, crdt__entry_key(m.theirs), m.theirs->type,
-                                 m.theirs->id, &m.mine);
-            if (err == CRDT_OK) m.mine->born = true;
-        }
-        if (m.mine != NULL) map->plan[met++] = m;
-    }
-    map->planned = met;
     return err;
 }
 
@@ -265,6 +323,28 @@ static crdt_err make_bottom(const crdt_space *space, crdt__map *map)
     return CRDT_OK;
 }
 
+/* What one side lacks, once the walk is over (err: how that went): now what is born comes into the
+ * tree. */
+static crdt_err prepare_lacking(crdt_join *join, crdt__map *map, crdt_err err)
+{
+    size_t met = 0;
+    if (err == CRDT_OK) err = make_bottom(join->space, map);
+    for (size_t n = 0; n < map->planned; n++) {
+        crdt__meeting m = map->plan[n];
+        bool          both = m.mine != NULL && m.theirs != NULL;
+        if (err == CRDT_OK && m.mine == NULL) {
+            err = crdt__map_make(join->space, map, crdt__entry_key(m.theirs), m.theirs->type,
+                                 m.theirs->id, &m.mine);
+            if (err == CRDT_OK) m.mine->born = true;
+        }
+        if (m.mine == NULL) continue;
+        map->plan[met++] = m;
+        if (err == CRDT_OK && !both) err = prepare_one(join, map, &m);
+    }
+    map->planned = met;
+    return err;
+}
+
 crdt_err crdt__map_prepare(crdt_join *join, void *state, const void *other_map)
 {
     crdt__map *map = state, *other = (crdt__map *)(uintptr_t)other_map;
@@ -272,16 +352,13 @@ crdt_err crdt__map_prepare(crdt_join *join, void *state, const void *other_map)
     drop_born(join->space, map);
     if (join->listed) {
         err = plan_listed(join, map, other);
+        for (size_t i = 0; err == CRDT_OK && i < map->planned; i++) {
+            err = prepare_one(join, map, &map->plan[i]);
+        }
     } else {
         crdt__map_clean(map);
         crdt__map_clean(other); /* what it keeps of digests never shows */
-        err = plan_whole(join, map, other);
-    }
-    if (err == CRDT_OK) err = make_bottom(join->space, map);
-    for (size_t i = 0; err == CRDT_OK && i < map->planned; i++) {
-        const crdt__meeting *m = &map->plan[i];
-        bool                 done = !join->listed && m->theirs != NULL && !m->mine->born;
-        if (!done) err = prepare_one(join, map, m);
+        err = prepare_lacking(join, map, plan_whole(join, map, other));
     }
     if (err != CRDT_OK && map->touched == NULL) drop_born(join->space, map);
     return err;
@@ -351,8 +428,9 @@ bool crdt__map_commit(crdt_join *join, void *state, const void *other)
     for (size_t i = 0; i < map->planned; i++) {
         crdt__entry *e = map->plan[i].mine;
         if (i + AHEAD < map->planned) {
-            fetch(map->plan[i + AHEAD].mine);
-            if (map->plan[i + AHEAD].theirs != NULL) fetch(map->plan[i + AHEAD].theirs);
+            size_t bytes = sizeof *e + e->type->size;
+            fetch(map->plan[i + AHEAD].mine, bytes);
+            if (map->plan[i + AHEAD].theirs != NULL) fetch(map->plan[i + AHEAD].theirs, bytes);
         }
         changed |= commit_one(join, map, &map->plan[i]);
         if (!join->lists && !e->touched && crdt__entry_is_empty(e)) {

@@ -5,6 +5,7 @@
 
 #include "crdt/core/mem.h"
 #include "crdt/seq/seq_forget.h"
+#include "crdt/seq/seq_stand.h"
 
 void crdt__seq_init(const crdt_space *space, crdt__seq *seq, crdt__atom_kind kind, bool classic)
 {
@@ -33,6 +34,7 @@ void crdt__seq_clear(crdt__seq *seq)
     for (crdt__parked *p; (p = crdt__omap_next(&it)) != NULL;) free_parked(seq, p);
     crdt__omap_clear(&seq->parked);
     crdt__seq_clear_sets(seq);
+    crdt__stands_clear(seq);
     crdt__seq_unready(seq);
     crdt__families_drop(seq);
     crdt__seq_drop(&seq->replacement);
@@ -64,7 +66,7 @@ void crdt__seq_replace(crdt__seq *seq, crdt__seq *next)
 
 uint64_t crdt__seq_stamp_max(const crdt__seq *seq)
 {
-    uint64_t        max = 0;
+    uint64_t        max = seq->stands.stamp;
     crdt__omap_iter it = crdt__omap_first(&seq->sets);
     for (crdt__set *set; (set = crdt__omap_next(&it)) != NULL;) {
         if (set->stamp > max) max = set->stamp;
@@ -102,9 +104,9 @@ static void log_deletion(crdt__seq *seq, crdt__del *row, uint32_t *dots)
     row->each = 0;
 }
 
-/* Elements cid .. cid + len - 1, of one span, are dead: onto the row if they go on from it, else it
- * is logged. */
-static void add_killed(crdt__seq *seq, crdt__del *row, uint32_t *dots, uint32_t cid, uint32_t len)
+/* Elements cid .. cid + len - 1 are deleted: onto the row if they go on from it, else it is
+ * logged. */
+static void add_deleted(crdt__seq *seq, crdt__del *row, uint32_t *dots, uint32_t cid, uint32_t len)
 {
     crdt__idrange id = crdt__log_id(&seq->log, cid);
     CRDT_ASSERT(id.len >= len);
@@ -115,6 +117,20 @@ static void add_killed(crdt__seq *seq, crdt__del *row, uint32_t *dots, uint32_t 
     }
     row->each += len;
     if (seq->sets.count > 0) crdt__seq_drop_sets(seq, crdt__seq_elem(seq, cid), len);
+}
+
+/* The same of places in one span, which may be stands. */
+static void add_killed(crdt__seq *seq, crdt__del *row, uint32_t *dots, uint32_t cid, uint32_t len)
+{
+    for (uint32_t n; len > 0; cid += n, len -= n) {
+        n = crdt__before_stand(seq, cid, len);
+        if (n > 0) {
+            add_deleted(seq, row, dots, cid, n);
+            continue;
+        }
+        add_deleted(seq, row, dots, crdt__shown_by(seq, cid), 1);
+        n = 1;
+    }
 }
 
 /* A dot for each stretch of visible elements whose ids follow on one another: so how many a
@@ -209,6 +225,7 @@ void crdt__seq_keep(crdt__seq *seq)
     crdt__order_keep(&seq->order);
     crdt__log_settle(&seq->log);
     crdt__seq_keep_sets(seq);
+    crdt__stands_keep(seq);
     sweep_parked(seq, false);
     seq->kept_lamport = seq->lamport;
     seq->changed = false;
@@ -222,6 +239,7 @@ void crdt__seq_undo(crdt__seq *seq)
     crdt__seq_drop(&seq->replacement);
     crdt__seq_unhear(seq);
     crdt__seq_cut_tops(seq, seq->order.mark);
+    crdt__stands_undo(seq, seq->order.mark);
     crdt__order_undo(&seq->order);
     crdt__atoms_cut(&seq->atoms, seq->order.mark);
     crdt__log_undo(&seq->log);
@@ -262,7 +280,7 @@ size_t crdt__seq_bytes(const crdt__seq *seq)
     size_t bytes = sizeof *seq + seq->atoms.memory + seq->log.memory + seq->order.memory;
     bytes += seq->parked.bytes + seq->parked_bytes + seq->needs.bytes;
     bytes += seq->sets.bytes + seq->sets.count * sizeof(crdt__set);
-    return bytes + crdt__families_bytes(seq) + crdt__tops_bytes(seq);
+    return bytes + crdt__families_bytes(seq) + crdt__tops_bytes(seq) + crdt__stands_bytes(seq);
 }
 
 void crdt__seq_stats(const crdt__seq *seq, crdt_stats *stats)
@@ -272,7 +290,7 @@ void crdt__seq_stats(const crdt__seq *seq, crdt_stats *stats)
     stats->metadata += seq->atoms.memory - bytes + seq->log.memory + seq->order.memory;
     stats->metadata += seq->parked.bytes + seq->needs.bytes + seq->sets.bytes;
     stats->metadata += crdt__families_bytes(seq);
-    stats->metadata += crdt__tops_bytes(seq);
+    stats->metadata += crdt__tops_bytes(seq) + crdt__stands_bytes(seq);
     stats->metadata += seq->sets.count * sizeof(crdt__set);
     stats->dots += count_dots(seq);
     stats->residues += seq->atoms.count - seq->order.visible + crdt__seq_waiting(seq);
@@ -287,6 +305,7 @@ void crdt__seq_stats(const crdt__seq *seq, crdt_stats *stats)
         stats->payload += set->value.kind == CRDT_BYTES ? set->value.bytes.size : 0;
         if (set->stamp > stats->stamp_max) stats->stamp_max = set->stamp;
     }
+    if (seq->stands.stamp > stats->stamp_max) stats->stamp_max = seq->stands.stamp;
 }
 
 static bool fail(const char **ret_reason, const char *reason)
@@ -391,5 +410,5 @@ bool crdt__seq_check(const crdt__seq *seq, const crdt_context *seen, const char 
     if (!crdt__omap_check(&seq->sets, ret_reason)) return false;
     if (!crdt__seq_within(seq, seen)) return fail(ret_reason, "a dot is outside the context");
     return check_order(seq, ret_reason) && check_rows(seq, ret_reason) &&
-           check_tops(seq, ret_reason);
+           check_tops(seq, ret_reason) && crdt__stands_check(seq, ret_reason);
 }

@@ -30,6 +30,7 @@ typedef struct crdt__row {
     uint64_t lamport; /* insertions in classic order: of the first element */
     uint32_t dots, each;
     bool     del, back;
+    bool     move; /* an insertion of one element, which is a stand: seq_stand.h */
     crdt__elem
         first; /* the first element inserted (of `replica`), or deleted: the lowest counter */
     crdt__elem left, right; /* insertions: of the first element */
@@ -77,6 +78,23 @@ typedef struct crdt__set {
     struct crdt__set *next_changed; /* those with a `before` */
 } crdt__set;
 
+/* A stand, and what stands there. NO_CID: an element that was forgotten. */
+typedef struct crdt__stand {
+    uint32_t cid, of;
+    uint32_t before; /* the number of the stand that was the latest; NO_STAND: none */
+} crdt__stand;
+
+#define CRDT__NO_STAND UINT32_MAX
+
+/* seq_stand.h */
+typedef struct crdt__stands {
+    crdt__stand *at; /* ascending by cid */
+    uint32_t     count, cap;
+    uint32_t    *latest; /* by a hash of the element: the number of its latest stand */
+    uint32_t     latest_count, latest_cap;
+    uint64_t     stamp, kept_stamp; /* the greatest; at the last keep */
+} crdt__stands;
+
 /* Of an element whose ancestors were forgotten: see seq_forget.h. */
 typedef struct crdt__top {
     uint64_t   lamport; /* of `of`, in classic order */
@@ -110,6 +128,7 @@ typedef struct crdt__seq {
     uint64_t               looks;        /* at parked rows, ever: the work that waiting makes */
     crdt__omap             sets;
     crdt__set             *changed_sets; /* since the last keep */
+    crdt__stands           stands;
     crdt__pending          pending;
     struct crdt__families *families;     /* NULL: none */
     struct crdt__plan     *plan;         /* of what will be forgotten; NULL: none */
@@ -139,7 +158,7 @@ bool     crdt__seq_is_dead(const crdt__seq *seq, uint32_t cid); /* the index mus
 uint32_t crdt__seq_visible(const crdt__seq *seq);
 bool     crdt__seq_empty(const crdt__seq *seq);
 uint64_t crdt__seq_waiting(const crdt__seq *seq);   /* dots of parked rows */
-uint64_t crdt__seq_stamp_max(const crdt__seq *seq); /* of sets */
+uint64_t crdt__seq_stamp_max(const crdt__seq *seq); /* of sets and moves */
 void     crdt__seq_keep(crdt__seq *seq);
 void     crdt__seq_undo(crdt__seq *seq);
 size_t   crdt__seq_bytes(const crdt__seq *seq); /* memory in use, but for plans */
@@ -287,6 +306,7 @@ typedef struct crdt__rows {
     uint32_t         author; /* or NO_AUTHOR: parked rows only */
     crdt__log_iter   ins, del;
     const crdt__ins *next_ins;
+    uint32_t         ins_done; /* dots of it that were given */
     const crdt__del *next_del;
     crdt__omap_iter  parked;
     crdt__parked    *next_parked;
@@ -306,8 +326,11 @@ void crdt__rows_begin(crdt__rows *rows, const crdt__seq *seq, uint64_t replica, 
 bool crdt__rows_next(crdt__rows *rows, crdt__row *ret_row);
 /* Replicas with rows, ascending: the next after `after` (0: the first); 0 at the end. */
 uint64_t crdt__rows_replica(const crdt__seq *seq, uint64_t after);
-/* A row of the log as others know it. */
+/* A row of the log as others know it. What may hold stands is a row only as far as part_of_ins
+ * tells: of the dots from `done` on. */
 crdt__row crdt__row_of_ins(const crdt__seq *seq, uint64_t replica, const crdt__ins *ins);
+crdt__row crdt__part_of_ins(const crdt__seq *seq, uint64_t replica, const crdt__ins *ins,
+                            uint32_t done);
 crdt__row crdt__row_of_del(const crdt__seq *seq, uint64_t replica, const crdt__del *del);
 /* The dots [skip, skip + dots) of a row as a row of its own. */
 crdt__row crdt__row_cut(const crdt__row *row, uint32_t skip, uint32_t dots);

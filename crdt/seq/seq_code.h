@@ -19,7 +19,8 @@
  *                         RIGHT: counter (z) less the left origin's if NEAR, that is of its
  *                         replica, else replica, counter; lamport (z) less the one expected in
  *                         classic order; (gap, length) of the stretches
- *                 content the atoms of insertions
+ *                 content the atoms of insertions; that of a move (seq_stand.h) is in a row of its
+ *                         own, of one dot and one element, that no other goes on from
  *
  * The cursor is where the replica last edited: the last element that it inserted, or the one before
  * those that it deleted. So the usual row is three or four bytes. Rows are those of seq_rows.c. A
@@ -66,7 +67,7 @@ void               crdt__trail_begin(crdt__trail *trail, uint64_t replica);
 static inline void crdt__trail_pass(crdt__trail *trail, const crdt__row *row)
 {
     uint32_t len = crdt__row_len(row);
-    trail->any = true;
+    trail->any = !row->move;
     trail->del = row->del;
     trail->back = row->back;
     trail->many = row->dots > 1;
@@ -90,7 +91,7 @@ bool               crdt__trail_meets(const crdt__trail *trail, const crdt__row *
 static inline bool crdt__trail_joins(const crdt__trail *trail, const crdt__row *row, bool classic)
 {
     if (trail->del != row->del || trail->each != row->each || trail->dot != row->dot) return false;
-    return trail->any && crdt__trail_meets(trail, row, classic);
+    return trail->any && !row->move && crdt__trail_meets(trail, row, classic);
 }
 
 #endif

@@ -5,6 +5,7 @@
 #include "crdt/clock.h"
 #include "crdt/core/mem.h"
 #include "crdt/seq/seq_pack.h"
+#include "crdt/seq/seq_stand.h"
 
 typedef crdt__reader  reader;
 typedef crdt__section section;
@@ -180,7 +181,15 @@ static void get_content(reader *r, section *s, crdt__row *row, uint32_t count)
         if (take_utf8(r, count, &size)) (void)crdt_dec_bytes(&r->in, size);
         else malformed(r, "text is not UTF-8, or cut short");
     } else {
-        for (uint32_t i = 0; i < count && r->in.err == CRDT_OK; i++) (void)crdt_dec_value(&r->in);
+        if (count > 0 && crdt__is_move(crdt_view_of(from, crdt_dec_left(&r->in)))) {
+            row->move = true;
+            (void)crdt__dec_move(&r->in);
+            if (crdt__row_len(row) != 1) malformed(r, "a move among other insertions");
+            r->moves = true;
+        }
+        for (uint32_t i = row->move ? 1 : 0; i < count && r->in.err == CRDT_OK; i++) {
+            (void)crdt_dec_value(&r->in);
+        }
     }
     if (r->in.err != CRDT_OK) return;
     row->bytes = crdt_view_of(from, (size_t)(r->in.at - from));
@@ -237,6 +246,7 @@ CRDT__HOT bool get_row(reader *r, section *s, crdt__row *row, bool whole)
     row->replica = s->trail.replica;
     row->del = shape & CRDT__SHAPE_DEL;
     row->back = false;
+    row->move = false;
     row->lamport = 0;
     row->dots = shape & CRDT__SHAPE_MANY ? get_count(r, s) : 1;
     row->each = shape & CRDT__SHAPE_LONG ? get_count(r, s) : 1;

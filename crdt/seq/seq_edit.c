@@ -3,6 +3,7 @@
 
 #include "crdt/core/mem.h"
 #include "crdt/seq/seq_forget.h"
+#include "crdt/seq/seq_stand.h"
 
 /* Elements that a pending deletion gathers at most: memory for a row each is reserved. */
 #define PENDING_MAX 64u
@@ -183,6 +184,47 @@ crdt_err crdt__seq_insert_beside(crdt_target *target, uint32_t cid, uint32_t lea
     return CRDT_OK;
 }
 
+/* -- Moving ------------------------------------------------------------------------------------ */
+
+static uint64_t stamp_at(const crdt__seq *seq, uint32_t cid)
+{
+    crdt__move move;
+    uint32_t   n;
+    return crdt__move_read(crdt__atoms_view(&seq->atoms, cid, 1, &n), &move) ? move.stamp : 0;
+}
+
+crdt_err crdt__seq_move(crdt_target *target, uint32_t from, uint32_t to)
+{
+    crdt__seq *seq = crdt__seq_in(target);
+    uint8_t    atom[CRDT__MOVE_BYTES];
+    crdt__seq_settle(seq);
+    uint32_t   old = crdt__order_cid(crdt__order_at(&seq->order, from));
+    uint32_t   of = crdt__shown_by(seq, old), cid = seq->atoms.count;
+    uint64_t   over = stamp_at(seq, old);
+    crdt__move move = {crdt__seq_elem(seq, of), 0};
+    crdt_err   err = check_room(target, seq, 1, 1);
+    if (err == CRDT_OK) err = crdt__stand_reserve(seq);
+    if (err == CRDT_OK) err = crdt__order_reserve_kill(&seq->order, 2, 3);
+    if (err == CRDT_OK) {
+        err = begin_typing(target, seq, to > from ? to + 1 : to, CRDT__NO_CID, sizeof atom, 1);
+    }
+    if (err != CRDT_OK) return err;
+    move.stamp = crdt_target_stamp(target, over); /* keys on the way are stamped first */
+    size_t size = crdt__move_write(move, atom);
+    crdt__atoms_append(&seq->atoms, atom, size, 1);
+    seq->pending.count = 1;
+    uint32_t pos = seq->pending.pos;
+    crdt__seq_settle(seq);
+    /* Where stamps end what a greater replica moved stays where it is. */
+    bool wins = old == of || crdt__stand_compare(seq, old, cid) < 0;
+    if (wins) pos = pos <= from ? from + 1 : from;
+    crdt__place place = crdt__order_at(&seq->order, pos);
+    uint32_t    n = crdt__order_kill(&seq->order, &place, 1, &pos);
+    CRDT_ASSERT(n == 1 && pos == (wins ? old : cid));
+    crdt__stand_add(seq, cid, of, move.stamp, wins);
+    return CRDT_OK;
+}
+
 /* -- Deleting ---------------------------------------------------------------------------------- */
 
 static crdt_err reserve_delete(crdt_target *target, crdt__seq *seq, uint32_t author,
@@ -215,7 +257,8 @@ static crdt_err delete_later(crdt_target *target, crdt__seq *seq, uint32_t autho
     return CRDT_OK;
 }
 
-/* Spans that hold the count visible elements from pos on: as many stretches of ids at most. */
+/* Spans that hold the count visible elements from pos on, each cut at its stands: as many stretches
+ * of ids at most. */
 static uint32_t count_pieces(crdt__seq *seq, uint32_t pos, uint32_t count)
 {
     crdt__place place = crdt__order_at(&seq->order, pos);
@@ -223,9 +266,11 @@ static uint32_t count_pieces(crdt__seq *seq, uint32_t pos, uint32_t count)
     while (count > 0) {
         crdt__order_pass_dead(&place);
         uint32_t len = place.leaf->spans[place.index].len - place.offset;
+        uint32_t cid = crdt__order_cid(place);
         place.offset += len;
-        count -= len < count ? len : count;
-        pieces++;
+        if (len > count) len = count;
+        count -= len;
+        pieces += 1 + 2 * crdt__stands_in(seq, cid, len);
     }
     return pieces;
 }
@@ -250,9 +295,12 @@ static crdt_err delete_now(crdt_target *target, crdt__seq *seq, uint32_t author,
 static uint32_t seen_stretch(crdt_target *target, crdt__seq *seq, uint32_t pos, uint32_t count,
                              bool *ret_seen)
 {
-    crdt__place   place = crdt__order_at(&seq->order, pos);
-    uint32_t      cid = crdt__order_cid(place);
-    uint32_t      len = place.leaf->spans[place.index].len - place.offset;
+    crdt__place place = crdt__order_at(&seq->order, pos);
+    uint32_t    cid = crdt__order_cid(place);
+    uint32_t    len = place.leaf->spans[place.index].len - place.offset;
+    uint32_t    values = crdt__before_stand(seq, cid, len);
+    if (values == 0) cid = crdt__shown_by(seq, cid);
+    len = values == 0 ? 1 : values;
     crdt__idrange id = crdt__log_id(&seq->log, cid);
     crdt__ins     row = crdt__log_ins_of(&seq->log, id.author, id.ctr);
     uint32_t      at = id.ctr - row.ctr;

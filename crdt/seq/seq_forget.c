@@ -9,11 +9,13 @@
 #include <string.h>
 
 #include "crdt/core/mem.h"
+#include "crdt/seq/seq_stand.h"
 
 enum {
     STABLE = 1,   /* deleted by a dot in the cut */
     UNSTABLE = 2, /* ... by one that is not */
-    GOES = 4
+    LOST = 4,     /* a stand at which nothing shows any more, because of a dot in the cut */
+    GOES = 8
 };
 
 #define GONE_BIT (UINT32_C(1) << 31)
@@ -63,7 +65,7 @@ static void mark_deleted(work *w, uint32_t of, uint32_t ctr, uint32_t len, uint8
         ids = crdt__log_cid(&w->seq->log, of, ctr);
         if (ids.len > end - ctr) ids.len = end - ctr;
         for (uint32_t i = 0; ids.cid != CRDT__NO_CID && i < ids.len; i++) {
-            w->marks[ids.cid + i] |= mark;
+            if (crdt__before_stand(w->seq, ids.cid + i, 1) > 0) w->marks[ids.cid + i] |= mark;
         }
     }
 }
@@ -84,13 +86,43 @@ static void mark_deletions(work *w)
     }
 }
 
+static bool stand_in_cut(const work *w, uint32_t cid)
+{
+    crdt__idrange id = crdt__log_id(&w->seq->log, cid);
+    crdt__ins     row = crdt__log_ins_of(&w->seq->log, id.author, id.ctr);
+    return in_cut(w, id.author, row.dot + (id.ctr - row.ctr));
+}
+
+/* Stands of what was deleted, or moved later, by dots in the cut. Until elements are mapped the map
+ * tells of those that were moved the latest stand in the cut so far. */
+static void mark_stands(work *w)
+{
+    const crdt__stands *s = &w->seq->stands;
+    for (uint32_t i = 0; i < s->count; i++) {
+        if (s->at[i].of != CRDT__NO_CID) w->map[s->at[i].of] = CRDT__NO_CID;
+    }
+    for (uint32_t i = 0; i < s->count; i++) {
+        uint32_t cid = s->at[i].cid, of = s->at[i].of;
+        if (!stand_in_cut(w, cid)) continue;
+        if (of == CRDT__NO_CID || (w->marks[of] & STABLE)) {
+            w->marks[cid] |= LOST;
+            continue;
+        }
+        uint32_t before = w->map[of];
+        bool     wins = before == CRDT__NO_CID || crdt__stand_compare(w->seq, before, cid) < 0;
+        if (before != CRDT__NO_CID) w->marks[wins ? before : cid] |= LOST;
+        if (wins) w->map[of] = cid;
+    }
+}
+
 static void mark_piece(work *w, piece p)
 {
     for (uint32_t i = 0; i < p.len; i++) {
-        if (w->marks[p.cid + i] != STABLE) return;
+        uint8_t mark = w->marks[p.cid + i];
+        if (mark != STABLE && mark != LOST) return;
     }
     if (!in_cut(w, p.author, p.dot)) return;
-    memset(w->marks + p.cid, STABLE | GOES, p.len);
+    for (uint32_t i = 0; i < p.len; i++) w->marks[p.cid + i] |= GOES;
 }
 
 /* The dot that inserted the element stays. */
@@ -100,7 +132,7 @@ static void spare(work *w, uint32_t cid)
     crdt__idrange id = crdt__log_id(&w->seq->log, cid);
     crdt__ins     row = crdt__log_ins_of(&w->seq->log, id.author, id.ctr);
     piece         p = piece_of(&row, id.author, (id.ctr - row.ctr) / row.each);
-    memset(w->marks + p.cid, STABLE, p.len);
+    for (uint32_t i = 0; i < p.len; i++) w->marks[p.cid + i] &= (uint8_t)~GOES;
 }
 
 /* The parent of the first element of a piece. */
@@ -135,6 +167,7 @@ static void mark_insertions(work *w, bool spares)
 static bool mark_all(work *w)
 {
     mark_deletions(w);
+    mark_stands(w);
     mark_insertions(w, false);
     mark_insertions(w, true);
     for (uint32_t cid = 0; cid < w->seq->atoms.count; cid++) {
@@ -241,7 +274,10 @@ static crdt_err keep_piece(work *w, const crdt__ins *row, piece p)
     if (p.ctr > count) crdt__log_skip(&next->log, p.author, p.ctr - count);
     crdt__log_add_ins(&next->log, p.author, &ins);
     for (uint32_t i = 0; i < p.len; i++) w->map[p.cid + i] = ins.cid + i;
-    return CRDT_OK;
+    const crdt__stand *stand = crdt__stand_at(w->seq, p.cid);
+    if (stand == NULL) return CRDT_OK;
+    uint32_t of = stand->of == CRDT__NO_CID ? GONE_BIT : w->map[stand->of];
+    return crdt__stand_copy(next, ins.cid, of & GONE_BIT ? CRDT__NO_CID : of);
 }
 
 /* So many rows are at most in the open ones. */

@@ -17,7 +17,9 @@
  *          elements is in S. Deletions go with the last element that they name. When S is acted
  *          on, all that names an element deleted in S is held by everyone who acts on it (it was
  *          made before its author delivered the deletion, so before what proves that), and nothing
- *          will come. Whoever lacks a child yet has not got the cut, either.
+ *          will come. Whoever lacks a child yet has not got the cut, either. A stand (seq_stand.h)
+ *          at which nothing shows any more because of a deletion or a later move in S is like what
+ *          was deleted, but never loses its content: a stand that stays knows what it is for.
  * Instead  The children of what goes become children of its parent, on its side, in its place
  *          among the siblings, in their order. Such an element is told by its *top*: the id (and
  *          time) of the topmost forgotten one between it and its new parent, by which it is

@@ -3,6 +3,7 @@
 
 #include "crdt/core/mem.h"
 #include "crdt/core/sort.h"
+#include "crdt/seq/seq_stand.h"
 
 /* Elements ctr .. ctr + len - 1 of author `of` that dots of `by`, which contexts have, deleted. */
 typedef struct cut {
@@ -249,6 +250,109 @@ static crdt_err show_author(work *w, uint32_t author)
     return err;
 }
 
+/* -- Moved elements ---------------------------------------------------------------------------- */
+
+/* A move of an element that either context has. */
+typedef struct moved {
+    uint32_t of, cid, in;
+} moved;
+
+typedef struct moves {
+    moved *at; /* by element */
+    size_t count, next;
+} moves;
+
+static int by_moved(const void *a, const void *b)
+{
+    const moved *x = a, *y = b;
+    if (x->of != y->of) return x->of < y->of ? -1 : 1;
+    return x->cid < y->cid ? -1 : x->cid > y->cid;
+}
+
+static void gather_moves(const work *w, moves *m)
+{
+    const crdt__stands *s = &w->past->seq->stands;
+    for (uint32_t i = 0; i < s->count; i++) {
+        crdt__idrange id = crdt__log_id(w->log, s->at[i].cid);
+        crdt__ins     row = crdt__log_ins_of(w->log, id.author, id.ctr);
+        moved         one = {s->at[i].of, s->at[i].cid, 0};
+        (void)alike(w, id.author, row.dot + (id.ctr - row.ctr), 1, &one.in);
+        if (one.in != 0 && one.of != CRDT__NO_CID) m->at[m->count++] = one;
+    }
+    crdt__sort(m->at, m->count, sizeof *m->at, by_moved);
+}
+
+/* An element that was moved, of which both contexts or one have moves. Where it stood at each. */
+static crdt_err place_moved(work *w, moves *m, crdt__past_run run)
+{
+    uint32_t at[2] = {run.cid, run.cid};
+    for (; m->next < m->count && m->at[m->next].of == run.cid; m->next++) {
+        const moved *one = &m->at[m->next];
+        for (unsigned i = 0; i < 2; i++) {
+            if (!(one->in & 1u << i)) continue;
+            bool later = at[i] == run.cid || crdt__stand_compare(w->past->seq, at[i], one->cid) < 0;
+            if (later) at[i] = one->cid;
+        }
+    }
+    crdt__past_run from = {at[0], 1, run.by, run.shows & CRDT__SHOWS_FROM};
+    crdt__past_run to = {at[1], 1, CRDT__NO_AUTHOR, run.shows & CRDT__SHOWS_TO};
+    if (from.shows != 0 && to.shows != 0) {
+        if (from.cid == to.cid) {
+            from.shows = CRDT__SHOWS_FROM | CRDT__SHOWS_TO;
+            return add_run(w, from);
+        }
+        if (to.cid != run.cid) from.by = crdt__log_id(w->log, to.cid).author;
+    }
+    crdt_err err = from.shows != 0 ? add_run(w, from) : CRDT_OK;
+    return err == CRDT_OK && to.shows != 0 ? add_run(w, to) : err;
+}
+
+/* Elements become places where they stand. */
+static crdt_err place_run(work *w, moves *m, crdt__past_run run)
+{
+    crdt_err err = CRDT_OK;
+    for (uint32_t left = run.len, n; err == CRDT_OK && left > 0; left -= n, run.cid += n) {
+        while (m->next < m->count && m->at[m->next].of < run.cid) m->next++;
+        run.len = n = crdt__before_stand(w->past->seq, run.cid, left);
+        if (n == 0) { /* a stand shows nothing of its own */
+            n = 1;
+            continue;
+        }
+        uint32_t next = m->next < m->count ? m->at[m->next].of - run.cid : n;
+        if (next == 0) {
+            run.len = n = 1;
+            err = place_moved(w, m, run);
+            continue;
+        }
+        if (next < n) run.len = n = next;
+        err = add_run(w, run);
+    }
+    return err;
+}
+
+/* The runs tell of elements, in order of cids: now of places, in no order. */
+static crdt_err place_runs(work *w)
+{
+    crdt__past     *p = w->past;
+    uint32_t        stands = p->seq->stands.count;
+    crdt__past_run *runs = p->runs;
+    size_t          count = p->count, cap = p->cap;
+    moves           m = {NULL, 0, 0};
+    if (stands == 0) return CRDT_OK;
+    m.at = crdt__alloc(w->mem, stands * sizeof *m.at);
+    if (m.at == NULL) return CRDT_ENOMEM;
+    gather_moves(w, &m);
+    p->runs = NULL;
+    p->count = p->cap = 0;
+    crdt_err err = CRDT_OK;
+    for (size_t i = 0; err == CRDT_OK && i < count; i++) err = place_run(w, &m, runs[i]);
+    crdt__release(w->mem, runs, cap * sizeof *runs);
+    crdt__release(w->mem, m.at, stands * sizeof *m.at);
+    return err;
+}
+
+/* -- All of it --------------------------------------------------------------------------------- */
+
 static int by_cid(const void *a, const void *b)
 {
     const crdt__past_run *x = a, *y = b;
@@ -280,6 +384,10 @@ crdt_err crdt__past_init(crdt__past *past, const crdt__seq *seq, const crdt_cont
     for (uint32_t a = 0; err == CRDT_OK && a < seq->log.author_count; a++) err = show_author(&w, a);
     if (w.heap != NULL) crdt__release(w.mem, w.heap, w.count * sizeof *w.heap);
     crdt__release(w.mem, w.cuts, w.cap * sizeof *w.cuts);
+    if (err == CRDT_OK) {
+        sort_runs(past);
+        err = place_runs(&w);
+    }
     if (err == CRDT_OK) sort_runs(past);
     else crdt__past_clear(past);
     return err;

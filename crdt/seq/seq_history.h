@@ -3,7 +3,9 @@
  * An element shows at a context that has the dot which inserted it and none of those that deleted
  * it. The log tells both by author and counter; so runs of elements are cut there to stretches that
  * stand alike at both contexts, and then found by cid along the order. Nothing is decided element
- * by element.
+ * by element, but where moved ones stood: at the latest of those stands (seq_stand.h) whose moves
+ * the context has. There their runs are; who stands elsewhere at the second context shows at the
+ * first there, and at the second here.
  */
 #ifndef CRDT_SEQ_SEQ_HISTORY_H
 #define CRDT_SEQ_SEQ_HISTORY_H
@@ -14,7 +16,7 @@ enum { CRDT__SHOWS_FROM = 1, CRDT__SHOWS_TO = 2 };
 /* Elements cid .. cid + len - 1, side by side, that show at one of the contexts or at both. */
 typedef struct crdt__past_run {
     uint32_t cid, len;
-    uint32_t by; /* shown only at the first: an author who deleted it; or NO_AUTHOR */
+    uint32_t by; /* shown only at the first: an author who deleted or moved it; or NO_AUTHOR */
     uint32_t shows;
 } crdt__past_run;
 

@@ -8,6 +8,7 @@
 
 #include "crdt/core/mem.h"
 #include "crdt/seq/seq_pack.h"
+#include "crdt/seq/seq_stand.h"
 
 typedef crdt__section section;
 
@@ -43,8 +44,9 @@ static section *needed(load *l, const crdt__row *row)
 {
     crdt__elem last = row->first;
     last.ctr += row->del ? crdt__row_len(row) - 1 : 0;
-    crdt__elem refs[3] = {row->left, row->right, last};
-    for (int i = row->del ? 2 : 0; i < (row->del ? 3 : 2); i++) {
+    crdt__elem refs[4] = {row->left, row->right, {0, 0}, last};
+    if (row->move) refs[2] = crdt__row_move(row).of;
+    for (int i = row->del ? 3 : 0; i < (row->del ? 4 : 3); i++) {
         uint32_t cid;
         if (crdt__seq_find(l->seq, refs[i], &cid)) continue;
         section *s = section_of(l, refs[i].replica);

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "crdt/core/mem.h"
+#include "crdt/seq/seq_stand.h"
 
 /* -- Packs ------------------------------------------------------------------------------------- */
 
@@ -116,11 +117,27 @@ crdt_err crdt__pack_read(const crdt__slot *slot, crdt_dec *dec, crdt__pack **ret
         if (used.count > 0) {
             *ret_pack = pack_of(slot, &used, dict.ids, dict.count, bytes);
             if (*ret_pack == NULL) err = CRDT_ENOMEM;
+            else (*ret_pack)->moves = r.moves;
         }
     }
     crdt_replicas_clear(&used);
     if (err == CRDT_OK) return CRDT_OK;
     return crdt_dec_fail(dec, err, r.in.reason != NULL ? r.in.reason : "no room for a sequence");
+}
+
+static uint64_t moved_max(const crdt__slot *slot)
+{
+    crdt__walk walk;
+    crdt__row  row;
+    uint64_t   max = 0;
+    crdt__walk_begin(&walk, slot);
+    while (crdt__walk_replica(&walk)) {
+        while (crdt__walk_row(&walk, &row)) {
+            uint64_t stamp = row.move ? crdt__row_move(&row).stamp : 0;
+            if (stamp > max) max = stamp;
+        }
+    }
+    return max;
 }
 
 uint64_t crdt__pack_stamp_max(const crdt__pack *pack, const crdt__slot *slot)
@@ -129,8 +146,8 @@ uint64_t crdt__pack_stamp_max(const crdt__pack *pack, const crdt__slot *slot)
                              slot->kind,  slot->classic, false};
     crdt__set_walk sets;
     crdt__told_set set;
-    uint64_t       max = 0;
-    if (crdt__sets_begin(&sets, &packed) == 0) return 0;
+    uint64_t       max = pack->moves ? moved_max(&packed) : 0;
+    if (crdt__sets_begin(&sets, &packed) == 0) return max;
     while (crdt__sets_next(&sets, &set)) max = set.stamp > max ? set.stamp : max;
     return max;
 }
@@ -337,6 +354,7 @@ static bool walk_to(crdt__walk *walk, const crdt__filter *filter)
 /* What passes, if it is little. */
 typedef struct picked {
     size_t    count; /* of all */
+    bool      moves; /* among all */
     crdt__row rows[PICKED_MAX];
 } picked;
 
@@ -348,6 +366,7 @@ static crdt_err count_rows(const crdt__slot *slot, const crdt__filter *filter, c
     crdt_err   err = CRDT_OK;
     *ret_sections = 0;
     ret_picked->count = 0;
+    ret_picked->moves = false;
     crdt__walk_begin(&walk, slot);
     while (err == CRDT_OK && walk_to(&walk, filter)) {
         picking   p;
@@ -361,6 +380,7 @@ static crdt_err count_rows(const crdt__slot *slot, const crdt__filter *filter, c
             name(ids, row.first);
             name(ids, row.left);
             name(ids, row.right);
+            ret_picked->moves |= row.move;
         }
         *ret_sections += n > 0;
         crdt_buf_varint(counts, n);
@@ -490,6 +510,7 @@ crdt_err crdt__pack_make(const crdt__slot *slot, const crdt__filter *filter, crd
     if (err == CRDT_OK && sections + sets > 0) {
         *ret_pack = pack_of(slot, &ids, ids.ids, ids.count, crdt_buf_bytes(&bytes));
         if (*ret_pack == NULL) err = CRDT_ENOMEM;
+        else (*ret_pack)->moves = all.moves;
     }
     crdt_replicas_clear(&ids);
     crdt_buf_clear(&counts);

@@ -46,6 +46,7 @@ typedef struct crdt__reader {
     uint64_t        sections, sets; /* sections to come; whether sets follow */
     const uint8_t  *at, *end;       /* what is not in sections yet */
     uint64_t        after;          /* the last section's replica */
+    bool            moves;          /* some were read */
     /* Of the rows read so far. */
     crdt__claims claims;
 } crdt__reader;
@@ -107,6 +108,7 @@ struct crdt__pack {
     uint32_t size, count; /* of bytes; of ids */
     uint32_t total;
     bool     mapped; /* places follow on ids; else they are 0, 1, 2 and so on */
+    bool     moves;  /* some rows are */
     /* ids, places, bytes */
     uint64_t ids[];
 };
@@ -119,7 +121,7 @@ size_t   crdt__pack_bytes(const crdt__pack *pack); /* memory in use */
 /* As it is, where the dictionary is of just its ids; false: it is not. */
 bool crdt__pack_put(const crdt__pack *pack, crdt_enc *enc);
 void crdt__pack_reader(const crdt__pack *pack, const crdt__slot *slot, crdt__reader *r);
-/* The greatest stamp of its sets. */
+/* The greatest stamp of its sets and moves. */
 uint64_t crdt__pack_stamp_max(const crdt__pack *pack, const crdt__slot *slot);
 
 /* All rows of a slot. */

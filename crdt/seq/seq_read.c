@@ -4,6 +4,7 @@
 
 #include "crdt/core/mem.h"
 #include "crdt/seq/seq_forget.h"
+#include "crdt/seq/seq_stand.h"
 
 /* -- Cursors ----------------------------------------------------------------------------------- */
 
@@ -14,14 +15,14 @@ bool crdt__seq_cursor(const crdt__seq *seq, uint32_t pos, crdt_side side, crdt_c
     if (pos > seq->order.visible) return false;
     if (side == CRDT_RIGHT ? pos == 0 : pos == seq->order.visible) return true;
     crdt__place place = crdt__order_at(&s->order, side == CRDT_RIGHT ? pos - 1 : pos);
-    crdt__elem  elem = crdt__seq_elem(seq, crdt__order_cid(place));
+    crdt__elem  elem = crdt__seq_elem(seq, crdt__shown_by(seq, crdt__order_cid(place)));
     ret_cursor->replica = elem.replica;
     ret_cursor->counter = elem.ctr;
     ret_cursor->side = side;
     return true;
 }
 
-/* Where the element of a cursor that is no end stands. Errors: ENOENT, ESTALE, ENOMEM. */
+/* Where the element of a cursor that is no end stands now. Errors: ENOENT, ESTALE, ENOMEM. */
 static crdt_err place_of(const crdt__seq *seq, crdt_cursor cursor, crdt__place *ret_place)
 {
     crdt__seq *s = (crdt__seq *)(uintptr_t)seq; /* for the index */
@@ -31,7 +32,7 @@ static crdt_err place_of(const crdt__seq *seq, crdt_cursor cursor, crdt__place *
     if (crdt__seq_is_gone(seq, elem)) return CRDT_ESTALE;
     if (!crdt__seq_find(seq, elem, &cid)) return CRDT_ENOENT;
     crdt_err err = crdt__order_want_index(&s->order);
-    if (err == CRDT_OK) *ret_place = crdt__order_of(&seq->order, cid);
+    if (err == CRDT_OK) *ret_place = crdt__order_of(&seq->order, crdt__stands_at(seq, cid));
     return err;
 }
 
@@ -101,7 +102,9 @@ static crdt_err forget(crdt__seq *seq, uint32_t of, uint32_t ctr, uint32_t len)
     while (err == CRDT_OK && len > 0) {
         crdt__idrange id = crdt__log_cid(&seq->log, of, ctr);
         uint32_t      n = id.len < len ? id.len : len;
-        if (id.cid != CRDT__NO_CID) {
+        if (id.cid != CRDT__NO_CID) n = crdt__before_stand(seq, id.cid, n);
+        if (n == 0) n = 1; /* a stand stays */
+        else if (id.cid != CRDT__NO_CID) {
             err = crdt__atoms_plan_forget(&seq->plan->atoms, &seq->atoms, id.cid, n);
         }
         ctr += n;

@@ -7,7 +7,7 @@
 
 #include "crdt/core/bytes.h"
 #include "crdt/core/mem.h"
-#include "crdt/seq/seq.h"
+#include "crdt/seq/seq_stand.h"
 
 static bool same_elem(crdt__elem a, crdt__elem b)
 {
@@ -69,6 +69,7 @@ static bool join_del(crdt__row *a, const crdt__row *b)
 bool crdt__row_join(crdt__row *a, const crdt__row *b, bool classic)
 {
     if (a->del != b->del || a->each != b->each || b->dot != a->dot + a->dots) return false;
+    if (a->move || b->move) return false;
     if ((uint64_t)crdt__row_len(a) + crdt__row_len(b) > CRDT__SPAN_MAX) return false;
     return a->del ? join_del(a, b) : join_ins(a, b, classic);
 }
@@ -240,6 +241,7 @@ void crdt__rows_begin(crdt__rows *rows, const crdt__seq *seq, uint64_t replica, 
     rows->replica = replica;
     rows->from = from;
     rows->has_row = false;
+    rows->ins_done = 0;
     rows->next_ins = NULL;
     rows->next_del = NULL;
     rows->author = crdt__log_find(&seq->log, replica);
@@ -248,6 +250,8 @@ void crdt__rows_begin(crdt__rows *rows, const crdt__seq *seq, uint64_t replica, 
         crdt__log_each_del(&rows->del, &seq->log, rows->author, from);
         rows->next_ins = crdt__log_next_ins(&rows->ins);
         rows->next_del = crdt__log_next_del(&rows->del);
+        const crdt__ins *ins = rows->next_ins;
+        if (ins != NULL && ins->dot < from) rows->ins_done = (uint32_t)(from - ins->dot);
     }
     if (seq->parked.count > 0) rows->parked = crdt__parked_from(seq, replica, 0);
     rows->next_parked = next_parked(rows);
@@ -273,6 +277,18 @@ crdt__row crdt__row_of_ins(const crdt__seq *seq, uint64_t replica, const crdt__i
     return row;
 }
 
+crdt__row crdt__part_of_ins(const crdt__seq *seq, uint64_t replica, const crdt__ins *ins,
+                            uint32_t done)
+{
+    crdt__row row = crdt__row_of_ins(seq, replica, ins);
+    uint32_t  skip = done * ins->each, left = (ins->dots - done) * ins->each;
+    uint32_t  len = crdt__before_stand(seq, ins->cid + skip, left);
+    if (done == 0 && len == left) return row;
+    row = crdt__row_cut(&row, done, len == 0 ? 1 : len / ins->each);
+    row.move = len == 0;
+    return row;
+}
+
 crdt__row crdt__row_of_del(const crdt__seq *seq, uint64_t replica, const crdt__del *del)
 {
     crdt__row row;
@@ -288,16 +304,30 @@ crdt__row crdt__row_of_del(const crdt__seq *seq, uint64_t replica, const crdt__d
     return row;
 }
 
+static void next_insertion(crdt__rows *rows, crdt__row *ret_row)
+{
+    const crdt__ins *ins = rows->next_ins;
+    if (rows->seq->stands.count == 0 && rows->ins_done == 0) {
+        *ret_row = crdt__row_of_ins(rows->seq, rows->replica, ins);
+        rows->next_ins = crdt__log_next_ins(&rows->ins);
+        return;
+    }
+    *ret_row = crdt__part_of_ins(rows->seq, rows->replica, ins, rows->ins_done);
+    rows->ins_done += ret_row->dots;
+    if (rows->ins_done < ins->dots) return;
+    rows->next_ins = crdt__log_next_ins(&rows->ins);
+    rows->ins_done = 0;
+}
+
 /* The row with the least dot of the three sources, without what is below `from`. */
 static bool next_source(crdt__rows *rows, crdt__row *ret_row)
 {
-    uint64_t ins = rows->next_ins == NULL ? UINT64_MAX : rows->next_ins->dot;
+    uint64_t ins = rows->next_ins == NULL ? UINT64_MAX : rows->next_ins->dot + rows->ins_done;
     uint64_t del = rows->next_del == NULL ? UINT64_MAX : rows->next_del->dot;
     uint64_t parked = UINT64_MAX;
     if (rows->next_parked != NULL) parked = crdt__parked_row(rows->next_parked).dot;
     if (ins < del && ins < parked) {
-        *ret_row = crdt__row_of_ins(rows->seq, rows->replica, rows->next_ins);
-        rows->next_ins = crdt__log_next_ins(&rows->ins);
+        next_insertion(rows, ret_row);
     } else if (del < parked) {
         *ret_row = crdt__row_of_del(rows->seq, rows->replica, rows->next_del);
         rows->next_del = crdt__log_next_del(&rows->del);

@@ -8,6 +8,7 @@
 #include "crdt/core/bytes.h"
 #include "crdt/core/mem.h"
 #include "crdt/seq/seq_forget.h"
+#include "crdt/seq/seq_stand.h"
 
 static void key_of(crdt__elem elem, uint8_t id[12])
 {
@@ -159,7 +160,7 @@ crdt_err crdt__seq_put_set(crdt__seq *seq, crdt__elem elem, crdt_dot dot, uint64
     if (crdt__seq_find(seq, elem, &cid)) {
         crdt_err err = crdt__order_want_index(&seq->order);
         if (err != CRDT_OK) return err;
-        if (crdt__seq_is_dead(seq, cid)) return CRDT_OK;
+        if (crdt__seq_is_deleted(seq, cid)) return CRDT_OK;
     }
     crdt__set *set = find(seq, elem);
     if (set != NULL && !is_later(set, stamp, dot)) {
@@ -285,7 +286,7 @@ crdt_err crdt__seq_set(crdt_target *target, uint32_t pos, crdt_value value)
     crdt__seq *seq = crdt__seq_in(target);
     crdt__seq_settle(seq);
     crdt__place      place = crdt__order_at(&seq->order, pos);
-    crdt__elem       elem = crdt__seq_elem(seq, crdt__order_cid(place));
+    crdt__elem       elem = crdt__seq_elem(seq, crdt__shown_by(seq, crdt__order_cid(place)));
     const crdt__set *old = crdt__seq_set_of(seq, elem);
     uint64_t         over = old == NULL ? 0 : old->stamp;
     crdt__set       *set;
@@ -294,6 +295,8 @@ crdt_err crdt__seq_set(crdt_target *target, uint32_t pos, crdt_value value)
     if (err == CRDT_OK) err = ready(seq, elem, value, &set, &owned);
     if (err != CRDT_OK) return err;
     crdt_dot dot = crdt_target_dot(target); /* keys on the way are stamped first */
-    fill(seq, set, owned, dot, crdt_target_stamp(target, over));
+    uint64_t stamp = crdt_target_stamp(target, over);
+    if (is_later(set, stamp, dot)) fill(seq, set, owned, dot, stamp);
+    else free_value(seq, owned); /* where stamps end a greater replica's stays */
     return CRDT_OK;
 }

@@ -5,6 +5,7 @@
 #include "crdt/seq/seq_forget.h"
 #include "crdt/seq/seq_pack.h"
 #include "crdt/seq/seq_snap.h"
+#include "crdt/seq/seq_stand.h"
 
 /* What a sequence may take for a while beyond 8 times its bytes. */
 #define SLACK 40960u
@@ -374,6 +375,7 @@ bool crdt__slot_commit(crdt_join *join, void *state, const void *other_state)
         seq->replacement = NULL;
         crdt__seq_replace(seq, next);
     }
+    if (seq != NULL && seq->stands.stamp > stamp) stamp = seq->stands.stamp;
     if (stamp > join->stamp_max) join->stamp_max = stamp;
     crdt__slot_keep(join->space, slot);
     return changed;
@@ -412,7 +414,7 @@ crdt_err crdt__slot_read(const crdt_space *space, void *state)
     return crdt__slot_unpack(state);
 }
 
-/* Does a row of the pack delete something under the cut? */
+/* Does a row of the pack delete something under the cut, or move it from an id that may go? */
 static bool has_cut(const crdt__slot *slot, const crdt_context *cut)
 {
     crdt__walk walk;
@@ -421,7 +423,7 @@ static bool has_cut(const crdt__slot *slot, const crdt_context *cut)
     while (crdt__walk_replica(&walk)) {
         uint64_t max = crdt_context_max(cut, walk.replica);
         while (crdt__walk_row(&walk, &row)) {
-            if (row.del && row.dot <= max) return true;
+            if ((row.del || (row.move && slot->space->forget_ids)) && row.dot <= max) return true;
         }
     }
     return false;

@@ -72,6 +72,7 @@ bool crdt__snap_fits(const crdt__seq *seq)
 {
     uint64_t replicas = 0;
     if (seq->space->forget_ids) return false; /* counters have gaps, elements other origins */
+    if (seq->stands.count > 0) return false;  /* what shows does not follow from deletions alone */
     if (seq->order.visible < CRDT__SNAP_LEAST || seq->atoms.count > most_atoms(seq->order.visible))
         return false;
     if (crdt__seq_waiting(seq) > 0 || seq->atoms.bytes >= UINT32_MAX) return false;

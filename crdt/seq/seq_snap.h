@@ -13,7 +13,8 @@
  * right parent R stands before R, other elements behind their left origin; those at one side of one
  * element in order of their ids (or, in classic order, the latest first). So the rows are read, the
  * tree is walked once, and its walk cuts the two texts. Equal states have equal bytes, and no bytes
- * can place an element where it does not belong.
+ * can place an element where it does not belong. (Lists whose elements were moved are not told so:
+ * what shows there follows from the moves, too, which are part of the texts.)
  */
 #ifndef CRDT_SEQ_SEQ_SNAP_H
 #define CRDT_SEQ_SEQ_SNAP_H

@@ -5,6 +5,7 @@
 #include "crdt/core/bytes.h"
 #include "crdt/core/mem.h"
 #include "crdt/seq/seq_forget.h"
+#include "crdt/seq/seq_stand.h"
 
 /* -- Putting in place -------------------------------------------------------------------------- */
 
@@ -57,15 +58,21 @@ static crdt_err put_ins(crdt__seq *seq, const crdt__row *row, uint32_t author, b
 {
     crdt__ins   ins;
     crdt__place place;
-    uint32_t    len = crdt__row_len(row);
+    crdt__move  move;
+    uint32_t    of = CRDT__NO_CID, len = crdt__row_len(row);
     *ret_done = false;
     if (!is_ready_ins(seq, row, author, &ins)) return CRDT_OK;
+    if (row->move) {
+        move = crdt__row_move(row);
+        if (!crdt__move_is_ready(seq, move.of, &of)) return CRDT_OK;
+    }
     if ((uint64_t)seq->atoms.count + len >= CRDT__CIDS_MAX) return CRDT_ELIMIT;
     crdt_err err = crdt__order_want_index(&seq->order);
     if (err != CRDT_OK || !crdt__seq_place(seq, author, &ins, &place)) return err;
     err = crdt__order_reserve(&seq->order, place);
     if (err == CRDT_OK) err = crdt__log_reserve(&seq->log, author, 1, 0);
     if (err == CRDT_OK) err = crdt__seq_reserve_tops(seq, &ins, row->replica);
+    if (err == CRDT_OK && row->move) err = crdt__stand_reserve(seq);
     if (err == CRDT_OK) err = append_content(seq, row);
     if (err != CRDT_OK) return err;
     bool glued = row->left.replica == row->replica && row->right.replica == 0 &&
@@ -79,7 +86,8 @@ static crdt_err put_ins(crdt__seq *seq, const crdt__row *row, uint32_t author, b
     if (last > seq->lamport) seq->lamport = last;
     seq->changed = true;
     *ret_done = true;
-    return crdt__seq_pass_gone(seq, author);
+    if (row->move) err = crdt__stand_put(seq, ins.cid, of, move.stamp);
+    return err == CRDT_OK ? crdt__seq_pass_gone(seq, author) : err;
 }
 
 /* Kill the elements cid .. cid + len - 1 as far as they live. */
@@ -101,6 +109,20 @@ static crdt_err kill(crdt__seq *seq, crdt__elem first, uint32_t cid, uint32_t le
     return CRDT_OK;
 }
 
+/* The elements are deleted, wherever they stand. Stands among them stay as they are. */
+static crdt_err delete_all(crdt__seq *seq, crdt__elem first, uint32_t cid, uint32_t len)
+{
+    crdt_err err = CRDT_OK;
+    if (seq->stands.count == 0) return kill(seq, first, cid, len);
+    for (uint32_t n; err == CRDT_OK && len > 0; first.ctr += n, cid += n, len -= n) {
+        n = crdt__before_stand(seq, cid, len);
+        if (n > 0) err = kill(seq, first, cid, n);
+        if (n > 0 && err == CRDT_OK) err = crdt__stands_kill(seq, cid, n);
+        if (n == 0) n = 1;
+    }
+    return err;
+}
+
 /* How many of a deletion's dots can be put in place: those whose elements are there. */
 static uint32_t ready_dots(const crdt__seq *seq, const crdt__row *row)
 {
@@ -119,7 +141,7 @@ static crdt_err put_del(crdt__seq *seq, const crdt__row *row, uint32_t author)
     for (uint32_t left = crdt__row_len(row); err == CRDT_OK && left > 0;) {
         crdt__idrange id = crdt__log_cid(&seq->log, of, at.ctr);
         uint32_t      n = id.len < left ? id.len : left;
-        if (id.cid != CRDT__NO_CID) err = kill(seq, at, id.cid, n);
+        if (id.cid != CRDT__NO_CID) err = delete_all(seq, at, id.cid, n);
         at.ctr += n;
         left -= n;
     }
@@ -370,9 +392,12 @@ static crdt_err take_placed(crdt__seq *seq, const crdt__seq *other, const crdt_c
         crdt__log_each_ins(&it, &other->log, id.author, ins.dot);
         while (err == CRDT_OK && left > 0) {
             const crdt__ins *next = crdt__log_next_ins(&it);
-            crdt__row        row = crdt__row_of_ins(other, replica, next);
-            err = crdt__seq_take(seq, &row, mine);
-            left -= crdt__row_len(&row);
+            for (uint32_t done = 0; err == CRDT_OK && done < next->dots;) {
+                crdt__row row = crdt__part_of_ins(other, replica, next, done);
+                err = crdt__seq_take(seq, &row, mine);
+                done += row.dots;
+            }
+            left -= next->dots * next->each;
         }
         cid += id.len;
     }

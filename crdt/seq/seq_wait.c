@@ -11,6 +11,7 @@
 #include "crdt/core/bytes.h"
 #include "crdt/core/mem.h"
 #include "crdt/seq/seq_forget.h"
+#include "crdt/seq/seq_stand.h"
 
 /* -- Content ----------------------------------------------------------------------------------- */
 
@@ -96,6 +97,10 @@ static crdt__elem need_of(crdt__seq *seq, const crdt__parked *p)
         if (!is_there(seq, before) && !crdt__seq_is_gone(seq, before)) return before;
     }
     if (!is_there(seq, row.right)) return row.right;
+    if (row.move) {
+        crdt__elem of = crdt__row_move(&row).of;
+        if (!is_there(seq, of) && !crdt__seq_is_gone(seq, of)) return of;
+    }
     bool implied = seq->space->forget_ids && row.right.replica != 0;
     return implied || is_there(seq, row.left) ? none : row.left;
 }

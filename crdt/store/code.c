@@ -321,6 +321,9 @@ static crdt_err get_object_head(reading *r, crdt__object *o, unsigned flags)
 {
     crdt_store *s = r->store;
     crdt_err    err = CRDT_OK;
+    if ((flags & FLAG_PRESENCE) && s->solo != NULL) {
+        return crdt_dec_fail(&r->dec, CRDT_EMALFORMED, "presence of what has no name");
+    }
     if (flags & FLAG_PRESENCE) {
         err = crdt__sibs_decode(&crdt__presence, &s->space, &o->presence, &r->dec);
         if (err == CRDT_OK && crdt__sibs_count(&o->presence) == 0) {

@@ -182,9 +182,9 @@ static bool found_before(crdt_txn *txn, crdt_view name, under *ret_under)
     return true;
 }
 
-/* last: of the only one under its name, but for what stands beside. What the store holds for certain
- * stays there while the transaction is open. What is changed in place may change unseen: an edit of
- * a text is held open. */
+/* last: of the only one under its name, but for what stands beside. What the store holds for
+ * certain stays there while the transaction is open. What is changed in place may change unseen: an
+ * edit of a text is held open. */
 static void remember(crdt_txn *txn, const under *u, pair last)
 {
     txn->found = (crdt__found){NULL, NULL, u->beside, false};

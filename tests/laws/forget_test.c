@@ -23,9 +23,11 @@ static const uint64_t ids[REPLICAS] = {0xa1, 0xb2, 0xc3};
 
 typedef struct event {
     unsigned    replica, pos, count; /* of elements */
+    unsigned    to;                  /* where it moves one */
+    uint64_t    stamp;               /* ... of the author's clock; before it is played: its turn */
     uint64_t    past;                /* the events that it had seen */
     uint64_t    dot;                 /* the author's last one after it */
-    bool        del, cuts;           /* cuts: its author acts on a cut before it */
+    bool        del, move, cuts;     /* cuts: its author acts on a cut before it */
     crdt_delta *delta;
     crdt_store *after; /* the author's store */
 } event;
@@ -72,7 +74,10 @@ static void tell(const history *h)
     for (unsigned i = 0; i < h->count; i++) {
         const event *e = &h->events[i];
         printf("  %u: %c %s %u at %u, having seen %#jx%s\n", i, "ABC"[e->replica],
-               e -> del ? "deletes" : "inserts", e->count, e->pos, (uintmax_t)e->past,
+               e -> move     ? "moves"
+                    : e->del ? "deletes"
+                             : "inserts",
+               e->move ? e->to : e->count, e->pos, (uintmax_t)e->past,
                e->cuts ? ", after a cut" : "");
     }
 }
@@ -170,11 +175,15 @@ static void act(history *h, unsigned i)
     event     *e = &h->events[i];
     crdt_txn  *txn = begin(e->after);
     crdt_value args[2] = {crdt_int(e->pos), crdt_int(e->count)};
-    if (e->del) {
+    if (e->move) {
+        args[1] = crdt_int(e->to);
+        CHECK_OK(crdt_txn_apply(txn, CRDT_SOLO, crdt_type_op(h->type, "move"), args, 2));
+    } else if (e->del) {
         CHECK_OK(crdt_txn_apply(txn, CRDT_SOLO, crdt_type_op(h->type, "delete"), args, 2));
     } else {
         insert(h, txn, e, letter(i));
     }
+    e->stamp = crdt_txn_stamp(txn);
     e->delta = commit(e->after);
     e->dot = crdt_context_max(crdt_store_context(e->after), ids[e->replica]);
 }
@@ -198,24 +207,35 @@ static crdt_store *stage(history *h, unsigned i)
     return store;
 }
 
+static void plan_one(history *h, unsigned i)
+{
+    const event *e = &h->events[i];
+    uint64_t     id = ids[e->replica];
+    if (e->move) tree_move(&h->tree, e->past, i, id, e->stamp, e->pos, e->to);
+    else if (e->del) tree_delete(&h->tree, e->past, i, e->pos, e->count);
+    else tree_insert(&h->tree, e->past, i, id, e->pos, e->count, letter(i));
+}
+
+/* Of concurrent moves it is not known yet which is the last one; how much shows is. */
 static void plan(history *h)
 {
     tree_init(&h->tree, is_classic(h->type));
     for (unsigned i = 0; i < h->count; i++) {
-        const event *e = &h->events[i];
-        if (e->del) tree_delete(&h->tree, e->past, i, e->pos, e->count);
-        else tree_insert(&h->tree, e->past, i, ids[e->replica], e->pos, e->count, letter(i));
+        h->events[i].stamp = i;
+        plan_one(h, i);
     }
 }
 
 static void play(history *h)
 {
+    tree_init(&h->tree, is_classic(h->type));
     for (unsigned i = 0; i < h->count; i++) {
         event *e = &h->events[i];
         e->after = stage(h, i);
         if (e->cuts) cut_at(h, e->after, e->past);
         check_shows(h, e->after, e->past, "the author before");
         act(h, i);
+        plan_one(h, i);
         check_shows(h, e->after, e->past | BIT(i), "the author");
         check_sound(h, e->after, "the author");
     }
@@ -356,11 +376,17 @@ static void check_recoded(history *h, crdt_store *store)
     crdt_buf_clear(&bytes);
 }
 
-/* What stays when everything is stable: the dead elements of dots of which some are alive. */
+/* What stays when everything is stable: the dead elements of dots of which some are alive; of moved
+ * elements their first places. */
 static unsigned rest_of(const history *h)
 {
     unsigned rest = 0;
-    if (!is_text(h->type)) return 0;
+    for (int i = 0; !is_text(h->type) && i < h->tree.count; i++) {
+        bool moved = false;
+        for (int k = 0; k < h->tree.count; k++) moved |= h->tree.nodes[k].of == i;
+        rest += moved && h->tree.nodes[i].deleted_by == 0;
+    }
+    if (!is_text(h->type)) return rest;
     for (int i = 0; i < h->tree.count; i++) {
         bool alive = false;
         for (int k = 0; k < h->tree.count; k++) {
@@ -375,7 +401,6 @@ static unsigned rest_of(const history *h)
 static void check_history(history *h)
 {
     crdt_store *first = NULL;
-    plan(h);
     play(h);
     finish(h, by_deltas(h, 0), &first, "by deltas, without cuts");
     finish(h, by_deltas(h, 2), &first, "by deltas, with all cuts");
@@ -469,6 +494,15 @@ static void grow_with(scope *s, event e)
             grow(s);
             h->count--;
         }
+        e.del = false;
+        e.move = true;
+        for (e.to = 0; !is_text(h->type) && pos < shown && e.to < shown; e.to++) {
+            if (e.to == pos) continue;
+            h->events[h->count++] = e;
+            grow(s);
+            h->count--;
+        }
+        e.move = false;
     }
 }
 
@@ -580,6 +614,10 @@ static void make_up(history *h, const crdt_type *type, unsigned count)
         e.pos = (unsigned)random_below(&h->rand, shown + !e.del);
         e.count = (unsigned)random_below(&h->rand, 4) + 1;
         if (e.del && e.count > shown - e.pos) e.count = shown - e.pos;
+        e.move = e.del && shown > 1 && !is_text(type) && random_below(&h->rand, 2) == 0;
+        e.del &= !e.move;
+        e.to = e.move ? (unsigned)random_below(&h->rand, shown - 1) : 0;
+        if (e.move && e.to >= e.pos) e.to++;
         h->events[h->count++] = e;
     }
 }

@@ -1,5 +1,6 @@
-/* rich_test.c: random histories of edits and marks of one text by three replicas, which hear of
- * each other by operations, deltas and states, against the plain model of tests/laws/lib/rich.h.
+/* rich_test.c: random histories of edits and marks of one text, or of edits, sets and moves of one
+ * list, by three replicas, which hear of each other by operations, deltas and states, against the
+ * plain models of tests/laws/lib/rich.h and line.h.
  *
  * CRDT_SCHEDULES sets their number, SEED repeats a failure; `make soak` plays a hundred thousand.
  */
@@ -25,11 +26,22 @@ typedef struct entry {
     uint64_t    past, events; /* entries that its author held, itself included; its own events */
 } entry;
 
+/* A value given to an element of a list. */
+typedef struct given {
+    size_t   item;
+    unsigned event;
+    uint64_t stamp, replica;
+} given;
+
 typedef struct world {
     uint64_t         seed, rand;
-    bool             classic;
+    bool             classic, is_list;
     const crdt_type *type;
-    rich             model;
+    rich             model; /* of a list: its line alone */
+    given            given[EVENTS_MAX];
+    unsigned         given_count;
+    crdt_context     read[REPLICAS]; /* what the replica had seen when it last looked */
+    uint64_t         read_seen[REPLICAS];
     crdt_store      *s[REPLICAS];
     uint64_t         have[REPLICAS], seen[REPLICAS]; /* entries, events */
     unsigned         entry_count, event_count;
@@ -59,20 +71,28 @@ static crdt_store *new_store(unsigned r)
     return store;
 }
 
-static void world_init(world *w, uint64_t seed)
+static void world_init(world *w, uint64_t seed, bool is_list)
 {
     memset(w, 0, sizeof *w);
     w->seed = w->rand = seed;
     w->classic = seed % 4 == 0;
+    w->is_list = is_list;
     w->type = w->classic ? &crdt_text_classic_type : &crdt_text_type;
+    if (is_list) w->type = w->classic ? &crdt_rga_classic_type : &crdt_rga_type;
     rich_init(&w->model, w->classic);
-    for (unsigned r = 0; r < REPLICAS; r++) w->s[r] = new_store(r);
+    for (unsigned r = 0; r < REPLICAS; r++) {
+        w->s[r] = new_store(r);
+        crdt_context_init(&w->read[r], NULL);
+    }
 }
 
 static void world_clear(world *w)
 {
     rich_clear(&w->model);
-    for (unsigned r = 0; r < REPLICAS; r++) crdt_store_free(w->s[r]);
+    for (unsigned r = 0; r < REPLICAS; r++) {
+        crdt_store_free(w->s[r]);
+        crdt_context_clear(&w->read[r]);
+    }
     for (unsigned e = 0; e < w->entry_count; e++) crdt_store_free(w->entries[e].delta);
 }
 
@@ -105,18 +125,68 @@ static void print_store(const crdt_store *store, crdt_buf *out)
     crdt_marks_free(spans);
 }
 
+/* The number of the event whose value the element shows. */
+static unsigned value_of(const world *w, size_t item, uint64_t seen)
+{
+    const given *last = NULL;
+    for (unsigned i = 0; i < w->given_count; i++) {
+        const given *g = &w->given[i];
+        if (g->item != item || !(seen & BIT(g->event))) continue;
+        bool later = last == NULL || (g->stamp != last->stamp ? g->stamp > last->stamp
+                                                              : g->replica > last->replica);
+        if (later) last = g;
+    }
+    return last == NULL ? w->model.text.items[item].event : last->event;
+}
+
+static void tell_list(const world *w, uint64_t seen, crdt_buf *out)
+{
+    const line *l = &w->model.text;
+    for (size_t i = 0; i < l->count; i++) {
+        if (!line_shows_at(l, l->order[i], seen)) continue;
+        crdt_buf_decimal(out, value_of(w, line_element(l, l->order[i]), seen));
+        crdt_buf_text(out, " ");
+    }
+}
+
+static void print_list(const crdt_store *store, crdt_buf *out)
+{
+    crdt_ref   list;
+    crdt_value value;
+    if (crdt_store_find(store, doc(), NULL, &list) == CRDT_ENOENT) return;
+    CHECK_EQ_INT(crdt_rga_waiting(list), 0);
+    crdt_rga_iter it = crdt_rga_iterate(list, 0);
+    for (uint64_t i = 0; crdt_rga_next(&it, &value); i++) {
+        crdt_cursor cursor;
+        uint64_t    at;
+        CHECK_OK(crdt_rga_cursor(list, i, CRDT_LEFT, &cursor));
+        CHECK_OK(crdt_rga_find(list, cursor, &at));
+        CHECK_EQ_INT(at, i);
+        crdt_buf_decimal(out, value.i);
+        crdt_buf_text(out, " ");
+    }
+}
+
 static void look(world *w, unsigned r)
 {
     crdt_buf shown, told;
     crdt_buf_init(&shown, NULL);
     crdt_buf_init(&told, NULL);
-    print_store(w->s[r], &shown);
-    rich_text(&w->model, w->seen[r], &told);
+    if (w->is_list) {
+        print_list(w->s[r], &shown);
+        tell_list(w, w->seen[r], &told);
+    } else {
+        print_store(w->s[r], &shown);
+        rich_text(&w->model, w->seen[r], &told);
+    }
     CHECK_MSG(crdt_view_compare(crdt_buf_bytes(&shown), crdt_buf_bytes(&told)) == 0,
               "SEED=%llu: replica %u shows\n%.*s\nnot\n%.*s", (unsigned long long)w->seed, r,
               (int)shown.size, (const char *)shown.data, (int)told.size, (const char *)told.data);
     crdt_buf_clear(&shown);
     crdt_buf_clear(&told);
+    if (!w->is_list) return;
+    w->read_seen[r] = w->seen[r];
+    CHECK_OK(crdt_context_copy(&w->read[r], crdt_store_context(w->s[r])));
 }
 
 /* -- Operations -------------------------------------------------------------------------------- */
@@ -164,6 +234,46 @@ static void mark_some(world *w, crdt_txn *txn, unsigned r, uint64_t seen)
     rich_say(&w->model, seen, event, replica_id(r), crdt_txn_stamp(txn), key, value, pos, n);
 }
 
+/* All that shows, or (removes) what showed when the replica last looked, and what this transaction
+ * inserted itself. */
+static void delete_from(world *w, crdt_txn *txn, unsigned r, uint64_t seen, crdt_rga_edit *edit,
+                        size_t pos, size_t n)
+{
+    bool     removes = below(w, 2) == 0;
+    uint64_t covers = removes ? w->read_seen[r] | (seen & ~w->seen[r]) : seen;
+    if (removes) crdt_txn_at(txn, &w->read[r]);
+    CHECK_OK(crdt_rga_delete(edit, pos, n));
+    crdt_txn_at(txn, NULL);
+    CHECK(line_delete(&w->model.text, seen, covers, w->event_count - 1, pos, n));
+}
+
+/* Values are the numbers of the events that gave them. */
+static void edit_list(world *w, crdt_txn *txn, unsigned r, uint64_t seen)
+{
+    line         *l = &w->model.text;
+    crdt_rga_edit edit;
+    unsigned      what = below(w, 20), event = w->event_count++;
+    size_t        length = line_length(l, seen), pos = below(w, (unsigned)length + 1);
+    CHECK_OK(crdt_rga_open(txn, doc(), w->type, &edit));
+    if (pos == length || what < 4) {
+        CHECK_OK(crdt_rga_insert(&edit, pos, crdt_int(event)));
+        (void)line_insert(l, seen, event, replica_id(r), pos, 1);
+    } else if (what < 7) {
+        size_t n = 1 + below(w, 3);
+        if (n > length - pos) n = length - pos;
+        delete_from(w, txn, r, seen, &edit, pos, n);
+    } else if (what < 11) {
+        size_t item = line_element(l, line_at(l, seen, pos));
+        CHECK_OK(crdt_rga_set(&edit, pos, crdt_int(event)));
+        w->given[w->given_count++] = (given){item, event, crdt_txn_stamp(txn), replica_id(r)};
+    } else {
+        size_t to = below(w, (unsigned)length);
+        CHECK_OK(crdt_rga_move(&edit, pos, to));
+        if (to == pos) return;
+        (void)line_move(l, seen, event, replica_id(r), crdt_txn_stamp(txn), pos, to);
+    }
+}
+
 static void operate(world *w, crdt_txn *txn, unsigned r, uint64_t seen)
 {
     size_t   length = line_length(&w->model.text, seen);
@@ -183,7 +293,9 @@ static void write_entry(world *w, unsigned r)
     CHECK_OK(crdt_store_begin(w->s[r], NOW + below(w, 3), &txn));
     for (; ops > 0; ops--) {
         uint64_t own = (w->event_count == 64 ? 0 : BIT(w->event_count)) - BIT(first);
-        operate(w, txn, r, w->seen[r] | (w->event_count > first ? own : 0));
+        uint64_t seen = w->seen[r] | (w->event_count > first ? own : 0);
+        if (w->is_list) edit_list(w, txn, r, seen);
+        else operate(w, txn, r, seen);
     }
     unsigned e = w->entry_count++;
     CHECK_OK(crdt_store_commit(w->s[r], &w->entries[e].delta));
@@ -252,10 +364,10 @@ static void renew(world *w)
     CHECK_MSG(crdt_store_check(w->s[0], &reason), "%s", reason);
 }
 
-static void play(uint64_t seed)
+static void play(uint64_t seed, bool is_list)
 {
     static world w;
-    world_init(&w, seed);
+    world_init(&w, seed, is_list);
     for (unsigned i = 0; i < STEPS; i++) {
         unsigned r = below(&w, REPLICAS), what = below(&w, 8);
         if (what < 4) write_entry(&w, r);
@@ -264,7 +376,11 @@ static void play(uint64_t seed)
         if (below(&w, 3) == 0) look(&w, r);
     }
     settle(&w);
-    renew(&w);
+    const char *reason = "";
+    if (!is_list) renew(&w);
+    else
+        CHECK_MSG(crdt_store_check(w.s[0], &reason), "SEED=%llu: %s", (unsigned long long)seed,
+                  reason);
     world_clear(&w);
 }
 
@@ -276,13 +392,23 @@ static uint64_t rounds(void)
     return T_SLOW ? 500 : 10000;
 }
 
-TEST(rich, edits_and_marks_by_three_replicas_show_what_the_model_says)
+static void play_all(bool is_list, const char *what)
 {
     uint64_t n = rounds(), seed = seed_or(1);
     bool     one = getenv("SEED") != NULL && getenv("CRDT_SCHEDULES") == NULL;
     for (uint64_t i = 0; i < (one ? 1 : n); i++) {
-        if (i > 0 && i % 10000 == 0) printf("rich: %llu histories\n", (unsigned long long)i);
-        play(seed + i);
+        if (i > 0 && i % 10000 == 0) printf("%s: %llu histories\n", what, (unsigned long long)i);
+        play(seed + i, is_list);
     }
-    printf("marks: %llu histories of edits and marks\n", (unsigned long long)(one ? 1 : n));
+    printf("%s: %llu histories\n", what, (unsigned long long)(one ? 1 : n));
+}
+
+TEST(rich, edits_and_marks_by_three_replicas_show_what_the_model_says)
+{
+    play_all(false, "edits and marks");
+}
+
+TEST(rich, edits_sets_and_moves_by_three_replicas_show_what_the_model_says)
+{
+    play_all(true, "edits, sets and moves");
 }

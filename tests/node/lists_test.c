@@ -142,6 +142,64 @@ TEST(lists, an_element_may_be_popped_at_both_sides)
     close_pair(&p);
 }
 
+/* Queues that go round at both sides: nothing is lost or there twice. */
+TEST(lists, rotated_at_both_sides_keep_every_element_once)
+{
+    pair p = open_pair();
+    expect(p.at[0], "RPUSH l a b c", ":3");
+    settle(p.cluster);
+    expect(p.at[1], "LMOVE l l LEFT LEFT", "'a'");
+    expect(p.at[1], "LMOVE l l LEFT RIGHT", "'a'");
+    expect(p.at[1], "RPOPLPUSH l l", "'a'");
+    settle(p.cluster);
+    both(&p, "LRANGE l 0 -1", "['a', 'b', 'c']");
+    cut(&p);
+    expect(p.at[0], "LMOVE l l LEFT RIGHT", "'a'");
+    nodes_sleep_ms(5);
+    expect(p.at[1], "LMOVE l l LEFT RIGHT", "'a'");
+    expect(p.at[1], "LMOVE l l LEFT RIGHT", "'b'");
+    expect(p.at[1], "LRANGE l 0 -1", "['c', 'a', 'b']");
+    heal(&p);
+    both(&p, "LLEN l", ":3");
+    both(&p, "LRANGE l 0 -1", "['c', 'a', 'b']");
+    cut(&p);
+    for (int i = 0; i < 100; i++) {
+        CHECK_MSG(talk_say(p.at[0], "RPOPLPUSH l l")[0] == '\'', "RPOPLPUSH");
+        CHECK_MSG(talk_say(p.at[1], "BLMOVE l l LEFT RIGHT 0")[0] == '\'', "BLMOVE");
+    }
+    expect(p.at[0], "LPUSH l d", ":4");
+    heal(&p);
+    both(&p, "LLEN l", ":4");
+    static const char *const each[] = {"a", "b", "c", "d"};
+    for (int i = 0; i < 4; i++) {
+        char say[40];
+        snprintf(say, sizeof say, "LREM l 0 %s", each[i]);
+        expect(p.at[i % 2], say, ":1");
+        settle(p.cluster);
+    }
+    both(&p, "EXISTS l", ":0");
+    close_pair(&p);
+}
+
+TEST(lists, a_move_beside_a_removal_or_a_value)
+{
+    pair p = open_pair();
+    expect(p.at[0], "RPUSH l a b c", ":3");
+    cut(&p);
+    expect(p.at[0], "CRDT.RGA.MOVE l 0 2", "+OK");
+    expect(p.at[0], "CRDT.RGA.MOVE l 0 1", "+OK");
+    expect(p.at[1], "LSET l 0 x", "+OK");
+    expect(p.at[1], "LREM l 1 b", ":1");
+    heal(&p);
+    both(&p, "LRANGE l 0 -1", "['c', 'x']");
+    cut(&p); /* what DEL has seen goes, wherever it was put meanwhile */
+    expect(p.at[0], "DEL l", ":1");
+    expect(p.at[1], "LMOVE l l LEFT RIGHT", "'c'");
+    heal(&p);
+    both(&p, "EXISTS l", ":0");
+    close_pair(&p);
+}
+
 /* Each side saw an element stay. */
 TEST(lists, emptied_at_both_sides_a_list_is_none)
 {

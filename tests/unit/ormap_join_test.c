@@ -22,13 +22,21 @@ static crdt_view key_of(uint64_t n, char *text)
     return name_of(text);
 }
 
+/* Some lie in the register, some beside it. */
+static crdt_value value_of(uint64_t n, char *text)
+{
+    if (n % 2 == 0) return crdt_int((int64_t)n);
+    snprintf(text, 24, "%020ju", (uintmax_t)n);
+    return crdt_text(text);
+}
+
 /* In one transaction, of every gap-th key of a stretch: set them, or take them out. */
 static void write_run(sides *s, int side, bool removes)
 {
     uint64_t  from = random_below(&s->rand, KEYS), size = 1 + random_below(&s->rand, 120);
     uint64_t  gap = 1 + random_below(&s->rand, 3);
     crdt_txn *txn = begin(s->at[side]);
-    char      text[16];
+    char      text[16], value[24];
     for (uint64_t n = from; n < from + size && n < KEYS; n += gap) {
         crdt_view key = key_of(n, text);
         if (removes) {
@@ -37,7 +45,7 @@ static void write_run(sides *s, int side, bool removes)
             continue;
         }
         CHECK_OK(crdt_ormap_enter(txn, CRDT_SOLO, &crdt_ormap_type, NULL, 0));
-        CHECK_OK(crdt_mvreg_set(txn, key, crdt_int((int64_t)next_random(&s->rand))));
+        CHECK_OK(crdt_mvreg_set(txn, key, value_of(next_random(&s->rand), value)));
         crdt_ormap_leave(txn);
     }
     crdt_delta *delta = commit(s->at[side]);
@@ -76,5 +84,5 @@ static void play(uint64_t seed)
 TEST(ormap_join, wholes_with_other_leaves_come_to_what_their_deltas_do)
 {
     uint64_t seed = seed_or(1);
-    for (unsigned round = 0; round < (T_SLOW ? 4 : 40); round++) play(next_random(&seed));
+    for (unsigned round = 0; round < (T_SLOW ? 4 : 160); round++) play(next_random(&seed));
 }

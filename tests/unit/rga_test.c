@@ -112,6 +112,10 @@ static void miss(crdt_rga_edit *edit, const plain *p)
     CHECK_ERR(crdt_rga_insert(edit, 0, none), CRDT_EINVAL);
     CHECK_ERR(crdt_rga_set(edit, p->count, crdt_int(1)), CRDT_ERANGE);
     CHECK_ERR(crdt_rga_set(edit, UINT64_MAX, crdt_int(1)), CRDT_ERANGE);
+    CHECK_ERR(crdt_rga_move(edit, p->count, 0), CRDT_ERANGE);
+    CHECK_ERR(crdt_rga_move(edit, 0, p->count), CRDT_ERANGE);
+    CHECK_ERR(crdt_rga_move(edit, UINT64_MAX, UINT64_MAX), CRDT_ERANGE);
+    CHECK_OK(crdt_rga_move(edit, p->count - 1, p->count - 1));
     if (p->count > 0) CHECK_ERR(crdt_rga_set(edit, 0, none), CRDT_EINVAL);
     for (size_t i = 0; i < sizeof far / sizeof far[0]; i++) {
         CHECK_ERR(crdt_rga_delete(edit, p->count, far[i]), CRDT_ERANGE);
@@ -136,6 +140,13 @@ static void edit_once(crdt_rga_edit *edit, plain *p)
         delete_some(edit, p, pos, random_below(p->count - pos + 1) / 3);
     } else if (kind < 90) {
         for (; pos > 0 && random_below(3); pos--) delete_some(edit, p, pos - 1, 1);
+    } else {
+        size_t   to = random_below(p->count);
+        unsigned number = p->numbers[pos];
+        CHECK_OK(crdt_rga_move(edit, pos, to));
+        memmove(&p->numbers[pos], &p->numbers[pos + 1], (p->count - pos - 1) * sizeof number);
+        memmove(&p->numbers[to + 1], &p->numbers[to], (p->count - to - 1) * sizeof number);
+        p->numbers[to] = number;
     }
 }
 

@@ -107,10 +107,34 @@ bool line_shows(const line_item *item, uint64_t seen)
     return holds(item, seen) && (item->deleted_by & seen) == 0;
 }
 
+size_t line_element(const line *l, size_t number)
+{
+    return l->items[number].of == LINE_NONE ? number : l->items[number].of;
+}
+
+static bool is_later_move(const line_item *a, const line_item *b)
+{
+    if (a->stamp != b->stamp) return a->stamp > b->stamp;
+    return a->replica != b->replica ? a->replica > b->replica : a->event > b->event;
+}
+
+bool line_shows_at(const line *l, size_t number, uint64_t seen)
+{
+    const line_item *here = &l->items[number];
+    size_t           element = line_element(l, number);
+    if (!holds(here, seen) || !line_shows(&l->items[element], seen)) return false;
+    for (size_t i = 0; l->moves > 0 && i < l->count; i++) {
+        const line_item *o = &l->items[i];
+        if (o->of != element || i == number || !holds(o, seen)) continue;
+        if (here->of == LINE_NONE || is_later_move(o, here)) return false;
+    }
+    return true;
+}
+
 size_t line_at(const line *l, uint64_t seen, uint64_t pos)
 {
     for (size_t i = 0; i < l->count; i++) {
-        if (line_shows(&l->items[l->order[i]], seen) && pos-- == 0) return l->order[i];
+        if (line_shows_at(l, l->order[i], seen) && pos-- == 0) return l->order[i];
     }
     return LINE_NONE;
 }
@@ -118,7 +142,7 @@ size_t line_at(const line *l, uint64_t seen, uint64_t pos)
 size_t line_length(const line *l, uint64_t seen)
 {
     size_t n = 0;
-    for (size_t i = 0; i < l->count; i++) n += line_shows(&l->items[i], seen);
+    for (size_t i = 0; i < l->count; i++) n += line_shows_at(l, i, seen);
     return n;
 }
 
@@ -137,7 +161,7 @@ static size_t right_parent(const line *l, uint64_t seen, size_t left)
 static size_t insert_after(line *l, uint64_t seen, unsigned event, uint64_t replica, size_t left,
                            size_t n)
 {
-    line_item item = {replica, 0, 0, 0, left, LINE_NONE, event};
+    line_item item = {replica, 0, 0, 0, left, LINE_NONE, event, LINE_NONE, 0};
     if (!l->classic) item.right = right_parent(l, seen, left);
     for (size_t i = 0; i < l->count; i++) {
         const line_item *o = &l->items[i];
@@ -169,6 +193,20 @@ size_t line_insert_beside(line *l, uint64_t seen, unsigned event, uint64_t repli
     return insert_after(l, seen | BIT(event), event, replica, left, n);
 }
 
+size_t line_move(line *l, uint64_t seen, unsigned event, uint64_t replica, uint64_t stamp,
+                 uint64_t from, uint64_t to)
+{
+    seen |= BIT(event);
+    size_t number = line_at(l, seen, from), left = line_at(l, seen, to);
+    if (number == LINE_NONE || left == LINE_NONE) return LINE_NONE;
+    if (to < from) left = to == 0 ? LINE_NONE : line_at(l, seen, to - 1);
+    size_t put = insert_after(l, seen, event, replica, left, 1);
+    l->items[put].of = line_element(l, number);
+    l->items[put].stamp = stamp;
+    l->moves++;
+    return put;
+}
+
 bool line_delete(line *l, uint64_t seen, uint64_t covers, unsigned event, uint64_t pos, uint64_t n)
 {
     seen |= BIT(event);
@@ -176,8 +214,8 @@ bool line_delete(line *l, uint64_t seen, uint64_t covers, unsigned event, uint64
     size_t length = line_length(l, seen);
     if (pos > length || n > length - pos) return false;
     for (size_t i = 0; i < l->count && n > 0; i++) {
-        line_item *o = &l->items[l->order[i]];
-        if (!line_shows(o, seen)) continue;
+        line_item *o = &l->items[line_element(l, l->order[i])];
+        if (!line_shows_at(l, l->order[i], seen)) continue;
         if (pos > 0) {
             pos--;
             continue;
@@ -194,6 +232,7 @@ void line_delete_all(line *l, uint64_t seen, uint64_t covers, unsigned event)
     covers |= BIT(event);
     for (size_t i = 0; i < l->count; i++) {
         line_item *o = &l->items[i];
-        if (line_shows(o, seen) && holds(o, covers)) o->deleted_by |= BIT(event);
+        if (o->of == LINE_NONE && line_shows(o, seen) && holds(o, covers))
+            o->deleted_by |= BIT(event);
     }
 }

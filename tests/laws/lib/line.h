@@ -2,7 +2,9 @@
  * that ever were, each put in its place by a walk from its left origin.
  *
  * What an author saw is a set of events (a bitmap, as in crdt/laws.h): it holds the elements that
- * those inserted and shows those of them that no event of the set deleted.
+ * those inserted and shows those of them that no event of the set deleted. A move puts an item into
+ * the order that is for another one: each shows at the last item that is for it, of those that the
+ * set holds, by (stamp, replica, order of events).
  *
  * Source   FugueMax in the form of "YjsMod" (Gentle, reference-crdts; Weidner, Kleppmann, "The art
  *          of the fugue", 2025); the classic order is that of Roh et al., "Replicated abstract data
@@ -22,11 +24,13 @@ typedef struct line_item {
     uint64_t deleted_by;       /* events */
     size_t   left, right;      /* what it was inserted after, and in front of */
     unsigned event;            /* that inserted it */
+    size_t   of;               /* the item that a move put here; of others LINE_NONE */
+    uint64_t stamp;            /* of the move */
 } line_item;
 
 typedef struct line {
     bool       classic;
-    size_t     count, cap;
+    size_t     count, cap, moves;
     line_item *items; /* in the order of their coming */
     size_t    *order; /* their numbers in the order of the list */
     size_t    *place; /* and back */
@@ -49,9 +53,17 @@ size_t line_insert_beside(line *l, uint64_t seen, unsigned event, uint64_t repli
 bool line_delete(line *l, uint64_t seen, uint64_t covers, unsigned event, uint64_t pos, uint64_t n);
 /* It deletes all it sees. */
 void line_delete_all(line *l, uint64_t seen, uint64_t covers, unsigned event);
-/* The pos-th element that shows; LINE_NONE past the end. */
+/* It moves the element at `from` to stand at `to`, which is another place. LINE_NONE: there are
+ * fewer; else the number of the item that it put into the order. */
+size_t line_move(line *l, uint64_t seen, unsigned event, uint64_t replica, uint64_t stamp,
+                 uint64_t from, uint64_t to);
+/* The pos-th item at which an element shows; LINE_NONE past the end. */
 size_t line_at(const line *l, uint64_t seen, uint64_t pos);
 size_t line_length(const line *l, uint64_t seen);
-bool   line_shows(const line_item *item, uint64_t seen);
+/* Does an element show there? Which one: line_element. */
+bool   line_shows_at(const line *l, size_t number, uint64_t seen);
+size_t line_element(const line *l, size_t number);
+/* Is the element there, and not deleted? */
+bool line_shows(const line_item *item, uint64_t seen);
 
 #endif

@@ -54,8 +54,13 @@ static void play_one(sequence *s, bool text, unsigned i)
     } else if (is_op(e, "delete")) {
         line_delete(&s->line, e->seen, e->covers, i, (uint64_t)e->args[0].i,
                     (uint64_t)e->args[1].i);
+    } else if (is_op(e, "move")) {
+        if (e->args[0].i == e->args[1].i) return;
+        (void)line_move(&s->line, e->seen, i, e->replica, e->stamp, (uint64_t)e->args[0].i,
+                        (uint64_t)e->args[1].i);
     } else {
-        s->given[i] = line_at(&s->line, e->seen, (uint64_t)e->args[0].i);
+        size_t at = line_at(&s->line, e->seen, (uint64_t)e->args[0].i);
+        s->given[i] = at == LINE_NONE ? LINE_NONE : line_element(&s->line, at);
     }
 }
 
@@ -88,9 +93,9 @@ static void list(const crdt_laws_event *events, size_t count, uint64_t present, 
     crdt_buf_text(out, "[");
     for (size_t i = 0; i < s.line.count; i++) {
         size_t item = s.line.order[i];
-        if (!line_shows(&s.line.items[item], present)) continue;
+        if (!line_shows_at(&s.line, item, present)) continue;
         crdt_buf_text(out, between);
-        crdt_buf_print_value(out, value_of(&s, count, present, item));
+        crdt_buf_print_value(out, value_of(&s, count, present, line_element(&s.line, item)));
         between = ", ";
     }
     crdt_buf_text(out, "]");

@@ -54,14 +54,39 @@ unsigned tree_order(const tree *t, uint64_t seen, int nodes[TREE_MAX])
     return count;
 }
 
+static bool is_later(const tree_node *a, const tree_node *b)
+{
+    if (a->stamp != b->stamp) return a->stamp > b->stamp;
+    return a->replica != b->replica ? a->replica > b->replica : a->event > b->event;
+}
+
+static int element_of(const tree *t, int node)
+{
+    return t->nodes[node].of == TREE_ROOT ? node : t->nodes[node].of;
+}
+
+/* The node, which is known, is where its element stands. */
+static bool shows(const tree *t, uint64_t seen, int node)
+{
+    const tree_node *here = &t->nodes[node];
+    int              element = element_of(t, node);
+    if (t->nodes[element].deleted_by & seen) return false;
+    for (int i = 0; i < t->count; i++) {
+        const tree_node *n = &t->nodes[i];
+        if (n->of != element || i == node || !(seen & BIT(n->event))) continue;
+        if (here->of == TREE_ROOT || is_later(n, here)) return false;
+    }
+    return true;
+}
+
 unsigned tree_show(const tree *t, uint64_t seen, char text[TREE_MAX + 1], int nodes[TREE_MAX])
 {
     int      order[TREE_MAX];
     unsigned all = tree_order(t, seen, order), count = 0;
     for (unsigned i = 0; i < all; i++) {
-        if (t->nodes[order[i]].deleted_by & seen) continue;
+        if (!shows(t, seen, order[i])) continue;
         if (nodes != NULL) nodes[count] = order[i];
-        text[count++] = t->nodes[order[i]].text;
+        text[count++] = t->nodes[element_of(t, order[i])].text;
     }
     text[count] = 0;
     return count;
@@ -107,6 +132,7 @@ void tree_insert(tree *t, uint64_t seen, unsigned event, uint64_t replica, unsig
     memset(&node, 0, sizeof node);
     node.replica = replica;
     node.event = event;
+    node.of = TREE_ROOT;
     node.text = text;
     for (unsigned i = 0; i < n; i++, node.text++) insert_one(t, seen | BIT(event), node, pos + i);
 }
@@ -116,5 +142,22 @@ void tree_delete(tree *t, uint64_t seen, unsigned event, unsigned pos, unsigned 
     char text[TREE_MAX + 1];
     int  shown[TREE_MAX];
     (void)tree_show(t, seen, text, shown);
-    for (unsigned i = 0; i < n; i++) t->nodes[shown[pos + i]].deleted_by |= BIT(event);
+    for (unsigned i = 0; i < n; i++) {
+        t->nodes[element_of(t, shown[pos + i])].deleted_by |= BIT(event);
+    }
+}
+
+void tree_move(tree *t, uint64_t seen, unsigned event, uint64_t replica, uint64_t stamp,
+               unsigned pos, unsigned to)
+{
+    char      text[TREE_MAX + 1];
+    int       shown[TREE_MAX];
+    tree_node node;
+    (void)tree_show(t, seen, text, shown);
+    memset(&node, 0, sizeof node);
+    node.replica = replica;
+    node.event = event;
+    node.of = element_of(t, shown[pos]);
+    node.stamp = stamp;
+    insert_one(t, seen, node, to > pos ? to + 1 : to);
 }

@@ -3,8 +3,9 @@
  *
  * An insertion between the visible elements p and x is a left child of x if x stands in the subtree
  * right of p, else a right child of p; siblings stand in the order of their ids. Classic: always a
- * right child of p; the latest (time, then id) first. What an author saw is a set of events (a
- * bitmap).
+ * right child of p; the latest (time, then id) first. A move inserts a node that is for another
+ * one: that shows at the last of those, by (stamp, replica, event). What an author saw is a set of
+ * events (a bitmap).
  */
 #ifndef TESTS_LAWS_LIB_TREE_H
 #define TESTS_LAWS_LIB_TREE_H
@@ -21,6 +22,8 @@ typedef struct tree_node {
     bool     on_left;
     unsigned event; /* that inserted it */
     uint64_t deleted_by;
+    int      of; /* the node that a move put here; of others TREE_ROOT */
+    uint64_t stamp;
     char     text;
 } tree_node;
 
@@ -37,7 +40,11 @@ void tree_insert(tree *t, uint64_t seen, unsigned event, uint64_t replica, unsig
                  char text);
 /* It deletes n elements from the pos-th on. */
 void tree_delete(tree *t, uint64_t seen, unsigned event, unsigned pos, unsigned n);
-/* What shows to who has seen `seen`: characters (ended by 0), and (not NULL) their nodes. */
+/* It moves the pos-th element to stand at `to`. */
+void tree_move(tree *t, uint64_t seen, unsigned event, uint64_t replica, uint64_t stamp,
+               unsigned pos, unsigned to);
+/* What shows to who has seen `seen`: characters (ended by 0), and (not NULL) the nodes
+ * where it does. */
 unsigned tree_show(const tree *t, uint64_t seen, char text[TREE_MAX + 1], int nodes[TREE_MAX]);
 /* The nodes in order, dead ones too, that `seen` knows. */
 unsigned tree_order(const tree *t, uint64_t seen, int nodes[TREE_MAX]);

@@ -1,0 +1,368 @@
+/* seq/seq_stand.c: see seq_stand.h. The table of the latest stands is open addressing, three
+ * quarters full at most; entries hold numbers of stands, which tell their elements. */
+#include "crdt/seq/seq_stand.h"
+
+#include <string.h>
+
+#include "crdt/clock.h"
+#include "crdt/core/mem.h"
+#include "crdt/seq/seq_forget.h"
+
+#define NONE CRDT__NO_STAND
+
+/* -- Atoms ------------------------------------------------------------------------------------- */
+
+static uint8_t *put_varint(uint8_t *at, uint64_t n)
+{
+    for (; n >= 0x80; n >>= 7) *at++ = (uint8_t)(n | 0x80);
+    *at++ = (uint8_t)n;
+    return at;
+}
+
+size_t crdt__move_write(crdt__move move, uint8_t out[CRDT__MOVE_BYTES])
+{
+    uint8_t *at = put_varint(put_varint(out + 2, move.of.replica), move.of.ctr);
+    at = put_varint(at, move.stamp);
+    size_t size = (size_t)(at - out);
+    out[0] = (uint8_t)(0x80 | (size - 1));
+    out[1] = 0;
+    return size;
+}
+
+crdt__move crdt__dec_move(crdt_dec *dec)
+{
+    crdt__move     move = {{0, 0}, 0};
+    const uint8_t *from = dec->at;
+    crdt_view      head = crdt_dec_bytes(dec, 2);
+    move.of.replica = crdt_dec_varint(dec);
+    uint64_t ctr = crdt_dec_varint(dec);
+    move.stamp = crdt_dec_varint(dec);
+    if (dec->err != CRDT_OK) return move;
+    size_t told = (*(const uint8_t *)head.data & 0x7f) + (size_t)1;
+    if (move.of.replica == 0 || ctr >= CRDT__SPAN_MAX || move.stamp > CRDT_STAMP_MAX ||
+        told != (size_t)(dec->at - from)) {
+        crdt_dec_fail(dec, CRDT_EMALFORMED, "a move of nothing, or out of range");
+    }
+    move.of.ctr = (uint32_t)ctr;
+    return move;
+}
+
+bool crdt__move_read(crdt_view atom, crdt__move *ret_move)
+{
+    crdt_dec dec;
+    if (!crdt__is_move(atom)) return false;
+    crdt_dec_init(&dec, atom, NULL);
+    *ret_move = crdt__dec_move(&dec);
+    CRDT_ASSERT(dec.err == CRDT_OK);
+    return true;
+}
+
+crdt__move crdt__row_move(const crdt__row *row)
+{
+    crdt__content content = crdt__content_of(row, CRDT__VALUE_ATOMS);
+    crdt_view     atom;
+    uint32_t      count;
+    crdt__move    move;
+    bool          is = crdt__content_next(&content, &atom, &count) && crdt__move_read(atom, &move);
+    CRDT_ASSERT(row->move && is);
+    return move;
+}
+
+/* -- Finding ----------------------------------------------------------------------------------- */
+
+/* The number of the first stand at or after the cid. */
+static uint32_t stand_from(const crdt__stands *s, uint32_t cid)
+{
+    uint32_t at = 0;
+    for (uint32_t n = s->count; n > 0;) {
+        uint32_t half = n / 2;
+        bool     before = s->at[at + half].cid < cid;
+        at = before ? at + half + 1 : at;
+        n = before ? n - half - 1 : half;
+    }
+    return at;
+}
+
+const crdt__stand *crdt__stand_at(const crdt__seq *seq, uint32_t cid)
+{
+    const crdt__stands *s = &seq->stands;
+    uint32_t            at = stand_from(s, cid);
+    return at < s->count && s->at[at].cid == cid ? &s->at[at] : NULL;
+}
+
+uint32_t crdt__before_any(const crdt__seq *seq, uint32_t cid, uint32_t len)
+{
+    const crdt__stands *s = &seq->stands;
+    uint32_t            at = stand_from(s, cid);
+    return at < s->count && s->at[at].cid - cid < len ? s->at[at].cid - cid : len;
+}
+
+uint32_t crdt__stands_in(const crdt__seq *seq, uint32_t cid, uint32_t len)
+{
+    const crdt__stands *s = &seq->stands;
+    return s->count == 0 ? 0 : stand_from(s, cid + len) - stand_from(s, cid);
+}
+
+/* The entry of the element, or the free one where it would be. */
+static uint32_t entry_of(const crdt__stands *s, uint32_t of)
+{
+    uint32_t mask = s->latest_cap - 1, at = of * UINT32_C(0x9e3779b1);
+    for (at ^= at >> 15;; at++) {
+        uint32_t number = s->latest[at & mask];
+        if (number == NONE || s->at[number].of == of) return at & mask;
+    }
+}
+
+/* The number of the element's latest stand, or NONE. */
+static uint32_t latest_of(const crdt__stands *s, uint32_t of)
+{
+    return s->latest_count == 0 ? NONE : s->latest[entry_of(s, of)];
+}
+
+uint32_t crdt__stands_at(const crdt__seq *seq, uint32_t cid)
+{
+    uint32_t number = latest_of(&seq->stands, cid);
+    return number == NONE ? cid : seq->stands.at[number].cid;
+}
+
+bool crdt__seq_is_deleted(const crdt__seq *seq, uint32_t cid)
+{
+    if (seq->stands.count == 0) return crdt__seq_is_dead(seq, cid);
+    return crdt__stand_at(seq, cid) == NULL && crdt__seq_is_dead(seq, crdt__stands_at(seq, cid));
+}
+
+static uint64_t stamp_of(const crdt__seq *seq, uint32_t cid)
+{
+    crdt__move move;
+    uint32_t   count;
+    bool       is = crdt__move_read(crdt__atoms_view(&seq->atoms, cid, 1, &count), &move);
+    CRDT_ASSERT(is);
+    return move.stamp;
+}
+
+static crdt_dot dot_of(const crdt__seq *seq, uint32_t cid)
+{
+    crdt__idrange id = crdt__log_id(&seq->log, cid);
+    crdt__ins     row = crdt__log_ins_of(&seq->log, id.author, id.ctr);
+    return (crdt_dot){seq->log.authors[id.author].replica, row.dot + (id.ctr - row.ctr) / row.each};
+}
+
+int crdt__stand_compare(const crdt__seq *seq, uint32_t a, uint32_t b)
+{
+    uint64_t x = stamp_of(seq, a), y = stamp_of(seq, b);
+    if (x != y) return x < y ? -1 : 1;
+    return crdt_dot_compare(dot_of(seq, a), dot_of(seq, b));
+}
+
+bool crdt__move_is_ready(const crdt__seq *seq, crdt__elem of, uint32_t *ret_cid)
+{
+    if (crdt__seq_find(seq, of, ret_cid)) return crdt__stand_at(seq, *ret_cid) == NULL;
+    return crdt__seq_is_gone(seq, of);
+}
+
+/* -- Adding ------------------------------------------------------------------------------------ */
+
+static crdt_err grow_latest(crdt__seq *seq)
+{
+    crdt__stands *s = &seq->stands;
+    uint32_t      old_cap = s->latest_cap, cap = old_cap == 0 ? 4 : old_cap * 2;
+    uint32_t     *old = s->latest, *latest = crdt__alloc(seq->space->mem, cap * sizeof *latest);
+    if (latest == NULL) return CRDT_ENOMEM;
+    memset(latest, 0xff, cap * sizeof *latest);
+    s->latest = latest;
+    s->latest_cap = cap;
+    for (uint32_t i = 0; i < old_cap; i++) {
+        if (old[i] != NONE) latest[entry_of(s, s->at[old[i]].of)] = old[i];
+    }
+    crdt__release(seq->space->mem, old, old_cap * sizeof *old);
+    return CRDT_OK;
+}
+
+crdt_err crdt__stand_reserve(crdt__seq *seq)
+{
+    crdt__stands *s = &seq->stands;
+    if (s->count == s->cap) {
+        size_t       cap = crdt__grow(s->cap, s->count + (size_t)1);
+        crdt__stand *at =
+            crdt__resize(seq->space->mem, s->at, s->cap * sizeof *at, cap * sizeof *at);
+        if (at == NULL) return CRDT_ENOMEM;
+        s->at = at;
+        s->cap = (uint32_t)cap;
+    }
+    return s->latest_count >= s->latest_cap / 4 * 3 ? grow_latest(seq) : CRDT_OK;
+}
+
+void crdt__stand_add(crdt__seq *seq, uint32_t cid, uint32_t of, uint64_t stamp, bool wins)
+{
+    crdt__stands *s = &seq->stands;
+    CRDT_ASSERT(s->count < s->cap && (s->count == 0 || s->at[s->count - 1].cid < cid));
+    crdt__stand *stand = &s->at[s->count];
+    *stand = (crdt__stand){cid, of, NONE};
+    if (wins) {
+        uint32_t entry = entry_of(s, of);
+        stand->before = s->latest[entry];
+        s->latest_count += stand->before == NONE;
+        s->latest[entry] = s->count;
+    }
+    s->count++;
+    if (stamp > s->stamp) s->stamp = stamp;
+}
+
+/* What showed there does not any more. */
+static crdt_err hide(crdt__seq *seq, uint32_t cid)
+{
+    crdt_err err = crdt__order_want_index(&seq->order);
+    if (err == CRDT_OK) err = crdt__order_reserve_kill(&seq->order, 1, 1);
+    if (err != CRDT_OK) return err;
+    crdt__place place = crdt__order_of(&seq->order, cid);
+    (void)crdt__order_kill(&seq->order, &place, 1, &cid);
+    return CRDT_OK;
+}
+
+crdt_err crdt__stand_put(crdt__seq *seq, uint32_t cid, uint32_t of, uint64_t stamp)
+{
+    crdt_err err = crdt__order_want_index(&seq->order);
+    if (err != CRDT_OK) return err;
+    bool     wins = of != CRDT__NO_CID && !crdt__seq_is_deleted(seq, of);
+    uint32_t number = wins ? latest_of(&seq->stands, of) : NONE;
+    uint32_t loser = cid;
+    if (wins && number == NONE) loser = of;
+    else if (wins) wins = crdt__stand_compare(seq, seq->stands.at[number].cid, cid) < 0;
+    if (wins && number != NONE) loser = seq->stands.at[number].cid;
+    crdt__stand_add(seq, cid, of, stamp, wins);
+    return hide(seq, loser);
+}
+
+crdt_err crdt__stand_copy(crdt__seq *seq, uint32_t cid, uint32_t of)
+{
+    crdt_err err = crdt__stand_reserve(seq);
+    if (err != CRDT_OK) return err;
+    uint32_t number = of == CRDT__NO_CID ? NONE : latest_of(&seq->stands, of);
+    bool     first = of != CRDT__NO_CID && number == NONE;
+    bool     wins =
+        first || (number != NONE && crdt__stand_compare(seq, seq->stands.at[number].cid, cid) < 0);
+    crdt__stand_add(seq, cid, of, stamp_of(seq, cid), wins);
+    return CRDT_OK;
+}
+
+crdt_err crdt__stands_kill(crdt__seq *seq, uint32_t cid, uint32_t len)
+{
+    const crdt__stands *s = &seq->stands;
+    crdt_err            err = CRDT_OK;
+    if (len < s->count) {
+        for (uint32_t i = 0; err == CRDT_OK && i < len; i++) {
+            uint32_t stand = crdt__stands_at(seq, cid + i);
+            if (stand != cid + i) err = hide(seq, stand);
+        }
+        return err;
+    }
+    for (uint32_t i = 0; err == CRDT_OK && i < s->count; i++) {
+        uint32_t of = s->at[i].of;
+        if (of - cid < len && latest_of(s, of) == i) err = hide(seq, s->at[i].cid);
+    }
+    return err;
+}
+
+/* -- What stays and what is taken back --------------------------------------------------------- */
+
+void crdt__stands_keep(crdt__seq *seq)
+{
+    seq->stands.kept_stamp = seq->stands.stamp;
+}
+
+/* The entry is free; those behind that it kept from where they belong move up. */
+static void free_entry(crdt__stands *s, uint32_t entry)
+{
+    uint32_t mask = s->latest_cap - 1;
+    s->latest[entry] = NONE;
+    s->latest_count--;
+    for (uint32_t at = (entry + 1) & mask; s->latest[at] != NONE; at = (at + 1) & mask) {
+        uint32_t number = s->latest[at];
+        s->latest[at] = NONE;
+        s->latest[entry_of(s, s->at[number].of)] = number;
+    }
+}
+
+void crdt__stands_undo(crdt__seq *seq, uint32_t mark)
+{
+    crdt__stands *s = &seq->stands;
+    while (s->count > 0 && s->at[s->count - 1].cid >= mark) {
+        const crdt__stand *stand = &s->at[s->count - 1];
+        uint32_t           of = stand->of, before = stand->before;
+        if (latest_of(s, of) == s->count - 1) {
+            uint32_t entry = entry_of(s, of);
+            if (before == NONE) free_entry(s, entry);
+            else s->latest[entry] = before;
+        }
+        s->count--;
+    }
+    s->stamp = s->kept_stamp;
+}
+
+void crdt__stands_clear(crdt__seq *seq)
+{
+    crdt__stands *s = &seq->stands;
+    crdt__release(seq->space->mem, s->at, s->cap * sizeof *s->at);
+    crdt__release(seq->space->mem, s->latest, s->latest_cap * sizeof *s->latest);
+    memset(s, 0, sizeof *s);
+}
+
+size_t crdt__stands_bytes(const crdt__seq *seq)
+{
+    return seq->stands.cap * sizeof(crdt__stand) + seq->stands.latest_cap * sizeof(uint32_t);
+}
+
+/* -- Audit ------------------------------------------------------------------------------------- */
+
+static bool fail(const char **ret_reason, const char *reason)
+{
+    *ret_reason = reason;
+    return false;
+}
+
+static bool check_stand(const crdt__seq *seq, uint32_t number, const char **ret_reason)
+{
+    const crdt__stand *stand = &seq->stands.at[number];
+    crdt__move         move;
+    uint32_t           count, of;
+    bool               shows = !crdt__seq_is_dead(seq, stand->cid);
+    if (!crdt__move_read(crdt__atoms_view(&seq->atoms, stand->cid, 1, &count), &move)) {
+        return fail(ret_reason, "a stand that is no move");
+    }
+    if (!crdt__move_is_ready(seq, move.of, &of) || of != stand->of) {
+        return fail(ret_reason, "a stand is for another element than its move tells");
+    }
+    if (of == CRDT__NO_CID) return shows ? fail(ret_reason, "a forgotten element shows") : true;
+    uint32_t latest = latest_of(&seq->stands, of);
+    if (!crdt__seq_is_dead(seq, of)) return fail(ret_reason, "a moved element shows where it was");
+    if (shows && latest != number) return fail(ret_reason, "an element shows twice");
+    if (latest == NONE || latest == number) return true;
+    uint32_t winner = seq->stands.at[latest].cid;
+    bool     lost = crdt__stand_compare(seq, stand->cid, winner) < 0;
+    return lost || crdt__seq_is_dead(seq, winner) ||
+           fail(ret_reason, "an element shows where an earlier move put it");
+}
+
+bool crdt__stands_check(const crdt__seq *seq, const char **ret_reason)
+{
+    uint32_t entries = 0, moves = 0;
+    for (uint32_t i = 0; i < seq->stands.latest_cap; i++) {
+        uint32_t number = seq->stands.latest[i];
+        if (number == NONE) continue;
+        entries++;
+        if (number >= seq->stands.count ||
+            latest_of(&seq->stands, seq->stands.at[number].of) != number)
+            return fail(ret_reason, "the table of the latest stands is torn");
+    }
+    if (entries != seq->stands.latest_count) return fail(ret_reason, "stands are miscounted");
+    for (uint32_t cid = 0, n; seq->atoms.kind == CRDT__VALUE_ATOMS && cid < seq->atoms.count;
+         cid += n) {
+        crdt_view atom = crdt__atoms_view(&seq->atoms, cid, 1, &n);
+        moves += crdt__is_move(atom);
+    }
+    if (moves != seq->stands.count) return fail(ret_reason, "moves that are no stands");
+    for (uint32_t i = 0; seq->order.index.valid && i < seq->stands.count; i++) {
+        if (!check_stand(seq, i, ret_reason)) return false;
+    }
+    return true;
+}
