@@ -89,6 +89,9 @@ typedef struct crdt_target {
     void               *state;  /* of a type changed in place: the committed state; else NULL */
     void               *object; /* the store's own */
     struct crdt_inside *inside; /* the way to it, if it lies inside of that object; else NULL */
+    /* A reset of what the removal with this dot hides ({0, 0}: of what shows): floors are its work,
+     * so they go when it is stable, which is when others forget what it hides. */
+    crdt_dot hidden_by;
 } crdt_target;
 
 /* Bytes and dots of an object or of a whole store. */

@@ -301,7 +301,8 @@ crdt_err crdt__cells_reset(crdt_target *target)
         return err;
     }
     write_floors(target, &next);
-    sign_floors(&next, crdt_target_dot(target));
+    crdt_dot dot = crdt_target_dot(target);
+    sign_floors(&next, target->hidden_by.seq > 0 ? target->hidden_by : dot);
     cover_withdrawn(target);
     crdt__cells_clear(mem, delta);
     *delta = next;

@@ -245,6 +245,20 @@ static crdt_err check_path(const crdt_txn *txn, const crdt__map_path *path, size
     return CRDT_OK;
 }
 
+/* The least dot of the removals that hide the entry; {0, 0}: nothing does. */
+static crdt_dot hiding(const step *s)
+{
+    crdt__sibs_iter it = crdt__sibs_over(s->both.mine == NULL ? NULL : &s->both.mine->marks,
+                                         &s->both.own->marks, s->sight.gone);
+    crdt_dot least = {0, 0};
+    for (const crdt__sib *sib; (sib = crdt__sibs_next(&it)) != NULL;) {
+        crdt_dot dot = crdt__sib_dot(sib);
+        if (!crdt__sib_is_tomb(sib)) continue;
+        if (least.seq == 0 || crdt_dot_compare(dot, least) < 0) least = dot;
+    }
+    return least;
+}
+
 /* A step that is written to: its entry shows from the first mutation on. What a removal hides of it
  * goes at once, for what is written must not show it again, and lists are changed in place. */
 static crdt_err step_in(crdt_target *map, crdt_view key, const crdt_type *type, step *s)
@@ -265,6 +279,7 @@ static crdt_err step_in(crdt_target *map, crdt_view key, const crdt_type *type, 
         const crdt_context *reader = crdt__txn_reader(map->txn);
         uint64_t            before = crdt__txn_next(map->txn);
         crdt_txn_at(map->txn, NULL);
+        target.hidden_by = hiding(s);
         err = type->reset(&target);
         crdt_txn_at(map->txn, reader);
         if (err != CRDT_OK) return crdt__txn_failed(map->txn, before, err);

@@ -1,0 +1,57 @@
+/* ormap_cut_test.c: what a removal hides is forgotten below a cut, before or after somebody writes
+ * over the removal. */
+#include "tests/lib/stores.h"
+#include "tests/lib/t.h"
+
+#define KINDS 5
+
+static crdt_delta *write_kind(crdt_store *s, const crdt_type *type, int kind)
+{
+    switch (kind) {
+    case 0: return apply(s, "", type, "count", "k", 1);
+    case 1: return apply(s, "", type, "insert", "k", 0, "x");
+    case 2: return apply(s, "", type, "add", "k", "x");
+    case 3: return apply(s, "", type, "set_in", "k", "l", "x");
+    default: return apply(s, "", type, "set", "k", "x");
+    }
+}
+
+static void take(crdt_store *s, crdt_delta *delta)
+{
+    CHECK_OK(crdt_store_join(s, delta, NOW));
+    check_store(s);
+}
+
+/* b removes what a wrote, and has not seen what c wrote; all hear of it. The cut covers all that.
+ * a acts on it before it hears of b's write over the removal, b and c afterwards. */
+static void over(const crdt_type *type, int kind)
+{
+    crdt_store  *a = solo_of(type, 1), *b = solo_of(type, 2), *c = solo_of(type, 3);
+    crdt_context cut;
+    crdt_context_init(&cut, NULL);
+    crdt_delta *first = write_kind(a, type, kind), *beside = write_kind(c, type, kind);
+    take(b, first);
+    crdt_delta *gone = apply(b, "", type, "remove", "k");
+    take(b, beside);
+    join(c, b);
+    join(a, b);
+    CHECK_OK(crdt_context_copy(&cut, crdt_store_context(b)));
+    CHECK_OK(crdt_store_stabilise(a, &cut));
+    crdt_delta *over = write_kind(b, type, kind);
+    take(a, over);
+    take(c, over);
+    CHECK_OK(crdt_store_stabilise(b, &cut));
+    CHECK_OK(crdt_store_stabilise(c, &cut));
+    CHECK_MSG(same_bytes(a, b) && same_bytes(a, c), "%s, %d: a reads %s, b %s", type->name, kind,
+              shown(a, ""), shown(b, ""));
+    crdt_context_clear(&cut);
+    free_all(a, b, c, first, beside, gone, over, NULL);
+}
+
+TEST(ormap_cut, a_write_over_a_removal_is_the_same_before_a_cut_and_after_it)
+{
+    for (int kind = 0; kind < KINDS; kind++) {
+        over(&crdt_ormap_rw_type, kind);
+        over(&crdt_ormap_lww_type, kind);
+    }
+}
