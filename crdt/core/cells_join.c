@@ -312,6 +312,8 @@ static crdt_err keep_dot(crdt_context *keep, const crdt_context *ctx, crdt_dot d
     return crdt_context_has(ctx, dot) ? crdt_context_add(keep, dot) : CRDT_OK;
 }
 
+/* A reset's dot may be that of a removal (crdt_target.hidden_by), and then tells of that, which may
+ * be gone. */
 crdt_err crdt__cells_since(const crdt_space *space, const void *state, const crdt_context *ctx,
                            void *ret_part, crdt_context *keep)
 {
@@ -329,7 +331,6 @@ crdt_err crdt__cells_since(const crdt_space *space, const void *state, const crd
         if (is_news(&cell, ctx)) crdt__cells_append(ret_part, &cell);
         err = keep_dot(keep, ctx, cell.birth);
         if (err == CRDT_OK) err = keep_dot(keep, ctx, crdt__cell_hi_dot(&cell));
-        if (err == CRDT_OK && cell.lo != 0) err = keep_dot(keep, ctx, cell.reset);
     }
     return err;
 }

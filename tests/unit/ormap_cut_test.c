@@ -1,5 +1,5 @@
 /* ormap_cut_test.c: what a removal hides is forgotten below a cut, before or after somebody writes
- * over the removal. */
+ * over the removal; and who hears of that by a delta since a context, */
 #include "tests/lib/stores.h"
 #include "tests/lib/t.h"
 
@@ -53,5 +53,33 @@ TEST(ormap_cut, a_write_over_a_removal_is_the_same_before_a_cut_and_after_it)
     for (int kind = 0; kind < KINDS; kind++) {
         over(&crdt_ormap_rw_type, kind);
         over(&crdt_ormap_lww_type, kind);
+    }
+}
+
+/* Whoever writes over a removal covers it, and the floors that he leaves bear its dot: c, who holds
+ * the removal, is not told that it stays. */
+static void since(const crdt_type *type, int kind)
+{
+    crdt_store *a = solo_of(type, 1), *b = solo_of(type, 2), *c = solo_of(type, 3), *part;
+    crdt_delta *first = write_kind(a, type, kind);
+    take(b, first);
+    crdt_delta *gone = apply(b, "", type, "remove", "k"), *beside = write_kind(a, type, kind);
+    join(b, a);
+    join(a, b);
+    join(c, b);
+    crdt_delta *over = write_kind(b, type, kind);
+    take(a, over);
+    CHECK_OK(crdt_store_since(b, crdt_store_context(c), &part));
+    take(c, part);
+    CHECK_MSG(same_bytes(a, b) && same_bytes(a, c), "%s, %d: a reads %s, c %s", type->name, kind,
+              shown(a, ""), shown(c, ""));
+    free_all(a, b, c, first, beside, gone, over, part, NULL);
+}
+
+TEST(ormap_cut, a_write_over_a_removal_is_told_since_it)
+{
+    for (int kind = 0; kind < KINDS; kind++) {
+        since(&crdt_ormap_rw_type, kind);
+        since(&crdt_ormap_lww_type, kind);
     }
 }
