@@ -1,5 +1,6 @@
 /* ormap_cut_test.c: what a removal hides is forgotten below a cut, before or after somebody writes
- * over the removal; and who hears of that by a delta since a context, */
+ * over the removal; and who hears of that by a delta since a context, or of a write that was none. */
+#include "crdt/types.h"
 #include "tests/lib/stores.h"
 #include "tests/lib/t.h"
 
@@ -81,5 +82,44 @@ TEST(ormap_cut, a_write_over_a_removal_is_told_since_it)
     for (int kind = 0; kind < KINDS; kind++) {
         since(&crdt_ormap_rw_type, kind);
         since(&crdt_ormap_lww_type, kind);
+    }
+}
+
+/* Counts, or takes back what was counted. */
+static crdt_delta *count(crdt_store *s, const crdt_type *type, bool cell, bool back)
+{
+    crdt_txn *txn = begin(s);
+    crdt_view k = name_of("k");
+    CHECK_OK(crdt_ormap_enter(txn, CRDT_SOLO, type, NULL, 0));
+    if (cell) CHECK_OK(back ? crdt_cell_clear(txn, k) : crdt_cell_incr(txn, k, 5));
+    else CHECK_OK(back ? crdt_pncounter_reset(txn, k) : crdt_pncounter_inc(txn, k, 5));
+    return commit(s);
+}
+
+/* b takes back what does not show: the removal stays, and what it hides goes. Its delta must be one
+ * that others read. */
+static void nothing_over(const crdt_type *type, bool cell, unsigned more)
+{
+    crdt_store *a = solo_of(type, 1), *b = solo_of(type, 2);
+    crdt_delta *first = count(a, type, cell, false);
+    take(b, first);
+    crdt_delta *gone = apply(b, "", type, "remove", "k");
+    for (; more > 0; more--) crdt_store_free(count(a, type, cell, false));
+    join(b, a);
+    join(a, b);
+    crdt_delta *over = count(b, type, cell, true);
+    check_store(b);
+    check_store(over);
+    crdt_store *copy = recoded(over);
+    take(a, copy);
+    CHECK_MSG(same_bytes(a, b), "%s: a reads %s, b %s", type->name, shown(a, ""), shown(b, ""));
+    free_all(a, b, first, gone, over, copy, NULL);
+}
+
+TEST(ormap_cut, an_operation_on_what_is_hidden_that_writes_nothing_can_be_told)
+{
+    for (unsigned i = 0; i < 4; i++) {
+        nothing_over(&crdt_ormap_rw_type, i % 2, 1 + i / 2);
+        nothing_over(&crdt_ormap_lww_type, i % 2, 1 + i / 2);
     }
 }
