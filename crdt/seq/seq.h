@@ -86,13 +86,20 @@ typedef struct crdt__stand {
 
 #define CRDT__NO_STAND UINT32_MAX
 
+/* Where the cids of moved elements part. */
+typedef struct crdt__fork {
+    uint32_t bit;   /* the highest in which they differ */
+    uint32_t to[2]; /* by that bit: the number of an element's latest stand, or of a fork */
+} crdt__fork;
+
 /* seq_stand.h */
 typedef struct crdt__stands {
     crdt__stand *at; /* ascending by cid */
     uint32_t     count, cap;
-    uint32_t    *latest; /* by a hash of the element: the number of its latest stand */
-    uint32_t     latest_count, latest_cap;
-    uint64_t     stamp, kept_stamp; /* the greatest; at the last keep */
+    crdt__fork  *forks; /* one fewer than elements that were moved: a tree of them */
+    uint32_t     root;
+    uint32_t     latest_count, forks_cap; /* elements that were moved */
+    uint64_t     stamp, kept_stamp;       /* the greatest; at the last keep */
 } crdt__stands;
 
 /* Of an element whose ancestors were forgotten: see seq_forget.h. */

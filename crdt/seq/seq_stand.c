@@ -1,5 +1,6 @@
-/* seq/seq_stand.c: see seq_stand.h. The table of the latest stands is open addressing, three
- * quarters full at most; entries hold numbers of stands, which tell their elements. */
+/* seq/seq_stand.c: see seq_stand.h. The latest stands are the leaves of a tree over the bits of
+ * their elements' cids, which tell of themselves: no choice of elements makes it deep, as it could
+ * fill one end of a table of hashes. Elements come and go last in, first out; so do forks. */
 #include "crdt/seq/seq_stand.h"
 
 #include <string.h>
@@ -9,6 +10,7 @@
 #include "crdt/seq/seq_forget.h"
 
 #define NONE CRDT__NO_STAND
+#define FORK_BIT (UINT32_C(1) << 31) /* no more stands */
 
 /* -- Atoms ------------------------------------------------------------------------------------- */
 
@@ -103,20 +105,23 @@ uint32_t crdt__stands_in(const crdt__seq *seq, uint32_t cid, uint32_t len)
     return s->count == 0 ? 0 : stand_from(s, cid + len) - stand_from(s, cid);
 }
 
-/* The entry of the element, or the free one where it would be. */
-static uint32_t entry_of(const crdt__stands *s, uint32_t of)
+/* The leaf that is the element's if it has any. There is one. */
+static uint32_t *leaf_of(const crdt__stands *s, uint32_t of)
 {
-    uint32_t mask = s->latest_cap - 1, at = of * UINT32_C(0x9e3779b1);
-    for (at ^= at >> 15;; at++) {
-        uint32_t number = s->latest[at & mask];
-        if (number == NONE || s->at[number].of == of) return at & mask;
+    uint32_t *at = (uint32_t *)(uintptr_t)&s->root;
+    while (*at & FORK_BIT) {
+        crdt__fork *f = &s->forks[*at & ~FORK_BIT];
+        at = &f->to[of >> f->bit & 1];
     }
+    return at;
 }
 
 /* The number of the element's latest stand, or NONE. */
 static uint32_t latest_of(const crdt__stands *s, uint32_t of)
 {
-    return s->latest_count == 0 ? NONE : s->latest[entry_of(s, of)];
+    if (s->latest_count == 0) return NONE;
+    uint32_t number = *leaf_of(s, of);
+    return s->at[number].of == of ? number : NONE;
 }
 
 uint32_t crdt__stands_at(const crdt__seq *seq, uint32_t cid)
@@ -162,25 +167,22 @@ bool crdt__move_is_ready(const crdt__seq *seq, crdt__elem of, uint32_t *ret_cid)
 
 /* -- Adding ------------------------------------------------------------------------------------ */
 
-static crdt_err grow_latest(crdt__seq *seq)
+static crdt_err grow_forks(crdt__seq *seq)
 {
     crdt__stands *s = &seq->stands;
-    uint32_t      old_cap = s->latest_cap, cap = old_cap == 0 ? 4 : old_cap * 2;
-    uint32_t     *old = s->latest, *latest = crdt__alloc(seq->space->mem, cap * sizeof *latest);
-    if (latest == NULL) return CRDT_ENOMEM;
-    memset(latest, 0xff, cap * sizeof *latest);
-    s->latest = latest;
-    s->latest_cap = cap;
-    for (uint32_t i = 0; i < old_cap; i++) {
-        if (old[i] != NONE) latest[entry_of(s, s->at[old[i]].of)] = old[i];
-    }
-    crdt__release(seq->space->mem, old, old_cap * sizeof *old);
+    size_t        old = s->forks_cap, cap = crdt__grow(old, s->latest_count);
+    crdt__fork   *forks =
+        crdt__resize(seq->space->mem, s->forks, old * sizeof *forks, cap * sizeof *forks);
+    if (forks == NULL) return CRDT_ENOMEM;
+    s->forks = forks;
+    s->forks_cap = (uint32_t)cap;
     return CRDT_OK;
 }
 
 crdt_err crdt__stand_reserve(crdt__seq *seq)
 {
     crdt__stands *s = &seq->stands;
+    if (s->count >= FORK_BIT) return CRDT_ELIMIT;
     if (s->count == s->cap) {
         size_t       cap = crdt__grow(s->cap, s->count + (size_t)1);
         crdt__stand *at =
@@ -189,7 +191,37 @@ crdt_err crdt__stand_reserve(crdt__seq *seq)
         s->at = at;
         s->cap = (uint32_t)cap;
     }
-    return s->latest_count >= s->latest_cap / 4 * 3 ? grow_latest(seq) : CRDT_OK;
+    return s->latest_count > s->forks_cap ? grow_forks(seq) : CRDT_OK;
+}
+
+/* The stand is the latest of its element. Returns which was before, or NONE. Room is reserved. */
+static uint32_t put_latest(crdt__stands *s, uint32_t number)
+{
+    uint32_t of = s->at[number].of, before = NONE;
+    if (s->latest_count == 0) {
+        s->root = number;
+        s->latest_count = 1;
+        return before;
+    }
+    uint32_t *at = leaf_of(s, of), differ = s->at[*at].of ^ of;
+    if (differ == 0) {
+        before = *at;
+        *at = number;
+        return before;
+    }
+    uint32_t bit = 31 - (uint32_t)__builtin_clz(differ), new = s->latest_count - 1;
+    CRDT_ASSERT(new < s->forks_cap);
+    for (at = &s->root; *at & FORK_BIT;) {
+        crdt__fork *f = &s->forks[*at & ~FORK_BIT];
+        if (f->bit < bit) break;
+        at = &f->to[of >> f->bit & 1];
+    }
+    s->forks[new].bit = bit;
+    s->forks[new].to[of >> bit & 1] = number;
+    s->forks[new].to[~of >> bit & 1] = *at;
+    *at = FORK_BIT | new;
+    s->latest_count++;
+    return before;
 }
 
 void crdt__stand_add(crdt__seq *seq, uint32_t cid, uint32_t of, uint64_t stamp, bool wins)
@@ -198,12 +230,7 @@ void crdt__stand_add(crdt__seq *seq, uint32_t cid, uint32_t of, uint64_t stamp, 
     CRDT_ASSERT(s->count < s->cap && (s->count == 0 || s->at[s->count - 1].cid < cid));
     crdt__stand *stand = &s->at[s->count];
     *stand = (crdt__stand){cid, of, NONE};
-    if (wins) {
-        uint32_t entry = entry_of(s, of);
-        stand->before = s->latest[entry];
-        s->latest_count += stand->before == NONE;
-        s->latest[entry] = s->count;
-    }
+    if (wins) stand->before = put_latest(s, s->count);
     s->count++;
     if (stamp > s->stamp) s->stamp = stamp;
 }
@@ -270,17 +297,19 @@ void crdt__stands_keep(crdt__seq *seq)
     seq->stands.kept_stamp = seq->stands.stamp;
 }
 
-/* The entry is free; those behind that it kept from where they belong move up. */
-static void free_entry(crdt__stands *s, uint32_t entry)
+/* The element that came last goes. */
+static void drop_latest(crdt__stands *s, uint32_t of)
 {
-    uint32_t mask = s->latest_cap - 1;
-    s->latest[entry] = NONE;
-    s->latest_count--;
-    for (uint32_t at = (entry + 1) & mask; s->latest[at] != NONE; at = (at + 1) & mask) {
-        uint32_t number = s->latest[at];
-        s->latest[at] = NONE;
-        s->latest[entry_of(s, s->at[number].of)] = number;
+    uint32_t last = --s->latest_count;
+    if (last == 0) return;
+    uint32_t *at = &s->root;
+    while (*at != (FORK_BIT | (last - 1))) {
+        CRDT_ASSERT(*at & FORK_BIT);
+        crdt__fork *f = &s->forks[*at & ~FORK_BIT];
+        at = &f->to[of >> f->bit & 1];
     }
+    const crdt__fork *f = &s->forks[last - 1];
+    *at = f->to[~of >> f->bit & 1];
 }
 
 void crdt__stands_undo(crdt__seq *seq, uint32_t mark)
@@ -290,9 +319,8 @@ void crdt__stands_undo(crdt__seq *seq, uint32_t mark)
         const crdt__stand *stand = &s->at[s->count - 1];
         uint32_t           of = stand->of, before = stand->before;
         if (latest_of(s, of) == s->count - 1) {
-            uint32_t entry = entry_of(s, of);
-            if (before == NONE) free_entry(s, entry);
-            else s->latest[entry] = before;
+            if (before == NONE) drop_latest(s, of);
+            else *leaf_of(s, of) = before;
         }
         s->count--;
     }
@@ -303,13 +331,13 @@ void crdt__stands_clear(crdt__seq *seq)
 {
     crdt__stands *s = &seq->stands;
     crdt__release(seq->space->mem, s->at, s->cap * sizeof *s->at);
-    crdt__release(seq->space->mem, s->latest, s->latest_cap * sizeof *s->latest);
+    crdt__release(seq->space->mem, s->forks, s->forks_cap * sizeof *s->forks);
     memset(s, 0, sizeof *s);
 }
 
 size_t crdt__stands_bytes(const crdt__seq *seq)
 {
-    return seq->stands.cap * sizeof(crdt__stand) + seq->stands.latest_cap * sizeof(uint32_t);
+    return seq->stands.cap * sizeof(crdt__stand) + seq->stands.forks_cap * sizeof(crdt__fork);
 }
 
 /* -- Audit ------------------------------------------------------------------------------------- */
@@ -343,18 +371,26 @@ static bool check_stand(const crdt__seq *seq, uint32_t number, const char **ret_
            fail(ret_reason, "an element shows where an earlier move put it");
 }
 
+/* Leaves that are where they belong. */
+static uint32_t count_leaves(const crdt__stands *s)
+{
+    uint32_t leaves = 0, forks = s->latest_count == 0 ? 0 : s->latest_count - 1;
+    if (s->latest_count == 1) return s->root < s->count;
+    for (uint32_t i = 0; i < 2 * forks; i++) {
+        const crdt__fork *f = &s->forks[i / 2];
+        uint32_t          to = f->to[i % 2];
+        if (!(to & FORK_BIT)) leaves += to < s->count && latest_of(s, s->at[to].of) == to;
+        else if (s->forks[to & ~FORK_BIT].bit >= f->bit) return UINT32_MAX;
+    }
+    return leaves;
+}
+
 bool crdt__stands_check(const crdt__seq *seq, const char **ret_reason)
 {
-    uint32_t entries = 0, moves = 0;
-    for (uint32_t i = 0; i < seq->stands.latest_cap; i++) {
-        uint32_t number = seq->stands.latest[i];
-        if (number == NONE) continue;
-        entries++;
-        if (number >= seq->stands.count ||
-            latest_of(&seq->stands, seq->stands.at[number].of) != number)
-            return fail(ret_reason, "the table of the latest stands is torn");
+    uint32_t moves = 0;
+    if (count_leaves(&seq->stands) != seq->stands.latest_count) {
+        return fail(ret_reason, "the tree of the latest stands is torn");
     }
-    if (entries != seq->stands.latest_count) return fail(ret_reason, "stands are miscounted");
     for (uint32_t cid = 0, n; seq->atoms.kind == CRDT__VALUE_ATOMS && cid < seq->atoms.count;
          cid += n) {
         crdt_view atom = crdt__atoms_view(&seq->atoms, cid, 1, &n);

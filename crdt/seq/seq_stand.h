@@ -59,12 +59,12 @@ static inline uint32_t crdt__shown_by(const crdt__seq *seq, uint32_t cid)
     const crdt__stand *stand = crdt__stand_at(seq, cid);
     return stand == NULL ? cid : stand->of;
 }
-/* Where the element stands: the stand that is the latest, or itself. O(1). */
+/* Where the element stands: the stand that is the latest, or itself. O(log stands). */
 uint32_t crdt__stands_at(const crdt__seq *seq, uint32_t cid);
 /* Is the element deleted? Never a stand. The index must be valid. */
 bool crdt__seq_is_deleted(const crdt__seq *seq, uint32_t cid);
 
-/* Room for one more. Errors: ENOMEM. */
+/* Room for one more. Errors: ENOMEM, ELIMIT. */
 crdt_err crdt__stand_reserve(crdt__seq *seq);
 /* The greatest cid there is names the element (or a forgotten one: NO_CID), with this stamp; wins:
  * it is where that stands from now on. */

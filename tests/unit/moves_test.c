@@ -2,6 +2,7 @@
  * sets and deletions meet; what takes it back, what is refused, what waits for ever. */
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 #include "crdt/history.h"
 #include "tests/lib/stores.h"
@@ -526,6 +527,50 @@ TEST(moves, are_refused_in_texts)
     CHECK_EQ_INT(told, 1);
     crdt_buf_clear(&bytes);
     free_all(a, b, text, move, NULL);
+}
+
+/* -- Time --------------------------------------------------------------------------------------- */
+
+enum { CROWD = 60000, CROWD_OF = 4 * CROWD };
+
+/* Where a table of 2^17 hashes, as sequences had once, would put the element with this number. */
+static bool crowds(unsigned cid)
+{
+    uint32_t hash = cid * UINT32_C(0x9e3779b1);
+    return ((hash ^ hash >> 15) & 0x1ffff) < 0x8000;
+}
+
+/* Seconds that a list takes to join CROWD moves of its elements, chosen so or every fourth. */
+static double join_crowd(bool chosen)
+{
+    crdt_store   *a = solo_of(&crdt_rga_type, A), *b = solo_of(&crdt_rga_type, B);
+    crdt_rga_edit edit;
+    crdt_txn     *txn = begin(a);
+    CHECK_OK(crdt_rga_open(txn, CRDT_SOLO, &crdt_rga_type, &edit));
+    for (unsigned i = 0; i < CROWD_OF; i++) CHECK_OK(crdt_rga_insert(&edit, i, crdt_int(1)));
+    crdt_store_free(commit(a));
+    join(b, a);
+    CHECK_OK(crdt_rga_open(begin(a), CRDT_SOLO, &crdt_rga_type, &edit));
+    unsigned moved = 0;
+    for (unsigned i = CROWD_OF - 1; i-- > 0 && moved < CROWD;) {
+        if (chosen ? !crowds(i) : i % 4 != 0) continue;
+        CHECK_OK(crdt_rga_move(&edit, i, CROWD_OF - 1));
+        moved++;
+    }
+    CHECK(moved > CROWD - CROWD / 8);
+    crdt_delta *moves = commit(a);
+    clock_t     before = clock();
+    join(b, moves);
+    double took = (double)(clock() - before) / CLOCKS_PER_SEC;
+    CHECK(same_bytes(a, b));
+    free_all(a, b, moves, NULL);
+    return took;
+}
+
+TEST(moves, of_chosen_elements_take_no_longer)
+{
+    double any = join_crowd(false), chosen = join_crowd(true);
+    CHECK_MSG(chosen < 8 * any + 0.2, "%f s, not %f", chosen, any);
 }
 
 /* -- Memory ------------------------------------------------------------------------------------ */
