@@ -1,5 +1,6 @@
 /* ormap_cut_test.c: what a removal hides is forgotten below a cut, before or after somebody writes
- * over the removal; and who hears of that by a delta since a context, or of a write that was none. */
+ * over the removal; and who hears of that by a delta since a context, or of a write that was none.
+ */
 #include "crdt/types.h"
 #include "tests/lib/stores.h"
 #include "tests/lib/t.h"
