@@ -50,7 +50,7 @@ crdt_err crdt_ormap_enter(crdt_txn *txn, crdt_view name, const crdt_type *type,
 
 void crdt_ormap_leave(crdt_txn *txn)
 {
-    crdt__txn_within(txn, NULL);
+    crdt__map_leave(txn);
 }
 
 bool crdt_ormap_added(const crdt_txn *txn)

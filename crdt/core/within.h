@@ -28,7 +28,9 @@ struct crdt_inside {
 };
 
 /* Send the transaction within, NULL: out again. Takes within. */
-void                crdt__txn_within(crdt_txn *txn, crdt__within *within);
+void crdt__txn_within(crdt_txn *txn, crdt__within *within);
+/* What is changed in place there and is pending takes its dots: it needs the way to it no more. */
+void                crdt__txn_settle(crdt_txn *txn, crdt_view name, const crdt_type *type);
 const crdt__within *crdt__txn_is_within(const crdt_txn *txn); /* or NULL */
 /* crdt_target_open, whatever the transaction is within. shows: the object is written to; else only
  * taken away from, so that it does not make an absent name exist. */

@@ -294,6 +294,7 @@ typedef struct crdt__map_path {
 } crdt__map_path;
 
 crdt_err crdt__map_enter(crdt_txn *txn, const crdt__map_path *path);
+void     crdt__map_leave(crdt_txn *txn);
 bool     crdt__map_added(const crdt__within *within);
 /* An empty object of this type under the last key. */
 crdt_err crdt__map_create(crdt_txn *txn, const crdt__map_path *path, const crdt_type *type);

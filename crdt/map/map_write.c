@@ -355,6 +355,19 @@ static crdt_view copy_key(uint8_t **at, crdt_view key)
     return copy;
 }
 
+/* A deletion that is pending in a list knows its way by the steps. */
+static void go_to(crdt_txn *txn, crdt__within *next)
+{
+    const place *p = (const place *)(const void *)crdt__txn_is_within(txn);
+    if (p != NULL) crdt__txn_settle(txn, p->path.name, p->path.type);
+    crdt__txn_within(txn, next);
+}
+
+void crdt__map_leave(crdt_txn *txn)
+{
+    go_to(txn, NULL);
+}
+
 crdt_err crdt__map_enter(crdt_txn *txn, const crdt__map_path *path)
 {
     crdt_err err = check_path(txn, path, 1);
@@ -375,7 +388,7 @@ crdt_err crdt__map_enter(crdt_txn *txn, const crdt__map_path *path)
     p->steps = (step *)(void *)(block + sizeof *p);
     p->path = (crdt__map_path){copy_key(&text, path->name), path->type, keys, path->depth};
     for (size_t i = 0; i < path->depth; i++) keys[i] = copy_key(&text, path->keys[i]);
-    crdt__txn_within(txn, &p->within);
+    go_to(txn, &p->within);
     return CRDT_OK;
 }
 

@@ -330,6 +330,12 @@ static void end_pending(crdt_txn *txn, crdt__object *mine)
     (void)mine->type->seal(&txn->store->space, mine->state, first, NULL);
 }
 
+void crdt__txn_settle(crdt_txn *txn, crdt_view name, const crdt_type *type)
+{
+    crdt__object *mine = crdt__object_get(txn->store, name, type->id);
+    if (mine != NULL && mine->type->undo != NULL) end_pending(txn, mine);
+}
+
 /* p: where the object was found. */
 static crdt_err open_found(crdt_txn *txn, crdt_view name, const crdt_type *type, uint16_t id,
                            pair p, crdt_target *ret_target)
