@@ -1,4 +1,5 @@
-/* core/bytes.h: 64-bit numbers as bytes. Written out, so that each becomes one load or store. */
+/* core/bytes.h: numbers as bytes. Those of fixed size are written out, so that each becomes one
+ * load or store. */
 #ifndef CRDT_CORE_BYTES_H
 #define CRDT_CORE_BYTES_H
 #include <stdbool.h>
@@ -46,6 +47,14 @@ static inline bool crdt__same_bytes(const void *a_, const void *b_, size_t size)
         differ = crdt__load_le64(a + i) ^ crdt__load_le64(b + i);
     }
     return differ == 0 && crdt__load_le64(a + size - 8) == crdt__load_le64(b + size - 8);
+}
+
+/* Seven bits a byte, the lowest first: at most 10 bytes. Returns what comes behind them. */
+static inline uint8_t *crdt__put_varint(uint8_t *at, uint64_t n)
+{
+    for (; n >= 0x80; n >>= 7) *at++ = (uint8_t)(n | 0x80);
+    *at++ = (uint8_t)n;
+    return at;
 }
 
 /* The lowest `bytes` bytes of n; returns what comes behind them. For keys of several numbers. */

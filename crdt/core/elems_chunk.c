@@ -1,4 +1,5 @@
 /* core/elems_chunk.c: one block's dots and values. See core/elems_impl.h. */
+#include "crdt/core/bytes.h"
 #include "crdt/core/elems_impl.h"
 
 /* -- Records ----------------------------------------------------------------------------------- */
@@ -29,9 +30,7 @@ uint32_t crdt__record_put(uint8_t *at, crdt_value value)
         for (; zigzag != 0; zigzag >>= 8) *at++ = (uint8_t)zigzag;
         return (uint32_t)(at - start);
     }
-    size_t head = value.bytes.size + RECORD_INT_MAX + 1;
-    for (; head >= 0x80; head >>= 7) *at++ = (uint8_t)(head | 0x80);
-    *at++ = (uint8_t)head;
+    at = crdt__put_varint(at, value.bytes.size + RECORD_INT_MAX + 1);
     if (value.bytes.size > 0) memcpy(at, value.bytes.data, value.bytes.size);
     return (uint32_t)(at - start) + (uint32_t)value.bytes.size;
 }

@@ -13,6 +13,8 @@
 
 #include <string.h>
 
+#include "crdt/core/bytes.h"
+
 /* What a row's flags say: mostly that a number follows, which else is as usual. */
 #define INS_DOT 1u
 #define INS_CID 2u
@@ -34,13 +36,6 @@
 #define DEL_BACK 32u
 
 /* -- Rows as bytes ----------------------------------------------------------------------------- */
-
-static inline uint8_t *put(uint8_t *at, uint64_t n)
-{
-    for (; n >= 0x80; n >>= 7) *at++ = (uint8_t)(n | 0x80);
-    *at++ = (uint8_t)n;
-    return at;
-}
 
 static const uint8_t *get_long(const uint8_t *at, uint64_t *ret_n)
 {
@@ -67,7 +62,7 @@ static inline const uint8_t *get(const uint8_t *at, uint64_t *ret_n)
 
 static inline uint8_t *put_if(uint8_t *at, unsigned flag, uint64_t n)
 {
-    return flag != 0 ? put(at, n) : at;
+    return flag != 0 ? crdt__put_varint(at, n) : at;
 }
 
 static inline const uint8_t *get_if(const uint8_t *at, unsigned flag, uint64_t usual,
@@ -129,7 +124,7 @@ static size_t put_ins(uint8_t *code, const crdt__ins *base, const crdt__ins *row
     *at++ = (uint8_t)(flags | right << INS_RIGHT_SHIFT);
     at = put_if(at, flags & INS_DOT, dot);
     at = put_if(at, flags & INS_CID, cid);
-    at = put(at, row->left == CRDT__NO_CID ? 0 : left);
+    at = crdt__put_varint(at, row->left == CRDT__NO_CID ? 0 : left);
     at = put_if(at, right == RIGHT_OTHER, fold32(row->right - row->left));
     at = put_if(at, flags & INS_LAMPORT, fold(lamport));
     at = put_if(at, flags & INS_DOTS, row->dots);

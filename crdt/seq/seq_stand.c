@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "crdt/clock.h"
+#include "crdt/core/bytes.h"
 #include "crdt/core/mem.h"
 #include "crdt/seq/seq_forget.h"
 
@@ -14,17 +15,10 @@
 
 /* -- Atoms ------------------------------------------------------------------------------------- */
 
-static uint8_t *put_varint(uint8_t *at, uint64_t n)
-{
-    for (; n >= 0x80; n >>= 7) *at++ = (uint8_t)(n | 0x80);
-    *at++ = (uint8_t)n;
-    return at;
-}
-
 size_t crdt__move_write(crdt__move move, uint8_t out[CRDT__MOVE_BYTES])
 {
-    uint8_t *at = put_varint(put_varint(out + 2, move.of.replica), move.of.ctr);
-    at = put_varint(at, move.stamp);
+    uint8_t *at = crdt__put_varint(crdt__put_varint(out + 2, move.of.replica), move.of.ctr);
+    at = crdt__put_varint(at, move.stamp);
     size_t size = (size_t)(at - out);
     out[0] = (uint8_t)(0x80 | (size - 1));
     out[1] = 0;

@@ -29,13 +29,6 @@ static void content_sizes(const crdt__row *row, crdt__atom_kind kind, size_t *re
     }
 }
 
-static uint8_t *put_varint(uint8_t *at, uint32_t n)
-{
-    for (; n >= 0x80; n >>= 7) *at++ = (uint8_t)(n | 0x80);
-    *at++ = (uint8_t)n;
-    return at;
-}
-
 static void copy_content(crdt__parked *p, const crdt__row *row, crdt__atom_kind kind,
                          uint8_t *bytes, uint8_t *voids)
 {
@@ -48,14 +41,14 @@ static void copy_content(crdt__parked *p, const crdt__row *row, crdt__atom_kind 
             run += count;
             continue;
         }
-        if (run > 0) void_at = put_varint(put_varint(void_at, gap), run);
+        if (run > 0) void_at = crdt__put_varint(crdt__put_varint(void_at, gap), run);
         if (run > 0) gap = 0;
         run = 0;
         gap += count;
         memcpy(at, piece.data, piece.size);
         at += piece.size;
     }
-    if (run > 0) void_at = put_varint(put_varint(void_at, gap), run);
+    if (run > 0) void_at = crdt__put_varint(crdt__put_varint(void_at, gap), run);
     p->row.bytes = crdt_view_of(bytes, (size_t)(at - bytes));
     p->row.voids = crdt_view_of(voids, (size_t)(void_at - voids));
     p->row.seq = NULL;
