@@ -88,6 +88,17 @@ size_t bench_spans(const crdt_store *store);
 crdt_store *bench_list(uint32_t count, uint64_t replica, const crdt_mem *mem);
 void        bench_move(crdt_store *store, uint32_t count, uint64_t seed);
 
+/* Edits of a store that is made anew: what one takes in time (`of`-verb), memory and bytes of the
+ * state (`of`-memory, `of`-wire). */
+typedef struct bench_edits {
+    const char *of, *verb;
+    uint32_t    count;
+    crdt_store *(*fresh)(const crdt_mem *mem);
+    void (*edit)(crdt_store *store, uint32_t count, uint64_t seed);
+} bench_edits;
+
+void bench_edit_rows(bench *b, const bench_edits *edits);
+
 const crdt_op *bench_op(const crdt_type *type, const char *name);
 
 /* -- The groups of rows */

@@ -171,6 +171,42 @@ void bench_move(crdt_store *store, uint32_t count, uint64_t seed)
     }
 }
 
+/* -- What edits cost --------------------------------------------------------------------------- */
+
+static void edit_times(bench *b, const char *name, const bench_edits *edits)
+{
+    bench_samples t = {{0}, 0};
+    if (!bench_wants(b, name)) return;
+    for (int run = -1; bench_more(&t, 0); run++) {
+        crdt_store *store = edits->fresh(NULL);
+        double      start = bench_seconds();
+        edits->edit(store, edits->count, b->seed);
+        double took = bench_seconds() - start;
+        if (run >= 0) bench_sample(&t, took / edits->count * 1e6);
+        crdt_store_free(store);
+    }
+    bench_row(b, name, edits->count, &t, "us");
+}
+
+void bench_edit_rows(bench *b, const bench_edits *edits)
+{
+    char      time[64], memory[64], wire[64];
+    double    count = edits->count;
+    bench_mem m;
+    snprintf(time, sizeof time, "%s-%s", edits->of, edits->verb);
+    snprintf(memory, sizeof memory, "%s-memory", edits->of);
+    snprintf(wire, sizeof wire, "%s-wire", edits->of);
+    edit_times(b, time, edits);
+    if (!bench_wants(b, memory) && !bench_wants(b, wire)) return;
+    bench_mem_init(&m);
+    crdt_store *store = edits->fresh(&m.mem);
+    double      plain = (double)m.bytes, sent = (double)bench_encoded(store);
+    edits->edit(store, edits->count, b->seed);
+    bench_figure(b, memory, edits->count, ((double)m.bytes - plain) / count, "B");
+    bench_figure(b, wire, edits->count, ((double)bench_encoded(store) - sent) / count, "B");
+    crdt_store_free(store);
+}
+
 /* -- Deltas ------------------------------------------------------------------------------------ */
 
 static void *grown(void *p, size_t *cap, size_t need, size_t item)

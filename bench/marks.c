@@ -1,5 +1,4 @@
 /* marks.c: rows of a text of 100,000 letters with 10,000 marks. README.md says what each means. */
-#include <stdio.h>
 #include <stdlib.h>
 
 #include "bench/bench.h"
@@ -24,25 +23,13 @@ static crdt_store *new_text(const crdt_mem *mem)
     return store;
 }
 
-static void set_row(bench *b)
-{
-    bench_samples t = {{0}, 0};
-    if (!bench_wants(b, "marks/10000-set")) return;
-    for (int run = -1; bench_more(&t, 0); run++) {
-        crdt_store *store = new_text(NULL);
-        double      start = bench_seconds();
-        bench_mark(store, MARKS, b->seed);
-        double took = bench_seconds() - start;
-        if (run >= 0) bench_sample(&t, took / MARKS * 1e6);
-        crdt_store_free(store);
-    }
-    bench_row(b, "marks/10000-set", MARKS, &t, "us");
-}
-
-static void read_row(bench *b, const crdt_store *store)
+static void read_row(bench *b)
 {
     bench_samples t = {{0}, 0};
     size_t        spans = 0;
+    if (!bench_wants(b, "marks/10000-spans")) return;
+    crdt_store *store = new_text(NULL);
+    bench_mark(store, MARKS, b->seed);
     for (int run = -1; bench_more(&t, 0); run++) {
         double start = bench_seconds();
         spans = bench_spans(store);
@@ -50,22 +37,12 @@ static void read_row(bench *b, const crdt_store *store)
         if (run >= 0) bench_sample(&t, took * 1e3);
     }
     bench_row(b, "marks/10000-spans", spans, &t, "ms");
+    crdt_store_free(store);
 }
 
 void bench_marks(bench *b)
 {
-    bench_mem m;
-    set_row(b);
-    if (!bench_wants(b, "marks/10000-spans") && !bench_wants(b, "marks/10000-memory") &&
-        !bench_wants(b, "marks/10000-wire")) {
-        return;
-    }
-    bench_mem_init(&m);
-    crdt_store *store = new_text(&m.mem);
-    double      plain = (double)m.bytes, wire = (double)bench_encoded(store);
-    bench_mark(store, MARKS, b->seed);
-    bench_figure(b, "marks/10000-memory", MARKS, ((double)m.bytes - plain) / MARKS, "B");
-    bench_figure(b, "marks/10000-wire", MARKS, ((double)bench_encoded(store) - wire) / MARKS, "B");
-    read_row(b, store);
-    crdt_store_free(store);
+    const bench_edits marks = {"marks/10000", "set", MARKS, new_text, bench_mark};
+    bench_edit_rows(b, &marks);
+    read_row(b);
 }
