@@ -252,6 +252,38 @@ TEST(credit, who_holds_what_is_known_without_a_link)
     cluster_free(c);
 }
 
+static uint64_t entries_passed(const cluster *c)
+{
+    uint64_t sum = 0;
+    for (uint32_t i = 0; i < c->count * c->count; i++) sum += c->passed[i].entries;
+    return sum;
+}
+
+/* One alone may do so after a second; of 24, each after three, as all would hear each of them. */
+TEST(credit, many_members_take_longer_to_acknowledge)
+{
+    enum { MEMBERS = 24 };
+    gossip_config config = cluster_config();
+    config.ack_us = SECOND;
+    cluster *c = cluster_new(MEMBERS, &config);
+    for (uint32_t i = 0; i < MEMBERS; i++) {
+        char element[8];
+        (void)snprintf(element, sizeof element, "%" PRIu32, i);
+        (void)cluster_add(c, i, "s", element);
+    }
+    cluster_run(c, 30 * SECOND);
+    uint64_t quiet = entries_passed(c);
+    cluster_run(c, 10 * SECOND);
+    CHECK_EQ_INT(entries_passed(c), quiet);
+    (void)cluster_add(c, 0, "s", "x");
+    cluster_run(c, 2900 * MS);
+    uint64_t told = entries_passed(c);
+    CHECK(told - quiet >= MEMBERS - 1 && told - quiet < 2 * MEMBERS);
+    cluster_run(c, 2 * SECOND);
+    CHECK(entries_passed(c) - told >= (MEMBERS - 1) * (MEMBERS - 1));
+    cluster_free(c);
+}
+
 TEST(credit, of_a_replica_only_what_is_persisted_is_told)
 {
     cluster *c = cluster_new(2, NULL);
