@@ -322,34 +322,34 @@ $(filter $(B)/$(MODE)/wire/%,$(ALL_TEST_BIN)): $(WIRELIB_OBJ)
 # Tests that replay recorded or generated histories.
 $(filter %/unit/traces_test,$(ALL_TEST_BIN)): $(TRACE_SRC:%.c=$(TEST_OBJ)/%.o)
 $(filter %/unit/codec_test,$(ALL_TEST_BIN)): $(CODEC_A)
-$(filter %/unit/codec_test,$(ALL_TEST_BIN)): override LDLIBS += $(CODEC_LIBS)
+$(filter %/unit/codec_test,$(ALL_TEST_BIN)): private override LDLIBS += $(CODEC_LIBS)
 # One asks the C library for its doubles.
-$(filter %/unit/binary_test,$(ALL_TEST_BIN)): override LDLIBS += -lm
+$(filter %/unit/binary_test,$(ALL_TEST_BIN)): private override LDLIBS += -lm
 # Tests of the engine link it, and no network; those of the simulator link that, too.
 NNG_TESTS    := $(filter $(B)/$(MODE)/nng/%,$(ALL_TEST_BIN))
 GOSSIP_TESTS := $(filter $(B)/$(MODE)/wire/% $(B)/$(MODE)/gossip/% $(B)/$(MODE)/sim/%,$(ALL_TEST_BIN)) \
                 $(NNG_TESTS)
 SIM_OBJ       = $(patsubst %.c,$(TEST_OBJ)/%.o,$(filter-out sim/main.c,$(SIM_SRC)) $(ORACLE_SRC))
 $(GOSSIP_TESTS): $(GOSSIP_A)
-$(GOSSIP_TESTS): LDLIBS += $(GOSSIP_LIBS)
+$(GOSSIP_TESTS): private LDLIBS += $(GOSSIP_LIBS)
 $(filter $(B)/$(MODE)/sim/%,$(ALL_TEST_BIN)): $(SIM_OBJ)
 $(NNG_TESTS): $(NNGLIB_OBJ) $(NNG_A)
-$(NNG_TESTS): LDLIBS += $(NNG_STATIC)
+$(NNG_TESTS): private LDLIBS += $(NNG_STATIC)
 # The disk that breaks.
 $(filter $(B)/$(MODE)/gossip/%,$(ALL_TEST_BIN)): $(TEST_OBJ)/sim/files.o
 # Those of the node link its pure parts, and run the rest as a process.
 NODE_TESTS := $(filter $(B)/$(MODE)/node/%,$(ALL_TEST_BIN))
 $(NODE_TESTS): $(NODE_A) $(NODELIB_SRC:%.c=$(OBJ)/%.o) | $(B)/concurd
-$(NODE_TESTS): LDLIBS += -lhiredis -lm
+$(NODE_TESTS): private LDLIBS += -lhiredis -lm
 # Those of the editor link its pure parts, and run it, and nodes, as processes.
 $(EDITLIB_SRC:%.c=$(OBJ)/%.o) $(TEST_OBJ)/tests/edit/%.o: override CPPFLAGS += -D_GNU_SOURCE
 EDIT_TESTS := $(filter $(B)/$(MODE)/edit/%,$(ALL_TEST_BIN))
 $(EDIT_TESTS): $(EDIT_A) $(EDITLIB_SRC:%.c=$(OBJ)/%.o) $(NODELIB_SRC:%.c=$(OBJ)/%.o) | $(B)/concurd $(B)/concur-edit \
     $(B)/concur-edit-demo
-$(EDIT_TESTS): LDLIBS += $(EDIT_LIBS) -lutil
+$(EDIT_TESTS): private LDLIBS += $(EDIT_LIBS) -lutil
 # One runs an example as processes.
 $(filter %/gossip/maelstrom_test,$(ALL_TEST_BIN)): $(B)/examples/maelstrom
-$(filter %/gossip/maelstrom_test,$(ALL_TEST_BIN)): LDLIBS += -ljansson
+$(filter %/gossip/maelstrom_test,$(ALL_TEST_BIN)): private LDLIBS += -ljansson
 $(ALL_TEST_BIN): $(B)/$(MODE)/%: $(TEST_OBJ)/tests/%.o $(SUPPORT_OBJ) $(LAWS_A) $(CRDT_A)
 	$(call say,LD,$@)
 	@mkdir -p $(@D)
@@ -492,7 +492,7 @@ $(HARNESS_BIN): $(B)/fuzz/%: $(B)/plain/obj/fuzz/%.o $(FUZZ_DRIVER) $(FUZZ_OBJ) 
 	@mkdir -p $(@D)
 	$(Q)$(LINK) $(if $(filter fuzz,$(V)),-fsanitize=fuzzer) -o $@ $(filter %.o,$^) \
 	    $(filter %.a,$^) $(GOSSIP_LIBS) $(LDLIBS)
-$(filter %/resp_fuzz %/config_fuzz,$(HARNESS_BIN)): LDLIBS += -lm
+$(filter %/resp_fuzz %/config_fuzz,$(HARNESS_BIN)): private LDLIBS += -lm
 
 fuzz-replay:
 	@$(MAKE) --no-print-directory run-replay
