@@ -200,6 +200,7 @@ const crdt_type crdt_cell_type = {
     .name = "cell",
     .summary = "value that is set or counted on, as the strings of key-value stores",
     .source = "Johnson, Thomas, RFC 677, 1975; increments: rule R11 of the design",
+    .stays = true,
     .size = sizeof(crdt__counted),
     .ops_count = sizeof ops / sizeof ops[0],
     .ops = ops,

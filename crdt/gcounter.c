@@ -76,6 +76,7 @@ const crdt_type crdt_gcounter_type = {
     .name = "gcounter",
     .summary = "counter that only grows, and can be reset",
     .source = "Shapiro et al., INRIA RR-7506, 2011; reset: rule R11 of the design",
+    .stays = true,
     .size = sizeof(crdt__cells),
     .ops_count = sizeof ops / sizeof ops[0],
     .ops = ops,

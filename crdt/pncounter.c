@@ -93,6 +93,7 @@ const crdt_type crdt_pncounter_type = {
     .name = "pncounter",
     .summary = "counter that goes up and down, and can be reset",
     .source = "Shapiro et al., INRIA RR-7506, 2011; reset: rule R11 of the design",
+    .stays = true,
     .size = sizeof(crdt__cells),
     .ops_count = sizeof ops / sizeof ops[0],
     .ops = ops,

@@ -733,6 +733,7 @@ const crdt_type crdt_revgraph_type = {
     .name = "revgraph",
     .summary = "document with its revisions: a winner, conflicts kept, merges",
     .source = "Lehnardt, Anderson, Slater, 2010 (CouchDB); Kleppmann, Howard, arXiv 2012.00472",
+    .stays = true,
     .size = sizeof(crdt__revs),
     .ops_count = sizeof ops / sizeof ops[0],
     .ops = ops,

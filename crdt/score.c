@@ -291,6 +291,7 @@ const crdt_type crdt_score_type = {
     .name = "score",
     .summary = "number in double precision that is set or counted on, exactly",
     .source = "Johnson, Thomas, RFC 677, 1975; increments: rule R11 of the design",
+    .stays = true,
     .size = sizeof(crdt__score),
     .ops_count = sizeof ops / sizeof ops[0],
     .ops = ops,

@@ -105,6 +105,7 @@ const crdt_type crdt_twopset_type = {
     .name = "twopset",
     .summary = "two-phase set: what is removed never comes back",
     .source = "Shapiro, Preguica, Baquero, Zawirski, INRIA RR-7506, 2011",
+    .stays = true,
     .size = sizeof(crdt__pair),
     .ops_count = sizeof ops / sizeof ops[0],
     .ops = ops,

@@ -89,9 +89,6 @@ typedef struct crdt_target {
     void               *state;  /* of a type changed in place: the committed state; else NULL */
     void               *object; /* the store's own */
     struct crdt_inside *inside; /* the way to it, if it lies inside of that object; else NULL */
-    /* A reset of what the removal with this dot hides ({0, 0}: of what shows): floors are its work,
-     * so they go when it is stable, which is when others forget what it hides. */
-    crdt_dot hidden_by;
 } crdt_target;
 
 /* Bytes and dots of an object or of a whole store. */
@@ -144,7 +141,11 @@ struct crdt_type {
     bool holds;
     /* Content stays until an operation of its own removes it: reset is refused (ERIGHTS) while the
      * object is alive, and so is removing its name. Maps do not hold such types. */
-    bool           kept;
+    bool kept;
+    /* What a map's removal hides of it is not forgotten with the removal: both stay until the key is
+     * written again. For types whose operations refer to content by its dots or ids (deletions
+     * in lists, floors of counters, parents of revisions) or whose residues stay for ever. */
+    bool           stays;
     size_t         ops_count;
     const crdt_op *ops;
 

@@ -298,8 +298,7 @@ bool crdt__cells_commit(crdt_join *join, void *state, const void *other)
     }
 }
 
-/* -- Since a context, collection
- * ---------------------------------------------------------------- */
+/* -- Since a context, collection --------------------------------------------------------------- */
 
 /* What a holder of ctx may lack: newer content, and every floor (rule R7: all residues). */
 static bool is_news(const crdt__cell *cell, const crdt_context *ctx)
@@ -312,8 +311,6 @@ static crdt_err keep_dot(crdt_context *keep, const crdt_context *ctx, crdt_dot d
     return crdt_context_has(ctx, dot) ? crdt_context_add(keep, dot) : CRDT_OK;
 }
 
-/* A reset's dot may be that of a removal (crdt_target.hidden_by), and then tells of that, which may
- * be gone. */
 crdt_err crdt__cells_since(const crdt_space *space, const void *state, const crdt_context *ctx,
                            void *ret_part, crdt_context *keep)
 {

@@ -228,13 +228,6 @@ static fate fate_of(const crdt_target *target, const crdt__cell *cell)
     return own ? WITHDRAWN : FLOORED;
 }
 
-/* Floors that bear another dot than the reset's: the delta has the cells' own instead, for it may
- * leave the removal where it is. */
-static bool is_hidden(const crdt_target *target)
-{
-    return target->hidden_by.seq > 0;
-}
-
 /* What a reset will do. */
 typedef struct reset_plan {
     size_t visible, covers, cells, floors; /* cells, floors: of the delta afterwards */
@@ -248,7 +241,7 @@ static reset_plan plan_reset(const crdt_target *target)
     while (view_next(&v)) {
         fate f = fate_of(target, &v.cell);
         plan.visible += f != STAYS && crdt__cell_visible(&v.cell);
-        plan.covers += (f == WITHDRAWN && v.in_state) || (f == FLOORED && is_hidden(target));
+        plan.covers += f == WITHDRAWN && v.in_state;
         if (f == WITHDRAWN || (f == STAYS && !v.in_pending)) continue;
         plan.cells++;
         plan.floors += f == FLOORED || v.cell.lo != 0;
@@ -283,15 +276,6 @@ static void sign_floors(crdt__cells *cells, crdt_dot dot)
     }
 }
 
-static void cover_hidden(crdt_target *target)
-{
-    view v = view_from(&target->now, (crdt_dot){0, 0});
-    while (is_hidden(target) && view_next(&v)) {
-        if (fate_of(target, &v.cell) != FLOORED) continue;
-        crdt_target_cover(target, crdt__cell_hi_dot(&v.cell));
-    }
-}
-
 static void cover_withdrawn(crdt_target *target)
 {
     uint64_t me = crdt_target_replica(target);
@@ -317,9 +301,7 @@ crdt_err crdt__cells_reset(crdt_target *target)
         return err;
     }
     write_floors(target, &next);
-    crdt_dot dot = crdt_target_dot(target);
-    sign_floors(&next, is_hidden(target) ? target->hidden_by : dot);
-    cover_hidden(target);
+    sign_floors(&next, crdt_target_dot(target));
     cover_withdrawn(target);
     crdt__cells_clear(mem, delta);
     *delta = next;

@@ -45,7 +45,6 @@ crdt_err crdt__counted_reset(const crdt__counting *how, crdt_target *target)
     if (err == CRDT_OK) {
         crdt__sibs_cover(&how->shape, target);
         crdt_dot dot = crdt_target_dot(target);
-        if (target->hidden_by.seq > 0) dot = target->hidden_by;
         crdt__tally_apply(target, &over, delta_tally(target), &plan, dot);
     }
     crdt__tally_drop(target, &plan);

@@ -193,13 +193,6 @@ static bool remains(const view *v, fate f)
     return f == FLOORED || (f == STAYS && v->in_pending);
 }
 
-/* The delta has the birth of what is withdrawn. Floors that bear another dot than the reset's
- * (crdt_target.hidden_by) have the last of their share there: the removal may stay where it is. */
-static bool covers(const crdt_target *target, const view *v, fate f)
-{
-    return f == WITHDRAWN ? v->in_state : f == FLOORED && target->hidden_by.seq > 0;
-}
-
 crdt_err crdt__tally_plan(const crdt_target *target, const crdt__tally_over *over,
                           crdt__tally_reset *ret_plan)
 {
@@ -210,7 +203,7 @@ crdt_err crdt__tally_plan(const crdt_target *target, const crdt__tally_over *ove
     while (view_next(&v)) {
         fate f = fate_of(target, &v.share);
         ret_plan->visible += f != STAYS && crdt__share_visible(&v.share);
-        ret_plan->covers += covers(target, &v, f);
+        ret_plan->covers += f == WITHDRAWN && v.in_state;
         count += remains(&v, f);
         is_long |= f == FLOORED || crdt__share_is_long(&v.share);
     }
@@ -243,9 +236,8 @@ void crdt__tally_apply(crdt_target *target, const crdt__tally_over *over, crdt__
     }
     v = view_all(over);
     while (view_next(&v)) {
-        fate f = fate_of(target, &v.share);
-        if (!covers(target, &v, f)) continue;
-        crdt_target_cover(target, f == FLOORED ? crdt__share_hi_dot(&v.share) : v.share.birth);
+        bool withdrawn = fate_of(target, &v.share) == WITHDRAWN;
+        if (withdrawn && v.in_state) crdt_target_cover(target, v.share.birth);
     }
     crdt__tally_clear(target->space->mem, delta);
     delta->rows = plan->next;

@@ -503,14 +503,14 @@ static bool all_within(const crdt__map *map, const crdt__entry *e, const crdt_co
                                    : e->type->check(map->space, e->state, cut, &reason);
 }
 
-/* Lists stay: who deletes in them names what he deletes, so it must be there. */
-static bool has_list(const crdt__entry *e)
+/* Something in it is of a type that stays under a removal. */
+static bool stays(const crdt__entry *e)
 {
     crdt__place        place = {0, 0};
     const crdt__entry *inner;
-    if (!e->type->holds) return e->type->undo != NULL && !e->type->empty(e->state);
+    if (!e->type->holds) return e->type->stays && !e->type->empty(e->state);
     while ((inner = crdt__map_next((const crdt__map *)(const void *)e->state, &place)) != NULL) {
-        if (has_list(inner)) return true;
+        if (stays(inner)) return true;
     }
     return false;
 }
@@ -530,7 +530,7 @@ static bool collect_tombs(const crdt_space *space, crdt__map *map, crdt__entry *
     if (crdt__map_policy(map->type) == CRDT__LATEST_WINS && !crdt__sib_is_tomb(top)) {
         return crdt__sibs_drop(shape, space, &e->marks, has_tomb_in, cut);
     }
-    if (e->strange || !all_within(map, e, cut) || has_list(e)) return false;
+    if (e->strange || !all_within(map, e, cut) || stays(e)) return false;
     e->type->clear(space, e->state);
     crdt__sibs_clear(space, &e->marks);
     return true;

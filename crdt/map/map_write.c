@@ -17,7 +17,8 @@ typedef struct step {
     crdt__both          both;
     crdt__map          *own_map;
     bool                wants_mark;
-    bool                fresh; /* nothing showed under the key */
+    bool                removed; /* a removal hides the entry: a write covers it */
+    bool                fresh;   /* nothing showed under the key */
 } step;
 
 /* -- What a mutation does on its way ----------------------------------------------------------- */
@@ -38,10 +39,10 @@ static crdt_err reserve_steps(crdt_target *target, size_t *dots, size_t *covers)
     for (struct crdt_inside *at = target->inside; err == CRDT_OK && at != NULL;
          at = step_of(at)->outer) {
         step *s = step_of(at);
-        if (!s->wants_mark) continue;
+        if (!s->wants_mark && !s->removed) continue;
         crdt__sibs *marks = &s->both.own->marks;
         err = crdt__sibs_reserve(target->space, marks, crdt__sibs_count(marks) + 1);
-        *dots += 1;
+        *dots += s->wants_mark;
         *covers += state_marks(s);
     }
     return err;
@@ -82,6 +83,17 @@ static void put_mark(crdt_target *target, const step *s, crdt_dot dot, uint64_t 
     crdt__sibs_add(crdt__map_shape(s->own_map), target->space, &s->both.own->marks, &mark);
 }
 
+/* Also by what leaves no more than a residue: with the removal it would stay longer than the cut
+ * that ends the removal where this is not known yet. */
+static void cover_removals(crdt_target *target)
+{
+    for (struct crdt_inside *at = target->inside; at != NULL; at = step_of(at)->outer) {
+        step *s = step_of(at);
+        if (s->removed) cover_marks(target, s, false);
+        s->removed = false;
+    }
+}
+
 /* One stamp for all marks of an operation, above those that they replace. */
 static void write_steps(crdt_target *target)
 {
@@ -94,6 +106,7 @@ static void write_steps(crdt_target *target)
         if (standing.stamp_max > over) over = standing.stamp_max;
         wanted = true;
     }
+    cover_removals(target);
     if (!wanted) return;
     crdt__target_appear(target);
     stamp = crdt_target_stamp(target, over);
@@ -245,22 +258,7 @@ static crdt_err check_path(const crdt_txn *txn, const crdt__map_path *path, size
     return CRDT_OK;
 }
 
-/* The least dot of the removals that hide the entry; {0, 0}: nothing does. */
-static crdt_dot hiding(const step *s)
-{
-    crdt__sibs_iter it = crdt__sibs_over(s->both.mine == NULL ? NULL : &s->both.mine->marks,
-                                         &s->both.own->marks, s->sight.gone);
-    crdt_dot least = {0, 0};
-    for (const crdt__sib *sib; (sib = crdt__sibs_next(&it)) != NULL;) {
-        crdt_dot dot = crdt__sib_dot(sib);
-        if (!crdt__sib_is_tomb(sib)) continue;
-        if (least.seq == 0 || crdt_dot_compare(dot, least) < 0) least = dot;
-    }
-    return least;
-}
-
-/* A step that is written to: its entry shows from the first mutation on. What a removal hides of it
- * goes at once, for what is written must not show it again, and lists are changed in place. */
+/* A step that is written to: its entry shows from the first mutation on. */
 static crdt_err step_in(crdt_target *map, crdt_view key, const crdt_type *type, step *s)
 {
     crdt__both  shown;
@@ -273,34 +271,64 @@ static crdt_err step_in(crdt_target *map, crdt_view key, const crdt_type *type, 
     if (!shows && keys >= map->space->limits->elements) return CRDT_ELIMIT;
     crdt_err err = take_step(map, key, type, shows ? &shown : NULL, s);
     if (err != CRDT_OK) return err;
-    bool hidden = !shows && crdt__both_look(&sight, &s->both).removed;
-    if (hidden) {
-        crdt_target         target = target_at(map, s);
-        const crdt_context *reader = crdt__txn_reader(map->txn);
-        uint64_t            before = crdt__txn_next(map->txn);
-        crdt_txn_at(map->txn, NULL);
-        target.hidden_by = hiding(s);
-        err = type->reset(&target);
-        crdt_txn_at(map->txn, reader);
-        if (err != CRDT_OK) return crdt__txn_failed(map->txn, before, err);
-    }
+    s->removed = !shows && crdt__both_look(&sight, &s->both).removed;
     s->fresh = !shows;
     s->wants_mark = only == NULL && (!shows || sight.policy == CRDT__LATEST_WINS);
     return CRDT_OK;
 }
 
+/* What a removal hides of the entry goes, and the removal with it. */
+static crdt_err clear_hidden(const crdt_target *map, step *s)
+{
+    crdt_target         target = target_at(map, s);
+    const crdt_context *reader = crdt__txn_reader(map->txn);
+    uint64_t            before = crdt__txn_next(map->txn);
+    crdt_txn_at(map->txn, NULL);
+    crdt_err err = s->both.type->reset(&target);
+    crdt_txn_at(map->txn, reader);
+    return err == CRDT_OK ? err : crdt__txn_failed(map->txn, before, err);
+}
+
+typedef enum way {
+    WAY_OPEN,  /* to write, unless a removal is met: then it is left there, *ret_met */
+    WAY_CLEAR, /* to take away what removals hide */
+    WAY_WRITE
+} way;
+
 /* Along the path, and then to key if type is not NULL. steps: one each. */
+static crdt_err go_along(crdt_txn *txn, const crdt__map_path *path, crdt_view key,
+                         const crdt_type *type, way how, step *steps, crdt_target *ret_target,
+                         bool *ret_met)
+{
+    bool     clears = how == WAY_CLEAR;
+    crdt_err err = crdt__target_open_named(txn, path->name, path->type, !clears, ret_target);
+    *ret_met = false;
+    for (size_t i = 0; err == CRDT_OK && i <= path->depth; i++) {
+        step *s = &steps[i];
+        if (i == path->depth && type == NULL) break;
+        err = i < path->depth ? step_in(ret_target, path->keys[i], NULL, s)
+                              : step_in(ret_target, key, type, s);
+        if (err != CRDT_OK) break;
+        *ret_met = s->removed && how == WAY_OPEN;
+        if (*ret_met) break;
+        if (clears) s->wants_mark = false;
+        if (clears && s->removed) err = clear_hidden(ret_target, s);
+        *ret_target = target_at(ret_target, s);
+    }
+    return err;
+}
+
+/* The way of an operation that writes. What removals hide on it goes first, for what is written
+ * must not show it again, and lists are changed in place. */
 static crdt_err go_in(crdt_txn *txn, const crdt__map_path *path, crdt_view key,
                       const crdt_type *type, step *steps, crdt_target *ret_target)
 {
-    crdt_err err = crdt__target_open_named(txn, path->name, path->type, true, ret_target);
-    for (size_t i = 0; err == CRDT_OK && i <= path->depth; i++) {
-        if (i == path->depth && type == NULL) break;
-        err = i < path->depth ? step_in(ret_target, path->keys[i], NULL, &steps[i])
-                              : step_in(ret_target, key, type, &steps[i]);
-        if (err == CRDT_OK) *ret_target = target_at(ret_target, &steps[i]);
-    }
-    return err;
+    bool     met;
+    crdt_err err = go_along(txn, path, key, type, WAY_OPEN, steps, ret_target, &met);
+    if (err != CRDT_OK || !met) return err;
+    err = go_along(txn, path, key, type, WAY_CLEAR, steps, ret_target, &met);
+    if (err != CRDT_OK) return err;
+    return go_along(txn, path, key, type, WAY_WRITE, steps, ret_target, &met);
 }
 
 crdt_err crdt__map_act_at(crdt_txn *txn, crdt_view name, const crdt_type *map, crdt_view key,

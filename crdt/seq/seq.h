@@ -423,6 +423,6 @@ const crdt__seq *crdt__seq_of(const crdt_ref *ref);
     .check = crdt__slot_check, .stats = crdt__slot_stats, .stabilise = crdt__slot_stabilise, \
     .move = crdt__slot_move, .within = crdt__slot_within, .keep = crdt__slot_keep,           \
     .undo = crdt__slot_undo, .seal = crdt__slot_seal, .ready = crdt__slot_ready,             \
-    .open = crdt__slot_read, .learn = crdt__slot_learn, .bytes = crdt__slot_bytes
+    .open = crdt__slot_read, .learn = crdt__slot_learn, .bytes = crdt__slot_bytes, .stays = true
 
 #endif

@@ -365,7 +365,6 @@ static crdt_err open_found(crdt_txn *txn, crdt_view name, const crdt_type *type,
     ret_target->delta = p.own->state;
     ret_target->object = p.own;
     ret_target->inside = NULL;
-    ret_target->hidden_by = (crdt_dot){0, 0};
     return CRDT_OK;
 }
 
