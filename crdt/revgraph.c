@@ -304,8 +304,7 @@ static crdt_err write_over(crdt_target *target, const crdt__ids *parents, say wh
         }
         crdt__rev_key key = crdt__rev_key_of(what.deleted, what.body);
         if (err == CRDT_OK) {
-            err = batch_add(&b, &id, b.revs.revs, (uint32_t)parents->count, key,
-                            crdt__revs_has_child(&v, &id) ? NULL : &what.body);
+            err = batch_add(&b, &id, b.revs.revs, (uint32_t)parents->count, key, &what.body);
         }
         if (err == CRDT_OK) err = batch_write(&b, target, what.deleted);
         crdt__revs_clear(mem, &b.revs);
@@ -532,22 +531,25 @@ static crdt_err accept_held(const crdt__revs *revs, const crdt__rev *rev, say wh
 /* Write path[0] and those of its ancestors, in front of path[news], that are news too. */
 static crdt_err accept_news(crdt_target *target, const crdt__ids *path, size_t news, say what)
 {
-    batch           b;
-    crdt__revs_view v = view_of(&target->now);
-    crdt__rev_key   unknown = {false, false, 0};
-    bool            bodiless = crdt__revs_has_child(&v, &path->at[0]);
-    bool            on = news < path->count; /* something that is held */
-    crdt_err        err = batch_make(target->space->mem, news + on, news, &b);
+    batch         b;
+    crdt__rev_key unknown = {false, false, 0};
+    bool          on = news < path->count; /* something that is known */
+    crdt_err      err = batch_make(target->space->mem, news + on, news, &b);
     if (err == CRDT_OK && on) err = batch_name(&b, &path->at[news]);
     for (size_t i = news; err == CRDT_OK && i-- > 0;) {
         crdt__rev    *parent = b.last;
         crdt__rev_key key = i == 0 ? crdt__rev_key_of(what.deleted, what.body) : unknown;
-        err = batch_add(&b, &path->at[i], &parent, parent != NULL, key,
-                        i == 0 && !bodiless ? &what.body : NULL);
+        err = batch_add(&b, &path->at[i], &parent, parent != NULL, key, i == 0 ? &what.body : NULL);
     }
     if (err == CRDT_OK) err = batch_write(&b, target, what.deleted);
     crdt__revs_clear(target->space->mem, &b.revs);
     return err;
+}
+
+/* It is held, or named by what is. */
+static bool is_known(const crdt__revs_view *v, const crdt__rev_id *id)
+{
+    return crdt__revs_find(v->part[0], id) != NULL || crdt__revs_find(v->part[1], id) != NULL;
 }
 
 static crdt_err accept_path(crdt_target *target, const crdt__ids *path, say what)
@@ -565,7 +567,7 @@ static crdt_err accept_path(crdt_target *target, const crdt__ids *path, say what
     crdt_err         err = rev != NULL ? accept_held(v.part[part], rev, what) : CRDT_OK;
     if (err != CRDT_OK || crdt__revs_is_written(&v, &path->at[0])) return err;
     if (what.deleted && path->count > 1 && is_tomb(&v, &path->at[0], &path->at[1])) return CRDT_OK;
-    while (news < path->count && crdt__revs_held(&v, &path->at[news], &part) == NULL) news++;
+    while (news < path->count && !is_known(&v, &path->at[news])) news++;
     if (!has_room(target, &v, news)) return CRDT_ELIMIT;
     return accept_news(target, path, news, what);
 }

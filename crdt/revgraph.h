@@ -58,9 +58,10 @@ CRDT_MUST_CHECK CRDT_API crdt_err crdt_rev_id_of(const crdt_rev_id *parents, siz
 CRDT_MUST_CHECK CRDT_API crdt_err crdt_revgraph_new(uint64_t replica, const crdt_mem *mem,
                                                     crdt_store **ret_store);
 
-/* -- Writing: bodies are copied. A revision that is held already: OK, no change. Under a read
- * context (crdt_txn_at) leaves are those that the reader saw. Cost: O(log n) and the arrays that
- * move, n the revisions; O(n) under a read context. Errors of all: ENOMEM, ELIMIT, ETYPE. */
+/* -- Writing: bodies are copied. A revision that is held already, or was and has a child that is:
+ * OK, no change. Under a read context (crdt_txn_at) leaves are those that the reader saw. Cost:
+ * O(log n) and the arrays that move, n the revisions; O(n) under a read context. Errors of all:
+ * ENOMEM, ELIMIT, ETYPE. */
 
 /* Over the winner; the first revision of an absent document; over the deletion of a deleted one. */
 CRDT_MUST_CHECK CRDT_API crdt_err crdt_revgraph_edit(crdt_txn *txn, crdt_view name, crdt_view body);

@@ -142,8 +142,8 @@ struct crdt_type {
     /* Content stays until an operation of its own removes it: reset is refused (ERIGHTS) while the
      * object is alive, and so is removing its name. Maps do not hold such types. */
     bool kept;
-    /* What a map's removal hides of it is not forgotten with the removal: both stay until the key is
-     * written again. For types whose operations refer to content by its dots or ids (deletions
+    /* What a map's removal hides of it is not forgotten with the removal: both stay until the key
+     * is written again. For types whose operations refer to content by its dots or ids (deletions
      * in lists, floors of counters, parents of revisions) or whose residues stay for ever. */
     bool           stays;
     size_t         ops_count;

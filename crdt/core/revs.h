@@ -8,10 +8,8 @@
  *          bodies: both are kept ("doubled").
  * Bodies   are held of leaves alone: what has a child that is held loses its body, and keeps 8
  *          bytes of its digest, by which another body under the same id is told apart.
- * Traces   A revision without children and without a body is what remains of an ancestor whose
- *          children were collected: it is not shown. It comes about if a collected revision is
- *          written again where a child of it is held (so it is written without its body), while
- *          another replica collects that child.
+ * Traces   A revision without children and without a body is not shown. None comes about in a
+ *          state; bytes of others may hold one, and a part of a state does.
  * Merge    by dot; the parents of an id by union; then bodies go where a child has come.
  * Arrays   revs by id; contents by id and key; dots by dot. So every step is a binary search or one
  *          merge of sorted arrays.
@@ -33,8 +31,8 @@ typedef struct crdt__rev_id {
 typedef struct crdt__rev {
     crdt__rev_id       id;
     uint32_t           children, contents, parents_count;
-    bool               stable, stable_child; /* scratch of stabilise */
-    struct crdt__rev **parents;              /* ascending by id */
+    bool               stable, over, done; /* scratch of stabilise */
+    struct crdt__rev **parents;            /* ascending by id */
 } crdt__rev;
 
 /* What orders the contents of one id. */

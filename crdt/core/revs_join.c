@@ -499,20 +499,22 @@ crdt_err crdt__revs_since(const crdt_space *space, const void *state, const crdt
     return err;
 }
 
-/* Which revisions are stable, and have a stable child. */
-static void mark_stable(crdt__revs *revs, const crdt_context *cut)
+/* Which revisions are stable, and over: a stable child was written over them, or they delete. */
+static void mark_over(crdt__revs *revs, const crdt_context *cut)
 {
     for (uint32_t i = 0; i < revs->revs_count; i++) {
-        revs->revs[i]->stable = revs->revs[i]->stable_child = false;
+        revs->revs[i]->stable = revs->revs[i]->over = false;
     }
     for (uint32_t i = 0; i < revs->dots_count; i++) {
-        crdt__rev *rev = revs->dots[i].content->rev;
+        const crdt__rev_content *content = revs->dots[i].content;
+        crdt__rev               *rev = content->rev;
         if (!rev->stable) rev->stable = crdt_context_has(cut, revs->dots[i].dot);
+        if (content->key.deleted && rev->contents == 1) rev->over = true;
     }
     for (uint32_t i = 0; i < revs->revs_count; i++) {
         const crdt__rev *rev = revs->revs[i];
         for (uint32_t p = 0; rev->stable && p < rev->parents_count; p++) {
-            rev->parents[p]->stable_child = true;
+            rev->parents[p]->over = true;
         }
     }
 }
@@ -520,21 +522,29 @@ static void mark_stable(crdt__revs *revs, const crdt_context *cut)
 /* Whoever writes from now on has seen what is stable, so a stable revision with a stable child can
  * never again be a leaf, and a stable deletion has done its work. Its equals from other writers
  * were concurrent to it, so they are here too, and go with it. Who writes it again, after it was
- * collected, writes another dot: that one stays. */
-static bool is_done(const crdt__rev_content *content)
+ * collected, writes another dot: that one stays. If somebody who had not collected it wrote over it
+ * at that time, its child must wait for it, or nothing would tell that it is over: so none goes
+ * before its parents. They come first, for they are not as deep. */
+static void mark_done(crdt__revs *revs)
 {
-    const crdt__rev *rev = content->rev;
-    bool             deleted = content->key.deleted && rev->contents == 1;
-    return rev->stable && (rev->stable_child || deleted);
+    for (uint32_t i = 0; i < revs->revs_count; i++) {
+        crdt__rev *rev = revs->revs[i];
+        rev->done = rev->stable && rev->over;
+        for (uint32_t p = 0; p < rev->parents_count; p++) {
+            const crdt__rev *parent = rev->parents[p];
+            if (parent->contents > 0 && !parent->done) rev->done = false;
+        }
+    }
 }
 
 bool crdt__revs_stabilise(const crdt_space *space, void *state, const crdt_context *cut)
 {
     crdt__revs *revs = state;
     bool        any = false;
-    mark_stable(revs, cut);
+    mark_over(revs, cut);
+    mark_done(revs);
     for (uint32_t i = 0; i < revs->dots_count; i++) {
-        if (!is_done(revs->dots[i].content)) continue;
+        if (!revs->dots[i].content->rev->done) continue;
         kill_dot(&revs->dots[i]);
         any = true;
     }

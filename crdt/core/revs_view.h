@@ -1,6 +1,6 @@
 /* core/revs_view.h: a graph of revisions and what a transaction adds to it, read as one.
  *
- * What is held is not written again, but for traces of ancestors (core/revs.h).
+ * What is held, or an ancestor of that, is not written again, but for traces (core/revs.h).
  */
 #ifndef CRDT_CORE_REVS_VIEW_H
 #define CRDT_CORE_REVS_VIEW_H
@@ -22,9 +22,8 @@ bool crdt__revs_says_something(const crdt__rev_content *content);
 /* Steps down through the contents of both parts, from places one beyond the first. False: the
  * end. */
 bool crdt__revs_step_down(const crdt__revs_view *v, uint32_t at[2], unsigned *ret_part);
-/* Is there nothing to write: it is held, and no trace? */
+/* Is there nothing to write: it is held, and no trace, or it is an ancestor of what is held? That
+ * one has been superseded, also if it was collected. */
 bool crdt__revs_is_written(const crdt__revs_view *v, const crdt__rev_id *id);
-/* Is it an ancestor, of which the bodies are not held? */
-bool crdt__revs_has_child(const crdt__revs_view *v, const crdt__rev_id *id);
 
 #endif

@@ -586,6 +586,56 @@ static crdt_err write_much(crdt_store *s, crdt_delta **ret_delta)
     return err;
 }
 
+static void collect(crdt_store *s, const crdt_context *cut)
+{
+    CHECK_OK(crdt_store_stabilise(s, cut));
+    check_store(s);
+}
+
+TEST(revgraph, an_ancestor_that_was_collected_is_not_written_again)
+{
+    crdt_store *a = doc_of(A);
+    DO(a, SOLO, TYPE, "edit", "a");
+    DO(a, SOLO, TYPE, "edit", "b");
+    collect(a, crdt_store_context(a));
+    crdt_store *before = recoded(a);
+    crdt_delta *put = apply(a, SOLO, TYPE, "put", "", "a");
+    crdt_delta *accepted = apply(a, SOLO, TYPE, "accept", ID_A, "other");
+    CHECK(crdt_store_is_empty(put) && crdt_store_is_empty(accepted));
+    CHECK(same_bytes(a, before));
+    free_all(a, before, put, accepted, NULL);
+}
+
+/* b writes a revision again that it has collected; c, who has not yet, writes over it. The child is
+ * stable first, and must not go before its parent: one cut after another comes to the same as the
+ * last alone. */
+TEST(revgraph, a_revision_is_not_collected_before_its_parents)
+{
+    crdt_store  *a = doc_of(A), *b = doc_of(B), *c = doc_of(C);
+    crdt_context cut;
+    crdt_context_init(&cut, NULL);
+    crdt_delta *first = apply(c, SOLO, TYPE, "accept_deleted", OLD_1);
+    CHECK_OK(crdt_store_join(b, first, NOW));
+    CHECK_OK(crdt_context_copy(&cut, crdt_store_context(c)));
+    collect(b, &cut);
+    crdt_delta *again = apply(b, SOLO, TYPE, "accept", OLD_1, "x");
+    DO(c, SOLO, TYPE, "edit", "y");
+    collect(c, &cut);
+    DO(c, SOLO, TYPE, "remove");
+    DO(c, SOLO, TYPE, "edit", "z");
+    CHECK_OK(crdt_context_copy(&cut, crdt_store_context(c)));
+    join(a, c);
+    CHECK_OK(crdt_store_join(a, again, NOW));
+    crdt_store *once = recoded(a);
+    collect(a, &cut);
+    collect(a, crdt_store_context(a));
+    collect(once, crdt_store_context(once));
+    CHECK(same_bytes(a, once));
+    CHECK_EQ_INT(count_of(a, CRDT_REVS_ALL), 1);
+    crdt_context_clear(&cut);
+    free_all(a, b, c, once, first, again, NULL);
+}
+
 TEST(revgraph, a_refused_allocation_leaves_the_document_as_it_was)
 {
     testmem     m;

@@ -1,11 +1,12 @@
-/* inside_test.c: every type inside of a map where removals leave marks. Three replicas operate on
- * one key, alone or a map deeper, and remove it; deliver in causal order, join states, and collect
- * what is stable as they go. In the end all have the same bytes, and still have them after one
- * more cut.
+/* collect_test.c: every type, alone and inside of every map, collects what is stable. Three
+ * replicas operate on one object, alone, at a key or a map deeper, and remove it; deliver in causal
+ * order, join states, and collect as they go. In the end all have the same bytes, and still have
+ * them after one more cut.
  *
  * What a map does with a removal must hold for whatever its entries leave: nothing, residues,
- * floors, rows of deletions. The law kit looks at maps of five types alone (laws_test.c).
- * CRDT_SCHEDULES sets the number of histories for each type, SEED where they begin.
+ * floors, rows of deletions. The law kit looks at maps of five types alone (laws_test.c), and
+ * proposes fewer cuts. CRDT_SCHEDULES sets the number of histories for each type, SEED where they
+ * begin.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -34,7 +35,7 @@ typedef struct entry {
 } entry;
 
 typedef struct world {
-    const crdt_type *map, *type;
+    const crdt_type *map, *type; /* map NULL: the object stands alone */
     bool             nested;
     crdt_store      *s[REPLICAS];
     uint64_t         held[REPLICAS];
@@ -42,6 +43,9 @@ typedef struct world {
     unsigned         count;
     uint64_t         rand;
     bool             tells;
+    /* Of this history: how often somebody acts or proposes a cut, of 20 steps; one of `rare` acts
+     * is a removal; up to `burst` entries are delivered in one go. */
+    unsigned acts, cuts, rare, burst;
 } world;
 
 static unsigned below(world *w, unsigned n)
@@ -112,6 +116,11 @@ static bool deliver(world *w, unsigned r)
     return count > 0;
 }
 
+static void deliver_some(world *w, unsigned r)
+{
+    for (unsigned n = 1 + below(w, w->burst); n > 0 && deliver(w, r);) n--;
+}
+
 /* A state brings its entries with it; cuts among them are acted on at once. */
 static void join_state(world *w, unsigned r, unsigned from)
 {
@@ -152,6 +161,7 @@ static crdt_err operate(world *w, crdt_txn *txn)
     crdt_view      outer = name_of("m");
     for (size_t i = 0; i < argc; i++) args[i] = arg_of(w, op->args[i]);
     if (w->tells) printf("  %s", op->name);
+    if (w->map == NULL) return crdt_txn_apply(txn, CRDT_SOLO, op, args, argc);
     crdt_err err = crdt_ormap_enter(txn, CRDT_SOLO, w->map, &outer, w->nested);
     if (err == CRDT_OK) err = crdt_txn_apply(txn, name_of("k"), op, args, argc);
     return err;
@@ -162,6 +172,7 @@ static crdt_err take_away(world *w, crdt_txn *txn)
     crdt_view path[2] = {name_of("m"), name_of("k")};
     bool      whole = w->nested && below(w, 2);
     if (w->tells) printf("  %s", whole ? "remove the map" : "remove");
+    if (w->map == NULL) return crdt_txn_remove(txn, CRDT_SOLO);
     return crdt_ormap_remove(txn, CRDT_SOLO, w->map, whole || w->nested ? path : path + 1,
                              w->nested && !whole ? 2 : 1);
 }
@@ -173,7 +184,7 @@ static void act(world *w, unsigned r)
     crdt_err    err = CRDT_OK;
     if (w->tells) printf("  %c:", 'A' + (int)r);
     for (unsigned n = below(w, 4) == 0 ? 2 : 1; n > 0; n--) {
-        err = below(w, 3) == 0 ? take_away(w, txn) : operate(w, txn);
+        err = below(w, w->rare) == 0 ? take_away(w, txn) : operate(w, txn);
         crdt_ormap_leave(txn);
     }
     if (err != CRDT_OK) {
@@ -196,11 +207,12 @@ static void act(world *w, unsigned r)
 static void step(world *w)
 {
     unsigned r = below(w, REPLICAS), what = below(w, 20);
-    if (what < 7) act(w, r);
-    else if (what < 15) (void)deliver(w, r);
-    else if (what < 16) join_state(w, r, (r + 1 + below(w, REPLICAS - 1)) % REPLICAS);
-    else if (what < 18) propose(w, r);
-    else (void)add_entry(w, r, NULL); /* an acknowledgement */
+    if (what < w->acts) act(w, r);
+    else if (what < 15 - w->cuts) deliver_some(w, r);
+    else if (what < 15) propose(w, r);
+    else if (what < 17) (void)add_entry(w, r, NULL); /* an acknowledgement */
+    else if (what < 18) join_state(w, r, (r + 1 + below(w, REPLICAS - 1)) % REPLICAS);
+    else deliver_some(w, r);
 }
 
 static bool all_same(const world *w)
@@ -221,9 +233,13 @@ static bool play(world *w, uint64_t seed)
 {
     w->rand = seed;
     w->count = 0;
-    w->nested = below(w, 3) == 0;
+    w->nested = below(w, 3) == 0 && w->map != NULL;
+    w->acts = 4 + below(w, 4);
+    w->cuts = 1 + below(w, 5);
+    w->rare = 2 + below(w, 3);
+    w->burst = 1 + below(w, 4);
     for (unsigned r = 0; r < REPLICAS; r++) {
-        w->s[r] = solo_of(w->map, ids[r]);
+        w->s[r] = solo_of(w->map != NULL ? w->map : w->type, ids[r]);
         w->held[r] = 0;
     }
     for (unsigned n = 6 + below(w, STEPS_MAX - 5); n > 0; n--) step(w);
@@ -250,18 +266,19 @@ static uint64_t histories(void)
 {
     const char *text = getenv("CRDT_SCHEDULES");
     if (text != NULL) return strtoull(text, NULL, 0);
-    return T_SLOW ? 20 : 2000;
+    return T_SLOW ? 20 : 3000;
 }
 
 static void hold(world *w, uint64_t *seed)
 {
+    const char *where = w->map != NULL ? w->map->name : "no map";
     for (uint64_t n = histories(); n > 0; n--) {
         uint64_t first = *seed;
         if (play(w, next_random(seed))) continue;
         w->tells = true;
-        printf("%s in %s, SEED=%#jx:\n", w->type->name, w->map->name, (uintmax_t)first);
+        printf("%s in %s, SEED=%#jx:\n", w->type->name, where, (uintmax_t)first);
         (void)play(w, next_random(&first));
-        FAIL("%s in %s: replicas that hold the same are not the same", w->type->name, w->map->name);
+        FAIL("%s in %s: replicas that hold the same are not the same", w->type->name, where);
     }
 }
 
@@ -274,7 +291,7 @@ static void hold_all(const crdt_type *map)
     for (size_t i = 0; i < types->count; i++) {
         const crdt_type *type = types->list[i];
         bool             is_map = type->holds && type != &crdt_zset_type;
-        if (type->kept || type->beside || is_map) continue;
+        if (map != NULL && (type->kept || type->beside || is_map)) continue;
         w = (world){.map = map, .type = type};
         hold(&w, &seed);
         held++;
@@ -282,17 +299,22 @@ static void hold_all(const crdt_type *map)
     CHECK(held > 20);
 }
 
-TEST(inside, any_type_converges_where_removals_win)
+TEST(collect, any_type_alone)
+{
+    hold_all(NULL);
+}
+
+TEST(collect, any_type_in_a_map_where_updates_win)
+{
+    hold_all(&crdt_ormap_type);
+}
+
+TEST(collect, any_type_in_a_map_where_removals_win)
 {
     hold_all(&crdt_ormap_rw_type);
 }
 
-TEST(inside, any_type_converges_where_the_latest_write_wins)
+TEST(collect, any_type_in_a_map_where_the_latest_write_wins)
 {
     hold_all(&crdt_ormap_lww_type);
-}
-
-TEST(inside, any_type_converges_where_updates_win)
-{
-    hold_all(&crdt_ormap_type);
 }
