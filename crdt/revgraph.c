@@ -546,12 +546,6 @@ static crdt_err accept_news(crdt_target *target, const crdt__ids *path, size_t n
     return err;
 }
 
-/* It is held, or named by what is. */
-static bool is_known(const crdt__revs_view *v, const crdt__rev_id *id)
-{
-    return crdt__revs_find(v->part[0], id) != NULL || crdt__revs_find(v->part[1], id) != NULL;
-}
-
 static crdt_err accept_path(crdt_target *target, const crdt__ids *path, say what)
 {
     crdt__revs_view v = view_of(&target->now);
@@ -567,7 +561,7 @@ static crdt_err accept_path(crdt_target *target, const crdt__ids *path, say what
     crdt_err         err = rev != NULL ? accept_held(v.part[part], rev, what) : CRDT_OK;
     if (err != CRDT_OK || crdt__revs_is_written(&v, &path->at[0])) return err;
     if (what.deleted && path->count > 1 && is_tomb(&v, &path->at[0], &path->at[1])) return CRDT_OK;
-    while (news < path->count && !is_known(&v, &path->at[news])) news++;
+    while (news < path->count && !crdt__revs_is_known(&v, &path->at[news])) news++;
     if (!has_room(target, &v, news)) return CRDT_ELIMIT;
     return accept_news(target, path, news, what);
 }

@@ -46,13 +46,9 @@ bool crdt__revs_step_down(const crdt__revs_view *v, uint32_t at[2], unsigned *re
     }
 }
 
-static bool has_child(const crdt__revs_view *v, const crdt__rev_id *id)
+bool crdt__revs_is_known(const crdt__revs_view *v, const crdt__rev_id *id)
 {
-    for (unsigned p = 0; p < 2; p++) {
-        const crdt__rev *rev = crdt__revs_find(v->part[p], id);
-        if (rev != NULL && rev->children > 0) return true;
-    }
-    return false;
+    return crdt__revs_find(v->part[0], id) != NULL || crdt__revs_find(v->part[1], id) != NULL;
 }
 
 bool crdt__revs_is_written(const crdt__revs_view *v, const crdt__rev_id *id)
@@ -60,7 +56,8 @@ bool crdt__revs_is_written(const crdt__revs_view *v, const crdt__rev_id *id)
     crdt__rev_key    least = {false, false, 0};
     unsigned         part;
     const crdt__rev *rev = crdt__revs_held(v, id, &part);
-    if (rev == NULL || has_child(v, id)) return has_child(v, id);
+    if (rev == NULL) return crdt__revs_is_known(v, id); /* what is only named has a child */
+    if (!crdt__revs_is_leaf(v, part, rev)) return true;
     const crdt__revs *revs = v->part[part];
     uint32_t          at = crdt__revs_seek_content(revs, id, &least);
     for (; at < revs->contents_count && revs->contents[at]->rev == rev; at++) {

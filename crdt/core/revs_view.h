@@ -13,7 +13,9 @@ typedef struct crdt__revs_view {
 /* The revision, if it is held, and by which part (what was added, if both do). */
 const crdt__rev *crdt__revs_held(const crdt__revs_view *v, const crdt__rev_id *id,
                                  unsigned *ret_part);
-bool             crdt__revs_is_leaf(const crdt__revs_view *v, unsigned part, const crdt__rev *rev);
+/* It is held, or named by what is. */
+bool crdt__revs_is_known(const crdt__revs_view *v, const crdt__rev_id *id);
+bool crdt__revs_is_leaf(const crdt__revs_view *v, unsigned part, const crdt__rev *rev);
 /* A leaf, and no trace of an ancestor. */
 bool crdt__revs_is_shown_leaf(const crdt__revs_view *v, unsigned part,
                               const crdt__rev_content *content);

@@ -41,7 +41,7 @@ static crdt_err reserve_steps(crdt_target *target, size_t *dots, size_t *covers)
         step *s = step_of(at);
         if (!s->wants_mark && !s->removed) continue;
         crdt__sibs *marks = &s->both.own->marks;
-        err = crdt__sibs_reserve(target->space, marks, crdt__sibs_count(marks) + 1);
+        err = crdt__sibs_reserve(target->space, marks, crdt__sibs_count(marks) + s->wants_mark);
         *dots += s->wants_mark;
         *covers += state_marks(s);
     }
@@ -83,18 +83,9 @@ static void put_mark(crdt_target *target, const step *s, crdt_dot dot, uint64_t 
     crdt__sibs_add(crdt__map_shape(s->own_map), target->space, &s->both.own->marks, &mark);
 }
 
-/* Also by what leaves no more than a residue: with the removal it would stay longer than the cut
- * that ends the removal where this is not known yet. */
-static void cover_removals(crdt_target *target)
-{
-    for (struct crdt_inside *at = target->inside; at != NULL; at = step_of(at)->outer) {
-        step *s = step_of(at);
-        if (s->removed) cover_marks(target, s, false);
-        s->removed = false;
-    }
-}
-
-/* One stamp for all marks of an operation, above those that they replace. */
+/* One stamp for all marks of an operation, above those that they replace. A removal is covered also
+ * by what leaves no more than a residue: the removal would stay with that for longer than it does
+ * where the cut that ends it came first. */
 static void write_steps(crdt_target *target)
 {
     uint64_t over = 0, stamp = 0;
@@ -106,16 +97,18 @@ static void write_steps(crdt_target *target)
         if (standing.stamp_max > over) over = standing.stamp_max;
         wanted = true;
     }
-    cover_removals(target);
-    if (!wanted) return;
-    crdt__target_appear(target);
-    stamp = crdt_target_stamp(target, over);
+    if (wanted) {
+        crdt__target_appear(target);
+        stamp = crdt_target_stamp(target, over);
+    }
     for (struct crdt_inside *at = target->inside; at != NULL; at = step_of(at)->outer) {
         step *s = step_of(at);
-        if (!s->wants_mark) continue;
-        struct crdt_inside *way = target->inside;
-        s->wants_mark = false;
+        bool  marks = s->wants_mark;
+        if (!marks && !s->removed) continue;
+        s->wants_mark = s->removed = false;
         cover_marks(target, s, false);
+        if (!marks) continue;
+        struct crdt_inside *way = target->inside;
         target->inside = NULL; /* a plain dot */
         crdt_dot dot = crdt_target_dot(target);
         target->inside = way;

@@ -118,7 +118,7 @@ static bool deliver(world *w, unsigned r)
 
 static void deliver_some(world *w, unsigned r)
 {
-    for (unsigned n = 1 + below(w, w->burst); n > 0 && deliver(w, r);) n--;
+    for (unsigned n = 1 + below(w, w->burst); n > 0 && deliver(w, r); n--) continue;
 }
 
 /* A state brings its entries with it; cuts among them are acted on at once. */
@@ -206,12 +206,11 @@ static void act(world *w, unsigned r)
 
 static void step(world *w)
 {
-    unsigned r = below(w, REPLICAS), what = below(w, 20);
+    unsigned r = below(w, REPLICAS), what = below(w, 20), rest = w->acts + w->cuts;
     if (what < w->acts) act(w, r);
-    else if (what < 15 - w->cuts) deliver_some(w, r);
-    else if (what < 15) propose(w, r);
-    else if (what < 17) (void)add_entry(w, r, NULL); /* an acknowledgement */
-    else if (what < 18) join_state(w, r, (r + 1 + below(w, REPLICAS - 1)) % REPLICAS);
+    else if (what < rest) propose(w, r);
+    else if (what < rest + 2) (void)add_entry(w, r, NULL); /* an acknowledgement */
+    else if (what < rest + 3) join_state(w, r, (r + 1 + below(w, REPLICAS - 1)) % REPLICAS);
     else deliver_some(w, r);
 }
 
