@@ -53,13 +53,18 @@ bool crdt__revs_is_known(const crdt__revs_view *v, const crdt__rev_id *id)
 
 bool crdt__revs_is_written(const crdt__revs_view *v, const crdt__rev_id *id)
 {
-    crdt__rev_key    least = {false, false, 0};
-    unsigned         part;
-    const crdt__rev *rev = crdt__revs_held(v, id, &part);
-    if (rev == NULL) return crdt__revs_is_known(v, id); /* what is only named has a child */
-    if (!crdt__revs_is_leaf(v, part, rev)) return true;
-    const crdt__revs *revs = v->part[part];
-    uint32_t          at = crdt__revs_seek_content(revs, id, &least);
+    crdt__rev_key     least = {false, false, 0};
+    const crdt__revs *revs = NULL;
+    const crdt__rev  *rev = NULL;
+    for (unsigned p = 0; p < 2; p++) {
+        const crdt__rev *found = crdt__revs_find(v->part[p], id);
+        if (found == NULL) continue;
+        if (found->children > 0) return true; /* what is only named is an ancestor, too */
+        rev = found;
+        revs = v->part[p];
+    }
+    if (rev == NULL) return false;
+    uint32_t at = crdt__revs_seek_content(revs, id, &least);
     for (; at < revs->contents_count && revs->contents[at]->rev == rev; at++) {
         if (revs->contents[at]->held) return true;
     }
